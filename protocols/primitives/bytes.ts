@@ -1,0 +1,110 @@
+const HEX_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const HEX_DIGITS = '0123456789abcdef'
+const BASE64URL_DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+/** The two digits of each 12 bits: half as many pieces to join as with single digits. */
+const BASE64URL_PAIRS: readonly string[] = Array.from(
+  { length: 4096 },
+  (_, bits) => BASE64URL_DIGITS.charAt(bits >> 6) + BASE64URL_DIGITS.charAt(bits & 63)
+)
+
+const NOT_A_DIGIT = 255
+const HEX_VALUES = valuesOf(HEX_DIGITS)
+const BASE64URL_VALUES = valuesOf(BASE64URL_DIGITS)
+
+const encoder = new TextEncoder()
+
+/** The bytes as lower-case hex. */
+export function toHex(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += HEX_OF_BYTE[byte]
+  return text
+}
+
+/** The bytes of lower-case hex; null for an odd length or any other character (upper case too). */
+export function fromHex(text: string): Uint8Array | null {
+  if (text.length % 2 !== 0) return null
+  const bytes = new Uint8Array(text.length / 2)
+  for (let index = 0; index < bytes.length; index += 1) {
+    const high = digitAt(HEX_VALUES, text, index * 2)
+    const low = digitAt(HEX_VALUES, text, index * 2 + 1)
+    if (high === NOT_A_DIGIT || low === NOT_A_DIGIT) return null
+    bytes[index] = (high << 4) | low
+  }
+  return bytes
+}
+
+/** The bytes as base64url without padding (RFC 4648 section 5). */
+export function toBase64url(bytes: Uint8Array): string {
+  let text = ''
+  for (let index = 0; index < bytes.length; index += 3) {
+    const group = (byteAt(bytes, index) << 16) | (byteAt(bytes, index + 1) << 8) | byteAt(bytes, index + 2)
+    text += `${BASE64URL_PAIRS[group >> 12]}${BASE64URL_PAIRS[group & 0xfff]}`
+  }
+  // The last group stands for as many digits as it has bytes, and one.
+  return text.slice(0, Math.ceil((bytes.length * 4) / 3))
+}
+
+/**
+ * The bytes of base64url text. Null unless it is the one encoding of those bytes: no padding, no white space, unused
+ * bits zero.
+ */
+export function fromBase64url(text: string): Uint8Array | null {
+  if (text.length % 4 === 1) return null
+  const bytes = new Uint8Array(Math.floor((text.length * 3) / 4))
+  let pending = 0
+  let pendingBits = 0
+  let at = 0
+  for (let index = 0; index < text.length; index += 1) {
+    const digit = digitAt(BASE64URL_VALUES, text, index)
+    if (digit === NOT_A_DIGIT) return null
+    pending = (pending << 6) | digit
+    pendingBits += 6
+    if (pendingBits >= 8) {
+      pendingBits -= 8
+      bytes[at] = pending >> pendingBits
+      at += 1
+      pending &= (1 << pendingBits) - 1
+    }
+  }
+  return pending === 0 ? bytes : null
+}
+
+/** The text as UTF-8. */
+export function utf8(text: string): Uint8Array {
+  return encoder.encode(text)
+}
+
+/** One new array that holds all parts, one after the other. */
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    joined.set(part, at)
+    at += part.length
+  }
+  return joined
+}
+
+/** Whether both hold the same bytes. Not constant in time: for public values only. */
+export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
+  if (left.length !== right.length) return false
+  for (let index = 0; index < left.length; index += 1) {
+    if (left[index] !== right[index]) return false
+  }
+  return true
+}
+
+function valuesOf(digits: string): Uint8Array {
+  const values = new Uint8Array(128).fill(NOT_A_DIGIT)
+  for (let value = 0; value < digits.length; value += 1) values[digits.charCodeAt(value)] = value
+  return values
+}
+
+function digitAt(values: Uint8Array, text: string, index: number): number {
+  return values[text.charCodeAt(index)] ?? NOT_A_DIGIT
+}
+
+function byteAt(bytes: Uint8Array, index: number): number {
+  return bytes[index] ?? 0
+}

@@ -1,0 +1,288 @@
+import type { JsonValue } from '../../protocols/canonical-json/v1/json.ts'
+import { encodeCanonical } from '../../protocols/canonical-json/v1/codec.ts'
+import { fromBase64url, toBase64url } from '../../protocols/primitives/bytes.ts'
+import { kidOfDidKey, publicKeyOfDidKey } from '../../protocols/signature/v1/did-key.ts'
+import { checkPublicKey } from '../../protocols/signature/v1/ed25519.ts'
+import type { FederationConfig, FinalityRule, NamespaceConfig, PeerConfig, PeersConfig, Role } from './config-schema.ts'
+import { ROLES } from './config-schema.ts'
+
+/** A public key that configuration binds to a signer: base64url of 32 bytes, checked before it got here. */
+export type BoundKey = { readonly kid: string; readonly publicKey: string; readonly tenant?: string }
+
+/** Who a DID is: its organisation, its PeerId in the mesh, the roles that it may be given and its keys by kid. */
+export type PolicyPeer = {
+  readonly did: string
+  readonly orgId: string
+  readonly peerId?: string
+  readonly roles: readonly Role[]
+  readonly keys: readonly BoundKey[]
+}
+
+/** What one namespace allows. Lists of DIDs are sorted. `rate` is in events per minute, `dailyCap` in events per day. */
+export type NamespacePolicy = {
+  readonly tenant: string
+  readonly members: Readonly<Record<Role, readonly string[]>>
+  readonly finality: Readonly<Record<string, FinalityRule>>
+  readonly quorum?: { readonly k: number; readonly of: readonly string[] }
+  readonly rate: RateLimits
+  readonly attestations: { readonly required: boolean; readonly measurements: readonly string[] }
+}
+
+export type RateLimits = { readonly perPeer: number; readonly perSigner: number; readonly dailyCap: number }
+
+/** What a time-stamping authority's tokens must lead to: certificates in DER as base64url, sorted. */
+export type TsaRoots = Readonly<Record<string, readonly string[]>>
+
+/**
+ * Everything that decides what an event may do at this node, in one JSON value: it goes whole into the local `policy`
+ * event, and folds read policy only there. Addresses, providers and listeners are no part of it. Lists are in a fixed
+ * order, so the same configuration gives the same canonical bytes.
+ */
+export type EffectivePolicy = {
+  readonly v: 1
+  readonly self: { readonly did: string; readonly orgId: string }
+  readonly namespaces: Readonly<Record<string, NamespacePolicy>>
+  /** Sorted by DID, this node included. */
+  readonly peers: readonly PolicyPeer[]
+  /** Sorted by organisation: how many signatures its first anchor pack needs, and that pack's pinned hash. */
+  readonly organisations: readonly { readonly orgId: string; readonly threshold: number; readonly firstPack?: string }[]
+  readonly crossOrg: readonly { readonly from: string; readonly to: string; readonly operations: readonly string[] }[]
+  readonly rails: {
+    readonly btc: readonly string[]
+    readonly eip155: readonly string[]
+    readonly rfc3161: Readonly<Record<string, { readonly roots: readonly string[] }>>
+  }
+}
+
+/** What is wrong in the configuration beyond the form of single values; `path` leads to the key in `file`. */
+export interface PolicyProblem extends Place {
+  readonly message: string
+  readonly code?: 'KEY_WEAK'
+}
+
+interface Place {
+  readonly file: 'federation.yaml' | 'peers.yaml'
+  readonly path: readonly (string | number)[]
+}
+
+/** This node as a signer: its DID, its organisation and the key that it signs with now. */
+export interface PolicySelf {
+  readonly did: string
+  readonly orgId: string
+  readonly kid: string
+  readonly publicKey: Uint8Array
+}
+
+export type EffectivePolicyResult =
+  | { readonly ok: true; readonly policy: EffectivePolicy }
+  | { readonly ok: false; readonly problems: readonly PolicyProblem[] }
+
+/**
+ * Puts both files and this node's identity together. This node needs no entry in `peers.yaml`: without one it may take
+ * every role that a namespace lists it under; with one (a file shared by all nodes) its entry's roles hold.
+ * Problems: an invalid or weak key (DESIGN section 2), one kid for two keys in an organisation, a DID or PeerId that
+ * occurs twice, a DID under a namespace that nobody is, a signer without any key.
+ */
+export function effectivePolicy(
+  federation: FederationConfig,
+  peers: PeersConfig,
+  self: PolicySelf,
+  roots: TsaRoots = {}
+): EffectivePolicyResult {
+  const problems: PolicyProblem[] = []
+  const known = knownPeers(peers, self, problems)
+  const dids = new Set(known.map((peer) => peer.did))
+  checkNamespaces(federation, dids, problems)
+  const organisations = sortedBy(peers.organisations, (organisation) => organisation.orgId)
+  peers.organisations.forEach((organisation, index) => {
+    if (peers.organisations.findIndex(({ orgId }) => orgId === organisation.orgId) < index) {
+      problems.push(inPeers(['organisations', index, 'orgId'], `names ${organisation.orgId} a second time`))
+    }
+  })
+  if (problems.length > 0) return { ok: false, problems }
+  const namespaces = Object.entries(federation.namespaces)
+    .map(([name, config]) => [name, namespacePolicy(config)] as const)
+  return {
+    ok: true,
+    policy: {
+      v: 1,
+      self: { did: self.did, orgId: self.orgId },
+      namespaces: Object.fromEntries(namespaces),
+      peers: known,
+      organisations,
+      crossOrg: sortedBy(
+        peers.crossOrg.allow.map((rule) => ({ ...rule, operations: rule.operations.toSorted() })),
+        encodeCanonical
+      ),
+      rails: {
+        btc: Object.keys(federation.rails.btc).sort(),
+        eip155: Object.keys(federation.rails.eip155).sort(),
+        rfc3161: Object.fromEntries(
+          Object.keys(federation.rails.rfc3161).map((tsa) => [tsa, { roots: (roots[tsa] ?? []).toSorted() }])
+        )
+      }
+    }
+  }
+}
+
+/**
+ * The policy of a `policy` event in this node's own log. It was made by `effectivePolicy`, so it is trusted: what is
+ * no policy of this version is a defect and throws.
+ */
+export function parsePolicy(json: JsonValue): EffectivePolicy {
+  const policy = json as Partial<EffectivePolicy> | null
+  if (policy?.v !== 1 || policy.namespaces === undefined || !Array.isArray(policy.peers)) {
+    throw new TypeError('a policy event in the log holds no policy of version 1')
+  }
+  return policy as EffectivePolicy
+}
+
+function namespacePolicy(config: NamespaceConfig): NamespacePolicy {
+  const { tenant, members, finality, quorum, rate, attestations } = config
+  return {
+    tenant,
+    members: {
+      announce: members.announce.toSorted(),
+      serve: members.serve.toSorted(),
+      request: members.request.toSorted()
+    },
+    finality,
+    ...(quorum === undefined ? {} : { quorum: { k: quorum.k, of: quorum.of.toSorted() } }),
+    rate,
+    attestations: { required: attestations.required, measurements: attestations.measurements.toSorted() }
+  }
+}
+
+function checkNamespaces(federation: FederationConfig, dids: ReadonlySet<string>, problems: PolicyProblem[]): void {
+  const checkDids = (listed: readonly string[], path: readonly (string | number)[]): void => {
+    listed.forEach((did, index) => {
+      if (!dids.has(did)) {
+        problems.push(inFederation([...path, index], `${did} is neither this node nor in peers.yaml`))
+      }
+    })
+  }
+  for (const [name, config] of Object.entries(federation.namespaces)) {
+    for (const role of ROLES) checkDids(config.members[role], ['namespaces', name, 'members', role])
+    checkDids(config.quorum?.of ?? [], ['namespaces', name, 'quorum', 'of'])
+  }
+  for (const name of Object.keys(federation.sealing)) {
+    if (!Object.hasOwn(federation.namespaces, name)) {
+      problems.push(inFederation(['sealing', name], `${name} is not among the namespaces`))
+    }
+  }
+}
+
+function knownPeers(peers: PeersConfig, self: PolicySelf, problems: PolicyProblem[]): PolicyPeer[] {
+  const pinned = new Set(
+    peers.organisations.filter(({ firstPack }) => firstPack !== undefined).map(({ orgId }) => orgId)
+  )
+  const kids = new KidRegister(problems)
+  const known = new Map<string, PolicyPeer>()
+  const peerIds = new Set<string>()
+
+  const own = ownKey(self, problems)
+  kids.bind(self.orgId, own, { file: 'federation.yaml', path: ['node', 'did'] })
+  peers.peers.forEach((peer, index) => {
+    const at = (...rest: (string | number)[]): (string | number)[] => ['peers', index, ...rest]
+    if (known.has(peer.did)) problems.push(inPeers(at('did'), `names ${peer.did} a second time`))
+    if (peer.peerId !== undefined && peerIds.has(peer.peerId)) {
+      problems.push(inPeers(at('peerId'), `${peer.peerId} already belongs to another DID`))
+    }
+    if (peer.peerId !== undefined) peerIds.add(peer.peerId)
+    if (peer.did === self.did && peer.orgId !== self.orgId) {
+      problems.push(inPeers(at('orgId'), `is ${peer.orgId}, but this node's own orgId is ${self.orgId}`))
+    }
+    const keys = peerKeys(peer, index, kids, problems)
+    if (peer.did === self.did && !keys.some(({ kid }) => kid === own.kid)) keys.push(own)
+    if (peer.keys.length === 0 && !peer.did.startsWith('did:key:') && !pinned.has(peer.orgId)) {
+      problems.push(inPeers(at('keys'), `names no key of ${peer.did}, so nothing it signs could be verified`))
+    }
+    known.set(peer.did, {
+      did: peer.did,
+      orgId: peer.orgId,
+      ...(peer.peerId === undefined ? {} : { peerId: peer.peerId }),
+      roles: peer.roles.toSorted(),
+      keys: sortedBy(keys, ({ kid }) => kid)
+    })
+  })
+  if (!known.has(self.did)) {
+    known.set(self.did, { did: self.did, orgId: self.orgId, roles: ROLES.toSorted(), keys: [own] })
+  }
+  return sortedBy([...known.values()], ({ did }) => did)
+}
+
+function ownKey(self: PolicySelf, problems: PolicyProblem[]): BoundKey {
+  const fault = keyFault(self.publicKey)
+  if (fault !== null) problems.push({ file: 'federation.yaml', path: ['node', 'did'], ...fault })
+  return { kid: self.kid, publicKey: toBase64url(self.publicKey) }
+}
+
+/** The keys of one entry: those it lists, and for a did:key the one that the DID itself is. */
+function peerKeys(peer: PeerConfig, index: number, kids: KidRegister, problems: PolicyProblem[]): BoundKey[] {
+  const keys = new Map<string, BoundKey>()
+  if (peer.did.startsWith('did:key:')) {
+    const place: Place = { file: 'peers.yaml', path: ['peers', index, 'did'] }
+    const kid = kidOfDidKey(peer.did)
+    const publicKey = publicKeyOfDidKey(peer.did)
+    if (kid === null || publicKey === null) {
+      problems.push({ ...place, message: 'is not the did:key of an Ed25519 key' })
+    } else {
+      const own = { kid, publicKey: toBase64url(publicKey) }
+      const fault = keyFault(publicKey)
+      if (fault !== null) problems.push({ ...place, ...fault })
+      else if (kids.bind(peer.orgId, own, place)) keys.set(kid, own)
+    }
+  }
+  peer.keys.forEach((key, keyIndex) => {
+    const path = ['peers', index, 'keys', keyIndex]
+    const publicKey = fromBase64url(key.publicKey)
+    const fault = publicKey === null ? { message: 'is not base64url in its one correct form' } : keyFault(publicKey)
+    if (fault !== null) {
+      problems.push({ file: 'peers.yaml', path: [...path, 'publicKey'], ...fault })
+    } else if (peer.keys.findIndex(({ kid, publicKey: bound }) => kid === key.kid && bound === key.publicKey) < keyIndex) {
+      problems.push(inPeers([...path, 'kid'], `names ${key.kid} a second time`))
+    } else if (kids.bind(peer.orgId, key, { file: 'peers.yaml', path: [...path, 'kid'] })) {
+      keys.set(key.kid, key)
+    }
+  })
+  return [...keys.values()]
+}
+
+function keyFault(publicKey: Uint8Array): { readonly message: string; readonly code: 'KEY_WEAK' } | null {
+  const checked = checkPublicKey(publicKey)
+  return checked.ok ? null : { message: `is a key that can't be used: ${checked.detail}`, code: checked.code }
+}
+
+/** One kid means one key in an organisation: trust anchors are known by `(orgId, kid)`. */
+class KidRegister {
+  readonly #problems: PolicyProblem[]
+  readonly #publicKeys = new Map<string, string>()
+
+  constructor(problems: PolicyProblem[]) {
+    this.#problems = problems
+  }
+
+  bind(orgId: string, key: BoundKey, place: Place): boolean {
+    const name = `${orgId}\n${key.kid}`
+    const bound = this.#publicKeys.get(name)
+    if (bound !== undefined && bound !== key.publicKey) {
+      this.#problems.push({ ...place, message: `${key.kid} already stands for another key of ${orgId}` })
+      return false
+    }
+    this.#publicKeys.set(name, key.publicKey)
+    return true
+  }
+}
+
+function inFederation(path: readonly (string | number)[], message: string): PolicyProblem {
+  return { file: 'federation.yaml', path, message }
+}
+
+function inPeers(path: readonly (string | number)[], message: string): PolicyProblem {
+  return { file: 'peers.yaml', path, message }
+}
+
+/** By UTF-16 code units, as JCS sorts keys. */
+function sortedBy<T>(items: readonly T[], key: (item: T) => string): T[] {
+  return items.toSorted((left, right) => (key(left) < key(right) ? -1 : Number(key(left) > key(right))))
+}

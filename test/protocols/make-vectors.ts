@@ -1,0 +1,25 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { batchVectors } from './vectors/batch.ts'
+import { canonicalJsonVectors } from './vectors/canonical-json.ts'
+import { eventVectors } from './vectors/event.ts'
+import { signatureVectors } from './vectors/signature.ts'
+import { textOf } from './vectors/vector-file.ts'
+import type { VectorFile } from './vectors/vector-file.ts'
+
+/** The folder that the paths of vector files start from. */
+export const PROTOCOLS = join(import.meta.dirname, '..', '..', 'protocols')
+
+/** Every file of vectors, the same bytes each time. */
+export function allVectors(): readonly VectorFile[] {
+  return [...canonicalJsonVectors(), ...signatureVectors(), ...batchVectors(), ...eventVectors()]
+}
+
+// `node test/protocols/make-vectors.ts` writes them; a test holds that nothing differs.
+if (process.argv[1] === import.meta.filename) {
+  for (const file of allVectors()) {
+    const path = join(PROTOCOLS, file.path)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, textOf(file))
+  }
+}

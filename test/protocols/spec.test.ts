@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { PROTOCOLS } from './make-vectors.ts'
+import { jsonFiles, readJson } from './third-party.ts'
+
+type Vector = Readonly<Record<string, unknown>>
+
+const PATHS = ['canonical-json/v1', 'signature/v1', 'batch/v1', 'event/v1'] as const
+
+const specOf = (path: string): string => readFileSync(join(PROTOCOLS, path, 'SPEC.md'), 'utf8')
+/** Long values are broken into lines in the SPECs. */
+const withoutSpace = (text: string): string => text.replaceAll(/\s/g, '')
+const firstOf = (...path: readonly string[]): Vector =>
+  (readJson(PROTOCOLS, ...path) as { vectors: readonly Vector[] }).vectors[0] ?? {}
+
+describe('the SPECs', () => {
+  test.each(PATHS)(
+    '%s: each rule has one name, a tag where it is a check, and the vectors name only rules that are there',
+    (path) => {
+      const spec = specOf(path)
+      const rules = [...spec.matchAll(/^\*\*([A-Z]+-\d+)\*\*( \[(?:REJECT|IGNORE|PENDING|NO EFFECT|WRITE)\])?/gm)].map(
+        ([, name]) => name
+      )
+      expect(rules.length).toBeGreaterThan(5)
+      expect(new Set(rules).size).toBe(rules.length)
+      for (const file of jsonFiles(join(PROTOCOLS, path, 'vectors'))) {
+        const { vectors } = readJson(file) as { vectors: readonly Vector[] }
+        for (const { rule, code } of vectors) {
+          if (typeof rule === 'string') expect(rules, file).toContain(rule)
+          if (typeof code === 'string' && path !== 'canonical-json/v1')
+            expect(spec + specOf('canonical-json/v1')).toContain(`\`${code}\``)
+        }
+      }
+    }
+  )
+
+  test.each(PATHS)('%s: every file of vectors is named', (path) => {
+    const spec = specOf(path)
+    for (const file of jsonFiles(join(PROTOCOLS, path, 'vectors'))) {
+      expect(spec).toContain(`vectors/${file.split(/[\\/]/).at(-1)}`)
+    }
+  })
+
+  test('the worked examples are the first vectors', () => {
+    const jws = firstOf('signature', 'v1', 'vectors', 'jws.json')
+    const signature = withoutSpace(specOf('signature/v1'))
+    for (const name of ['kid', 'protected', 'signingInput', 'publicKey', 'signature'])
+      expect(signature).toContain(jws[name])
+
+    const receipt = firstOf('batch', 'v1', 'vectors', 'receipts.json')
+    const batch = withoutSpace(specOf('batch/v1'))
+    for (const name of ['salt', 'record', 'leafHash']) expect(batch).toContain(receipt[name])
+
+    const valid = firstOf('event', 'v1', 'vectors', 'valid.json')
+    const event = withoutSpace(specOf('event/v1'))
+    const [{ protected: header, signature: signed, publicKey } = {}] = valid['signatures'] as readonly Vector[]
+    const canonical = Buffer.from(String(valid['canonical']), 'hex').toString()
+    for (const value of [valid['id'], valid['wire'], canonical, header, signed, publicKey])
+      expect(event).toContain(value)
+  })
+
+  test('the example of canonical JSON', () => {
+    const spec = specOf('canonical-json/v1')
+    expect(spec).toContain(Buffer.from('{"a":null,"b":[1.5,"€"]}').toString('hex'))
+  })
+})
