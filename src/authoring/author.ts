@@ -1,0 +1,79 @@
+import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import { canonicalEvent, encodeEvent, eventSigningInput } from '../../protocols/event/v1/codec.ts'
+import type { Envelope } from '../../protocols/event/v1/envelope.ts'
+import { chainIdOf } from '../events/chain.ts'
+import type { IngestDoor } from '../ingest/door.ts'
+import type { EventLog } from '../log/event-log.ts'
+import type { Clock } from '../platform/clock.ts'
+import { AnchormeshError } from '../platform/errors.ts'
+import type { Signer } from '../trust/signer.ts'
+
+/** An event of this node that is in its log. */
+export interface AuthoredEvent {
+  readonly id: string
+  readonly logSeq: number
+  readonly namespace: string
+  readonly wire: Uint8Array
+}
+
+/** Signs this node's own events, each as the next of its chain, and hands them in at the door like everybody else's. */
+export class Author {
+  readonly #signer: Signer
+  readonly #log: EventLog
+  readonly #door: IngestDoor
+  readonly #clock: Clock
+  /** The end of the line for each namespace: two events of one chain are never signed at the same time. */
+  readonly #lines = new Map<string, Promise<unknown>>()
+
+  constructor(ports: { signer: Signer; log: EventLog; door: IngestDoor; clock: Clock }) {
+    this.#signer = ports.signer
+    this.#log = ports.log
+    this.#door = ports.door
+    this.#clock = ports.clock
+  }
+
+  get signer(): Signer {
+    return this.#signer
+  }
+
+  /** Signs and logs an event. Throws `PUBLISH_REFUSED` (with the door's code) when the door does not accept it, `STORE_FULL` for a full disk. */
+  async author(type: string, namespace: string, body: JsonObject): Promise<AuthoredEvent> {
+    const before = this.#lines.get(namespace) ?? Promise.resolve()
+    const authored = before.then(() => this.#authorNext(type, namespace, body))
+    // The next in line goes on whether this one succeeds or not.
+    const line = authored.catch(() => undefined)
+    this.#lines.set(namespace, line)
+    return await authored
+  }
+
+  async #authorNext(type: string, namespace: string, body: JsonObject): Promise<AuthoredEvent> {
+    const envelope = await this.#nextEnvelope(type, namespace, body)
+    const canonical = canonicalEvent(envelope)
+    const signature = await this.#signer.sign(eventSigningInput(type, this.#signer.kid, canonical))
+    const wire = encodeEvent(envelope, [{ kid: this.#signer.kid, signature }])
+    const outcome = await this.#door.submit(wire, { via: 'own' })
+    if (outcome.outcome === 'accepted') return { id: outcome.id, logSeq: outcome.logSeq, namespace, wire }
+    if (outcome.outcome === 'duplicate') throw new Error(`a new event of this node is already in its log: ${outcome.id}`)
+    if (outcome.code === 'STORE_FULL') throw new AnchormeshError('STORE_FULL', outcome.detail, { hint: 'free disk space, then try again' })
+    throw new AnchormeshError('PUBLISH_REFUSED', `the event was not accepted: ${outcome.code}: ${outcome.detail}`, { detail: { code: outcome.code } })
+  }
+
+  async #nextEnvelope(type: string, namespace: string, body: JsonObject): Promise<Envelope> {
+    const { did: signer, kid } = this.#signer
+    const tip = await this.#ownTip(namespace)
+    const now = this.#clock.now()
+    if (tip === null) return { v: 1, type, namespace, signer, kid, authorSeq: 1, prev: null, ts: now, body }
+    // A clock that was set back must not break the chain.
+    return { v: 1, type, namespace, signer, kid, authorSeq: tip.authorSeq + 1, prev: tip.id, ts: Math.max(now, tip.ts), body }
+  }
+
+  async #ownTip(namespace: string): Promise<{ authorSeq: number; id: string; ts: number } | null> {
+    const chain = chainIdOf({ signer: this.#signer.did, kid: this.#signer.kid, namespace })
+    let best: { authorSeq: number; id: string; ts: number } | null = null
+    for await (const { id, authorSeq } of this.#log.tips(namespace, chain)) {
+      if (best !== null && authorSeq <= best.authorSeq) continue
+      best = { authorSeq, id, ts: (await this.#log.find(id))?.ts ?? 0 }
+    }
+    return best
+  }
+}

@@ -1,0 +1,53 @@
+import { InvalidArgumentError } from 'commander'
+import { NAME_PATTERN } from '../../protocols/event/v1/announce.ts'
+import { NAMESPACE_PATTERN, TRUST_NAMESPACE } from '../../protocols/event/v1/envelope.ts'
+
+/** Readers of option values for commander: each throws `InvalidArgumentError` with what the value should be. */
+
+/** A namespace, the reserved `_trust` included. */
+export function namespaceArgument(text: string): string {
+  if (text === TRUST_NAMESPACE || NAMESPACE_PATTERN.test(text)) return text
+  throw new InvalidArgumentError('A namespace has lower-case letters, digits, . _ : and -, such as dao:vaultmesh.')
+}
+
+/** An option that can be given several times, each with one namespace. */
+export function namespacesArgument(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, namespaceArgument(text)]
+}
+
+/** An option that can be given several times. */
+export function listArgument(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text]
+}
+
+/** A batch's name. */
+export function batchArgument(text: string): string {
+  if (NAME_PATTERN.test(text)) return text
+  throw new InvalidArgumentError('A batch id has letters, digits, . _ : # and -, at most 128, such as 2026-11-21.')
+}
+
+/** A whole number from 1. */
+export function countArgument(text: string): number {
+  const count = wholeNumber(text)
+  if (count !== null && count >= 1) return count
+  throw new InvalidArgumentError('It must be a whole number from 1.')
+}
+
+/** A position in the log: a whole number from 0. */
+export function positionArgument(text: string): number {
+  const position = wholeNumber(text)
+  if (position !== null) return position
+  throw new InvalidArgumentError('It must be a whole number from 0.')
+}
+
+/** A moment: integer milliseconds since 1970, or a date and time as ISO 8601 has it. */
+export function timeArgument(text: string): number {
+  const ms = wholeNumber(text) ?? (/^[0-9]{4}-[0-9]{2}/.test(text) ? Date.parse(text) : Number.NaN)
+  if (Number.isSafeInteger(ms)) return ms
+  throw new InvalidArgumentError('It must be milliseconds since 1970 or a time such as 2026-11-21T12:00:00Z.')
+}
+
+function wholeNumber(text: string): number | null {
+  const number = Number(text)
+  return /^(?:0|[1-9][0-9]*)$/.test(text) && Number.isSafeInteger(number) ? number : null
+}

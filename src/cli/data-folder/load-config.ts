@@ -1,0 +1,156 @@
+import { open } from 'node:fs/promises'
+import { didKeyOf } from '../../../protocols/signature/v1/did-key.ts'
+import { AnchormeshError, messageOf } from '../../platform/errors.ts'
+import { federationSchema, peersSchema } from '../../policy/config-schema.ts'
+import type { FederationConfig, PeersConfig } from '../../policy/config-schema.ts'
+import { environmentOverrides } from '../../policy/environment.ts'
+import { effectivePolicy } from '../../policy/policy.ts'
+import type { EffectivePolicy, PolicyProblem } from '../../policy/policy.ts'
+import { CONFIG_CHARS_MAX } from '../../policy/yaml-reader.ts'
+import { parseConfig, problemText } from '../../policy/yaml.ts'
+import type { ConfigOverride, ConfigProblem } from '../../policy/yaml.ts'
+import type { Signer } from '../../trust/signer.ts'
+import { errnoOf } from './atomic-file.ts'
+import { peerKeySeed, readKeystore, signerFrom, signingKeys } from './keystore.ts'
+import type { Keystore } from './keystore.ts'
+import { meshProblems } from './mesh-checks.ts'
+import { dataPaths } from './paths.ts'
+import { peerIdOfSeed } from './peer-id.ts'
+import { readTsaRoots } from './tsa-roots.ts'
+import { unsupportedProblems } from './unsupported.ts'
+
+/** Where a node's configuration comes from, and what goes before the files. */
+export interface ConfigSources {
+  readonly folder: string
+  /** `--config`: another file in the place of the folder's `federation.yaml`. */
+  readonly configFile?: string
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Values of flags; they go before the environment. */
+  readonly flags?: readonly ConfigOverride[]
+}
+
+/** A node's whole configuration, checked. */
+export interface LoadedConfig {
+  readonly folder: string
+  readonly federation: FederationConfig
+  readonly peers: PeersConfig
+  readonly policy: EffectivePolicy
+  readonly signer: Signer
+  /** The keys that this node signs events and packs with, newest last; base64url. */
+  readonly signingKeys: readonly { readonly kid: string; readonly publicKey: string }[]
+  /** The 32-byte seed of the PeerId's key. */
+  readonly peerKeySeed: Uint8Array
+  readonly peerId: string
+}
+
+/** The text of both files, with the names to show in problems. */
+export interface ConfigTexts {
+  readonly federation: ConfigText
+  readonly peers: ConfigText
+}
+
+export interface ConfigText {
+  readonly file: string
+  readonly text: string
+}
+
+/**
+ * Reads and checks the whole configuration of a data folder. Throws `CONFIG_INVALID` with every problem, one a line,
+ * each as `file:line:column key: message`; `KEYSTORE_PERMISSIONS`, `KEYSTORE_CORRUPT`.
+ */
+export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
+  const texts = await readConfigTexts(sources)
+  return checkConfig(texts, await readKeystore(dataPaths(sources.folder).keystore), sources)
+}
+
+/** Reads both files. Throws `CONFIG_INVALID` when one is missing or can't be a configuration file. */
+export async function readConfigTexts({ folder, configFile }: ConfigSources): Promise<ConfigTexts> {
+  const paths = dataPaths(folder)
+  return {
+    federation: await readConfigText(configFile ?? paths.federation),
+    peers: await readConfigText(paths.peers)
+  }
+}
+
+/** Checks the texts together with the keystore, as `loadConfig` does with those on disk. */
+export async function checkConfig(
+  texts: ConfigTexts,
+  keystore: Keystore,
+  { folder, environment, flags = [] }: ConfigSources
+): Promise<LoadedConfig> {
+  const variables = environmentOverrides(environment)
+  const overrides = [...variables.overrides, ...flags]
+  const federation = parseConfig(texts.federation.text, texts.federation.file, federationSchema, overrides)
+  const peers = parseConfig(texts.peers.text, texts.peers.file, peersSchema)
+  const problems: ConfigProblem[] = [...variables.problems]
+  if (!federation.ok) problems.push(...federation.problems)
+  if (!peers.ok) problems.push(...peers.problems)
+  if (!federation.ok || !peers.ok || problems.length > 0) throw configInvalid(problems)
+
+  const { node } = federation.value
+  const signer = signerFrom(keystore, node.did)
+  const seed = peerKeySeed(keystore)
+  const peerId = await peerIdOfSeed(seed)
+  const roots = await readTsaRoots(federation.value, dataPaths(folder).tsaRoots)
+  const self = { did: node.did, orgId: node.orgId, kid: signer.kid, publicKey: signer.publicKey }
+  const effective = effectivePolicy(federation.value, peers.value, self, roots.roots)
+  const found: readonly PolicyProblem[] = [
+    ...didProblems(node.did, keystore),
+    ...meshProblems(federation.value, peers.value, peerId),
+    ...unsupportedProblems(federation.value),
+    ...roots.problems,
+    ...(effective.ok ? [] : effective.problems)
+  ]
+  for (const { file, path, message, code } of found) {
+    const problem = (file === 'peers.yaml' ? peers : federation).problemAt(path, message)
+    problems.push(code === undefined ? problem : { ...problem, code })
+  }
+  if (!effective.ok || problems.length > 0) throw configInvalid(problems)
+  return {
+    folder: dataPaths(folder).folder,
+    federation: federation.value,
+    peers: peers.value,
+    policy: effective.policy,
+    signer,
+    signingKeys: signingKeys(keystore),
+    peerKeySeed: seed,
+    peerId
+  }
+}
+
+/** The failure that lists `problems`, one a line. */
+export function configInvalid(problems: readonly ConfigProblem[]): AnchormeshError {
+  return new AnchormeshError('CONFIG_INVALID', problems.map(problemText).join('\n'), {
+    hint: 'Each line names the file, line, column and key to look at; config/ of the project documents every key.',
+    detail: { problems }
+  })
+}
+
+/** A did:key that none of the keystore's keys is could sign nothing that others would take. */
+function didProblems(did: string, keystore: Keystore): PolicyProblem[] {
+  const own = signingKeys(keystore).map(({ publicKey }) => didKeyOf(Buffer.from(publicKey, 'base64url')))
+  if (!did.startsWith('did:key:') || own.includes(did)) return []
+  const message = `is the did:key of no key in keystore.json (that would be ${own.join(' or ')})`
+  return [{ file: 'federation.yaml', path: ['node', 'did'], message }]
+}
+
+async function readConfigText(path: string): Promise<ConfigText> {
+  const file = await open(path, 'r').catch((cause: unknown) => {
+    const message = errnoOf(cause) === 'ENOENT' ? `${path} is missing` : `${path} can't be opened: ${messageOf(cause)}`
+    throw new AnchormeshError('CONFIG_INVALID', message, {
+      hint: 'anchormesh init makes a data folder; --data or ANCHORMESH_DATA names another one.',
+      cause
+    })
+  })
+  try {
+    const stat = await file.stat()
+    if (!stat.isFile() || stat.size > CONFIG_CHARS_MAX) {
+      throw new AnchormeshError('CONFIG_INVALID', `${path} is not a file of at most ${CONFIG_CHARS_MAX} bytes`, {
+        hint: 'Look whether the path names the file that you mean.'
+      })
+    }
+    return { file: path, text: await file.readFile('utf8') }
+  } finally {
+    await file.close()
+  }
+}

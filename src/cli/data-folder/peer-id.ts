@@ -1,0 +1,7 @@
+import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+
+/** The PeerId (base58) of the node whose mesh key has this 32-byte seed. */
+export async function peerIdOfSeed(seed: Uint8Array): Promise<string> {
+  return peerIdFromPrivateKey(await generateKeyPairFromSeed('Ed25519', seed)).toString()
+}

@@ -1,0 +1,62 @@
+import type { JsonObject } from '../../../protocols/canonical-json/v1/json.ts'
+import type { NodeStatus } from '../../http/operations.ts'
+import type { DevelopmentTsa } from '../../timestamps/clients/development-tsa.ts'
+import type { CommandContext } from '../command.ts'
+import type { DemoNode } from './demo-node.ts'
+import type { Narrator } from './narrator.ts'
+import { poll } from './poll.ts'
+
+/** Who takes part in the demo, and where. */
+export interface Cast {
+  /** Seals receipts. */
+  readonly maker: DemoNode
+  /** Publishes its keys. */
+  readonly auditor: DemoNode
+  /** Is killed and comes back. */
+  readonly archive: DemoNode
+  /** All three. */
+  readonly nodes: readonly DemoNode[]
+  readonly tsa: DevelopmentTsa
+  readonly namespace: string
+  /** For files that pass between commands. */
+  readonly folder: string
+  readonly narrator: Narrator
+  readonly context: CommandContext
+}
+
+/** Waits until every node gossips with all the others, on every topic. */
+export async function meshed({ nodes, namespace, context }: Cast): Promise<readonly NodeStatus[]> {
+  const others = nodes.length - 1
+  return await Promise.all(
+    nodes.map((node) =>
+      poll(
+        `${node.name} gossips with ${others} others`,
+        async () => {
+          const status = await node.status()
+          const topics = [namespace, '_trust'].map((name) => status.network?.topics[name])
+          return topics.every((topic) => topic !== undefined && topic.mesh >= others) ? status : null
+        },
+        context
+      )
+    )
+  )
+}
+
+/** Waits until every node has a row in a projection in which the members have these values. */
+export async function everyNodeHas(
+  { nodes, context }: Cast,
+  projection: string,
+  query: Readonly<Record<string, string>>,
+  members: JsonObject
+): Promise<void> {
+  const fits = (row: JsonObject): boolean => Object.entries(members).every(([member, value]) => row[member] === value)
+  await Promise.all(
+    nodes.map((node) =>
+      poll(
+        `${node.name} has ${JSON.stringify(members)} in ${projection}`,
+        async () => (await node.query(projection, query)).rows.find(fits) ?? null,
+        context
+      )
+    )
+  )
+}

@@ -1,0 +1,98 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { LogVerification, Published, PublishedPack, SealedBatch } from '../../http/operations.ts'
+import { AnchormeshError } from '../../platform/errors.ts'
+import { figure, shortHash } from '../table.ts'
+import { everyNodeHas, meshed } from './cast.ts'
+import type { Cast } from './cast.ts'
+import type { DemoNode } from './demo-node.ts'
+import type { DemoReceipts } from './receipts.ts'
+import { stampRoot } from './stamping.ts'
+
+const BATCH = 'build-1'
+
+/** The maker seals its receipts into a batch. */
+export async function sealReceipts(cast: Cast, receipts: DemoReceipts): Promise<SealedBatch> {
+  const { maker, narrator, namespace } = cast
+  await narrator.step('maker seals receipts into a batch')
+  await narrator.say(`The receipts: ${receipts.about}.`)
+  await narrator.command(`anchormesh seal --namespace ${namespace} --batch ${BATCH} receipts.jsonl`)
+  const sealed = await seal(maker, BATCH, receipts.file, cast)
+  await narrator.reached(`${figure(sealed.receiptCount)} receipts under the root ${shortHash(sealed.batchRoot)}…`)
+  return sealed
+}
+
+/** An authority stamps the root, and the maker announces the batch; all three log it and project it. */
+export async function stampAndAnnounce(cast: Cast, { batchId, batchRoot, receiptCount }: SealedBatch): Promise<void> {
+  const { maker, narrator, namespace, tsa, folder, context } = cast
+  await narrator.step('A time-stamping authority (RFC 3161) stamps the root, and maker announces the batch')
+  const stamp = await stampRoot(batchRoot, tsa, folder, context)
+  const genTime = new Date(stamp.genTime).toISOString()
+  await narrator.say(`${tsa.url} issued a token of ${figure(stamp.tokenBytes)} bytes, genTime ${genTime}`)
+  await narrator.command(`anchormesh announce --namespace ${namespace} --batch ${batchId} --timestamp-anchor tsa.json`)
+  const published = await announce(maker, batchId, [stamp.file], cast)
+  await narrator.say(`event ${shortHash(published.id)}… is signed, logged and sent to ${published.recipients} peers`)
+  await everyNodeHas(cast, 'batches', { namespace, batchId }, { batchRoot, receiptCount })
+  await everyNodeHas(cast, 'timestamp-anchors', { namespace, batchId }, { batchRoot, evidenceId: stamp.evidenceId })
+  await narrator.reached('all three have it in their logs, and in the projections batches and timestamp-anchors')
+}
+
+/** The auditor publishes its keys; all three log and project them. */
+export async function publishPack(cast: Cast): Promise<void> {
+  const { auditor, narrator } = cast
+  await narrator.step('auditor publishes an anchor pack: its keys, signed and numbered')
+  await narrator.command('anchormesh pack publish')
+  const { orgId, packSeq, packHash } = await auditor.run<PublishedPack>(['pack', 'publish'])
+  await narrator.say(`pack ${packSeq} of ${orgId}, hash ${shortHash(packHash)}…`)
+  await everyNodeHas(cast, 'trust-anchors', {}, { orgId, packSeq, status: 'ACTIVE' })
+  await narrator.reached('all three have its keys in the projection trust-anchors')
+}
+
+/** The archive loses its process without warning, and comes back with its log as it was. */
+export async function killAndRestart({ archive, narrator }: Cast): Promise<void> {
+  await narrator.step('archive is killed (SIGKILL), its log is checked, and it is started again')
+  const before = (await archive.status()).log
+  const { pid } = archive
+  await archive.kill()
+  await narrator.say(`process ${pid} is gone; its log had ${before.logSeq} records, head ${shortHash(before.headHash)}…`)
+  await narrator.command('anchormesh log verify')
+  const verified = await archive.run<LogVerification>(['log', 'verify'])
+  await narrator.say(`${verified.records} records, hash chain and indexes intact, head ${shortHash(verified.headHash)}…`)
+  const ready = await archive.start()
+  const { log } = await archive.status()
+  const lost = verified.records < before.logSeq || log.logSeq < before.logSeq
+  const changed = log.logSeq === before.logSeq && log.headHash !== before.headHash
+  if (lost || changed) {
+    const message = `archive had ${before.logSeq} records before it was killed, and ${log.logSeq} other ones now`
+    throw new AnchormeshError('STORE_CORRUPT', message, {
+      hint: 'This must never happen: please report it. --keep leaves the data folders.'
+    })
+  }
+  const head = shortHash(log.headHash)
+  await narrator.reached(`process ${archive.pid} serves ${ready.http} with ${log.logSeq} records, head ${head}…`)
+}
+
+/** The restarted node takes part again, both ways: it hears of a further time-stamp, and announces a batch of its own. */
+export async function takePartAgain(cast: Cast, { batchId, batchRoot }: SealedBatch): Promise<void> {
+  const { maker, archive, narrator, namespace, folder, tsa, context } = cast
+  await narrator.step('archive takes part again: it hears the others, and the others hear it')
+  await meshed(cast)
+  await narrator.say('the mesh is whole again')
+  const file = join(folder, 'archive.jsonl')
+  await writeFile(file, `${JSON.stringify({ restarted: archive.name, pid: archive.pid })}\n`)
+  const own = await seal(archive, 'restart-1', file, cast)
+  const second = await stampRoot(batchRoot, tsa, folder, context)
+  await Promise.all([announce(archive, own.batchId, [], cast), announce(maker, batchId, [second.file], cast)])
+  await everyNodeHas(cast, 'batches', { namespace, batchId: own.batchId }, { batchRoot: own.batchRoot })
+  await everyNodeHas(cast, 'timestamp-anchors', { namespace, batchId }, { evidenceId: second.evidenceId })
+  await narrator.reached('all three have maker’s second time-stamp and archive’s own batch')
+}
+
+async function seal(node: DemoNode, batch: string, file: string, { namespace }: Cast): Promise<SealedBatch> {
+  return await node.run<SealedBatch>(['seal', '--namespace', namespace, '--batch', batch, file])
+}
+
+async function announce(node: DemoNode, batch: string, anchorFiles: readonly string[], { namespace }: Cast): Promise<Published> {
+  const files = anchorFiles.flatMap((file) => ['--timestamp-anchor', file])
+  return await node.run<Published>(['announce', '--namespace', namespace, '--batch', batch, ...files])
+}

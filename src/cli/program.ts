@@ -1,0 +1,71 @@
+import { Command, CommanderError } from 'commander'
+import type { VerbRunner } from './command.ts'
+import { packageVersion } from './package-info.ts'
+import { AnchormeshError } from '../platform/errors.ts'
+import { examples } from './help.ts'
+import { registerAnnounce } from './verbs/announce.ts'
+import { registerDemo } from './verbs/demo.ts'
+import { registerDigest } from './verbs/digest.ts'
+import { registerEvents } from './verbs/events.ts'
+import { registerIdentity } from './verbs/identity.ts'
+import { registerInit } from './verbs/init.ts'
+import { registerLog } from './verbs/log.ts'
+import { registerPack } from './verbs/pack.ts'
+import { registerPeers } from './verbs/peers.ts'
+import { registerQuery } from './verbs/query.ts'
+import { registerSeal } from './verbs/seal.ts'
+import { registerStart } from './verbs/start.ts'
+import { registerStatus } from './verbs/status.ts'
+
+/** The order is that in which a person comes to need them. */
+const VERBS = [
+  registerDemo,
+  registerInit,
+  registerStart,
+  registerStatus,
+  registerIdentity,
+  registerPeers,
+  registerSeal,
+  registerAnnounce,
+  registerPack,
+  registerEvents,
+  registerQuery,
+  registerDigest,
+  registerLog
+]
+
+/** The whole command line. Every way in which commander ends a command comes out of `parseAsync` as an error. */
+export function createProgram(runner: VerbRunner): Command {
+  const program = new Command('anchormesh')
+    .description('A node of a federation: gossips, logs, re-verifies and serves timestamped Merkle batches.')
+    .version(packageVersion, '-V, --version', 'print the version')
+    .option('--data <folder>', 'the data folder (default: ANCHORMESH_DATA, else ./anchormesh-data)')
+    .option('--config <file>', 'another file in the place of the data folder’s federation.yaml')
+    .option('--json', 'answer in JSON: lists one object a line, everything else one object')
+    .option('--quiet', 'no progress and no notes')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: () => {} })
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .addHelpText('after', examples('anchormesh demo', 'anchormesh init --org vaultmesh', 'anchormesh start'))
+  for (const register of VERBS) register(program, runner)
+  return program
+}
+
+/**
+ * What an error of commander means: null where help or the version was asked for and shown, else wrong usage. Other
+ * errors come back as they are.
+ */
+export function usageErrorOf(error: unknown): unknown {
+  if (!(error instanceof CommanderError)) return error
+  if (error.exitCode === 0) return null
+  if (error.code === 'commander.help') {
+    return new AnchormeshError('USAGE', 'a command is missing', { hint: 'Choose one of those above.' })
+  }
+  const [message = '', ...rest] = error.message.replace(/^error: /, '').split('\n')
+  const suggestion = rest.join(' ').replace(/^\((.*)\)$/, '$1')
+  const general = 'anchormesh --help shows the commands, anchormesh COMMAND --help the options of one.'
+  return new AnchormeshError('USAGE', message, { hint: [suggestion, general].filter(Boolean).join('\n') })
+}

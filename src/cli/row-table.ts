@@ -1,0 +1,44 @@
+import type { JsonObject, JsonValue } from '../../protocols/canonical-json/v1/json.ts'
+import { shortDid, shortHash, table, time } from './table.ts'
+
+/** Values in tables are for the eye; what is longer is cut, and --json has all of it. */
+const CELL_CHARS_MAX = 40
+
+/** Rows of any projection as a table: a column for each member, in the order in which the rows name them. */
+export function rowTable(rows: readonly JsonObject[]): string {
+  const members = [...new Set(rows.flatMap((row) => Object.keys(row)))]
+  return table<JsonObject>(
+    members.map((member) => ({
+      heading: headingOf(member),
+      cell: (row) => cellOf(member, row[member]),
+      align: rows.some((row) => typeof row[member] === 'number') && !isTime(member) ? 'right' : 'left'
+    })),
+    rows
+  )
+}
+
+/** `batchRoot` as `BATCH ROOT`. */
+function headingOf(member: string): string {
+  return member.replaceAll(/[A-Z]/g, ' $&').toUpperCase()
+}
+
+function cellOf(member: string, value: JsonValue | undefined): string {
+  if (value === undefined || value === null) return ''
+  if (typeof value === 'number') return isTime(member) ? time(value) : String(value)
+  if (typeof value === 'string') return textOf(value)
+  // A list says by its length what a table can say of it.
+  return Array.isArray(value) ? String(value.length) : cut(JSON.stringify(value))
+}
+
+function textOf(value: string): string {
+  if (/^[0-9a-f]{64}$/.test(value)) return shortHash(value)
+  return value.startsWith('did:') ? shortDid(value) : cut(value)
+}
+
+function isTime(member: string): boolean {
+  return /^ts$|(?:At|Ts|Time|Ms|Until|notBefore|notAfter)$/.test(member)
+}
+
+function cut(text: string): string {
+  return text.length <= CELL_CHARS_MAX ? text : `${text.slice(0, CELL_CHARS_MAX - 1)}…`
+}

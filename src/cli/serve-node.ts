@@ -1,0 +1,114 @@
+import { startAdminListener } from '../http/admin-listener.ts'
+import { startPublicListener } from '../http/public-listener.ts'
+import { createLibp2pNetwork } from '../network/libp2p/libp2p-network.ts'
+import type { Libp2pNetworkDeps } from '../network/libp2p/libp2p-network.ts'
+import type { Network } from '../network/network.ts'
+import { EXIT, messageOf } from '../platform/errors.ts'
+import { createLogger } from '../platform/logger.ts'
+import type { Logger } from '../platform/logger.ts'
+import { viewPolicy } from '../policy/policy-view.ts'
+import type { CommandContext } from './command.ts'
+import { removeAdminFile, writeAdminFile } from './data-folder/admin-file.ts'
+import { loadConfig } from './data-folder/load-config.ts'
+import type { LoadedConfig } from './data-folder/load-config.ts'
+import { Interrupted } from './interruption.ts'
+import { openNode } from './own-node.ts'
+import { readyLine } from './ready-line.ts'
+
+export interface ServeOptions {
+  /** Whether the end of standard input stops the node. */
+  readonly whileStdin: boolean
+}
+
+/** Ends one part of the running node. */
+type Close = () => Promise<void>
+
+/**
+ * Runs the node of the data folder until it is interrupted: by a signal, by its admin listener, or by the end of standard
+ * input. What was opened is closed in the opposite order, also when something further could not be opened. Throws
+ * as `loadConfig` and `openNode` do, and `PORT_IN_USE`.
+ */
+export async function serveNode(context: CommandContext, { whileStdin }: ServeOptions): Promise<void> {
+  const { signal, configSources, quiet } = context
+  const config = await loadConfig(configSources)
+  const logger = createLogger(quiet ? 'error' : config.federation.log.level)
+  const closes: Close[] = []
+  try {
+    await open(config, logger, context, closes)
+    if (whileStdin) stopAtEnd(context)
+    await aborted(signal)
+    logger.info({ reason: messageOf(signal.reason) }, 'the node stops')
+  } catch (error) {
+    await closeAll(closes, logger)
+    throw error
+  }
+  const [failure] = await closeAll(closes, logger)
+  if (failure !== undefined) throw failure
+}
+
+async function open(config: LoadedConfig, logger: Logger, context: CommandContext, closes: Close[]): Promise<void> {
+  const { clock, random, signal, interruption, output, json } = context
+  const { folder, federation } = config
+  const network = networkOf(config, { clock, random, logger })
+  const node = await openNode(config, { clock, random, logger, network })
+  closes.push(() => node.close())
+  await node.start()
+  signal.throwIfAborted()
+  const { listen, corsOrigins } = federation.http
+  const http = await startPublicListener({ operations: node, listen, corsOrigins, logger, clock })
+  closes.push(() => http.close())
+  const shutdown = (): void => interruption.interrupt(new Interrupted(EXIT.done, 'shutdown by the admin listener'))
+  const { listen: adminListen } = federation.admin
+  const admin = await startAdminListener({ operations: node, listen: adminListen, logger, clock, random, shutdown })
+  closes.push(() => admin.close())
+  signal.throwIfAborted()
+  const adminFile = { pid: process.pid, url: admin.url, token: admin.token }
+  await writeAdminFile(folder, adminFile)
+  closes.push(() => removeAdminFile(folder, adminFile))
+  const { peerId, multiaddrs } = network.status()
+  const ready = { did: federation.node.did, peerId, multiaddrs, http: http.url, admin: admin.url }
+  await (json ? output.json({ ready: true, ...ready }) : output.line(readyLine(ready)))
+}
+
+function networkOf(config: LoadedConfig, ports: Libp2pNetworkDeps): Network {
+  const { federation, peers, policy, peerKeySeed } = config
+  const { did, listen, announce, bootstrap, mdns } = federation.node
+  const knownPeers = peers.peers.flatMap((peer) =>
+    peer.peerId === undefined || peer.did === did ? [] : [{ did: peer.did, peerId: peer.peerId, addresses: peer.addresses }]
+  )
+  const { namespaces } = viewPolicy(policy)
+  return createLibp2pNetwork({ namespaces, knownPeers, listen, announce, bootstrap, mdns, peerKeySeed }, ports)
+}
+
+/** Closes what was opened last first. One part that fails keeps no other open; what failed is logged and returned. */
+async function closeAll(closes: readonly Close[], logger: Logger): Promise<readonly Error[]> {
+  const failures: Error[] = []
+  for (const close of closes.toReversed()) {
+    try {
+      await close()
+    } catch (error) {
+      logger.error({ error: messageOf(error) }, 'a part of the node could not be closed')
+      failures.push(error instanceof Error ? error : new Error(messageOf(error)))
+    }
+  }
+  return failures
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  signal.addEventListener('abort', () => resolve(), { once: true })
+  if (signal.aborted) resolve()
+  await promise
+}
+
+/** Interrupts the node when standard input ends, or breaks. */
+function stopAtEnd({ stdin, interruption }: CommandContext): void {
+  const stop = (): void => interruption.interrupt(new Interrupted(EXIT.done, 'standard input has ended'))
+  untilEnd(stdin).then(stop, stop)
+}
+
+/** Reads and forgets what comes until no more can come. */
+async function untilEnd(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  const iterator = chunks[Symbol.asyncIterator]()
+  while ((await iterator.next()).done !== true);
+}

@@ -1,0 +1,99 @@
+import type { NodeStatus } from '../http/operations.ts'
+import type { NetworkStatus, PeerStatus } from '../network/network.ts'
+import { bytes, duration, facts, figure, shortDid, shortHash, table, time } from './table.ts'
+
+/** A node's status as a person reads it: one paragraph each for the node, what it carries, its projections and its mesh. */
+export function statusText(status: NodeStatus): string {
+  return [nodeText(status), carriedText(status), projectionsText(status), ingestText(status), meshText(status.network)]
+    .filter((part) => part !== '')
+    .join('\n\n')
+}
+
+function nodeText({ did, orgId, version, uptimeMs, health, log, network }: NodeStatus): string {
+  return facts([
+    ['node', network === null ? 'not running; opened for this command' : `running for ${duration(uptimeMs)}`],
+    ['health', health.ok ? 'ok' : health.reasons.join('; ')],
+    ['DID', did],
+    ['organisation', orgId],
+    ['PeerId', network?.peerId],
+    ['version', version],
+    ['log', `position ${figure(log.logSeq)}, head ${shortHash(log.headHash)}, epoch ${log.epoch}`],
+    ['store', `${bytes(log.storeBytes)}, ${figure(Math.round(log.bytesPerEvent))} B an event`]
+  ])
+}
+
+function carriedText({ namespaces }: NodeStatus): string {
+  return table(
+    [
+      { heading: 'NAMESPACE', cell: ({ namespace }) => namespace },
+      { heading: 'MEMBERS', cell: ({ members }) => figure(members), align: 'right' },
+      { heading: 'EVENTS', cell: ({ events }) => figure(events), align: 'right' }
+    ],
+    namespaces
+  )
+}
+
+function projectionsText({ projections, log }: NodeStatus): string {
+  const stateOf = ({ state, logSeq, reason }: NodeStatus['projections'][number]): string => {
+    if (state === 'catching-up') return `catching up, ${figure(log.logSeq - logSeq)} to go`
+    return reason === undefined ? state : `${state}: ${reason}`
+  }
+  return table(
+    [
+      { heading: 'PROJECTION', cell: ({ name }) => name },
+      { heading: 'POSITION', cell: ({ logSeq }) => figure(logSeq), align: 'right' },
+      { heading: 'STATE', cell: stateOf }
+    ],
+    projections
+  )
+}
+
+function ingestText({ ingest }: NodeStatus): string {
+  const outcomes = Object.entries(ingest.outcomes).map(([name, count]) => `${name} ${figure(count)}`)
+  return facts([
+    ['ingest', outcomes.length === 0 ? 'nothing since the start' : outcomes.join(', ')],
+    ['signatures verified', ingest.signaturesVerified === 0 ? null : figure(ingest.signaturesVerified)],
+    ['waiting', ingest.pending.events === 0 ? null : `${figure(ingest.pending.events)} events, ${bytes(ingest.pending.bytes)}`]
+  ])
+}
+
+function meshText(network: NetworkStatus | null): string {
+  if (network === null) return ''
+  const topics = table(
+    [
+      { heading: 'TOPIC', cell: ([namespace]) => namespace },
+      { heading: 'IN MESH', cell: ([, { mesh }]) => mesh, align: 'right' },
+      { heading: 'SUBSCRIBED', cell: ([, { subscribers }]) => subscribers, align: 'right' }
+    ],
+    Object.entries(network.topics)
+  )
+  const { gossip, refusedConnections, multiaddrs } = network
+  return [
+    peersText(network.peers),
+    topics,
+    facts([
+      ['gossip', Object.entries(gossip).map(([what, count]) => `${figure(count)} ${what}`).join(', ')],
+      ['connections refused', refusedConnections === 0 ? null : figure(refusedConnections)],
+      ...multiaddrs.map((address, index) => [index === 0 ? 'listening on' : '', address] as const)
+    ])
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n')
+}
+
+function peersText(peers: readonly PeerStatus[]): string {
+  if (peers.length === 0) return 'No peers yet: anchormesh peers add FILE'
+  const stateOf = ({ connected, connections, nextDialAt }: PeerStatus): string => {
+    if (connected) return connections.join(' ') || 'connected'
+    return nextDialAt === undefined ? 'not connected' : `not connected, next dial ${time(nextDialAt)}`
+  }
+  return table(
+    [
+      { heading: 'PEER', cell: ({ did }) => shortDid(did) },
+      { heading: 'PEERID', cell: ({ peerId }) => `…${peerId.slice(-8)}` },
+      { heading: 'SCORE', cell: ({ score }) => score?.toFixed(1), align: 'right' },
+      { heading: 'CONNECTION', cell: stateOf }
+    ],
+    peers
+  )
+}

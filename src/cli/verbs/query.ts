@@ -1,0 +1,80 @@
+import type { Command } from 'commander'
+import type { Operations, ProjectionQuery } from '../../http/operations.ts'
+import { batchArgument, countArgument, namespaceArgument, positionArgument, timeArgument } from '../arguments.ts'
+import type { CommandContext, RegisterVerb } from '../command.ts'
+import { examples } from '../help.ts'
+import { rowTable } from '../row-table.ts'
+import { withOperations } from '../with-operations.ts'
+
+interface QueryOptions {
+  readonly namespace?: string
+  readonly batchId?: string
+  readonly signer?: string
+  readonly status?: string
+  readonly fromTs?: number
+  readonly toTs?: number
+  readonly limit?: number
+  readonly cursor?: string
+  readonly at?: number
+  readonly waitFor?: number
+}
+
+/** The most that one page holds (`CONTRACT.md`, section 4). */
+const PAGE_ROWS_MAX = 500
+
+/** `anchormesh query`: the rows of a projection. */
+export const registerQuery: RegisterVerb = (program, runner) => {
+  program
+    .command('query')
+    .summary('query a projection of the log')
+    .description(
+      'Lists the rows of a projection: batches, receipts, timestamp-anchors, trust-anchors, winners, sequences or ' +
+        'equivocations. Tables shorten hashes and DIDs; --json has them whole.'
+    )
+    .argument('<projection>', 'its name')
+    .option('--namespace <namespace>', 'only rows of this namespace', namespaceArgument)
+    .option('--batch, --batch-id <id>', 'only rows of this batch', batchArgument)
+    .option('--signer <did>', 'only rows that this DID has a part in')
+    .option('--status <status>', 'only rows in this state')
+    .option('--from, --from-ts <time>', 'only rows from this time on', timeArgument)
+    .option('--to, --to-ts <time>', 'only rows up to this time', timeArgument)
+    .option('--limit <count>', 'at most so many rows (default: all)', countArgument)
+    .option('--cursor <cursor>', 'go on where an earlier answer ended')
+    .option('--at <logSeq>', 'the state at exactly this position of the log', positionArgument)
+    .option('--wait-for <logSeq>', 'wait, at most 5 s, until the projection has reached this position', positionArgument)
+    .addHelpText(
+      'after',
+      examples('anchormesh query batches --namespace dao:vaultmesh', 'anchormesh query winners --batch 2026-11-21 --json')
+    )
+    .action((projection: string, options: QueryOptions, command: Command) =>
+      runner.run(command, (context) =>
+        withOperations(context, (operations) => query(operations, projection, options, context))
+      )
+    )
+}
+
+async function query(
+  operations: Operations,
+  projection: string,
+  options: QueryOptions,
+  { output, json }: CommandContext
+): Promise<void> {
+  let left = options.limit ?? Number.POSITIVE_INFINITY
+  let cursor = options.cursor ?? null
+  let shown = 0
+  do {
+    const page = await operations.query(projection, pageQuery(options, Math.min(left, PAGE_ROWS_MAX), cursor))
+    if (json) for (const row of page.rows) await output.json(row)
+    else if (page.rows.length > 0) await output.line(rowTable(page.rows))
+    shown += page.rows.length
+    left -= page.rows.length
+    cursor = page.nextCursor
+  } while (cursor !== null && left > 0)
+  if (shown === 0) output.note(`No rows in ${projection}.`)
+  if (cursor !== null) output.note(`There are more: --cursor ${cursor}`, { nextCursor: cursor })
+}
+
+function pageQuery(options: QueryOptions, limit: number, cursor: string | null): ProjectionQuery {
+  const { limit: _all, cursor: _first, ...filters } = options
+  return { ...filters, limit, ...(cursor === null ? {} : { cursor }) }
+}

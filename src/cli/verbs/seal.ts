@@ -1,0 +1,74 @@
+import type { Command } from 'commander'
+import type { SealedBatch } from '../../http/operations.ts'
+import { batchArgument, namespaceArgument } from '../arguments.ts'
+import type { CommandContext, RegisterVerb } from '../command.ts'
+import { examples } from '../help.ts'
+import { openInput } from '../input.ts'
+import { writeNewFile } from '../new-file.ts'
+import { readReceipts } from '../receipt-lines.ts'
+import { facts, figure } from '../table.ts'
+import { withOperations } from '../with-operations.ts'
+
+interface SealOptions {
+  readonly namespace: string
+  readonly batch: string
+  readonly proofs?: string
+}
+
+/** `anchormesh seal`: receipts become a batch with one Merkle root. */
+export const registerSeal: RegisterVerb = (program, runner) => {
+  program
+    .command('seal')
+    .summary('seal receipts into a batch under one Merkle root')
+    .description(
+      'Seals receipts into a batch: each becomes a salted leaf under one Merkle root (RFC 6962). The receipts stay ' +
+        'with this node; the root travels when the batch is announced.'
+    )
+    .argument('<file>', 'JSON Lines, one receipt (any JSON value) a line; - for standard input')
+    .requiredOption('--namespace <namespace>', 'the namespace of the batch', namespaceArgument)
+    .requiredOption('--batch <id>', 'the name of the batch, new in its namespace', batchArgument)
+    .option('--proofs <file>', 'write each receipt with its inclusion proof to a new file, one JSON object a line')
+    .addHelpText(
+      'after',
+      examples(
+        'anchormesh seal --namespace dao:vaultmesh --batch 2026-11-21 receipts.jsonl',
+        'anchormesh seal --namespace dao:vaultmesh --batch 2026-11-21 --proofs proofs.jsonl receipts.jsonl'
+      )
+    )
+    .action((file: string, options: SealOptions, command: Command) =>
+      runner.run(command, async (context) => {
+        const sealed = await seal(file, options, context)
+        if (context.json) await context.output.json(sealed)
+        else await context.output.line(sealedText(sealed))
+      })
+    )
+}
+
+async function seal(file: string, { namespace, batch, proofs }: SealOptions, context: CommandContext): Promise<SealedBatch> {
+  const input = await openInput(file, context.stdin)
+  const progress = context.progress('sealing')
+  const receipts = readReceipts(input, (done) => progress.report({ done, total: null, unit: 'receipts' }))
+  try {
+    return await withOperations(context, async (operations) => {
+      const sealAll = (): Promise<SealedBatch> => operations.seal({ namespace, batchId: batch, receipts })
+      if (proofs === undefined) return await sealAll()
+      return await writeNewFile(proofs, async (put) => {
+        const sealed = await sealAll()
+        for await (const proof of operations.proofs(namespace, batch)) await put(JSON.stringify(proof))
+        return sealed
+      })
+    })
+  } finally {
+    progress.end()
+  }
+}
+
+function sealedText({ namespace, batchId, owner, receiptCount, batchRoot }: SealedBatch): string {
+  return facts([
+    ['batch', batchId],
+    ['namespace', namespace],
+    ['owner', owner],
+    ['receipts', figure(receiptCount)],
+    ['root', batchRoot]
+  ])
+}

@@ -1,0 +1,32 @@
+import type { Command } from 'commander'
+import type { RegisterVerb } from '../command.ts'
+import { examples } from '../help.ts'
+import { statusText } from '../status-text.ts'
+import { withOperations } from '../with-operations.ts'
+
+/** Often enough to see a peer come and go. */
+const WATCH_MS = 1_000
+
+/** `anchormesh status`: how the node is. */
+export const registerStatus: RegisterVerb = (program, runner) => {
+  program
+    .command('status')
+    .summary('show how the node is: log, projections, ingest, mesh')
+    .description('Shows how the node of the data folder is: its log, projections, ingest and, while it runs, its mesh.')
+    .option('--watch', 'show it again every second, until interrupted')
+    .addHelpText('after', examples('anchormesh status', 'anchormesh status --watch'))
+    .action((options: { readonly watch?: true }, command: Command) =>
+      runner.run(command, async (context) => {
+        const { output, json, clock, signal } = context
+        for (;;) {
+          // Asked anew each time, so that a watch sees the node stop and start, and never keeps the store from it.
+          const status = await withOperations(context, (operations) => operations.status())
+          const clear = options.watch === true && output.answersToTerminal ? '\x1b[H\x1b[2J' : ''
+          if (json) await output.json(status)
+          else await output.line(clear + statusText(status))
+          if (options.watch !== true) return
+          await clock.sleep(WATCH_MS, signal)
+        }
+      })
+    )
+}

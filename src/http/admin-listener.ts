@@ -1,0 +1,72 @@
+import { toBase64url } from '../../protocols/primitives/bytes.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { Random } from '../platform/random.ts'
+import { registerAdminRoutes } from './admin-routes.ts'
+import { registerAdminStreams } from './admin-streams.ts'
+import { requireToken } from './admin-token.ts'
+import { ADMIN_LIMITS } from './limits.ts'
+import type { ListenerLimits } from './limits.ts'
+import { startListener } from './listener.ts'
+import type { Listener } from './listener.ts'
+import type { Operations } from './operations.ts'
+
+export interface AdminListenerOptions {
+  /** `HOST:PORT` on loopback (`admin.listen`); port 0 lets the system choose. */
+  readonly listen: string
+  readonly operations: Operations
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly random: Random
+  /** The bearer token to ask for; default: a new one of 32 random bytes. */
+  readonly token?: string
+  /** Called once when a client asks the node to stop, after the answer is on its way. */
+  readonly shutdown: () => void
+  /** Default `ADMIN_LIMITS`. */
+  readonly limits?: ListenerLimits
+}
+
+export interface AdminListener extends Listener {
+  /** What clients must show, for `run/admin.json`. */
+  readonly token: string
+}
+
+const TOKEN_BYTES = 32
+
+/**
+ * Serves all operations of the node below `/v1/admin` to those who show the token:
+ *
+ * | route | takes | answers |
+ * |---|---|---|
+ * | `GET status`, `projections/{name}`, `digest`, `events/{id}` | query parameters as on the public listener | JSON |
+ * | `GET events` | filters, `follow=true` | lines of logged events |
+ * | `POST events` | one event's wire bytes | the ingest door's outcome, with the status of its code |
+ * | `POST batches?namespace&batchId` | receipts, one a line | 201, `{"result": …}` |
+ * | `POST batches/announcements` | `{namespace, batchId, timestampAnchors}` | 201 |
+ * | `GET batches/proofs?namespace&batchId` | | lines of proofs |
+ * | `POST packs` | | 201 |
+ * | `POST log/verify`, `log/rebuild` | | lines: `{"progress": …}`, at last `{"result": …}` |
+ * | `GET log/export?namespace` | | events in frames |
+ * | `POST log/import` | events in frames | lines as above |
+ * | `POST shutdown` | | 202 |
+ *
+ * Lines are `application/x-ndjson`; blank ones mean nothing, and one with `error` (a problem) is the last. A follower's
+ * stream ends when the node stops. Throws `PORT_IN_USE`, and `CONFIG_INVALID` for an address that is not loopback.
+ */
+export async function startAdminListener(options: AdminListenerOptions): Promise<AdminListener> {
+  const { listen, operations, logger, clock, random, shutdown, limits = ADMIN_LIMITS } = options
+  const token = options.token ?? toBase64url(random.bytes(TOKEN_BYTES))
+  const listener = await startListener({
+    listen,
+    key: 'admin.listen',
+    limits,
+    logger,
+    clock,
+    routes: (app, context) => {
+      requireToken(app, token)
+      registerAdminRoutes(app, operations, shutdown)
+      registerAdminStreams(app, operations, context)
+    }
+  })
+  return { ...listener, token }
+}

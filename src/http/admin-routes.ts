@@ -1,0 +1,101 @@
+import type { FastifyReply } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { RequestRefused, problem, statusOf } from './errors.ts'
+import { sendProblem } from './failures.ts'
+import { BODY_BYTES_MAX } from './limits.ts'
+import type { App } from './listener.ts'
+import type { Operations, SubmitOutcome } from './operations.ts'
+import { findEvent } from './public-routes.ts'
+import * as schemas from './schemas.ts'
+
+const WIRE_MEDIA_TYPE = 'application/octet-stream'
+
+/** The routes below `/v1/admin` whose requests and answers are small. */
+export function registerAdminRoutes(app: App, operations: Operations, shutdown: () => void): void {
+  app.get('/v1/admin/status', {
+    schema: { querystring: schemas.noQuery, response: { 200: schemas.nodeStatus } },
+    handler: async () => await operations.status()
+  })
+  app.get('/v1/admin/projections/:name', {
+    schema: { params: schemas.projectionParams, querystring: schemas.projectionQuery, response: { 200: schemas.projectionPage } },
+    handler: async ({ params, query }) => await operations.query(params.name, query)
+  })
+  app.get('/v1/admin/events/:id', {
+    schema: { params: schemas.eventParams, querystring: schemas.noQuery, response: { 200: schemas.loggedEvent } },
+    handler: async ({ params }) => await findEvent(operations, params.id)
+  })
+  app.get('/v1/admin/digest', {
+    schema: { querystring: schemas.namespaceQuery, response: { 200: schemas.digest } },
+    handler: async ({ query }) => await operations.digest(query.namespace)
+  })
+  app.post('/v1/admin/packs', {
+    schema: { querystring: schemas.noQuery, response: { 201: schemas.publishedPack } },
+    handler: async (_request, reply) => await reply.code(201).send(await operations.publishPack())
+  })
+  registerAnnouncements(app, operations)
+  registerSubmit(app, operations)
+  registerShutdown(app, shutdown)
+}
+
+function registerAnnouncements(app: App, operations: Operations): void {
+  app.register(async (plain) => {
+    const scope = plain.withTypeProvider<ZodTypeProvider>()
+    // Members that would change an object's prototype are refused, not dropped.
+    scope.addContentTypeParser('application/json', { parseAs: 'string' }, scope.getDefaultJsonParser('error', 'error'))
+    scope.post('/v1/admin/batches/announcements', {
+      schema: { querystring: schemas.noQuery, body: schemas.announceRequest, response: { 201: schemas.published } },
+      handler: async ({ body }, reply) => await reply.code(201).send(await operations.announce(body))
+    })
+  })
+}
+
+/** One event's wire bytes: the ingest door's outcome, with the status of its code. */
+function registerSubmit(app: App, operations: Operations): void {
+  app.register(async (plain) => {
+    const scope = plain.withTypeProvider<ZodTypeProvider>()
+    scope.addContentTypeParser(WIRE_MEDIA_TYPE, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    scope.post('/v1/admin/events', {
+      schema: { querystring: schemas.noQuery },
+      handler: async (request, reply) => {
+        const wire = request.body instanceof Uint8Array ? request.body : new Uint8Array()
+        return answerOutcome(reply, await operations.submit(wire), request.id)
+      },
+      // Far beyond the size of an event, so the door need not be asked.
+      errorHandler: (error, request, reply) => {
+        if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') throw error
+        request.raw.resume()
+        reply.header('connection', 'keep-alive')
+        const detail = `more than ${BODY_BYTES_MAX} bytes`
+        answerOutcome(reply, { outcome: 'rejected', code: 'EVENT_TOO_LARGE', detail, id: null }, request.id)
+      }
+    })
+  })
+}
+
+function answerOutcome(reply: FastifyReply, outcome: SubmitOutcome, requestId: string): FastifyReply {
+  switch (outcome.outcome) {
+    case 'accepted':
+      return reply.code(201).send(outcome)
+    case 'duplicate':
+      return reply.code(200).send(outcome)
+    case 'pending':
+      return reply.code(statusOf(outcome.code)).send(outcome)
+    default:
+      return sendProblem(reply, problem(outcome.code, outcome.detail, requestId, { outcome: outcome.outcome, id: outcome.id }))
+  }
+}
+
+function registerShutdown(app: App, shutdown: () => void): void {
+  let asked = false
+  app.post('/v1/admin/shutdown', {
+    schema: { querystring: schemas.noQuery, response: { 202: schemas.stopping } },
+    handler: async (_request, reply) => {
+      if (asked) throw new RequestRefused('NODE_NOT_RUNNING', 'the node is stopping')
+      asked = true
+      // Closing waits for this answer; it must not have to wait for the connection too.
+      reply.header('connection', 'close')
+      reply.raw.once('close', shutdown)
+      return await reply.code(202).send({ stopping: true })
+    }
+  })
+}

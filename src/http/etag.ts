@@ -1,0 +1,23 @@
+import { createHash } from 'node:crypto'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+
+/**
+ * An `onSend` hook: gives an answer a strong ETag, the hash of its bytes, and answers 304 to a client that has these
+ * bytes (RFC 9110 section 13.1.2).
+ */
+export async function answerNotModified(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+  if (reply.statusCode !== 200 || typeof payload !== 'string') return payload
+  const etag = `"${createHash('sha256').update(payload).digest('base64url')}"`
+  reply.header('etag', etag)
+  // A cache may keep the answer, but has to ask before it uses it: the next event changes it.
+  reply.header('cache-control', 'no-cache')
+  if (!matches(request.headers['if-none-match'], etag)) return payload
+  reply.code(304)
+  return null
+}
+
+/** The weak comparison that RFC 9110 asks for here. */
+function matches(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false
+  return header.split(',').some((tag) => ['*', etag].includes(tag.trim().replace(/^W\//, '')))
+}

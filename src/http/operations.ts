@@ -1,0 +1,208 @@
+import type { JsonObject, JsonValue } from '../../protocols/canonical-json/v1/json.ts'
+import type { NetworkStatus } from '../network/network.ts'
+
+/**
+ * What a node does for those who operate it and for apps that read it. The node itself offers this; the admin
+ * listener serves it; the client of the admin listener offers it again, so that a command need not know whether a
+ * node is running.
+ */
+export interface Operations {
+  status(): Promise<NodeStatus>
+  /** The events of the log in log order. */
+  events(query: EventsQuery, signal?: AbortSignal): AsyncIterable<LoggedEvent>
+  /** The shared event with this id, or null when the log holds none. */
+  event(id: string): Promise<LoggedEvent | null>
+  /** One page of a projection. Throws `UNKNOWN_PROJECTION`, `STATE_OUTDATED`, `NOT_YET`, `PROJECTION_HALTED`, cursor codes. */
+  query(projection: string, query: ProjectionQuery): Promise<ProjectionPage>
+  /** What two nodes compare to know that they agree. Throws `NOT_FOUND` for a namespace that is not carried. */
+  digest(namespace: string): Promise<Digest>
+  /** Takes in one event's wire bytes by the ingest door. */
+  submit(wire: Uint8Array): Promise<SubmitOutcome>
+  /** Seals receipts (any I-JSON values) into a batch. Throws `BATCH_EXISTS`, `RECEIPTS_INVALID`, `NOT_FOUND`. */
+  seal(request: SealRequest): Promise<SealedBatch>
+  /** The receipts of a batch that was sealed here, each with its inclusion proof, in batch order. Throws `BATCH_UNKNOWN`. */
+  proofs(namespace: string, batchId: string): AsyncIterable<ReceiptProof>
+  /** Announces a sealed batch. Throws `BATCH_UNKNOWN`, `PUBLISH_REFUSED`. */
+  announce(request: AnnounceRequest): Promise<Published>
+  /** Publishes the next anchor pack of this node's organisation. Throws `PUBLISH_REFUSED`. */
+  publishPack(): Promise<PublishedPack>
+  /** Walks the whole log and its indexes. Problems are findings, not errors. */
+  verifyLog(onProgress?: ProgressListener): Promise<LogVerification>
+  /** Builds every projection anew beside the old one and swaps; says whether the bytes came out the same. */
+  rebuild(onProgress?: ProgressListener): Promise<readonly RebuiltProjection[]>
+  /** The shared events of the log (of one namespace), each as it was received. */
+  exportEvents(namespace?: string): AsyncIterable<Uint8Array>
+  /** Takes exported events in by the door, in order; local records never travel. */
+  importEvents(events: AsyncIterable<Uint8Array>, onProgress?: ProgressListener): Promise<ImportResult>
+}
+
+export type ProgressListener = (progress: { readonly done: number; readonly total: number | null; readonly unit: string }) => void
+
+export interface EventsQuery {
+  readonly namespace?: string
+  readonly signer?: string
+  readonly type?: string
+  /** Which records: those that travel, this node's own, or both. Default `shared`. */
+  readonly scope?: 'shared' | 'local' | 'all'
+  /** Exclusive: only records with a greater `logSeq`. */
+  readonly after?: number
+  readonly limit?: number
+  /** Goes on with new records as they are logged, until the signal aborts. */
+  readonly follow?: boolean
+}
+
+/** A record of the log: `bytes` is what is stored (base64url), `event` its parsed form; `id` is null for local records. */
+export interface LoggedEvent {
+  readonly logSeq: number
+  readonly scope: 'shared' | 'local'
+  readonly id: string | null
+  readonly bytes: string
+  readonly event: JsonObject
+}
+
+export interface ProjectionQuery {
+  readonly namespace?: string
+  readonly batchId?: string
+  readonly signer?: string
+  readonly status?: string
+  readonly fromTs?: number
+  readonly toTs?: number
+  /** 1 to 500, default 100. */
+  readonly limit?: number
+  readonly cursor?: string
+  /** The state at exactly this `logSeq`. */
+  readonly at?: number
+  /** Answers once the projection has reached this `logSeq`, at most 5 s. */
+  readonly waitFor?: number
+}
+
+export interface ProjectionPage {
+  readonly projection: string
+  readonly version: number
+  readonly epoch: string
+  readonly logSeq: number
+  readonly rows: readonly JsonObject[]
+  readonly nextCursor: string | null
+}
+
+export interface Digest {
+  readonly namespace: string
+  readonly logSeq: number
+  /** Shared events of the namespace. */
+  readonly count: number
+  readonly membershipDigest: string
+  readonly events: string
+  readonly state: string
+  readonly projections: Readonly<Record<string, string>>
+  readonly winners: { readonly digest: string; readonly policyDigest: string; readonly verdictSetDigest: string }
+}
+
+/** The typed outcome of the ingest door as data. */
+export type SubmitOutcome =
+  | { readonly outcome: 'accepted' | 'duplicate'; readonly id: string; readonly logSeq: number }
+  | { readonly outcome: 'pending' | 'ignored' | 'rejected'; readonly code: string; readonly detail: string; readonly id: string | null }
+
+export interface SealRequest {
+  readonly namespace: string
+  readonly batchId: string
+  readonly receipts: AsyncIterable<JsonValue> | Iterable<JsonValue>
+}
+
+export interface SealedBatch {
+  readonly namespace: string
+  readonly owner: string
+  readonly batchId: string
+  readonly batchRoot: string
+  readonly receiptCount: number
+  readonly logSeq: number
+}
+
+/** One receipt and what shows that it is in its batch (RFC 6962 inclusion proof); hashes in hex. */
+export interface ReceiptProof {
+  readonly namespace: string
+  readonly owner: string
+  readonly batchId: string
+  readonly batchRoot: string
+  readonly index: number
+  readonly treeSize: number
+  readonly leafHash: string
+  /** The sibling hashes from the leaf up. */
+  readonly path: readonly string[]
+  /** The receipt record (JCS of receipt, salt and version) as text; `null` when this node no longer holds it. */
+  readonly record: string | null
+}
+
+export interface AnnounceRequest {
+  readonly namespace: string
+  readonly batchId: string
+  readonly timestampAnchors: readonly JsonObject[]
+}
+
+export interface Published {
+  readonly id: string
+  readonly logSeq: number
+  /** How many peers the event was handed to at once; 0 when none is connected. */
+  readonly recipients: number
+}
+
+export interface PublishedPack extends Published {
+  readonly orgId: string
+  readonly packSeq: number
+  readonly packHash: string
+}
+
+export interface LogVerification {
+  readonly ok: boolean
+  readonly records: number
+  readonly headHash: string
+  /** Empty when all is well; at most 100 findings are listed, `problemCount` counts all. */
+  readonly problems: readonly { readonly logSeq: number | null; readonly problem: string }[]
+  readonly problemCount: number
+}
+
+export interface RebuiltProjection {
+  readonly projection: string
+  readonly version: number
+  readonly logSeq: number
+  readonly rows: number
+  /** SHA-256 over all of its bytes before and after. */
+  readonly before: string
+  readonly after: string
+  readonly identical: boolean
+}
+
+export interface ImportResult {
+  readonly read: number
+  readonly accepted: number
+  readonly duplicate: number
+  readonly pending: number
+  /** Counts of refusals by code. */
+  readonly refused: Readonly<Record<string, number>>
+}
+
+export interface NodeStatus {
+  readonly did: string
+  readonly orgId: string
+  readonly kid: string
+  readonly version: string
+  readonly startedAt: number
+  readonly uptimeMs: number
+  readonly health: { readonly ok: boolean; readonly reasons: readonly string[] }
+  readonly log: { readonly logSeq: number; readonly epoch: string; readonly headHash: string; readonly storeBytes: number; readonly bytesPerEvent: number }
+  readonly namespaces: readonly { readonly namespace: string; readonly members: number; readonly events: number }[]
+  readonly projections: readonly {
+    readonly name: string
+    readonly version: number
+    readonly logSeq: number
+    readonly state: 'live' | 'catching-up' | 'halted'
+    readonly reason?: string
+  }[]
+  readonly ingest: {
+    /** Counts by `outcome` or `outcome(CODE)`, since the start. */
+    readonly outcomes: Readonly<Record<string, number>>
+    readonly signaturesVerified: number
+    readonly pending: { readonly events: number; readonly bytes: number }
+  }
+  /** Null when the node runs without a mesh (a command that opened the store by itself). */
+  readonly network: NetworkStatus | null
+}

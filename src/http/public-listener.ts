@@ -1,0 +1,40 @@
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import { allowOrigins } from './cross-origin.ts'
+import { PUBLIC_LIMITS } from './limits.ts'
+import type { ListenerLimits } from './limits.ts'
+import { startListener } from './listener.ts'
+import type { Listener } from './listener.ts'
+import type { Operations } from './operations.ts'
+import { registerPublicRoutes } from './public-routes.ts'
+
+export interface PublicListenerOptions {
+  /** `HOST:PORT` on loopback (`http.listen`); port 0 lets the system choose. */
+  readonly listen: string
+  readonly operations: Pick<Operations, 'status' | 'events' | 'event' | 'query' | 'digest'>
+  readonly logger: Logger
+  readonly clock: Clock
+  /** Origins whose pages may read the answers (`http.corsOrigins`); default none. */
+  readonly corsOrigins?: readonly string[]
+  /** Default `PUBLIC_LIMITS`. */
+  readonly limits?: ListenerLimits
+}
+
+/**
+ * Serves what apps read, on loopback and without a token. Throws `PORT_IN_USE`, and `CONFIG_INVALID` for any other address:
+ * reading from elsewhere needs access control, which is not there yet.
+ */
+export async function startPublicListener(options: PublicListenerOptions): Promise<Listener> {
+  const { listen, operations, logger, clock, corsOrigins = [], limits = PUBLIC_LIMITS } = options
+  return await startListener({
+    listen,
+    key: 'http.listen',
+    limits,
+    logger,
+    clock,
+    routes: (app) => {
+      allowOrigins(app, corsOrigins)
+      registerPublicRoutes(app, operations)
+    }
+  })
+}

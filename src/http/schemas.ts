@@ -1,0 +1,269 @@
+/**
+ * The forms of requests and answers as zod schemas: listeners check requests with them, the client of the admin listener
+ * checks answers, and OpenAPI and a typed client can be derived from them. Each is tied to the type of `operations.ts`.
+ */
+import { z } from 'zod'
+import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import { NAME_PATTERN, TIMESTAMP_ANCHORS_MAX } from '../../protocols/event/v1/announce.ts'
+import { DID_PATTERN, NAMESPACE_PATTERN, SIGNER_CHARS_MAX, TYPE_PATTERN } from '../../protocols/event/v1/envelope.ts'
+import type { NetworkStatus } from '../network/network.ts'
+import { TRUST_NAMESPACE } from '../policy/names.ts'
+import { PAGE_LENGTH_MAX } from './limits.ts'
+import type {
+  AnnounceRequest,
+  Digest,
+  EventsQuery,
+  ImportResult,
+  LogVerification,
+  LoggedEvent,
+  NodeStatus,
+  ProjectionPage,
+  ProjectionQuery,
+  Published,
+  PublishedPack,
+  RebuiltProjection,
+  ReceiptProof,
+  SealedBatch,
+  SubmitOutcome
+} from './operations.ts'
+
+// What is checked here came out of JSON.parse, which makes nothing else than JSON values.
+const jsonObject = z.looseObject({}) as unknown as z.ZodType<JsonObject>
+
+// Query parameters ---------------------------------------------------------------------------------------------------
+
+const namespace = z.string().refine((text) => NAMESPACE_PATTERN.test(text) || text === TRUST_NAMESPACE, 'is no namespace')
+const batchId = z.string().regex(NAME_PATTERN, 'is no batch id')
+const signer = z.string().max(SIGNER_CHARS_MAX).regex(DID_PATTERN, 'is no DID')
+const eventType = z.string().regex(TYPE_PATTERN, 'is no event type')
+/** Statuses, effects and the like: words of letters. */
+const status = z.string().regex(/^[A-Za-z][A-Za-z_-]{0,63}$/, 'is no status')
+
+/** A decimal integer without sign or leading zeros, as text. */
+function integer(least: number, most: number = Number.MAX_SAFE_INTEGER): z.ZodType<number, string> {
+  const message = `is no integer from ${least} to ${most}`
+  return z
+    .string()
+    .regex(/^(?:0|[1-9][0-9]{0,15})$/, message)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, message)
+}
+
+/** For routes without query parameters. */
+export const noQuery = z.strictObject({})
+
+export const namespaceQuery = z.strictObject({ namespace })
+export const exportQuery = z.strictObject({ namespace: namespace.exactOptional() })
+export const batchQuery = z.strictObject({ namespace, batchId })
+
+const eventFilters = {
+  namespace: namespace.exactOptional(),
+  signer: signer.exactOptional(),
+  type: eventType.exactOptional(),
+  scope: z.enum(['shared', 'local', 'all'], 'is none of shared, local, all').exactOptional(),
+  after: integer(0).exactOptional()
+}
+
+/** `GET /v1/events`: a page. */
+export const eventsPageQuery = z.strictObject({ ...eventFilters, limit: integer(1, PAGE_LENGTH_MAX).exactOptional() })
+
+/** `GET /v1/admin/events`: a stream, as long as the log. */
+export const eventsStreamQuery: z.ZodType<EventsQuery> = z.strictObject({
+  ...eventFilters,
+  limit: integer(1).exactOptional(),
+  follow: z
+    .enum(['true', 'false'], 'is neither true nor false')
+    .transform((text) => text === 'true')
+    .exactOptional()
+})
+
+export const projectionQuery: z.ZodType<ProjectionQuery> = z.strictObject({
+  namespace: namespace.exactOptional(),
+  batchId: batchId.exactOptional(),
+  signer: signer.exactOptional(),
+  status: status.exactOptional(),
+  fromTs: integer(0).exactOptional(),
+  toTs: integer(0).exactOptional(),
+  limit: integer(1, PAGE_LENGTH_MAX).exactOptional(),
+  // A key of a row in base64url; the longest keys hold two names and a DID.
+  cursor: z.string().min(1).max(4_096).exactOptional(),
+  at: integer(0).exactOptional(),
+  waitFor: integer(0).exactOptional()
+})
+
+// Path parameters and bodies -----------------------------------------------------------------------------------------
+
+export const projectionParams = z.strictObject({ name: z.string().max(64) })
+export const eventParams = z.strictObject({ id: z.string().max(64) })
+
+export const announceRequest: z.ZodType<AnnounceRequest> = z.strictObject({
+  namespace,
+  batchId,
+  timestampAnchors: z.array(jsonObject).max(TIMESTAMP_ANCHORS_MAX)
+})
+
+// Answers ------------------------------------------------------------------------------------------------------------
+
+/** `GET /health`; with the status 503 `reasons` say what is wrong. */
+export const health = z.object({
+  status: z.enum(['ok', 'failing']),
+  did: z.string(),
+  /** Null when the node runs without a mesh. */
+  peerId: z.string().nullable(),
+  version: z.string(),
+  uptimeMs: z.number(),
+  logSeq: z.int(),
+  reasons: z.array(z.string()).readonly().exactOptional()
+})
+
+export const projectionPage: z.ZodType<ProjectionPage> = z.object({
+  projection: z.string(),
+  version: z.int(),
+  epoch: z.string(),
+  logSeq: z.int(),
+  rows: z.array(jsonObject),
+  nextCursor: z.string().nullable()
+})
+
+export const loggedEvent: z.ZodType<LoggedEvent> = z.object({
+  logSeq: z.int(),
+  scope: z.enum(['shared', 'local']),
+  id: z.string().nullable(),
+  bytes: z.string(),
+  event: jsonObject
+})
+
+/** `GET /v1/events`; `next` is the `after` of the next page, null when there is nothing more yet. */
+export const eventsPage = z.object({ events: z.array(loggedEvent).readonly(), next: z.int().nullable() })
+
+export const digest: z.ZodType<Digest> = z.object({
+  namespace: z.string(),
+  logSeq: z.int(),
+  count: z.int(),
+  membershipDigest: z.string(),
+  events: z.string(),
+  state: z.string(),
+  projections: z.record(z.string(), z.string()),
+  winners: z.object({ digest: z.string(), policyDigest: z.string(), verdictSetDigest: z.string() })
+})
+
+/** What is answered with a status below 400; the other outcomes are problems with `outcome` and `id`. */
+export const submitOutcome: z.ZodType<SubmitOutcome> = z.union([
+  z.object({ outcome: z.enum(['accepted', 'duplicate']), id: z.string(), logSeq: z.int() }),
+  z.object({ outcome: z.enum(['pending', 'ignored', 'rejected']), code: z.string(), detail: z.string(), id: z.string().nullable() })
+])
+
+export const sealedBatch: z.ZodType<SealedBatch> = z.object({
+  namespace: z.string(),
+  owner: z.string(),
+  batchId: z.string(),
+  batchRoot: z.string(),
+  receiptCount: z.int(),
+  logSeq: z.int()
+})
+
+export const receiptProof: z.ZodType<ReceiptProof> = z.object({
+  namespace: z.string(),
+  owner: z.string(),
+  batchId: z.string(),
+  batchRoot: z.string(),
+  index: z.int(),
+  treeSize: z.int(),
+  leafHash: z.string(),
+  path: z.array(z.string()),
+  record: z.string().nullable()
+})
+
+const publishedMembers = { id: z.string(), logSeq: z.int(), recipients: z.int() }
+export const published: z.ZodType<Published> = z.object(publishedMembers)
+export const publishedPack: z.ZodType<PublishedPack> = z.object({
+  ...publishedMembers,
+  orgId: z.string(),
+  packSeq: z.int(),
+  packHash: z.string()
+})
+
+export const logVerification: z.ZodType<LogVerification> = z.object({
+  ok: z.boolean(),
+  records: z.int(),
+  headHash: z.string(),
+  problems: z.array(z.object({ logSeq: z.int().nullable(), problem: z.string() })),
+  problemCount: z.int()
+})
+
+export const rebuiltProjections: z.ZodType<readonly RebuiltProjection[]> = z.array(
+  z.object({
+    projection: z.string(),
+    version: z.int(),
+    logSeq: z.int(),
+    rows: z.int(),
+    before: z.string(),
+    after: z.string(),
+    identical: z.boolean()
+  })
+)
+
+export const importResult: z.ZodType<ImportResult> = z.object({
+  read: z.int(),
+  accepted: z.int(),
+  duplicate: z.int(),
+  pending: z.int(),
+  refused: z.record(z.string(), z.int())
+})
+
+/** `POST /v1/admin/shutdown`: the node stops once this is on its way. */
+export const stopping = z.object({ stopping: z.literal(true) })
+
+/** A line of long work that tells how far it is. */
+export const progress = z.object({ done: z.number(), total: z.number().nullable(), unit: z.string() })
+
+const networkStatus: z.ZodType<NetworkStatus> = z.object({
+  peerId: z.string(),
+  multiaddrs: z.array(z.string()),
+  peers: z.array(
+    z.object({
+      did: z.string(),
+      peerId: z.string(),
+      connected: z.boolean(),
+      connections: z.array(z.string()),
+      score: z.number().exactOptional(),
+      nextDialAt: z.number().exactOptional()
+    })
+  ),
+  topics: z.record(z.string(), z.object({ mesh: z.int(), subscribers: z.int() })),
+  gossip: z.object({ judged: z.int(), dropped: z.int(), late: z.int(), published: z.int() }),
+  refusedConnections: z.int()
+})
+
+export const nodeStatus: z.ZodType<NodeStatus> = z.object({
+  did: z.string(),
+  orgId: z.string(),
+  kid: z.string(),
+  version: z.string(),
+  startedAt: z.number(),
+  uptimeMs: z.number(),
+  health: z.object({ ok: z.boolean(), reasons: z.array(z.string()) }),
+  log: z.object({
+    logSeq: z.int(),
+    epoch: z.string(),
+    headHash: z.string(),
+    storeBytes: z.number(),
+    bytesPerEvent: z.number()
+  }),
+  namespaces: z.array(z.object({ namespace: z.string(), members: z.int(), events: z.int() })),
+  projections: z.array(
+    z.object({
+      name: z.string(),
+      version: z.int(),
+      logSeq: z.int(),
+      state: z.enum(['live', 'catching-up', 'halted']),
+      reason: z.string().exactOptional()
+    })
+  ),
+  ingest: z.object({
+    outcomes: z.record(z.string(), z.int()),
+    signaturesVerified: z.int(),
+    pending: z.object({ events: z.int(), bytes: z.int() })
+  }),
+  network: networkStatus.nullable()
+})

@@ -1,0 +1,57 @@
+/** Anchormesh as a library: a federation node on ports of one's own. */
+export { createNode } from './node.ts'
+export type { AnchormeshNode, NodeConfig, NodePorts } from './node.ts'
+
+export type {
+  AnnounceRequest,
+  Digest,
+  EventsQuery,
+  ImportResult,
+  LogVerification,
+  LoggedEvent,
+  NodeStatus,
+  Operations,
+  ProgressListener,
+  ProjectionPage,
+  ProjectionQuery,
+  Published,
+  PublishedPack,
+  RebuiltProjection,
+  ReceiptProof,
+  SealRequest,
+  SealedBatch,
+  SubmitOutcome
+} from './http/operations.ts'
+export type { ChangesQuery, ProjectionChange } from './projections/changes.ts'
+
+export { checkpointFile, memoryCheckpoint } from './log/checkpoint-file.ts'
+export type { CheckpointKeeper, StoreCheckpoint } from './log/checkpoint-file.ts'
+export { openLevelStore, openMemoryStore } from './log/level-store.ts'
+export type { KeyRange, Store, StoreReader, StoreSnapshot, WriteOperation } from './log/store.ts'
+
+export { createLibp2pNetwork } from './network/libp2p/libp2p-network.ts'
+export type {
+  GossipVerdict,
+  KnownPeer,
+  Network,
+  NetworkHandlers,
+  NetworkOptions,
+  NetworkStatus,
+  PeerStatus
+} from './network/network.ts'
+
+export { systemClock } from './platform/clock.ts'
+export type { Clock } from './platform/clock.ts'
+export { AnchormeshError } from './platform/errors.ts'
+export type { FailureCode } from './platform/errors.ts'
+export { createLogger, silentLogger } from './platform/logger.ts'
+export type { Logger, LogLevel } from './platform/logger.ts'
+export { systemRandom } from './platform/random.ts'
+export type { Random } from './platform/random.ts'
+
+export { effectivePolicy } from './policy/policy.ts'
+export type { EffectivePolicy, EffectivePolicyResult, PolicyProblem, PolicySelf } from './policy/policy.ts'
+export { federationSchema, peersSchema } from './policy/config-schema.ts'
+export type { FederationConfig, PeersConfig } from './policy/config-schema.ts'
+export type { Signer } from './trust/signer.ts'
+export { localSigner } from './trust/local-signer.ts'

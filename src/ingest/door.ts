@@ -1,0 +1,314 @@
+import type { DecodedEvent } from '../../protocols/event/v1/codec.ts'
+import { decodeEvent } from '../../protocols/event/v1/codec.ts'
+import { EVENT_BYTES_MAX } from '../../protocols/event/v1/envelope.ts'
+import { equalBytes } from '../../protocols/primitives/bytes.ts'
+import { sha256Hex } from '../../protocols/primitives/sha256.ts'
+import type { CheckedPublicKey } from '../../protocols/signature/v1/ed25519.ts'
+import { chainIdOf } from '../events/chain.ts'
+import type { IgnoredCode, Outcome, PendingCode, Refusal } from '../events/outcome.ts'
+import { ignored, pending, rejected } from '../events/outcome.ts'
+import type { VerifiedEvent } from '../events/verified.ts'
+import type { EventPosition } from '../log/event-index.ts'
+import type { EventLog } from '../log/event-log.ts'
+import { BoundedMap } from '../platform/bounded-map.ts'
+import type { Clock } from '../platform/clock.ts'
+import { AnchormeshError, messageOf } from '../platform/errors.ts'
+import type { Logger } from '../platform/logger.ts'
+import { Signal } from '../platform/signal.ts'
+import type { PolicyView } from '../policy/policy-view.ts'
+import type { Keyring } from '../trust/keyring.ts'
+import { packKeysOf } from '../trust/pack-keys.ts'
+import { OutcomeBook } from './outcome-book.ts'
+import type { PendingEvent } from './pending-pool.ts'
+import { PendingPool } from './pending-pool.ts'
+import { RateLimiter } from './rate-limiter.ts'
+import type { EventSource } from './source.ts'
+import { VerificationQueue } from './verification-queue.ts'
+
+// A replayed reject costs one hash instead of a verification; 16,384 of them are about 3 MiB.
+const REJECTED_REMEMBERED_MAX = 16_384
+// Verified but not taken in (rate, full disk, clock): when it comes again soon its signature is not checked again. At most 24 MiB.
+const VERIFIED_KEPT_MAX = 512
+// Every event that waits in the pool, and as many that were refused for now; 8,192 ids are about 1 MiB.
+const CHARGED_REMEMBERED_MAX = 8_192
+
+export interface DoorPorts {
+  readonly log: EventLog
+  readonly keyring: Keyring
+  /** The policy in force now. */
+  readonly policy: () => PolicyView
+  readonly clock: Clock
+  readonly logger: Logger
+  /** How far ahead of this node's clock an event's `ts` may be, in milliseconds. */
+  readonly futureSkewMs: number
+}
+
+/** Counts since the start. */
+export interface DoorStatus {
+  readonly outcomes: Readonly<Record<string, number>>
+  readonly signaturesVerified: number
+  readonly pending: { readonly events: number; readonly bytes: number; readonly dropped: number }
+}
+
+/** What copies and successors of an event wait for while it is judged. */
+interface Judging {
+  /** The event waits to be written, or was refused. */
+  readonly queued: Signal
+  readonly ended: Signal
+}
+
+interface JudgingContext {
+  readonly source: EventSource
+  readonly onValidated: () => void
+  readonly queued: Signal
+}
+
+/**
+ * The one door: gossip, sync, HTTP and the command line all hand their bytes in here and get the same typed outcome from the same checks in
+ * the same order (DESIGN sections 1 and 4). The first check that fails gives the code.
+ */
+export class IngestDoor {
+  readonly #ports: DoorPorts
+  readonly #book: OutcomeBook
+  readonly #rates: RateLimiter
+  readonly #pending = new PendingPool()
+  readonly #rejected = new BoundedMap<string, Extract<Outcome, { outcome: 'rejected' }>>(REJECTED_REMEMBERED_MAX)
+  readonly #verified = new BoundedMap<string, VerifiedEvent>(VERIFIED_KEPT_MAX)
+  /** Ids of events that are not in the log, though their signers were charged for them. */
+  readonly #charged = new BoundedMap<string, true>(CHARGED_REMEMBERED_MAX)
+  /** What is being judged, by id: copies and successors wait for it. */
+  readonly #judging = new Map<string, Judging>()
+  readonly #verifications = new VerificationQueue()
+
+  constructor(ports: DoorPorts) {
+    this.#ports = ports
+    this.#book = new OutcomeBook(ports.clock, ports.logger)
+    this.#rates = new RateLimiter(ports.clock)
+  }
+
+  status(): DoorStatus {
+    return { outcomes: this.#book.counts(), signaturesVerified: this.#verifications.count, pending: this.#pending.size }
+  }
+
+  /**
+   * Judges one event's bytes. `accepted` comes only after the event is durable; `onValidated` is called earlier, when nothing but the
+   * append is left, so that gossip may pass it on. Bad input is an outcome; a rejected promise is a defect.
+   */
+  async submit(wire: Uint8Array, source: EventSource, onValidated: () => void = () => {}): Promise<Outcome> {
+    const outcome = await this.#judgeOnce(wire, source, onValidated)
+    this.#book.note(outcome, source)
+    return outcome
+  }
+
+  /** Looks again at what waited for keys, after some were bound. Resolves when all of it is judged. */
+  async keysBound(): Promise<void> {
+    // A signature that fitted no key of a kid may fit one that was just bound to it.
+    this.#rejected.clear()
+    await this.#again(this.#pending.takeWaitingForKeys())
+  }
+
+  async #judgeOnce(wire: Uint8Array, source: EventSource, onValidated: () => void): Promise<Outcome> {
+    // [REJECT] An event is at most 49,152 bytes (EV-1).
+    if (wire.length > EVENT_BYTES_MAX) return rejected('EVENT_TOO_LARGE', `${wire.length} bytes; an event has at most ${EVENT_BYTES_MAX}`, null)
+    // [IGNORE] Per peer before any costly work.
+    if (!this.#withinRateOfPeer(source)) return ignored('RATE_LIMITED', 'the peer sends faster than policy allows', null)
+    const known = this.#rejected.size === 0 ? undefined : this.#rejected.get(sha256Hex(wire))
+    if (known !== undefined) return known
+    const outcome = await this.#judge(wire, source, onValidated)
+    // By the hash of the full bytes, never by id, or garbage signatures under a true id would keep the true event out.
+    if (outcome.outcome === 'rejected') this.#rejected.set(sha256Hex(wire), outcome)
+    return outcome
+  }
+
+  async #judge(wire: Uint8Array, source: EventSource, onValidated: () => void): Promise<Outcome> {
+    const decoded = decodeEvent(wire)
+    // [REJECT] Canonical bytes of a known version and form, with exactly the signatures that they name (EV-1 to EV-12).
+    if (!decoded.ok) return rejected(decoded.code, decoded.detail, null)
+    const { event } = decoded
+    const refused = this.#refusedByPolicy(event, source)
+    if (refused !== null) return refused
+    // One at a time for each id, so that neither copies nor two sets of signatures over one event get in side by side.
+    for (let other = this.#judging.get(event.id); other !== undefined; other = this.#judging.get(event.id)) await other.ended.given()
+    const judging: Judging = { queued: new Signal(), ended: new Signal() }
+    this.#judging.set(event.id, judging)
+    try {
+      return await this.#judgeEvent(event, { source, onValidated, queued: judging.queued })
+    } finally {
+      this.#judging.delete(event.id)
+      judging.queued.give()
+      judging.ended.give()
+    }
+  }
+
+  #refusedByPolicy(event: DecodedEvent, source: EventSource): Refusal | null {
+    const { namespace, signer } = event.envelope
+    const policy = this.#ports.policy()
+    // [IGNORE] A namespace that is carried.
+    if (!policy.carries(namespace)) return ignored('NAMESPACE_NOT_CARRIED', `${namespace} is not carried here`, event.id)
+    if (source.namespace !== undefined && source.namespace !== namespace) {
+      return ignored('NAMESPACE_NOT_CARRIED', `an event of ${namespace} came by way of ${source.namespace}`, event.id)
+    }
+    // [IGNORE] A signer that is a member of it.
+    if (!policy.isMember(namespace, signer)) return ignored('SIGNER_NOT_MEMBER', `${signer} is no member of ${namespace}`, event.id)
+    return null
+  }
+
+  async #judgeEvent(event: DecodedEvent, context: JudgingContext): Promise<Outcome> {
+    const { prev } = event.envelope
+    // Nothing that follows an open tip is held, which spares the common case a look into the store.
+    const held = prev !== null && this.#ports.log.isOpenTip(prev) ? undefined : await this.#ports.log.find(event.id)
+    if (held !== undefined) return await this.#compareWithHeld(event, held)
+    const verified = await this.#verifyOnce(event)
+    if ('outcome' in verified) {
+      if (verified.outcome === 'pending') this.#wait(event, context, verified.code, undefined, null)
+      return verified
+    }
+    return await this.#admit(verified, context)
+  }
+
+  async #compareWithHeld(event: DecodedEvent, held: EventPosition): Promise<Outcome> {
+    const record = await this.#ports.log.read(held.logSeq)
+    if (record !== undefined && equalBytes(record.payload, event.wire)) return { outcome: 'duplicate', id: event.id, logSeq: held.logSeq }
+    // [IGNORE] The first valid set of signatures is kept.
+    return ignored('SAME_ID_OTHER_BYTES', 'the event is held with other signatures', event.id)
+  }
+
+  async #verifyOnce(event: DecodedEvent): Promise<VerifiedEvent | Refusal> {
+    const before = this.#verifiedBefore(event)
+    if (before !== undefined) return before
+    const keys = this.#keysOf(event)
+    if ('outcome' in keys) return keys
+    // [REJECT] A good signature of each kid that the signed bytes name (SIG-1 to SIG-12).
+    const checked = await this.#verifications.verify(event, keys)
+    return checked.ok ? checked.event : rejected(checked.code, checked.detail, event.id)
+  }
+
+  /** The event in these very bytes, if it was verified when it came before and could not be taken in. */
+  #verifiedBefore(event: DecodedEvent): VerifiedEvent | undefined {
+    if (this.#verified.size === 0 && this.#pending.size.events === 0) return undefined
+    const bytesHash = sha256Hex(event.wire)
+    return this.#pending.get(bytesHash)?.verified ?? this.#verified.get(bytesHash)
+  }
+
+  /** [PENDING] A key that was ever bound to the signer; [REJECT] one that is weak. */
+  #keysOf(event: DecodedEvent): Map<string, readonly CheckedPublicKey[]> | Refusal {
+    const { signer, kid } = event.envelope
+    const orgId = this.#ports.policy().orgOf(signer)
+    const introduced = packKeysOf(event)
+    const keys = new Map<string, readonly CheckedPublicKey[]>()
+    for (const signature of event.signatures) {
+      // The envelope's own kid must be bound already; a co-signer of a pack may be introduced by the pack itself.
+      const own = signature.kid === kid ? undefined : introduced.get(signature.kid)
+      const found = own === undefined ? this.#ports.keyring.find(signer, signature.kid, orgId) : own
+      if (found.ok) keys.set(signature.kid, found.keys)
+      else if (found.code === 'KEY_WEAK') return rejected('KEY_WEAK', found.detail, event.id)
+      else return pending('KEY_UNKNOWN', found.detail, event.id)
+    }
+    return keys
+  }
+
+  async #admit(event: VerifiedEvent, context: JudgingContext): Promise<Outcome> {
+    const { source } = context
+    const { prev, ts, signer, namespace } = event.envelope
+    // [IGNORE] Per signer only after its signature is good, or garbage in its name would silence it; once an event, or copies would.
+    if (!this.#charged.has(event.id)) {
+      if (!this.#withinRateOfSigner(namespace, signer, source)) return this.#keep(event, 'RATE_LIMITED', 'the signer exceeds its rate')
+    }
+    if (prev !== null) {
+      const before = await this.#predecessor(prev)
+      // [PENDING] The predecessor is held.
+      if (before === undefined) return this.#waitForPredecessor(event, context, prev)
+      // [REJECT] It is the event at authorSeq − 1 of the same chain, and `ts` does not go back.
+      const broken = chainProblem(event, before)
+      if (broken !== null) return rejected('CHAIN_BROKEN', broken, event.id)
+    }
+    // [IGNORE] `ts` is not beyond the future bound.
+    if (ts > this.#ports.clock.now() + this.#ports.futureSkewMs) return this.#later(event, 'FUTURE_TIMESTAMP', 'its ts is too far ahead of the clock here')
+    if (this.#ports.log.busy) return this.#later(event, 'OVERLOADED', 'too many events wait to be written')
+    if (prev !== null && !this.#ports.log.isQueued(prev) && (await this.#ports.log.find(prev)) === undefined) {
+      return this.#later(event, 'STORE_FULL', 'its predecessor could not be written')
+    }
+    context.onValidated()
+    return await this.#append(event, context)
+  }
+
+  /** One that is being judged right now counts as soon as it waits to be written: a chain may come in faster than the disk is. */
+  async #predecessor(prev: string): Promise<EventPosition | undefined> {
+    const { log } = this.#ports
+    const known = log.peek(prev)
+    if (known !== undefined) return known
+    await this.#judging.get(prev)?.queued.given()
+    // Looked for once more at the end: while the store was read it may have come, and then nobody would wake who waits for it.
+    return log.peek(prev) ?? (await log.find(prev)) ?? log.peek(prev)
+  }
+
+  async #append(event: VerifiedEvent, { queued }: JudgingContext): Promise<Outcome> {
+    try {
+      const appended = this.#ports.log.append([{ scope: 'shared', event }])
+      queued.give()
+      const [logged] = await appended
+      if (logged === undefined) throw new Error('the log appended nothing')
+      const successors = this.#pending.takeSuccessors(event.id)
+      if (successors.length > 0) this.#againLater(successors)
+      return { outcome: 'accepted', id: event.id, logSeq: logged.record.logSeq }
+    } catch (error) {
+      if (error instanceof AnchormeshError && error.code === 'STORE_FULL') return this.#later(event, 'STORE_FULL', error.message)
+      throw error
+    }
+  }
+
+  /** The event that was waited for is answered first; what it frees is judged after it. */
+  #againLater(waited: readonly PendingEvent[]): void {
+    this.#again(waited).catch((error: unknown) => {
+      this.#ports.logger.error({ reason: messageOf(error) }, 'events that waited for a predecessor could not be judged')
+    })
+  }
+
+  async #again(waited: readonly PendingEvent[]): Promise<void> {
+    for (const { event, verified, bytesHash, source } of waited) {
+      if (verified !== undefined) this.#verified.set(bytesHash, verified)
+      await this.submit(event.wire, { ...source, waited: true })
+    }
+  }
+
+  #waitForPredecessor(event: VerifiedEvent, context: JudgingContext, prev: string): Outcome {
+    this.#charged.set(event.id, true)
+    this.#wait(event, context, 'PREDECESSOR_MISSING', event, prev)
+    return pending('PREDECESSOR_MISSING', `its predecessor ${prev} is not here yet`, event.id)
+  }
+
+  #wait(event: DecodedEvent, { source }: JudgingContext, code: PendingCode, verified: VerifiedEvent | undefined, predecessor: string | null): void {
+    this.#pending.add({ bytesHash: sha256Hex(event.wire), code, event, verified, source, predecessor })
+  }
+
+  #later(event: VerifiedEvent, code: IgnoredCode, detail: string): Outcome {
+    this.#charged.set(event.id, true)
+    return this.#keep(event, code, detail)
+  }
+
+  #keep(event: VerifiedEvent, code: IgnoredCode, detail: string): Outcome {
+    this.#verified.set(sha256Hex(event.wire), event)
+    return ignored(code, detail, event.id)
+  }
+
+  #withinRateOfPeer({ via, peer, namespace, waited }: EventSource): boolean {
+    if (peer === undefined || via === 'sync' || waited === true) return true
+    const { perPeer } = this.#ports.policy().rate(namespace ?? '')
+    return this.#rates.takePerMinute(`peer!${namespace ?? ''}!${peer}`, perPeer)
+  }
+
+  #withinRateOfSigner(namespace: string, signer: string, { via, waited }: EventSource): boolean {
+    if ((via !== 'gossip' && via !== 'http') || waited === true) return true
+    const { perSigner, dailyCap } = this.#ports.policy().rate(namespace)
+    const name = `signer!${namespace}!${signer}`
+    return this.#rates.takePerMinute(name, perSigner) && this.#rates.takePerDay(name, dailyCap)
+  }
+}
+
+function chainProblem(event: DecodedEvent, before: EventPosition): string | null {
+  const { authorSeq, ts } = event.envelope
+  if (before.chain !== chainIdOf(event.envelope)) return 'its predecessor is an event of another chain'
+  if (before.authorSeq !== authorSeq - 1) return `its predecessor is at authorSeq ${before.authorSeq}, it is at ${authorSeq}`
+  if (ts < before.ts) return `its ts ${ts} is before that of its predecessor, ${before.ts}`
+  return null
+}

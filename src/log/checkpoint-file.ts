@@ -1,0 +1,93 @@
+import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { z } from 'zod'
+import { AnchormeshError, messageOf } from '../platform/errors.ts'
+
+/** The layout of the store; a node refuses a store with a greater one (`STORE_NEWER`). */
+export const STORE_FORMAT_VERSION = 1
+
+const checkpointSchema = z.object({
+  formatVersion: z.number().int().positive(),
+  epoch: z.string().regex(/^[0-9a-f]{16}$/),
+  head: z.object({ logSeq: z.number().int().nonnegative(), hash: z.string().regex(/^[0-9a-f]{64}$/) })
+})
+
+/**
+ * What is known of the store from outside of it. LevelDB opens silently with fewer rows after a damaged write-ahead log,
+ * and as an empty store without its `CURRENT`; only a length that stands elsewhere shows that.
+ */
+export type StoreCheckpoint = z.infer<typeof checkpointSchema>
+
+/** Where the checkpoint is kept; a port, so that a simulation keeps it in memory. */
+export interface CheckpointKeeper {
+  /** `null` when there is none. Throws `STORE_CORRUPT` (it can't be read) or `STORE_NEWER`. */
+  read(): Promise<StoreCheckpoint | null>
+  /** Replaces the checkpoint, durably and in one step. */
+  write(checkpoint: StoreCheckpoint): Promise<void>
+}
+
+/** The checkpoint as the file `store.json`. */
+export function checkpointFile(path: string): CheckpointKeeper {
+  return {
+    async read() {
+      let text: string
+      try {
+        text = await readFile(path, 'utf8')
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+        throw error
+      }
+      return parseCheckpoint(path, text)
+    },
+    async write(checkpoint) {
+      await mkdir(dirname(path), { recursive: true })
+      const temporary = `${path}.tmp`
+      const file = await open(temporary, 'w', 0o600)
+      try {
+        await file.writeFile(`${JSON.stringify(checkpoint, null, 2)}\n`)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      await rename(temporary, path)
+    }
+  }
+}
+
+/** A checkpoint in memory, for stores that are in memory. */
+export function memoryCheckpoint(): CheckpointKeeper {
+  let kept: StoreCheckpoint | null = null
+  return {
+    read: () => Promise.resolve(kept),
+    write: (checkpoint) => {
+      kept = checkpoint
+      return Promise.resolve()
+    }
+  }
+}
+
+function parseCheckpoint(path: string, text: string): StoreCheckpoint {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw corrupt(path, messageOf(error))
+  }
+  const parsed = checkpointSchema.safeParse(value)
+  const version = z.object({ formatVersion: z.number() }).safeParse(value)
+  if (version.success && version.data.formatVersion > STORE_FORMAT_VERSION) {
+    throw new AnchormeshError(
+      'STORE_NEWER',
+      `${path} says format version ${version.data.formatVersion}; this release knows ${STORE_FORMAT_VERSION}`,
+      { hint: 'use the release that wrote this data folder, or a newer one' }
+    )
+  }
+  if (!parsed.success) throw corrupt(path, z.prettifyError(parsed.error))
+  return parsed.data
+}
+
+function corrupt(path: string, reason: string): AnchormeshError {
+  return new AnchormeshError('STORE_CORRUPT', `${path} can't be read: ${reason}`, {
+    hint: 'restore the data folder from a backup, or move it away and let the mesh fill a new one'
+  })
+}

@@ -1,0 +1,44 @@
+/**
+ * Where everything stands in the store. One letter, `!`, then fixed-width or `!`-separated parts, so that byte
+ * order is the order in which it is read. Projections stand under `v!` and `w!` (`src/projections/keys.ts`).
+ */
+
+/** `m!store`: format version and epoch. */
+export const STORE_META_KEY = 'm!store'
+
+/** Sixteen hex digits: byte order is number order up to 2^53. */
+export function sortableNumber(value: number): string {
+  return value.toString(16).padStart(16, '0')
+}
+
+export function parseSortableNumber(text: string): number {
+  return Number.parseInt(text, 16)
+}
+
+export const RECORD_PREFIX = 'r!'
+/** `r!<logSeq>` → record. */
+export const recordKey = (logSeq: number): string => RECORD_PREFIX + sortableNumber(logSeq)
+
+export const ID_PREFIX = 'i!'
+/** `i!<event id>` → position of the event in the log and in its chain. */
+export const idKey = (eventId: string): string => ID_PREFIX + eventId
+
+export const CHAINS_PREFIX = 'c!'
+/** `c!<chain>!<authorSeq of the first>!<logSeq of the first>` → log positions of a run of consecutive events of a chain. */
+export const chainPrefix = (chain: string): string => `${CHAINS_PREFIX}${chain}!`
+export const chainRunKey = (chain: string, authorSeq: number, logSeq: number): string =>
+  `${chainPrefix(chain)}${sortableNumber(authorSeq)}!${sortableNumber(logSeq)}`
+
+export const TIPS_PREFIX = 't!'
+/** `t!<namespace>!<chain>!<event id>` → a tip: an event of the namespace that none follows. */
+export const tipPrefix = (namespace: string, chain?: string): string =>
+  `${TIPS_PREFIX}${namespace}!${chain === undefined ? '' : `${chain}!`}`
+export const tipKey = (namespace: string, chain: string, eventId: string): string => tipPrefix(namespace, chain) + eventId
+
+export const NAMESPACE_COUNT_PREFIX = 'n!'
+/** `n!<namespace>` → how many shared events it has. */
+export const namespaceCountKey = (namespace: string): string => NAMESPACE_COUNT_PREFIX + namespace
+
+export const POLICY_PREFIX = 'p!'
+/** `p!<logSeq>` → empty: the record at this position is a policy that came into force. */
+export const policyKey = (logSeq: number): string => POLICY_PREFIX + sortableNumber(logSeq)

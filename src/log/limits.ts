@@ -1,0 +1,26 @@
+/** The bounds of the log, each with its reason. */
+
+// One synced write costs about as much as writing 100 events, so a group of this size makes the sync cheap; a larger
+// one only makes the last of the group wait longer.
+export const GROUP_RECORDS_MAX = 512
+
+// Keeps a group within LevelDB's write buffer even when every event is of the greatest size.
+export const GROUP_BYTES_MAX = 8 * 1024 * 1024
+
+// What waits for a write is memory (at most 48 KiB an event); a caller beyond this is told that the log is busy.
+export const QUEUED_RECORDS_MAX = 4_096
+
+// A killed process loses at most this much of what `store.json` knows, never of the log itself.
+export const CHECKPOINT_EVERY_MS = 1_000
+
+// LevelDB needs room to compact (two tables of each level) and to roll its write-ahead log.
+export const FREE_BYTES_MIN = 64 * 1024 * 1024
+
+// A disk does not fill by 64 MiB in a second at the rate at which this log writes.
+export const FREE_BYTES_CHECK_EVERY_MS = 1_000
+
+// After a failed write the store must be opened anew; trying that at each append would only keep a full disk busy.
+export const REOPEN_EVERY_MS = 1_000
+
+// The predecessor of a new event is nearly always a recent one; 16,384 positions are about 4 MiB.
+export const RECENT_POSITIONS_MAX = 16_384

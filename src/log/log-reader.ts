@@ -1,0 +1,151 @@
+import { decodeEvent } from '../../protocols/event/v1/codec.ts'
+import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import type { LocalEvent } from '../events/local.ts'
+import { decodeLocalEvent } from '../events/local.ts'
+import type { VerifiedEvent } from '../events/verified.ts'
+import { fromOwnLog } from '../events/verified.ts'
+import { AnchormeshError } from '../platform/errors.ts'
+import type { EventPosition } from './event-index.ts'
+import { decodePosition, decodeRun, decodeTip } from './event-index.ts'
+import { GROUP_RECORDS_MAX } from './limits.ts'
+import {
+  NAMESPACE_COUNT_PREFIX,
+  POLICY_PREFIX,
+  RECORD_PREFIX,
+  chainPrefix,
+  chainRunKey,
+  idKey,
+  namespaceCountKey,
+  parseSortableNumber,
+  policyKey,
+  recordKey,
+  tipPrefix
+} from './keys.ts'
+import type { LogRecord } from './record.ts'
+import { GENESIS_HASH, decodeRecord } from './record.ts'
+import type { StoreReader } from './store.ts'
+import { prefixRange } from './store.ts'
+
+/** A record with its parsed content: what folds and listeners see. */
+export type LoggedRecord =
+  | { readonly scope: 'shared'; readonly record: LogRecord; readonly event: VerifiedEvent }
+  | { readonly scope: 'local'; readonly record: LogRecord; readonly event: LocalEvent }
+
+/** Reads a log, as it is now or (over a snapshot of the store) as it was at one moment. */
+export class LogReader {
+  readonly #reader: StoreReader
+
+  constructor(reader: StoreReader) {
+    this.#reader = reader
+  }
+
+  /** Where the event stands in the log and in its chain, once it is durable. */
+  async find(eventId: string): Promise<EventPosition | undefined> {
+    const bytes = await this.#reader.get(idKey(eventId))
+    return bytes === undefined ? undefined : decodePosition(bytes)
+  }
+
+  /** The last record's position and hash; position 0 before the first. */
+  async readHead(): Promise<LogHead> {
+    for await (const [key, bytes] of this.#reader.range({ ...prefixRange(RECORD_PREFIX), reverse: true, limit: 1 })) {
+      const logSeq = parseSortableNumber(key.slice(RECORD_PREFIX.length))
+      return { logSeq, hash: mustDecode(logSeq, bytes).hash }
+    }
+    return { logSeq: 0, hash: GENESIS_HASH }
+  }
+
+  async read(logSeq: number): Promise<LogRecord | undefined> {
+    const bytes = await this.#reader.get(recordKey(logSeq))
+    return bytes === undefined ? undefined : mustDecode(logSeq, bytes)
+  }
+
+  /** Records with `after < logSeq <= upTo`, in order. */
+  async *records(after: number, upTo: number): AsyncGenerator<LogRecord> {
+    if (upTo <= after) return
+    for await (const [key, bytes] of this.#reader.range({ gt: recordKey(after), lte: recordKey(upTo) })) {
+      yield mustDecode(parseSortableNumber(key.slice(RECORD_PREFIX.length)), bytes)
+    }
+  }
+
+  /** The position of the newest policy at or before `upTo`; `undefined` in a log without one. */
+  async policyPosition(upTo: number): Promise<number | undefined> {
+    for await (const [key] of this.#reader.range({ gte: POLICY_PREFIX, lte: policyKey(upTo), reverse: true, limit: 1 })) {
+      return parseSortableNumber(key.slice(POLICY_PREFIX.length))
+    }
+    return undefined
+  }
+
+  /** The body of the newest policy at or before `upTo`. */
+  async lastPolicy(upTo: number): Promise<JsonObject | undefined> {
+    const position = await this.policyPosition(upTo)
+    const record = position === undefined ? undefined : await this.read(position)
+    const logged = record === undefined ? undefined : parseRecord(record)
+    return logged?.scope === 'local' ? logged.event.body : undefined
+  }
+
+  /** Every namespace that has shared events, carried now or not. */
+  async *namespaces(): AsyncGenerator<string> {
+    for await (const [key] of this.#reader.range(prefixRange(NAMESPACE_COUNT_PREFIX))) yield key.slice(NAMESPACE_COUNT_PREFIX.length)
+  }
+
+  /** How many shared events the namespace has. */
+  async count(namespace: string): Promise<number> {
+    const bytes = await this.#reader.get(namespaceCountKey(namespace))
+    return bytes === undefined ? 0 : Number(Buffer.from(bytes).toString())
+  }
+
+  /** The tips of the namespace (of one chain of it) in store order. */
+  async *tips(namespace: string, chain?: string): AsyncGenerator<Tip> {
+    for await (const [key, bytes] of this.#reader.range(prefixRange(tipPrefix(namespace, chain)))) {
+      const [, , chainId, id] = key.split('!')
+      if (chainId === undefined || id === undefined) throw new Error(`a tip key without a chain: ${key}`)
+      yield { chain: chainId, id, ...decodeTip(bytes) }
+    }
+  }
+
+  /** The log positions of a chain's events at `authorSeq` (several after a fork), ascending, at most `limit`. */
+  async positionsAt(chain: string, authorSeq: number, limit: number): Promise<number[]> {
+    const found: number[] = []
+    const first = Math.max(1, authorSeq - GROUP_RECORDS_MAX + 1)
+    const prefix = chainPrefix(chain)
+    for await (const [key, bytes] of this.#reader.range({
+      gte: chainRunKey(chain, first, 0),
+      lt: chainRunKey(chain, authorSeq + 1, 0)
+    })) {
+      const start = parseSortableNumber(key.slice(prefix.length, prefix.length + 16))
+      const logSeq = decodeRun(bytes)[authorSeq - start]
+      if (logSeq !== undefined) found.push(logSeq)
+    }
+    return found.sort((a, b) => a - b).slice(0, limit)
+  }
+}
+
+export interface LogHead {
+  readonly logSeq: number
+  /** 32 bytes. */
+  readonly hash: Uint8Array
+}
+
+export interface Tip {
+  readonly chain: string
+  readonly id: string
+  readonly authorSeq: number
+  readonly logSeq: number
+}
+
+/** Parses the content of a record of the own log, which was checked on its way in. Throws `STORE_CORRUPT` when it is damaged. */
+export function parseRecord(record: LogRecord): LoggedRecord {
+  if (record.scope === 'local') return { scope: 'local', record, event: decodeLocalEvent(record.payload) }
+  const decoded = decodeEvent(record.payload)
+  if (!decoded.ok) {
+    throw new AnchormeshError('STORE_CORRUPT', `record ${record.logSeq} is no event: ${decoded.code}: ${decoded.detail}`)
+  }
+  return { scope: 'shared', record, event: fromOwnLog(decoded.event) }
+}
+
+function mustDecode(logSeq: number, bytes: Uint8Array): LogRecord {
+  const record = decodeRecord(logSeq, bytes)
+  if (record === null) throw new AnchormeshError('STORE_CORRUPT', `record ${logSeq} is damaged`)
+  return record
+}
+

@@ -1,0 +1,74 @@
+import { toHex, utf8 } from '../../protocols/primitives/bytes.ts'
+import { AnchormeshError } from '../platform/errors.ts'
+import type { Random } from '../platform/random.ts'
+import type { StoreCheckpoint } from './checkpoint-file.ts'
+import { STORE_FORMAT_VERSION } from './checkpoint-file.ts'
+import type { LogPorts } from './event-log.ts'
+import { EventLog } from './event-log.ts'
+import { STORE_META_KEY } from './keys.ts'
+import { LogReader } from './log-reader.ts'
+
+const EPOCH_BYTES = 8
+
+interface StoreMeta {
+  readonly formatVersion: number
+  readonly epoch: string
+}
+
+/**
+ * Opens the log of a store, or begins one in an empty store. Reads two records, whatever the log's length.
+ * Throws `STORE_NEWER` for a later format and `STORE_CORRUPT` when the store holds less than, or something else than, what
+ * the checkpoint outside of it says.
+ */
+export async function openLog(ports: LogPorts & { readonly random: Random }): Promise<EventLog> {
+  const checkpoint = await ports.checkpoint.read()
+  const meta = await readMeta(ports)
+  const reader = new LogReader(ports.store)
+  const head = await reader.readHead()
+  if (meta === null) {
+    if (checkpoint !== null) throw corrupt(`it is empty, but had ${checkpoint.head.logSeq} records`)
+    if (head.logSeq > 0) throw corrupt('it has records but does not say of what format')
+    return await beginLog(ports)
+  }
+  if (checkpoint !== null) await compare(reader, meta, head.logSeq, checkpoint)
+  else ports.logger.warn({ logSeq: head.logSeq }, 'store.json is missing; the length of the log could not be checked from outside')
+  const log = new EventLog({ epoch: meta.epoch, head }, ports)
+  await log.writeCheckpoint()
+  return log
+}
+
+async function readMeta(ports: LogPorts): Promise<StoreMeta | null> {
+  const bytes = await ports.store.get(STORE_META_KEY)
+  if (bytes === undefined) return null
+  const meta = JSON.parse(Buffer.from(bytes).toString('utf8')) as StoreMeta
+  if (meta.formatVersion > STORE_FORMAT_VERSION) {
+    throw new AnchormeshError('STORE_NEWER', `the store has format version ${meta.formatVersion}; this release knows ${STORE_FORMAT_VERSION}`, {
+      hint: 'use the release that wrote this data folder, or a newer one'
+    })
+  }
+  return meta
+}
+
+async function beginLog(ports: LogPorts & { readonly random: Random }): Promise<EventLog> {
+  const meta: StoreMeta = { formatVersion: STORE_FORMAT_VERSION, epoch: toHex(ports.random.bytes(EPOCH_BYTES)) }
+  await ports.store.write([{ type: 'put', key: STORE_META_KEY, value: utf8(JSON.stringify(meta)) }], { sync: true })
+  const log = new EventLog({ epoch: meta.epoch, head: await new LogReader(ports.store).readHead() }, ports)
+  await log.writeCheckpoint()
+  return log
+}
+
+async function compare(reader: LogReader, meta: StoreMeta, logSeq: number, checkpoint: StoreCheckpoint): Promise<void> {
+  if (meta.epoch !== checkpoint.epoch) throw corrupt(`it is of epoch ${meta.epoch}, store.json of ${checkpoint.epoch}`)
+  const { head } = checkpoint
+  if (head.logSeq > logSeq) throw corrupt(`it ends at record ${logSeq}, but had ${head.logSeq}`)
+  if (head.logSeq === 0) return
+  const record = await reader.read(head.logSeq)
+  if (record === undefined) throw corrupt(`record ${head.logSeq} is missing`)
+  if (toHex(record.hash) !== head.hash) throw corrupt(`record ${head.logSeq} is not the one that was written`)
+}
+
+function corrupt(reason: string): AnchormeshError {
+  return new AnchormeshError('STORE_CORRUPT', `the store is damaged: ${reason}`, {
+    hint: 'keep a copy of the folder for inspection, then restore a backup, or move store/ and store.json away and let the mesh fill a new one'
+  })
+}

@@ -1,0 +1,260 @@
+import type { Libp2p, PeerId, PeerInfo } from '@libp2p/interface'
+import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
+import { EVENT_BYTES_MAX } from '../../../protocols/event/v1/envelope.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/logger.ts'
+import type { Random } from '../../platform/random.ts'
+import type { Network, NetworkHandlers, NetworkOptions, NetworkStatus, PeerStatus } from '../network.ts'
+import { readAddresses } from './addresses.ts'
+import type { Addresses } from './addresses.ts'
+import { componentLogger } from './component-logger.ts'
+import { createFoundAddresses } from './found-addresses.ts'
+import { createGater } from './gater.ts'
+import type { Gater } from './gater.ts'
+import { attachJudge, topicOf } from './gossip.ts'
+import type { GossipRouter } from './gossip.ts'
+import { startGossipRepair } from './gossip-repair.ts'
+import { createJudgeGate } from './judge-gate.ts'
+import type { JudgeGate } from './judge-gate.ts'
+import { createKeeper } from './keeper.ts'
+import type { Keeper } from './keeper.ts'
+import { createLibp2pNode } from './libp2p-node.ts'
+import { privateKeyOfSeed } from './peer-key.ts'
+import { createRejectMemory } from './reject-memory.ts'
+import type { RejectMemory } from './reject-memory.ts'
+import { SCORE_THRESHOLDS } from './scoring.ts'
+import { explainStartFailure } from './start-failure.ts'
+
+/** The ports that the network takes. */
+export interface Libp2pNetworkDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/** Everything that lives between `start` and `stop`. */
+interface Running {
+  readonly libp2p: Libp2p
+  readonly router: GossipRouter
+  readonly addresses: Addresses
+  readonly gater: Gater
+  readonly gate: JudgeGate
+  readonly keeper: Keeper
+  /** Peers that were connected once. */
+  readonly seen: ReadonlySet<string>
+  /** Takes off every listener and ends every task, in order. */
+  stop(): Promise<void>
+}
+
+/**
+ * The mesh over libp2p: TCP and WebSockets, Noise, yamux and gossipsub, open only to the PeerIds of `knownPeers`.
+ * Nothing listens or dials before `start`; `status` has an answer from then on, also after `stop`.
+ */
+export function createLibp2pNetwork(options: NetworkOptions, deps: Libp2pNetworkDeps): Network {
+  const topics = new Map(options.namespaces.map((namespace) => [namespace, topicOf(namespace)]))
+  let starting: Promise<Running> | undefined
+  let running: Running | undefined
+  let stopping: Promise<void> | undefined
+  let published = 0
+
+  return {
+    async start(handlers) {
+      if (starting !== undefined || stopping !== undefined) throw new Error('the network was started before')
+      starting = startAll(options, handlers, deps)
+      running = await starting
+    },
+
+    async publish(namespace, wire) {
+      const topic = topics.get(namespace)
+      if (topic === undefined) throw new RangeError(`the namespace ${namespace} is not carried`)
+      if (wire.length > EVENT_BYTES_MAX) throw new RangeError(`an event of ${wire.length} bytes would be refused everywhere`)
+      // An event that is logged while the node stops reaches the others by sync.
+      if (running === undefined || stopping !== undefined) return 0
+      published += 1
+      return (await running.router.publish(topic, wire)).recipients.length
+    },
+
+    status() {
+      if (running === undefined) throw new Error('the network has not been started')
+      return statusOf(running, topics, published)
+    },
+
+    stop() {
+      stopping ??= (async () => {
+        // A start that failed has told its caller, and has left nothing to stop.
+        const started = await starting?.catch(() => undefined)
+        await started?.stop()
+      })()
+      return stopping
+    }
+  }
+}
+
+/** Reads the configuration, assembles the node, listens, subscribes and begins to dial. */
+async function startAll(options: NetworkOptions, handlers: NetworkHandlers, deps: Libp2pNetworkDeps): Promise<Running> {
+  const { clock, logger } = deps
+  const privateKey = await privateKeyOfSeed(options.peerKeySeed)
+  const self = peerIdFromPrivateKey(privateKey).toString()
+  const addresses = readAddresses(options, self, logger)
+  const memory = createRejectMemory(clock)
+  const gossip = { namespaces: options.namespaces, memory, logger }
+  const found = createFoundAddresses(addresses.admitted)
+  const admitted = new Set(addresses.admitted.keys())
+  const gater = createGater({ clock, logger, self, admitted, connectionsOf: (peerId) => libp2p.getConnections(peerId).length })
+
+  const onFound = (peer: PeerInfo): void => {
+    if (found.add(peer)) keeper.keep(peer.id.toString())
+  }
+  const { libp2p, router } = await createLibp2pNode({
+    privateKey,
+    addresses,
+    connectionGater: gater.connectionGater,
+    gossip,
+    logger: componentLogger(logger),
+    ...(options.mdns ? { onFound } : {})
+  })
+  const keeper = createKeeper({
+    ...deps,
+    async dial(peerId, signal) {
+      await libp2p.dial([...(addresses.dialable.get(peerId) ?? []), ...found.of(peerId)], { signal })
+    }
+  })
+  const gate = createJudgeGate({ clock, logger, handlers, onLateReject: (peerId) => memory.rejectedLate(peerId) })
+  const connections = watchConnections(libp2p, { addresses, keeper, memory, logger })
+  const detachJudge = attachJudge(router, gossip, gate)
+  const stopListening = async (): Promise<void> => {
+    gate.close()
+    detachJudge()
+    connections.stop()
+    await keeper.stop()
+  }
+
+  try {
+    await listen(libp2p, addresses.listen, logger)
+  } catch (error) {
+    await stopListening()
+    throw error
+  }
+  const topics = options.namespaces.map(topicOf)
+  for (const topic of topics) router.subscribe(topic)
+  for (const peerId of addresses.dialable.keys()) keeper.keep(peerId)
+  const stopRepair = startGossipRepair({
+    clock,
+    logger,
+    connectedPeers: () => libp2p.getPeers().map(String),
+    hasGossip: (peerId) => hasGossip(router, topics, peerId),
+    speaksGossip: (peerId) => hasProtocol(libp2p, peerIdFromString(peerId), router.protocols),
+    hangUp: (peerId) => libp2p.hangUp(peerIdFromString(peerId))
+  })
+  logger.info({ peerId: self, multiaddrs: libp2p.getMultiaddrs().map(String) }, 'the mesh is open')
+
+  return {
+    libp2p,
+    router,
+    addresses,
+    gater,
+    gate,
+    keeper,
+    seen: connections.seen,
+    async stop() {
+      stopRepair()
+      await stopListening()
+      await libp2p.stop()
+    }
+  }
+}
+
+/**
+ * Starts libp2p. That an IPv6 address fails beside IPv4 ones that work is no failure to libp2p, as many machines have no
+ * IPv6; the operator is told.
+ */
+async function listen(libp2p: Libp2p, addresses: readonly string[], logger: Logger): Promise<void> {
+  let listening = 0
+  const onListening = (): void => {
+    listening += 1
+  }
+  libp2p.addEventListener('transport:listening', onListening)
+  try {
+    await libp2p.start()
+  } catch (error) {
+    throw explainStartFailure(error, addresses)
+  } finally {
+    libp2p.removeEventListener('transport:listening', onListening)
+  }
+  if (listening < addresses.length) {
+    const fields = { configured: addresses, listening: libp2p.getMultiaddrs().map(String) }
+    logger.warn(fields, 'listens on some of its addresses only; is there no IPv6 here?')
+  }
+}
+
+/** Tells the keeper and the reject memory who comes and goes. */
+function watchConnections(
+  libp2p: Libp2p,
+  to: { addresses: Addresses; keeper: Keeper; memory: RejectMemory; logger: Logger }
+): { readonly seen: ReadonlySet<string>; stop(): void } {
+  const seen = new Set<string>()
+  const onConnect = ({ detail }: CustomEvent<PeerId>): void => {
+    const peerId = detail.toString()
+    seen.add(peerId)
+    to.memory.connected(peerId)
+    to.keeper.connected(peerId)
+    to.logger.info({ peerId, did: to.addresses.admitted.get(peerId) }, 'a peer connected')
+  }
+  const onDisconnect = ({ detail }: CustomEvent<PeerId>): void => {
+    const peerId = detail.toString()
+    to.keeper.disconnected(peerId)
+    to.logger.info({ peerId, did: to.addresses.admitted.get(peerId) }, 'a peer disconnected')
+  }
+  libp2p.addEventListener('peer:connect', onConnect)
+  libp2p.addEventListener('peer:disconnect', onDisconnect)
+  return {
+    seen,
+    stop() {
+      libp2p.removeEventListener('peer:connect', onConnect)
+      libp2p.removeEventListener('peer:disconnect', onDisconnect)
+    }
+  }
+}
+
+/**
+ * Every node carries `_trust`, so a peer that takes part subscribes to something that this node carries too; of one that is
+ * graylisted nothing is heard until it is forgiven.
+ */
+function hasGossip(router: GossipRouter, topics: readonly string[], peerId: string): boolean {
+  if (!router.streamsOutbound.has(peerId)) return false
+  if (router.getScore(peerId) < SCORE_THRESHOLDS.graylistThreshold) return true
+  return topics.some((topic) => router.getSubscribers(topic).some((subscriber) => subscriber.toString() === peerId))
+}
+
+async function hasProtocol(libp2p: Libp2p, peerId: PeerId, protocols: readonly string[]): Promise<boolean> {
+  const peer = await libp2p.peerStore.get(peerId)
+  return peer.protocols.some((protocol) => protocols.includes(protocol))
+}
+
+function statusOf(running: Running, topics: ReadonlyMap<string, string>, published: number): NetworkStatus {
+  const { libp2p, router, addresses, gate, keeper, seen } = running
+  const peerStatus = (peerId: string, did: string): PeerStatus => {
+    const connections = libp2p.getConnections(peerIdFromString(peerId)).map(({ remoteAddr }) => remoteAddr.toString())
+    const nextDialAt = keeper.nextDialAt(peerId)
+    return {
+      did,
+      peerId,
+      connected: connections.length > 0,
+      connections,
+      ...(seen.has(peerId) ? { score: router.getScore(peerId) } : {}),
+      ...(nextDialAt === undefined ? {} : { nextDialAt })
+    }
+  }
+  const topicStatus = (topic: string): NetworkStatus['topics'][string] => ({
+    mesh: router.getMeshPeers(topic).length,
+    subscribers: router.getSubscribers(topic).length
+  })
+  return {
+    peerId: libp2p.peerId.toString(),
+    multiaddrs: libp2p.getMultiaddrs().map(String),
+    peers: [...addresses.admitted].map(([peerId, did]) => peerStatus(peerId, did)),
+    topics: Object.fromEntries([...topics].map(([namespace, topic]) => [namespace, topicStatus(topic)])),
+    gossip: { ...gate.counters(), published },
+    refusedConnections: running.gater.refusedConnections()
+  }
+}

@@ -1,0 +1,107 @@
+import { bootstrap } from '@libp2p/bootstrap'
+import { identify } from '@libp2p/identify'
+import type { ComponentLogger, ConnectionGater, Libp2p, PeerInfo, PrivateKey } from '@libp2p/interface'
+import { mdns } from '@libp2p/mdns'
+import { noise } from '@libp2p/noise'
+import { tcp } from '@libp2p/tcp'
+import { webSockets } from '@libp2p/websockets'
+import { yamux } from '@libp2p/yamux'
+import { createLibp2p } from 'libp2p'
+import type { Libp2pOptions } from 'libp2p'
+import type { Addresses } from './addresses.ts'
+import { CONNECTIONS_PER_PEER_MAX } from './gater.ts'
+import { createRouter } from './gossip.ts'
+import type { GossipOptions, GossipRouter } from './gossip.ts'
+import { PARALLEL_DIALS_MAX } from './keeper.ts'
+import { leftovers } from './leftovers.ts'
+
+/**
+ * New connections a second from one address. A handshake is about 10 ms of CPU, so ten a second let a stranger have a tenth
+ * of a core; several nodes behind one address come in within seconds, as all of them redial.
+ */
+const INBOUND_PER_SECOND_AND_ADDRESS_MAX = 10
+
+/** A handshake is three messages: five seconds are enough for a link with a second of delay. */
+const INBOUND_UPGRADE_TIMEOUT_MS = 5_000
+
+/**
+ * Connections that have not said yet who they are. One address can hold 50 of them (ten a second for five seconds), so
+ * that two hostile ones don't shut the others out.
+ */
+const INBOUND_PENDING_MAX = 128
+
+/** A dead connection is found after one interval and a timeout of at least 5 s; a cut shorter than that loses nothing. */
+const PING_INTERVAL_MS = 10_000
+
+/** Streams one peer may have open: two of gossip, one each of identify and ping, and range-sync's for many namespaces. */
+const STREAMS_PER_CONNECTION_MAX = 128
+
+/** Other libp2p networks on the same LAN are none of our business. */
+const MDNS_SERVICE = '_anchormesh._udp.local'
+
+/** What a node is assembled from. */
+export interface NodeParts {
+  readonly privateKey: PrivateKey
+  readonly addresses: Addresses
+  readonly connectionGater: ConnectionGater
+  readonly gossip: GossipOptions
+  readonly logger: ComponentLogger
+  /** Called for each peer that mDNS finds; absent: mDNS is off. */
+  readonly onFound?: (peer: PeerInfo) => void
+}
+
+/** A libp2p node that is not started yet, and its gossip router. */
+export interface Libp2pNode {
+  readonly libp2p: Libp2p
+  readonly router: GossipRouter
+}
+
+/** Puts TCP and WebSockets, Noise, yamux, identify, gossipsub, bootstrap and mDNS together. */
+export async function createLibp2pNode(parts: NodeParts): Promise<Libp2pNode> {
+  const { addresses } = parts
+  let router: GossipRouter | undefined
+  const libp2p = await createLibp2p({
+    start: false,
+    privateKey: parts.privateKey,
+    // Nobody needs to know which versions of libp2p and Node run here.
+    nodeInfo: { name: 'anchormesh', userAgent: 'anchormesh' },
+    addresses: { listen: [...addresses.listen], announce: [...addresses.announce] },
+    transports: [tcp(), webSockets()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux({ maxInboundStreams: STREAMS_PER_CONNECTION_MAX, maxOutboundStreams: STREAMS_PER_CONNECTION_MAX })],
+    connectionGater: parts.connectionGater,
+    connectionManager: {
+      // Only admitted peers hold connections, so this is room for all of them; libp2p wants at least one.
+      maxConnections: Math.max(1, addresses.admitted.size * CONNECTIONS_PER_PEER_MAX),
+      maxIncomingPendingConnections: INBOUND_PENDING_MAX,
+      inboundConnectionThreshold: INBOUND_PER_SECOND_AND_ADDRESS_MAX,
+      inboundUpgradeTimeout: INBOUND_UPGRADE_TIMEOUT_MS,
+      // The keeper's own bound, and as many that bootstrap and mDNS begin.
+      maxParallelDials: 2 * PARALLEL_DIALS_MAX
+    },
+    connectionMonitor: { pingInterval: PING_INTERVAL_MS },
+    peerDiscovery: discovery(parts),
+    services: {
+      identify: identify(),
+      gossip: (components) => (router = createRouter(parts.gossip)(components)),
+      leftovers: leftovers(() => router)
+    },
+    logger: parts.logger
+  })
+  if (router === undefined) throw new TypeError('libp2p made no gossip service')
+  return { libp2p, router }
+}
+
+function discovery({ addresses, onFound }: NodeParts): NonNullable<Libp2pOptions['peerDiscovery']> {
+  const found: NonNullable<Libp2pOptions['peerDiscovery']> = []
+  if (addresses.bootstrap.length > 0) found.push(bootstrap({ list: [...addresses.bootstrap] }))
+  if (onFound !== undefined) {
+    found.push((components) => {
+      const service = mdns({ serviceTag: MDNS_SERVICE })(components)
+      // libp2p itself listens here too and drops its listener with the service; ours goes the same way.
+      service.addEventListener('peer', ({ detail }) => onFound(detail))
+      return service
+    })
+  }
+  return found
+}

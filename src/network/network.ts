@@ -1,0 +1,80 @@
+/**
+ * The mesh as a port: the node says what it carries and judges what arrives; an adapter moves the bytes.
+ * `src/network/libp2p` is the real one; simulations bring their own.
+ */
+
+/** What a topic validator answers to gossip (DESIGN, section 4): `reject` costs the peer that passed it on. */
+export type GossipVerdict = 'accept' | 'ignore' | 'reject'
+
+/** A peer that may connect: the PeerId that `peers.yaml` binds to a DID, and where to dial it. */
+export interface KnownPeer {
+  readonly did: string
+  /** The libp2p PeerId in its base58 text form. */
+  readonly peerId: string
+  /** Multiaddrs, with or without `/p2p/…`; may be empty for a peer that only dials us. */
+  readonly addresses: readonly string[]
+}
+
+/** What the node hands to the network when it starts. */
+export interface NetworkHandlers {
+  /**
+   * Judges one gossiped message. Never throws for bad input; answers within 100 ms (an overload is `ignore`).
+   * `peerId` is the peer that passed it on, never the author.
+   */
+  judge(namespace: string, wire: Uint8Array, peerId: string): Promise<GossipVerdict>
+}
+
+/** One connection-level view of a known peer, for `status`. */
+export interface PeerStatus {
+  readonly did: string
+  readonly peerId: string
+  readonly connected: boolean
+  /** Multiaddrs of the open connections. */
+  readonly connections: readonly string[]
+  /** The gossipsub score; absent for peers that were never seen. */
+  readonly score?: number
+  /** The wall-clock time of the next dial attempt, when the keeper waits to redial. */
+  readonly nextDialAt?: number
+}
+
+export interface NetworkStatus {
+  readonly peerId: string
+  /** Multiaddrs that others can dial, with `/p2p/…`. */
+  readonly multiaddrs: readonly string[]
+  readonly peers: readonly PeerStatus[]
+  /** Per carried namespace, how many peers are in this node's gossip mesh and how many subscribe to the topic. */
+  readonly topics: Readonly<Record<string, { readonly mesh: number; readonly subscribers: number }>>
+  /** Messages since the start: delivered to `judge`, and answered without it because the queue was full or late. */
+  readonly gossip: { readonly judged: number; readonly dropped: number; readonly late: number; readonly published: number }
+  /** Connections refused by the gater because `peers.yaml` does not bind the PeerId. */
+  readonly refusedConnections: number
+}
+
+export interface Network {
+  /**
+   * Listens, subscribes to the topics of `namespaces` and begins to dial the known peers.
+   * Throws `AnchormeshError` `PORT_IN_USE` or `CONFIG_INVALID` (a multiaddr that does not parse).
+   */
+  start(handlers: NetworkHandlers): Promise<void>
+  /** Hands one event to the mesh; resolves with the number of peers it went to (0 is no error). */
+  publish(namespace: string, wire: Uint8Array): Promise<number>
+  status(): NetworkStatus
+  /** Closes every connection and listener; the network can't be started again. */
+  stop(): Promise<void>
+}
+
+/** What an adapter is built from; all of it is known before the node starts. */
+export interface NetworkOptions {
+  /** Carried namespaces, `_trust` included. */
+  readonly namespaces: readonly string[]
+  readonly knownPeers: readonly KnownPeer[]
+  /** Multiaddrs to listen on. */
+  readonly listen: readonly string[]
+  /** Multiaddrs to tell others instead of those listened on (behind NAT); may be empty. */
+  readonly announce: readonly string[]
+  /** Multiaddrs with `/p2p/…` to dial beside the known peers' own. */
+  readonly bootstrap: readonly string[]
+  readonly mdns: boolean
+  /** The 32-byte Ed25519 seed that the PeerId derives from. */
+  readonly peerKeySeed: Uint8Array
+}

@@ -1,0 +1,37 @@
+import { pino } from 'pino'
+import type { DestinationStream } from 'pino'
+import pretty from 'pino-pretty'
+
+/** What the node needs of a logger: structured fields first, then one plain sentence. */
+export interface Logger {
+  debug(fields: Readonly<Record<string, unknown>>, message: string): void
+  info(fields: Readonly<Record<string, unknown>>, message: string): void
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void
+  error(fields: Readonly<Record<string, unknown>>, message: string): void
+  /** A logger that adds `fields` to every line. */
+  child(fields: Readonly<Record<string, unknown>>): Logger
+}
+
+/** The levels that `log.level` in `federation.yaml` accepts. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/**
+ * Logs to standard error (standard output belongs to a command's answer): readable lines on a terminal,
+ * JSON lines elsewhere.
+ */
+export function createLogger(level: LogLevel, terminal: boolean = process.stderr.isTTY): Logger {
+  const destination: DestinationStream = terminal
+    ? pretty({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' })
+    : pino.destination({ dest: 2, sync: true })
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination)
+}
+
+/** A logger that says nothing, for library use and tests. */
+export const silentLogger: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  child: () => silentLogger
+}

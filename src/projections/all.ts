@@ -1,0 +1,21 @@
+import { batches } from './batches.ts'
+import { effects } from './effects.ts'
+import { equivocations } from './equivocations.ts'
+import type { Projection } from './projection.ts'
+import { receipts } from './receipts.ts'
+import { sequences } from './sequences.ts'
+import { timestampAnchors } from './timestamp-anchors.ts'
+import { trustAnchors } from './trust-anchors.ts'
+import { winners } from './winners.ts'
+
+/** Every projection of this release. */
+export const PROJECTIONS: readonly Projection[] = [
+  batches,
+  receipts,
+  timestampAnchors,
+  trustAnchors,
+  winners,
+  sequences,
+  equivocations,
+  effects
+]

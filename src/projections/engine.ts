@@ -1,0 +1,333 @@
+import { AnchormeshError, messageOf } from '../platform/errors.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { EventLog } from '../log/event-log.ts'
+import type { LoggedRecord } from '../log/log-reader.ts'
+import { parseRecord } from '../log/log-reader.ts'
+import type { Store, WriteOperation } from '../log/store.ts'
+import { parsePolicy } from '../policy/policy.ts'
+import type { PolicyView } from '../policy/policy-view.ts'
+import { viewPolicy } from '../policy/policy-view.ts'
+import { FOLD_RECORDS_MAX, ProjectionInstance } from './instance.ts'
+import type { ProjectionState } from './instance.ts'
+import { JOURNAL_POSITIONS_KEPT, pruneOperations } from './journal.ts'
+import { stateKey } from './keys.ts'
+import { signersAffected } from './policy-change.ts'
+import type { Projection } from './projection.ts'
+
+// Records that came in while a fold ran are kept parsed up to this many (about 3 KiB each); what comes after them is read from
+// the log again.
+const RECENT_RECORDS_MAX = 4_096
+// A disk that is full does not become free faster than this.
+const RETRY_AFTER_MS = 1_000
+
+/** The state of one projection for `status`. */
+export interface ProjectionStatus {
+  readonly name: string
+  readonly version: number
+  /** The position that its rows are true at. */
+  readonly logSeq: number
+  readonly state: 'live' | 'catching-up' | 'halted'
+  readonly reason?: string
+}
+
+/** What a rebuild found: the hash over all bytes of the projection before and after. */
+export interface Rebuilt {
+  readonly projection: string
+  readonly version: number
+  readonly logSeq: number
+  readonly rows: number
+  readonly before: string
+  readonly after: string
+  readonly identical: boolean
+}
+
+/**
+ * Folds the log into all projections, in order, each with its own cursor that moves in the batch of its rows.
+ * Folding follows the log by itself; readers ask `reached` when they must see a position.
+ */
+export class ProjectionEngine {
+  readonly #log: EventLog
+  readonly #store: Store
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #instances: readonly ProjectionInstance[]
+  readonly #watchers = new Set<() => void>()
+  #recent: LoggedRecord[] = []
+  #working: Promise<void> | null = null
+  #cancelRetry: (() => void) | null = null
+  #stopListening: () => void = () => {}
+  #closed = false
+
+  private constructor(instances: readonly ProjectionInstance[], ports: EnginePorts) {
+    this.#instances = instances
+    this.#log = ports.log
+    this.#store = ports.store
+    this.#clock = ports.clock
+    this.#logger = ports.logger
+  }
+
+  /**
+   * Takes the projections up where their cursors stand. One whose version differs from the stored one is folded anew from the
+   * log before this resolves; so is what a crash left behind.
+   */
+  static async start(projections: readonly Projection[], ports: EnginePorts, onProgress?: RebuildProgress): Promise<ProjectionEngine> {
+    const instances: ProjectionInstance[] = []
+    for (const projection of projections) {
+      const state = await readState(projection, ports.store)
+      const instance = new ProjectionInstance(projection, state, ports.store, ports.log)
+      await instance.removeOtherGenerations()
+      instances.push(instance)
+    }
+    const engine = new ProjectionEngine(instances, ports)
+    for (const instance of instances) {
+      const { cursor, version } = instance.state
+      instance.policy = await engine.policyAt(cursor)
+      if (version !== instance.projection.version && cursor > 0) await engine.#refold(instance, onProgress)
+    }
+    engine.#stopListening = ports.log.onAppended((records) => engine.#take(records))
+    engine.#advance()
+    return engine
+  }
+
+  /** The policy in force at a position; `null` before the first. */
+  async policyAt(logSeq: number): Promise<PolicyView | null> {
+    const body = await this.#log.lastPolicy(logSeq)
+    return body === undefined ? null : viewPolicy(parsePolicy(body))
+  }
+
+  status(): ProjectionStatus[] {
+    const head = this.#log.head.logSeq
+    return this.#instances.map(({ projection, state, halted }) => ({
+      name: projection.name,
+      version: projection.version,
+      logSeq: state.cursor,
+      state: halted !== null ? 'halted' : state.cursor < head ? 'catching-up' : 'live',
+      ...(halted === null ? {} : { reason: halted })
+    }))
+  }
+
+  /** Throws `UNKNOWN_PROJECTION`. */
+  instance(name: string): ProjectionInstance {
+    const found = this.#instances.find(({ projection }) => projection.name === name)
+    if (found !== undefined) return found
+    const known = this.#instances.map(({ projection }) => projection.name).join(', ')
+    throw new AnchormeshError('UNKNOWN_PROJECTION', `there is no projection ${name}`, { hint: `there are: ${known}` })
+  }
+
+  get names(): readonly string[] {
+    return this.#instances.map(({ projection }) => projection.name)
+  }
+
+  /** Calls `watcher` whenever a cursor moved or a projection halted. Returns the way to stop it. */
+  onAdvanced(watcher: () => void): () => void {
+    this.#watchers.add(watcher)
+    return () => this.#watchers.delete(watcher)
+  }
+
+  /**
+   * Resolves once the projection (all of them, without a name) has reached `logSeq`. Throws `PROJECTION_HALTED`, or `NOT_YET` after `timeoutMs`
+   * (`null`: however long it takes).
+   */
+  reached(logSeq: number, timeoutMs: number | null, name?: string): Promise<void> {
+    const waitedFor = name === undefined ? this.#instances : [this.instance(name)]
+    return new Promise((resolve, reject) => {
+      const finish = (end: () => void): void => {
+        stopWatching()
+        cancelTimer()
+        end()
+      }
+      const look = (): void => {
+        const halted = waitedFor.find((instance) => instance.halted !== null)
+        if (halted !== undefined) finish(() => reject(haltedError(halted)))
+        else if (waitedFor.every(({ state }) => state.cursor >= logSeq)) finish(resolve)
+      }
+      const stopWatching = this.onAdvanced(look)
+      const giveUp = (): void => finish(() => reject(new AnchormeshError('NOT_YET', `position ${logSeq} is not reached yet`, { hint: 'ask again' })))
+      const cancelTimer = timeoutMs === null ? () => {} : this.#clock.after(timeoutMs, giveUp)
+      look()
+    })
+  }
+
+  /** Folds every projection anew from the log, beside the rows in use, and says whether the bytes came out the same. */
+  async rebuild(onProgress?: RebuildProgress): Promise<Rebuilt[]> {
+    return await this.#exclusively(async () => {
+      const results: Rebuilt[] = []
+      for (const instance of this.#instances) {
+        const before = await instance.fingerprint()
+        await this.#refold(instance, onProgress)
+        const after = await instance.fingerprint()
+        const { name: projection, version } = instance.projection
+        const identical = before.hash === after.hash
+        results.push({ projection, version, logSeq: instance.state.cursor, rows: after.rows, before: before.hash, after: after.hash, identical })
+      }
+      return results
+    })
+  }
+
+  /** Ends folding after the group in hand. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#stopListening()
+    this.#cancelRetry?.()
+    while (this.#working !== null) await this.#working
+  }
+
+  #take(records: readonly LoggedRecord[]): void {
+    const last = this.#recent.at(-1)?.record.logSeq
+    const follows = last === undefined || last + 1 === records[0]?.record.logSeq
+    if (follows && this.#recent.length + records.length <= RECENT_RECORDS_MAX) this.#recent.push(...records)
+    this.#advance()
+  }
+
+  #advance(): void {
+    if (this.#closed || this.#working !== null) return
+    this.#working = this.#foldAll()
+      .catch((error: unknown) => {
+        this.#logger.error({ reason: messageOf(error) }, 'projections could not be written; folding is tried again')
+        this.#cancelRetry ??= this.#clock.after(RETRY_AFTER_MS, () => {
+          this.#cancelRetry = null
+          this.#advance()
+        })
+      })
+      .finally(() => {
+        this.#working = null
+        if (this.#lagging() !== undefined && this.#cancelRetry === null) this.#advance()
+      })
+  }
+
+  async #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#working !== null) await this.#working
+    const result = work()
+    this.#working = result.then(
+      () => undefined,
+      () => undefined
+    )
+    try {
+      return await result
+    } finally {
+      this.#working = null
+      this.#advance()
+    }
+  }
+
+  #lagging(): ProjectionInstance | undefined {
+    if (this.#closed) return undefined
+    const behind = this.#instances.filter(({ halted, state }) => halted === null && state.cursor < this.#log.head.logSeq)
+    return behind.sort((left, right) => left.state.cursor - right.state.cursor)[0]
+  }
+
+  async #foldAll(): Promise<void> {
+    for (let lagging = this.#lagging(); lagging !== undefined; lagging = this.#lagging()) {
+      const from = lagging.state.cursor
+      const group = this.#instances.filter(({ halted, state }) => halted === null && state.cursor === from)
+      await this.#foldGroup(group, await this.#recordsAfter(from))
+      for (const watcher of this.#watchers) watcher()
+    }
+  }
+
+  /** The next records after a position: at most one group, and a policy always alone. */
+  async #recordsAfter(cursor: number): Promise<LoggedRecord[]> {
+    const head = this.#log.head.logSeq
+    const first = this.#recent[0]?.record.logSeq
+    let records: LoggedRecord[]
+    const last = this.#recent.at(-1)?.record.logSeq ?? 0
+    if (first !== undefined && first <= cursor + 1 && cursor < last) {
+      records = this.#recent.slice(cursor + 1 - first, cursor + 1 - first + FOLD_RECORDS_MAX)
+    } else {
+      records = []
+      for await (const record of this.#log.records(cursor, Math.min(head, cursor + FOLD_RECORDS_MAX))) records.push(parseRecord(record))
+    }
+    const policyIndex = records.findIndex(isPolicy)
+    if (policyIndex < 0) return records
+    return policyIndex === 0 ? records.slice(0, 1) : records.slice(0, policyIndex)
+  }
+
+  async #foldGroup(group: readonly ProjectionInstance[], records: readonly LoggedRecord[]): Promise<void> {
+    const last = records.at(-1)
+    if (last === undefined) return
+    const next = last.scope === 'local' && last.event.type === 'policy' ? viewPolicy(parsePolicy(last.event.body)) : null
+    const operations: WriteOperation[] = []
+    const commits: (() => void)[] = []
+    for (const instance of group) {
+      const policy = next ?? instance.policy
+      try {
+        if (policy === null) throw new Error('the log does not begin with a policy')
+        if (next !== null && (await this.#changesMeaning(instance, next, last.record.logSeq))) {
+          await instance.refold(last.record.logSeq, next)
+          continue
+        }
+        const folded = await instance.fold(records, policy)
+        operations.push(...folded.operations)
+        commits.push(folded.commit)
+      } catch (error) {
+        this.#halt(instance, last.record.logSeq, error)
+      }
+    }
+    await this.#store.write(operations, { sync: false })
+    for (const commit of commits) commit()
+    this.#forget()
+    for (const instance of group) await this.#pruneJournal(instance)
+  }
+
+  async #changesMeaning(instance: ProjectionInstance, next: PolicyView, logSeq: number): Promise<boolean> {
+    if (!instance.projection.dependsOnPolicy || instance.policy === null) return false
+    return await signersAffected(instance.policy, next, this.#log, logSeq)
+  }
+
+  #halt(instance: ProjectionInstance, logSeq: number, error: unknown): void {
+    instance.halted = `stopped before position ${logSeq}: ${messageOf(error)}`
+    const fields = { projection: instance.projection.name, cursor: instance.state.cursor, reason: messageOf(error) }
+    this.#logger.error(fields, 'a projection halted; it skips nothing: `anchormesh log verify` and `log rebuild` help')
+  }
+
+  async #pruneJournal(instance: ProjectionInstance): Promise<void> {
+    const { state, projection } = instance
+    if (state.cursor - state.journalFrom < 2 * JOURNAL_POSITIONS_KEPT) return
+    const { from, operations } = await pruneOperations(this.#store, projection.name, state.cursor)
+    const pruned = { ...state, journalFrom: from }
+    await this.#store.write([...operations, instance.stateOperation(pruned)], { sync: false })
+    instance.state = pruned
+  }
+
+  /** Drops parsed records that every projection has folded. */
+  #forget(): void {
+    const folded = Math.min(...this.#instances.filter(({ halted }) => halted === null).map(({ state }) => state.cursor))
+    const first = this.#recent[0]?.record.logSeq
+    if (first !== undefined && folded >= first) this.#recent = this.#recent.slice(folded - first + 1)
+  }
+
+  async #refold(instance: ProjectionInstance, onProgress?: RebuildProgress): Promise<void> {
+    const upTo = instance.halted === null ? instance.state.cursor : this.#log.head.logSeq
+    const policy = await this.policyAt(upTo)
+    if (policy === null) return
+    const { name } = instance.projection
+    await instance.refold(upTo, policy, (done) => onProgress?.({ projection: name, done, total: upTo }))
+  }
+}
+
+export type RebuildProgress = (progress: { readonly projection: string; readonly done: number; readonly total: number }) => void
+
+export interface EnginePorts {
+  readonly log: EventLog
+  readonly store: Store
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** The failure of asking a halted projection. */
+export function haltedError(instance: ProjectionInstance): AnchormeshError {
+  return new AnchormeshError('PROJECTION_HALTED', `projection ${instance.projection.name} ${instance.halted}`, {
+    hint: 'run `anchormesh log verify`, then `anchormesh log rebuild`'
+  })
+}
+
+async function readState(projection: Projection, store: Store): Promise<ProjectionState> {
+  const bytes = await store.get(stateKey(projection.name))
+  if (bytes !== undefined) return JSON.parse(Buffer.from(bytes).toString('utf8')) as ProjectionState
+  return { version: projection.version, generation: 0, cursor: 0, journalFrom: 0 }
+}
+
+function isPolicy(record: LoggedRecord): boolean {
+  return record.scope === 'local' && record.event.type === 'policy'
+}

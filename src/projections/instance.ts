@@ -1,0 +1,232 @@
+import { createHash } from 'node:crypto'
+import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import type { LogReader, LoggedRecord } from '../log/log-reader.ts'
+import { parseRecord } from '../log/log-reader.ts'
+import type { Store, WriteOperation } from '../log/store.ts'
+import { prefixRange } from '../log/store.ts'
+import type { PolicyView } from '../policy/policy-view.ts'
+import { journalOperation } from './journal.ts'
+import { factsPrefix, generationPrefix, rowsPrefix, stateKey } from './keys.ts'
+import type { Projection } from './projection.ts'
+import type { RowChange } from './transaction.ts'
+import { FoldTransaction, ValueCache } from './transaction.ts'
+
+// A fold of this many records is one batch: enough that folding keeps up with the log's groups of 512, few enough to stay
+// within some MiB.
+export const FOLD_RECORDS_MAX = 1_024
+// Deleting and comparing goes in steps of this many keys, so that a generation of any size needs little memory.
+const CHUNK_KEYS = 1_000
+
+/** How far a projection has come; written in the batch that holds its rows. */
+export interface ProjectionState {
+  readonly version: number
+  readonly generation: number
+  /** The `logSeq` that the rows are true at. */
+  readonly cursor: number
+  /** Changes after this position are in the journal. */
+  readonly journalFrom: number
+}
+
+/** One projection in the store: its state, and the ways to fold it on and to fold it anew. */
+export class ProjectionInstance {
+  readonly projection: Projection
+  /** Why it stopped, or `null`. A projection that fails halts; it never skips a record. */
+  halted: string | null = null
+  state: ProjectionState
+  /** The policy in force at the cursor; `null` before the first. */
+  policy: PolicyView | null = null
+  readonly #store: Store
+  readonly #log: LogReader
+  #cache: ValueCache
+
+  constructor(projection: Projection, state: ProjectionState, store: Store, log: LogReader) {
+    this.projection = projection
+    this.state = state
+    this.#store = store
+    this.#log = log
+    this.#cache = this.#newCache()
+  }
+
+  get rowsPrefix(): string {
+    return rowsPrefix(generationPrefix(this.projection.name, this.state.generation))
+  }
+
+  /** The facts whose key begins with `prefix`, as they are now, in key order. */
+  async *factsWithPrefix(prefix: string): AsyncGenerator<[string, JsonObject]> {
+    const facts = factsPrefix(generationPrefix(this.projection.name, this.state.generation))
+    for await (const [key, bytes] of this.#store.range(prefixRange(facts + prefix))) {
+      yield [key.slice(facts.length), JSON.parse(Buffer.from(bytes).toString('utf8')) as JsonObject]
+    }
+  }
+
+  /** The rows whose key begins with `prefix`, as they are now, in key order. */
+  async *rowsWithPrefix(prefix: string): AsyncGenerator<JsonObject> {
+    const rows = this.rowsPrefix
+    for await (const [, bytes] of this.#store.range(prefixRange(rows + prefix))) yield JSON.parse(Buffer.from(bytes).toString('utf8')) as JsonObject
+  }
+
+  /** Folds records that follow the cursor. What comes back is to be written, then `commit`ted. */
+  async fold(records: readonly LoggedRecord[], policy: PolicyView): Promise<FoldedGroup> {
+    const generation = generationPrefix(this.projection.name, this.state.generation)
+    const transaction = await foldInto(generation, this.#cache, records, policy, this.#folding())
+    const cursor = records.at(-1)?.record.logSeq ?? this.state.cursor
+    const state = { ...this.state, cursor }
+    const operations = [...transaction.operations(), this.stateOperation(state)]
+    if (transaction.changes.length > 0) operations.push(journalOperation(this.projection.name, cursor, 0, transaction.changes))
+    const commit = (): void => {
+      transaction.remember()
+      this.state = state
+      this.policy = policy
+    }
+    return { operations, commit }
+  }
+
+  stateOperation(state: ProjectionState): WriteOperation {
+    return { type: 'put', key: stateKey(this.projection.name), value: JSON.stringify(state) }
+  }
+
+  /**
+   * Folds the log anew up to `upTo` under `policy`, beside the rows in use, and swaps. The journal gets the rows that differ, as changes at
+   * `upTo`, unless the old rows are of another version or none.
+   */
+  async refold(upTo: number, policy: PolicyView, onProgress: (done: number) => void = () => {}): Promise<void> {
+    const { name, version } = this.projection
+    const before = this.state
+    const next = { version, generation: before.generation + 1, cursor: upTo, journalFrom: before.journalFrom }
+    const prefix = generationPrefix(name, next.generation)
+    await deleteRange(this.#store, prefix)
+    const cache = this.#newCache()
+    let group: LoggedRecord[] = []
+    const flush = async (): Promise<void> => {
+      const transaction = await foldInto(prefix, cache, group, policy, this.#folding())
+      await this.#store.write(transaction.operations(), { sync: false })
+      transaction.remember()
+      onProgress(group.at(-1)?.record.logSeq ?? 0)
+      group = []
+    }
+    for await (const record of this.#log.records(0, upTo)) {
+      group.push(parseRecord(record))
+      if (group.length === FOLD_RECORDS_MAX) await flush()
+    }
+    await flush()
+    const comparable = before.version === version && before.cursor > 0
+    if (comparable) await this.#journalDifferences(generationPrefix(name, before.generation), prefix, upTo)
+    const state = comparable ? next : { ...next, journalFrom: upTo }
+    await this.#store.write([this.stateOperation(state)], { sync: false })
+    this.state = state
+    this.policy = policy
+    this.halted = null
+    this.#cache = cache
+    await deleteRange(this.#store, generationPrefix(name, before.generation))
+  }
+
+  /** SHA-256 (hex) over every key and value of the generation in use, and the number of rows. */
+  async fingerprint(): Promise<{ readonly hash: string; readonly rows: number }> {
+    const prefix = generationPrefix(this.projection.name, this.state.generation)
+    const hash = createHash('sha256')
+    let rows = 0
+    for await (const [key, value] of this.#store.range(prefixRange(prefix))) {
+      if (key.startsWith(rowsPrefix(prefix))) rows += 1
+      hash.update(`${key.slice(prefix.length)}\n${value.length}\n`).update(value)
+    }
+    return { hash: hash.digest('hex'), rows }
+  }
+
+  /** Removes what an interrupted refold left behind. */
+  async removeOtherGenerations(): Promise<void> {
+    const all = prefixRange(generationPrefix(this.projection.name, 0).slice(0, -17))
+    const used = generationPrefix(this.projection.name, this.state.generation)
+    for (let from: string = all.gte; ; ) {
+      const key = await firstKey(this.#store, from, all.lt)
+      if (key === undefined) return
+      const generation = key.slice(0, used.length)
+      if (generation !== used) await deleteRange(this.#store, generation)
+      from = prefixRange(generation).lt
+    }
+  }
+
+  async #journalDifferences(before: string, after: string, logSeq: number): Promise<void> {
+    let part = 1
+    let changes: RowChange[] = []
+    const write = async (): Promise<void> => {
+      await this.#store.write([journalOperation(this.projection.name, logSeq, part, changes)], { sync: false })
+      part += 1
+      changes = []
+    }
+    for await (const [key, row] of differingRows(this.#store, rowsPrefix(before), rowsPrefix(after))) {
+      changes.push([logSeq, key, row])
+      if (changes.length === CHUNK_KEYS) await write()
+    }
+    if (changes.length > 0) await write()
+  }
+
+  #newCache(): ValueCache {
+    return new ValueCache({ rows: this.projection.rowsChangeOften })
+  }
+
+  #folding(): { projection: Projection; store: Store; log: LogReader } {
+    return { projection: this.projection, store: this.#store, log: this.#log }
+  }
+}
+
+export interface FoldedGroup {
+  readonly operations: readonly WriteOperation[]
+  readonly commit: () => void
+}
+
+async function foldInto(
+  generation: string,
+  cache: ValueCache,
+  records: readonly LoggedRecord[],
+  policy: PolicyView,
+  { projection, store, log }: { projection: Projection; store: Store; log: LogReader }
+): Promise<FoldTransaction> {
+  const transaction = new FoldTransaction(store, generation, cache)
+  const keys: string[] = []
+  for (const record of records) keys.push(...projection.reads(record, policy))
+  await transaction.prefetch(keys)
+  const context = { rows: transaction.rows, facts: transaction.facts, policy, log }
+  for (const record of records) {
+    transaction.begin(record.record.logSeq)
+    const waiting = projection.fold(record, context)
+    if (waiting !== undefined) await waiting
+  }
+  return transaction
+}
+
+/** Rows that differ between two generations, with what stood there before, in key order. */
+async function* differingRows(store: Store, before: string, after: string): AsyncGenerator<[string, JsonObject | null]> {
+  const old = store.range(prefixRange(before))[Symbol.asyncIterator]()
+  const fresh = store.range(prefixRange(after))[Symbol.asyncIterator]()
+  let left = await old.next()
+  let right = await fresh.next()
+  while (left.done !== true || right.done !== true) {
+    const leftKey = left.done === true ? undefined : left.value[0].slice(before.length)
+    const rightKey = right.done === true ? undefined : right.value[0].slice(after.length)
+    const leftFirst = rightKey === undefined || (leftKey !== undefined && leftKey <= rightKey)
+    const rightFirst = leftKey === undefined || (rightKey !== undefined && rightKey <= leftKey)
+    if (leftFirst && left.done !== true) {
+      const text = Buffer.from(left.value[1]).toString('utf8')
+      const same = rightFirst && right.done !== true && text === Buffer.from(right.value[1]).toString('utf8')
+      if (!same && leftKey !== undefined) yield [leftKey, JSON.parse(text) as JsonObject]
+    } else if (rightKey !== undefined) {
+      yield [rightKey, null]
+    }
+    if (leftFirst) left = await old.next()
+    if (rightFirst) right = await fresh.next()
+  }
+}
+
+async function deleteRange(store: Store, prefix: string): Promise<void> {
+  for (;;) {
+    const operations: WriteOperation[] = []
+    for await (const [key] of store.range({ ...prefixRange(prefix), limit: CHUNK_KEYS })) operations.push({ type: 'del', key })
+    if (operations.length === 0) return
+    await store.write(operations, { sync: false })
+  }
+}
+
+async function firstKey(store: Store, gte: string, lt: string): Promise<string | undefined> {
+  for await (const [key] of store.range({ gte, lt, limit: 1 })) return key
+  return undefined
+}

@@ -1,0 +1,46 @@
+import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import type { StoreReader, WriteOperation } from '../log/store.ts'
+import { prefixRange } from '../log/store.ts'
+import { journalKey, journalPrefix } from './keys.ts'
+import type { RowChange } from './transaction.ts'
+
+// `at=` and change cursors must reach back 1,000 positions; four times that also serves a consumer that was away for a while.
+export const JOURNAL_POSITIONS_KEPT = 4_096
+
+/** Writes the changes of positions up to `logSeq` down, with what stood in each row before. */
+export function journalOperation(projection: string, logSeq: number, part: number, changes: readonly RowChange[]): WriteOperation {
+  return { type: 'put', key: journalKey(projection, logSeq, part), value: JSON.stringify(changes) }
+}
+
+/** Deletes what is older than the positions that are kept. Positions after `from` can still be asked for afterwards. */
+export async function pruneOperations(
+  store: StoreReader,
+  projection: string,
+  head: number
+): Promise<{ readonly from: number; readonly operations: readonly WriteOperation[] }> {
+  const from = Math.max(0, head - JOURNAL_POSITIONS_KEPT)
+  const operations: WriteOperation[] = []
+  for await (const [key] of store.range({ gte: journalPrefix(projection), lt: journalKey(projection, from + 1, 0) })) {
+    operations.push({ type: 'del', key })
+  }
+  return { from, operations }
+}
+
+/** The changes after position `after`, oldest first. */
+export async function* changesAfter(store: StoreReader, projection: string, after: number): AsyncGenerator<RowChange> {
+  const { lt } = prefixRange(journalPrefix(projection))
+  for await (const [, bytes] of store.range({ gte: journalKey(projection, after + 1, 0), lt })) {
+    for (const change of JSON.parse(Buffer.from(bytes).toString('utf8')) as RowChange[]) {
+      if (change[0] > after) yield change
+    }
+  }
+}
+
+/** Rows as they stood at position `at`, as far as they differ from those of now: `null` for a row that was not there. */
+export async function rowsBefore(store: StoreReader, projection: string, at: number): Promise<Map<string, JsonObject | null>> {
+  const before = new Map<string, JsonObject | null>()
+  for await (const [, key, row] of changesAfter(store, projection, at)) {
+    if (!before.has(key)) before.set(key, row)
+  }
+  return before
+}

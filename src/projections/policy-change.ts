@@ -1,0 +1,41 @@
+import type { LogReader } from '../log/log-reader.ts'
+import { parseRecord } from '../log/log-reader.ts'
+import { TRUST_NAMESPACE } from '../policy/names.ts'
+import type { PolicyView } from '../policy/policy-view.ts'
+
+/**
+ * Whether the change from one policy to the next gives another meaning to events that are already in the log: another organisation
+ * or another role of a DID that signed some, other pins of organisations, or other keys at the root of one that signed packs. A newly
+ * admitted DID without events costs nothing, unless its organisation has some in `_trust`.
+ */
+export async function signersAffected(before: PolicyView, after: PolicyView, log: LogReader, upTo: number): Promise<boolean> {
+  if (JSON.stringify(before.policy.organisations) !== JSON.stringify(after.policy.organisations)) return true
+  // Those of the log, not of the policies: folds show what was admitted in a namespace that neither carries.
+  for await (const namespace of log.namespaces()) {
+    const changed = changedDids(before, after, namespace)
+    if (changed.size === 0) continue
+    for await (const tip of log.tips(namespace)) {
+      const record = tip.logSeq < upTo ? await log.read(tip.logSeq) : undefined
+      const logged = record === undefined ? undefined : parseRecord(record)
+      if (logged?.scope === 'shared' && changed.has(logged.event.envelope.signer)) return true
+      // A tip after the change says nothing of what stands before it; to fold anew is always right.
+      if (record === undefined) return true
+    }
+  }
+  return false
+}
+
+function changedDids(before: PolicyView, after: PolicyView, namespace: string): Set<string> {
+  const meaning = (policy: PolicyView, did: string): string => {
+    const orgId = policy.orgOf(did)
+    const root = namespace === TRUST_NAMESPACE && orgId !== undefined ? rootKeys(policy, orgId) : []
+    return JSON.stringify([orgId ?? null, policy.hasRole(namespace, did, 'announce'), root])
+  }
+  const dids = new Set([...before.policy.peers, ...after.policy.peers].map(({ did }) => did))
+  return new Set([...dids].filter((did) => meaning(before, did) !== meaning(after, did)))
+}
+
+/** The keys that an organisation's first pack is held against: those of all its DIDs, also of one that signed nothing. */
+function rootKeys({ policy }: PolicyView, orgId: string): unknown {
+  return policy.peers.filter((peer) => peer.orgId === orgId).map(({ keys }) => keys)
+}

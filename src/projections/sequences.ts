@@ -1,0 +1,96 @@
+import { chainIdOf } from '../events/chain.ts'
+import type { LoggedRecord } from '../log/log-reader.ts'
+import { TRUST_NAMESPACE } from '../policy/names.ts'
+import { foldPack, isPack } from './packs.ts'
+import { NO_KEYS } from './projection.ts'
+import type { FoldContext, Projection } from './projection.ts'
+
+// A chain has one tip unless its key signed a fork; a row that lists more would grow with each event of a hostile signer.
+const TIPS_SHOWN_MAX = 64
+
+type Tip = { readonly authorSeq: number; readonly id: string }
+
+type SequenceRow = {
+  readonly namespace: string
+  readonly signer: string
+  readonly kid: string
+  /** Events that none follows, sorted by id; the first 64 of them. */
+  readonly tips: readonly Tip[]
+  /** Whether two events stand at one position of the chain. */
+  readonly forked: boolean
+  readonly events: number
+}
+
+type SharedRecord = Extract<LoggedRecord, { scope: 'shared' }>
+
+interface Chain {
+  readonly key: string
+  readonly namespace: string
+  readonly signer: string
+  readonly kid: string
+}
+
+function chainIn(record: SharedRecord): Chain {
+  const { namespace, signer, kid } = record.event.envelope
+  return { key: `${namespace}!${signer}!${kid}`, namespace, signer, kid }
+}
+
+/** How far each chain has come, and each organisation's packs. */
+export const sequences: Projection = {
+  name: 'sequences',
+  version: 1,
+  // Which packs count depends on who belongs to the organisation.
+  dependsOnPolicy: true,
+  rowsChangeOften: true,
+  namespacePrefix: (namespace) => `${namespace}!`,
+  filters: { signer: (row, value) => row['signer'] === value },
+
+  reads: (record) => (record.scope === 'shared' ? [chainIn(record).key] : NO_KEYS),
+
+  fold(record, context) {
+    if (record.scope === 'local') return undefined
+    const forking = foldTip(record, context)
+    return forking !== undefined || isPack(record) ? foldRare(record, context, forking) : undefined
+  },
+
+  shared: (row) => row
+}
+
+async function foldRare(record: SharedRecord, context: FoldContext, forking: Promise<void> | undefined): Promise<void> {
+  await forking
+  if (isPack(record)) await foldPackHead(record, context)
+}
+
+function foldTip(record: SharedRecord, context: FoldContext): Promise<void> | undefined {
+  const chain = chainIn(record)
+  const { authorSeq, prev } = record.event.envelope
+  const before = context.rows.at(chain.key) as SequenceRow | undefined
+  const follows = before === undefined ? prev === null : before.tips.some(({ id }) => id === prev)
+  if (before?.forked === true || !follows) return foldFork(record, context, before)
+  const { key, ...identity } = chain
+  context.rows.put(key, { ...identity, tips: [{ authorSeq, id: record.event.id }], forked: false, events: (before?.events ?? 0) + 1 })
+  return undefined
+}
+
+/** From the first fork on, the tips are facts, so that any number of them costs one entry an event. */
+async function foldFork(record: SharedRecord, context: FoldContext, before: SequenceRow | undefined): Promise<void> {
+  const { key, ...identity } = chainIn(record)
+  const { authorSeq, prev } = record.event.envelope
+  const prefix = `tip!${chainIdOf(record.event.envelope)}!`
+  if (before?.forked === false) for (const known of before.tips) context.facts.put(prefix + known.id, known)
+  if (prev !== null) context.facts.del(prefix + prev)
+  context.facts.put(prefix + record.event.id, { authorSeq, id: record.event.id })
+  const tips = await context.facts.range(prefix, TIPS_SHOWN_MAX)
+  context.rows.put(key, { ...identity, tips: tips.map(([, shown]) => shown as Tip), forked: true, events: (before?.events ?? 0) + 1 })
+}
+
+async function foldPackHead(record: SharedRecord, context: FoldContext): Promise<void> {
+  const folded = await foldPack(record, context)
+  if (folded === null) return
+  const { orgId, chain } = folded
+  // A colon can't begin a DID, so this key never meets that of a chain.
+  const key = `${TRUST_NAMESPACE}!:${orgId}`
+  const { packSeq, hash } = chain.head
+  await context.rows.get(key)
+  context.rows.put(key, { namespace: TRUST_NAMESPACE, orgId, packSeq, packHash: hash, frozen: chain.frozen })
+}

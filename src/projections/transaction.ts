@@ -1,0 +1,169 @@
+import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import type { StoreReader, WriteOperation } from '../log/store.ts'
+import { prefixRange } from '../log/store.ts'
+import { BoundedMap } from '../platform/bounded-map.ts'
+import { factsPrefix, rowsPrefix } from './keys.ts'
+import type { Table } from './projection.ts'
+
+// Values that are read again soon are those of busy chains and batches; 4,096 parsed rows are about 4 MiB.
+const CACHED_VALUES_MAX = 4_096
+
+/** One change of a row: the position that made it and what stood there before (`null`: nothing). */
+export type RowChange = readonly [logSeq: number, key: string, before: JsonObject | null]
+
+/** The values last read or written, kept between the folds of one generation. */
+export class ValueCache {
+  readonly rows: BoundedMap<string, JsonObject | undefined> | null
+  readonly facts = new BoundedMap<string, JsonObject | undefined>(CACHED_VALUES_MAX)
+
+  constructor(options: { readonly rows: boolean }) {
+    this.rows = options.rows ? new BoundedMap(CACHED_VALUES_MAX) : null
+  }
+}
+
+/** What one fold of a group of records reads and writes in one generation; nothing is written before `operations` is. */
+export class FoldTransaction {
+  readonly changes: RowChange[] = []
+  readonly #rows: FoldTable
+  readonly #facts: FoldTable
+
+  constructor(store: StoreReader, generation: string, cache: ValueCache) {
+    this.#rows = new FoldTable(store, rowsPrefix(generation), cache.rows, this.changes)
+    this.#facts = new FoldTable(store, factsPrefix(generation), cache.facts, null)
+  }
+
+  get rows(): Table {
+    return this.#rows
+  }
+
+  get facts(): Table {
+    return this.#facts
+  }
+
+  /** Reads the rows at once, so that the fold finds them at hand. */
+  async prefetch(rows: readonly string[]): Promise<void> {
+    await this.#rows.prefetch(rows)
+  }
+
+  /** From here on, changes belong to this record. */
+  begin(logSeq: number): void {
+    this.#rows.logSeq = logSeq
+  }
+
+  operations(): WriteOperation[] {
+    return [...this.#rows.operations(), ...this.#facts.operations()]
+  }
+
+  /** Takes the values into the cache, once they are written. */
+  remember(): void {
+    this.#rows.remember()
+    this.#facts.remember()
+  }
+}
+
+interface Entry {
+  value: JsonObject | undefined
+  /** The position of the record that wrote it last; 0 for what was only read. */
+  writtenAt: number
+}
+
+class FoldTable implements Table {
+  readonly #store: StoreReader
+  readonly #prefix: string
+  readonly #cache: BoundedMap<string, JsonObject | undefined> | null
+  readonly #changes: RowChange[] | null
+  readonly #entries = new Map<string, Entry>()
+  logSeq = 1
+
+  /** `cache` is null for rows that are not read again; `changes` for facts, whose changes nobody asks for. */
+  constructor(store: StoreReader, prefix: string, cache: BoundedMap<string, JsonObject | undefined> | null, changes: RowChange[] | null) {
+    this.#store = store
+    this.#prefix = prefix
+    this.#cache = cache
+    this.#changes = changes
+  }
+
+  async get(key: string): Promise<JsonObject | undefined> {
+    const entry = this.#entry(key) ?? this.#learn(key, await this.#store.get(this.#prefix + key))
+    return entry.value
+  }
+
+  at(key: string): JsonObject | undefined {
+    const entry = this.#entry(key)
+    if (entry === undefined) throw new Error(`${key} was not read ahead`)
+    return entry.value
+  }
+
+  put(key: string, value: JsonObject): void {
+    this.#write(key, value)
+  }
+
+  del(key: string): void {
+    this.#write(key, undefined)
+  }
+
+  async range(keyPrefix: string, limit: number): Promise<[string, JsonObject][]> {
+    const own = [...this.#entries].filter(([key, { writtenAt }]) => writtenAt > 0 && key.startsWith(keyPrefix))
+    const merged = new Map<string, JsonObject>()
+    // What this fold deleted may hide as many stored entries.
+    for await (const [storeKey, bytes] of this.#store.range({ ...prefixRange(this.#prefix + keyPrefix), limit: limit + own.length })) {
+      merged.set(storeKey.slice(this.#prefix.length), parse(bytes))
+    }
+    for (const [key, { value }] of own) {
+      if (value === undefined) merged.delete(key)
+      else merged.set(key, value)
+    }
+    return [...merged].sort(([left], [right]) => (left < right ? -1 : 1)).slice(0, limit)
+  }
+
+  async prefetch(keys: readonly string[]): Promise<void> {
+    const unknown = [...new Set(keys)].filter((key) => this.#entry(key) === undefined)
+    const values = await this.#store.getMany(unknown.map((key) => this.#prefix + key))
+    for (const [index, key] of unknown.entries()) this.#learn(key, values[index])
+  }
+
+  *operations(): Generator<WriteOperation> {
+    for (const [key, { value, writtenAt }] of this.#entries) {
+      if (writtenAt === 0) continue
+      if (value === undefined) yield { type: 'del', key: this.#prefix + key }
+      else yield { type: 'put', key: this.#prefix + key, value: JSON.stringify(value) }
+    }
+  }
+
+  remember(): void {
+    if (this.#cache === null) return
+    for (const [key, { value }] of this.#entries) this.#cache.set(key, value)
+  }
+
+  #write(key: string, value: JsonObject | undefined): void {
+    const entry = this.#entry(key)
+    if (this.#changes !== null) {
+      // Without what stood there before, the state at an earlier position could not be told.
+      if (entry === undefined) throw new Error(`${key} was written without being read`)
+      if (entry.writtenAt !== this.logSeq) this.#changes.push([this.logSeq, key, entry.value ?? null])
+    }
+    if (entry === undefined) this.#entries.set(key, { value, writtenAt: this.logSeq })
+    else {
+      entry.value = value
+      entry.writtenAt = this.logSeq
+    }
+  }
+
+  #entry(key: string): Entry | undefined {
+    const entry = this.#entries.get(key)
+    if (entry !== undefined || this.#cache === null || !this.#cache.has(key)) return entry
+    const cached = { value: this.#cache.get(key), writtenAt: 0 }
+    this.#entries.set(key, cached)
+    return cached
+  }
+
+  #learn(key: string, bytes: Uint8Array | undefined): Entry {
+    const entry = { value: bytes === undefined ? undefined : parse(bytes), writtenAt: 0 }
+    this.#entries.set(key, entry)
+    return entry
+  }
+}
+
+function parse(bytes: Uint8Array): JsonObject {
+  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as JsonObject
+}

@@ -1,0 +1,88 @@
+import { rm } from 'node:fs/promises'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { AnchormeshNode } from '../../src/node.ts'
+import { createNode } from '../../src/node.ts'
+import { checkpointFile } from '../../src/log/checkpoint-file.ts'
+import { openLevelStore } from '../../src/log/level-store.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { AnchormeshError } from '../../src/platform/errors.ts'
+import { silentLogger } from '../../src/platform/logger.ts'
+import { systemRandom } from '../../src/platform/random.ts'
+import { announceBody, next } from '../support/events.ts'
+import type { SignedEvent } from '../support/events.ts'
+import type { TestMember } from '../support/identities.ts'
+import { member, policyOf } from '../support/identities.ts'
+
+/** The members of the bench's namespace: the node and its signers. */
+export function members(signers: number): readonly TestMember[] {
+  return Array.from({ length: signers }, (_, index) => member(`bench-${index}`))
+}
+
+/** `count` announces, the signers taking turns, each in its own chain. */
+export async function announces(signers: readonly TestMember[], count: number): Promise<SignedEvent[]> {
+  const tips = new Map<TestMember, SignedEvent>()
+  const events: SignedEvent[] = []
+  for (let index = 0; index < count; index += 1) {
+    const signer = signers[index % signers.length] as TestMember
+    const event = await next(signer, tips.get(signer) ?? null, announceBody(`batch-${index}`))
+    tips.set(signer, event)
+    events.push(event)
+  }
+  return events
+}
+
+export interface BenchNode {
+  readonly node: AnchormeshNode
+  readonly folder: string
+  /** Closes the node and removes its folder. */
+  end(): Promise<void>
+}
+
+/** A node without a mesh on a LevelDB folder: a new one, or the one that is there. */
+export async function openNode(signers: readonly TestMember[], folder: string = mkdtempSync(join(tmpdir(), 'anchormesh-bench-'))): Promise<BenchNode> {
+  const self = signers[0] as TestMember
+  const checkpoint = checkpointFile(join(folder, 'store.json'))
+  const create = (await checkpoint.read()) === null
+  const node = await createNode(
+    { policy: policyOf(self, signers), signer: self.signer, version: 'bench' },
+    {
+      store: await openLevelStore(join(folder, 'store'), { create }),
+      blobs: await openLevelStore(join(folder, 'blobs'), { create }),
+      checkpoint,
+      clock: systemClock,
+      random: systemRandom,
+      logger: silentLogger
+    }
+  )
+  const end = async (): Promise<void> => {
+    await node.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+  return { node, folder, end }
+}
+
+/** Takes the events in by the door and waits until every projection shows them. */
+export async function ingest(node: AnchormeshNode, events: readonly SignedEvent[]): Promise<void> {
+  await node.importEvents(wires(events))
+  await caughtUp(node)
+}
+
+/** Resolves once every projection has reached the log's head. */
+export async function caughtUp(node: AnchormeshNode): Promise<void> {
+  for (;;) {
+    const { log, projections } = await node.status()
+    const behind = projections.find(({ logSeq }) => logSeq < log.logSeq)
+    if (behind === undefined) return
+    try {
+      await node.query(behind.name, { waitFor: log.logSeq, limit: 1 })
+    } catch (error) {
+      if (!(error instanceof AnchormeshError) || error.code !== 'NOT_YET') throw error
+    }
+  }
+}
+
+async function* wires(events: readonly SignedEvent[]): AsyncGenerator<Uint8Array> {
+  for (const { wire } of events) yield wire
+}

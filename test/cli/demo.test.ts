@@ -1,0 +1,53 @@
+import { existsSync, rmSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { launch, newFolder, run, runJson } from '../support/cli.ts'
+import { DEMO_MS, demoFolderOf, nodePids, processesNaming } from '../support/demo.ts'
+import { isAlive } from '../support/nodes.ts'
+import { until } from '../support/until.ts'
+
+test('three nodes agree, one of them after a kill, and no process is left', { timeout: DEMO_MS }, async () => {
+  const demo = launch(['demo', '--keep'])
+  const { code, stdout, stderr } = await demo.ended
+  expect({ code, stderr }).toMatchObject({ code: 0 })
+  const folder = /data folders are in (.*)/.exec(stderr)?.[1] ?? ''
+  try {
+    const pids = new Set(nodePids(demo))
+    expect(pids.size).toBe(4)
+    expect([...pids].filter(isAlive)).toEqual([])
+    expect(processesNaming(folder)).toEqual([])
+    expect(stdout).toMatch(/[1-9][0-9]+ receipts under the root [0-9a-f]+/)
+    expect(stdout).toMatch(/ events +([0-9a-f]{16}) +\1 +\1 +yes/)
+    expect(stdout).not.toMatch(/ NO$/m)
+    for (const name of ['maker', 'auditor', 'archive']) {
+      expect(await runJson(['log', 'verify', '--data', join(folder, name)])).toMatchObject({ ok: true, problemCount: 0 })
+    }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('receipts that can’t be sealed: the demo fails and says why', { timeout: DEMO_MS }, async () => {
+  const receipts = join(newFolder(), 'receipts.jsonl')
+  await writeFile(receipts, 'not JSON\n')
+  const { code, stderr } = await run(['demo', '--receipts', receipts])
+  expect(code).toBe(1)
+  expect(stderr).toContain('RECEIPTS_INVALID')
+  expect(processesNaming('anchormesh-demo-')).toEqual([])
+})
+
+test('SIGINT in the middle leaves neither a process nor a folder behind', { timeout: DEMO_MS }, async () => {
+  const receipts = join(newFolder(), 'receipts.jsonl')
+  await writeFile(receipts, '{"mine":1}\n{"mine":2}\n')
+  const demo = launch(['demo', '--receipts', receipts])
+  await until('the receipts are sealed', () => demo.stdout().includes(' 2 receipts under the root '), DEMO_MS)
+  const pids = nodePids(demo)
+  expect(pids).toHaveLength(3)
+  const folder = demoFolderOf(pids)
+  demo.process.kill('SIGINT')
+  expect(await demo.ended).toMatchObject({ code: 130, signal: null })
+  expect(pids.filter(isAlive)).toEqual([])
+  expect(processesNaming(folder)).toEqual([])
+  expect(existsSync(folder)).toBe(false)
+})

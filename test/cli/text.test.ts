@@ -1,0 +1,96 @@
+import { PassThrough } from 'node:stream'
+import { describe, expect, test } from 'vitest'
+import { failureOf, failureText } from '../../src/cli/failure.ts'
+import { createProgress } from '../../src/cli/progress.ts'
+import { rowTable } from '../../src/cli/row-table.ts'
+import { bytes, cellText, duration, facts, shortDid, table } from '../../src/cli/table.ts'
+import { AnchormeshError } from '../../src/platform/errors.ts'
+import type { Clock } from '../../src/platform/clock.ts'
+
+describe('tables', () => {
+  test('columns are aligned, figures to the right, and empty columns left out', () => {
+    const columns = [
+      { heading: 'NAME', cell: ({ name }: { name: string; size: number }) => name },
+      { heading: 'SIZE', cell: ({ size }: { name: string; size: number }) => size, align: 'right' },
+      { heading: 'NOTE', cell: () => '' }
+    ] as const
+    expect(table(columns, [{ name: 'öl', size: 5 }, { name: 'longer', size: 12_345 }])).toBe(
+      ['NAME     SIZE', 'öl          5', 'longer  12345'].join('\n')
+    )
+  })
+
+  test('text of others can neither move the cursor nor turn the line', () => {
+    expect(cellText('a\x1b[2Jb\rc\u202ed')).toBe('a\\u001b[2Jb\\u000dc\\u202ed')
+    expect(facts([['name', 'x\ny']])).toBe('name  x\\u000ay')
+  })
+
+  test('rows of any projection: hashes and DIDs short, times as times, lists by their length', () => {
+    const did = 'did:key:z6MkmLgQGYC1uanZdZuzroBaTW4dC7PZP7n3RiBEoymagRo7'
+    const row = { batchRoot: 'ab'.repeat(32), signer: did, updatedAt: 0, receiptCount: 7, announcements: [1, 2], winner: null }
+    expect(rowTable([row]).split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      ['BATCH ROOT', 'SIGNER', 'UPDATED AT', 'RECEIPT COUNT', 'ANNOUNCEMENTS'],
+      ['abababababababab', shortDid(did), '1970-01-01T00:00:00Z', '7', '2']
+    ])
+  })
+
+  test('sizes and durations', () => {
+    expect([0, 1023, 1024, 5_000_000].map(bytes)).toEqual(['0 B', '1023 B', '1.0 KiB', '4.8 MiB'])
+    expect([1_234, 61_000, 7_260_000].map(duration)).toEqual(['1.2 s', '1 min 1 s', '2 h 1 min'])
+  })
+})
+
+describe('failures', () => {
+  test('one has its exit code by its code, and always a hint', () => {
+    const exitCodes = (['USAGE', 'CONFIG_INVALID', 'NOT_YET', 'STORE_LOCKED', 'PUBLISH_REFUSED'] as const).map(
+      (code) => failureOf(new AnchormeshError(code, 'x')).exitCode
+    )
+    expect(exitCodes).toEqual([2, 2, 3, 1, 1])
+    expect(failureOf(new AnchormeshError('STORE_LOCKED', 'x')).hint).not.toBe('')
+  })
+
+  test('what the operating system refuses keeps its own code; anything else is a defect with its stack', () => {
+    const refused = Object.assign(new Error('ENOENT: no such file'), { code: 'ENOENT', syscall: 'open' })
+    expect(failureOf(refused)).toMatchObject({ code: 'ENOENT', exitCode: 1 })
+    expect(failureOf(new TypeError('oops'))).toMatchObject({ code: 'INTERNAL', exitCode: 1 })
+  })
+
+  test('as JSON it is one line, for a person several', () => {
+    const failure = failureOf(new AnchormeshError('CONFIG_INVALID', 'first\nsecond', { hint: 'look', detail: { a: 1 } }))
+    expect(JSON.parse(failureText(failure, true))).toEqual({
+      error: { code: 'CONFIG_INVALID', message: 'first\nsecond', hint: 'look', detail: { a: 1 } }
+    })
+    expect(failureText(failure, false)).toBe('error CONFIG_INVALID: first\n  second\nhint: look')
+  })
+})
+
+describe('progress', () => {
+  const clockAt = (times: number[]): Clock => ({
+    now: () => 0,
+    monotonicMs: () => times.shift() ?? 0,
+    after: () => () => {},
+    sleep: () => Promise.resolve()
+  })
+
+  test('is drawn on a terminal, not more often than ten times a second, and taken away', () => {
+    const stream = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY: true, columns: 80 })
+    const progress = createProgress('sealing', stream, clockAt([0, 0, 50, 1_000]), true)
+    progress.report({ done: 1, total: null, unit: 'receipts' })
+    progress.report({ done: 2, total: null, unit: 'receipts' })
+    progress.report({ done: 3_000, total: 4_000, unit: 'receipts' })
+    progress.end()
+    expect(stream.read()).toBe(
+      '\r\x1b[2Ksealing: 1 receipts, 0 s\r\x1b[2Ksealing: 3,000 of 4,000 (75 %) receipts, 1 s\r\x1b[2K'
+    )
+  })
+
+  test.each([
+    ['elsewhere', false, true],
+    ['with --quiet', true, false]
+  ])('is silent %s', (_where, isTTY, shown) => {
+    const stream = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY })
+    const progress = createProgress('sealing', stream, clockAt([]), shown)
+    progress.report({ done: 1, total: null, unit: 'receipts' })
+    progress.end()
+    expect(stream.read()).toBeNull()
+  })
+})

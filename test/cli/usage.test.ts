@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest'
+import { newFolder, run, runFailing, runWell } from '../support/cli.ts'
+
+const VERBS = [
+  'init',
+  'start',
+  'status',
+  'identity',
+  'peers add',
+  'peers list',
+  'seal',
+  'announce',
+  'pack publish',
+  'events',
+  'query',
+  'digest',
+  'log verify',
+  'log rebuild',
+  'log export',
+  'log import',
+  'demo'
+]
+
+describe('help', () => {
+  test.each(VERBS)('%s --help says what it does, its options, those of all, and an example', async (verb) => {
+    const help = await runWell([...verb.split(' '), '--help'])
+    expect(help).toMatch(new RegExp(`^Usage: anchormesh ${verb}`))
+    for (const option of ['--json', '--quiet', '--data', '--config', '--help', '--version']) expect(help).toContain(option)
+    expect(help).toContain(`anchormesh ${verb}`)
+    expect(help).toMatch(/Examples?:\n {2}anchormesh /)
+  })
+
+  test('the help of the program names every verb', async () => {
+    const help = await runWell(['--help'])
+    for (const verb of VERBS) expect(help).toContain(`  ${verb.split(' ')[0]}`)
+  })
+
+  test('--version prints the version of package.json', async () => {
+    expect(await runWell(['--version'])).toMatch(/^[0-9]+\.[0-9]+\.[0-9]+\n$/)
+    expect(await runWell(['status', '--version'])).toMatch(/^[0-9]+\.[0-9]+\.[0-9]+\n$/)
+  })
+})
+
+describe('wrong usage ends with exit code 2 and changes nothing', () => {
+  test.each([
+    [['sael'], /unknown command/, 'Did you mean seal?'],
+    [['init', '--orgg', 'a'], /unknown option/, 'Did you mean --org?'],
+    [['log', 'verifi'], /unknown command/, 'Did you mean verify?'],
+    [['seal', 'a.jsonl'], /required option '--namespace/, '--help'],
+    [['seal', '--namespace', 'Not A Namespace', '--batch', 'b', 'a.jsonl'], /--namespace/, '--help'],
+    [['seal', '--namespace', 'test:mesh', '--batch', 'b'], /missing required argument/, '--help'],
+    [['query', 'batches', '--limit', '0'], /--limit/, '--help'],
+    [['query', 'batches', 'receipts'], /too many arguments/, '--help'],
+    [['query', 'batches', '--from', 'yesterday'], /--from/, '--help'],
+    [['events', '--scope', 'everything'], /--scope/, '--help'],
+    [['digest'], /required option '--namespace/, '--help']
+  ] as const)('anchormesh %j', async (args, message, hint) => {
+    const { exitCode, error, stdout } = await runFailing(args)
+    expect({ exitCode, code: error.code, stdout }).toEqual({ exitCode: 2, code: 'USAGE', stdout: '' })
+    expect(error.message).toMatch(message)
+    expect(error.hint).toContain(hint)
+  })
+
+  test.each([[[]], [['log']], [['peers']], [['pack']]])('anchormesh %j shows the commands that there are', async (args) => {
+    const { code, stderr, stdout } = await run(args)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toContain('Commands:')
+    expect(stderr).toContain('error USAGE: a command is missing')
+  })
+
+  test('for a person, the error is a line and a hint', async () => {
+    const { code, stderr } = await run(['sael'])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/^error USAGE: unknown command 'sael'\nhint: Did you mean seal\?\n/)
+  })
+
+  test('a data folder that is not there', async () => {
+    const { exitCode, error } = await runFailing(['status', '--data', `${newFolder()}/none`])
+    expect({ exitCode, code: error.code }).toEqual({ exitCode: 2, code: 'CONFIG_INVALID' })
+    expect(error.hint).toContain('anchormesh init')
+  })
+})

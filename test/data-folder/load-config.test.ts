@@ -1,0 +1,182 @@
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { edit, emptyFolder, failureOf, initialised, load } from './support.ts'
+
+/** A self-signed Ed25519 certificate; nobody kept its key. */
+const ROOT_PEM = `-----BEGIN CERTIFICATE-----
+MIIBVTCCAQegAwIBAgIUBTT2MIhkZuIDsL0SPTXC7c6S3HUwBQYDK2VwMB8xHTAb
+BgNVBAMMFEFuY2hvcm1lc2ggdGVzdCByb290MCAXDTI2MTEyMTAyMTc1M1oYDzIx
+MjYxMDI4MDIxNzUzWjAfMR0wGwYDVQQDDBRBbmNob3JtZXNoIHRlc3Qgcm9vdDAq
+MAUGAytlcAMhAFA79IygGhEO0HkB/Gf87JY59Qiq50ns6OrPT23mwj6qo1MwUTAd
+BgNVHQ4EFgQU4oSU7gvF2+cVQ+L43V58oUNzKG8wHwYDVR0jBBgwFoAU4oSU7gvF
+2+cVQ+L43V58oUNzKG8wDwYDVR0TAQH/BAUwAwEB/zAFBgMrZXADQQC/c/xp407n
+pgPu43dksmEmMkfHIZ9bu//rmJJEV8G4MQ9bt3b02t/M8fpRB/fwXfB008e/8ZpS
+5fQgCsdQh1AC
+-----END CERTIFICATE-----`
+
+describe('a configuration that loads', () => {
+  test('flag before environment before file', async () => {
+    const folder = await initialised()
+    const environment = { ANCHORMESH_HTTP_LISTEN: '127.0.0.1:2', ANCHORMESH_LOG_LEVEL: 'debug' }
+    const flag = { path: ['http', 'listen'], value: '127.0.0.1:3', source: 'command line', name: '--http' } as const
+    expect((await load(folder)).federation.http.listen).toBe('127.0.0.1:8088')
+    expect((await load(folder, { environment })).federation.http.listen).toBe('127.0.0.1:2')
+    const config = await load(folder, { environment, flags: [flag] })
+    expect(config.federation.http.listen).toBe('127.0.0.1:3')
+    expect(config.federation.log.level).toBe('debug')
+  })
+
+  test('--config names another federation.yaml; the other files stay those of the folder', async () => {
+    const folder = await initialised()
+    const configFile = join(await emptyFolder(), 'other.yaml')
+    await writeFile(configFile, `v: 1\nnode: { did: ${folder.did}, orgId: other }\n`)
+    const config = await load(folder, { configFile })
+    expect(config.federation.node.orgId).toBe('other')
+    expect(config.peerId).toBe(folder.peerId)
+  })
+
+  test('the roots of a time-stamping authority go into the policy by their content', async () => {
+    const folder = await initialised()
+    const der = Buffer.from(ROOT_PEM.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64')
+    await writeFile(join(folder.paths.tsaRoots, 'root.pem'), `a comment\n${ROOT_PEM}\n${ROOT_PEM}\n`)
+    await writeFile(join(folder.paths.tsaRoots, 'root.der'), der)
+    const authority = (name: string): string => `${name}: { url: "https://tsa.example", roots: [root.${name}] }`
+    await edit(folder.paths.federation, /$/, `rails: { rfc3161: { ${authority('pem')}, ${authority('der')} } }\n`)
+    const roots = [der.toString('base64url')]
+    expect((await load(folder)).policy.rails.rfc3161).toEqual({ pem: { roots }, der: { roots } })
+  })
+})
+
+describe('CONFIG_INVALID lists every problem as file:line:column key: message', () => {
+  test('of both files at once', async () => {
+    const folder = await initialised()
+    await edit(folder.paths.federation, 'mdns: false', 'mdsn: false')
+    await edit(folder.paths.peers, 'peers: []', 'peers: [{ did: nobody }]')
+    const failure = await failureOf(load(folder))
+    expect(failure.code).toBe('CONFIG_INVALID')
+    expect(failure.hint).toBeTruthy()
+    const line = (await readFile(folder.paths.federation, 'utf8')).split('\n').indexOf('  mdsn: false') + 1
+    expect(failure.message.split('\n')).toEqual([
+      `${folder.paths.federation}:${line}:3 node.mdsn: is not a known key (did you mean mdns?)`,
+      expect.stringMatching(/peers\.yaml:\d+:9 peers\[0\]: *|peers\.yaml:\d+:9 peers\[0\]\.orgId: is required/) as string,
+      expect.stringMatching(/peers\.yaml:\d+:16 peers\[0\]\.did: is not a DID/) as string
+    ])
+  })
+
+  const cases: readonly { name: string; file: 'federation' | 'peers'; from: string | RegExp; to: string; expected: string | RegExp }[] = [
+    {
+      name: 'a weak key',
+      file: 'peers',
+      from: 'peers: []',
+      to: 'peers:\n  - did: did:web:a.example\n    orgId: a\n    keys:\n      - kid: k\n        publicKey: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
+      expected: /peers\.yaml:\d+:20 peers\[0\]\.keys\[0\]\.publicKey: is a key that can't be used: not of prime order \[KEY_WEAK\]$/
+    },
+    {
+      name: 'one kid for two keys',
+      file: 'peers',
+      from: 'peers: []',
+      to: 'peers:\n  - did: did:web:a.example\n    orgId: a\n    keys:\n      - { kid: k, publicKey: B0F3YS-AlH4khG3QbYa84s5FVHOt6_vzbGe0fd-NNvs }\n      - { kid: k, publicKey: prkCOrzHKBSkrItaRxNSIv91veRYJ89QXay7kVhBFyY }',
+      expected: /peers\.yaml:\d+:16 peers\[0\]\.keys\[1\]\.kid: k already stands for another key of a/
+    },
+    {
+      name: 'a member whom nobody knows',
+      file: 'federation',
+      from: 'namespaces: {}',
+      to: 'namespaces:\n  dao:x:\n    tenant: x\n    members:\n      serve:\n        - did:web:stranger.example',
+      expected: /federation\.yaml:\d+:11 namespaces\.dao:x\.members\.serve\[0\]: did:web:stranger\.example is neither/
+    },
+    {
+      name: 'a multiaddr that libp2p does not read',
+      file: 'federation',
+      from: '/ip4/0.0.0.0/tcp/4088',
+      to: '/ip4/0.0.0.0/tcp/99999',
+      expected: /federation\.yaml:\d+:7 node\.listen\[0\]: is not a multiaddr/
+    },
+    {
+      name: 'a bootstrap address without a PeerId',
+      file: 'federation',
+      from: 'bootstrap: []',
+      to: 'bootstrap: [/ip4/192.0.2.1/tcp/1]',
+      expected: /federation\.yaml:\d+:15 node\.bootstrap\[0\]: does not end with \/p2p\//
+    },
+    {
+      name: 'a PeerId that is none',
+      file: 'peers',
+      from: 'peers: []',
+      to: `peers:\n  - { did: "did:key:z6Mkvix4MDXuDZmep2rPr4EP9JFxWAVCTNRdBTwqGybJkUXg", orgId: a, peerId: ${'Q'.repeat(52)} }`,
+      expected: /peers\.yaml:\d+:\d+ peers\[0\]\.peerId: is not a PeerId/
+    },
+    {
+      name: 'an address of another PeerId',
+      file: 'peers',
+      from: 'peers: []',
+      to: 'peers:\n  - did: did:key:z6Mkvix4MDXuDZmep2rPr4EP9JFxWAVCTNRdBTwqGybJkUXg\n    orgId: a\n    peerId: 12D3KooWCHqVtzriRwdZSxtP21Ahbbi5uaUV1C8TjN3KFsEJc9MH\n    addresses: [/ip4/192.0.2.1/tcp/1/p2p/12D3KooWNMo5zBCgdGaBNKCAgfDwLwmfVGHMany2xGEuUSF5K39R]',
+      expected: /peers\.yaml:\d+:17 peers\[0\]\.addresses\[0\]: is the address of 12D3KooWNMo5/
+    },
+    {
+      name: "a did:key that is not the keystore's",
+      file: 'federation',
+      from: /did: did:key:\S+/,
+      to: 'did: did:key:z6Mkvix4MDXuDZmep2rPr4EP9JFxWAVCTNRdBTwqGybJkUXg',
+      expected: /federation\.yaml:\d+:8 node\.did: is the did:key of no key in keystore\.json \(that would be did:key:/
+    },
+    {
+      name: 'a root certificate that is not there',
+      file: 'federation',
+      from: /$/,
+      to: 'rails: { rfc3161: { tsa: { url: "https://tsa.example", roots: [none.pem] } } }\n',
+      expected: /federation\.yaml:\d+:64 rails\.rfc3161\.tsa\.roots\[0\]: holds no certificates: ENOENT/
+    },
+    {
+      name: 'protection that this version does not give: encryption',
+      file: 'federation',
+      from: /$/,
+      to: 'store: { encrypt: true }\n',
+      expected: /federation\.yaml:\d+:19 store\.encrypt: is not supported by this version/
+    },
+    {
+      name: 'protection that this version does not give: readers who are not on this machine',
+      file: 'federation',
+      from: '127.0.0.1:8088',
+      to: '0.0.0.0:8088',
+      expected: /federation\.yaml:\d+:11 http\.listen: must be a loopback address/
+    }
+  ]
+
+  test.each(cases)('$name', async ({ file, from, to, expected }) => {
+    const folder = await initialised()
+    await edit(folder.paths[file], from, to)
+    const failure = await failureOf(load(folder))
+    expect(failure.code).toBe('CONFIG_INVALID')
+    expect(failure.message).toMatch(expected)
+    expect(failure.message.split('\n')).toHaveLength(1)
+    const key = /\d (\S+): /.exec(failure.message)?.[1]
+    expect(failure.detail).toMatchObject({ problems: [{ file: folder.paths[file], key }] })
+  })
+
+  test("another's entry with this node's PeerId", async () => {
+    const folder = await initialised()
+    const entry = `{ did: "did:key:z6Mkvix4MDXuDZmep2rPr4EP9JFxWAVCTNRdBTwqGybJkUXg", orgId: a, peerId: ${folder.peerId} }`
+    await edit(folder.paths.peers, 'peers: []', `peers:\n  - ${entry}`)
+    expect((await failureOf(load(folder))).message).toMatch(/peers\[0\]\.peerId: is this node's own PeerId/)
+  })
+
+  test('a variable', async () => {
+    const folder = await initialised()
+    const failure = await failureOf(load(folder, { environment: { ANCHORMESH_HTTP_LISTN: 'x', ANCHORMESH_NODE_MDNS: '1' } }))
+    expect(failure.message.split('\n')).toEqual([
+      'environment ANCHORMESH_HTTP_LISTN: is not a known variable (did you mean ANCHORMESH_HTTP_LISTEN?)',
+      'environment ANCHORMESH_NODE_MDNS: is the text "1", but must be true or false'
+    ])
+  })
+
+  test.each(['federation', 'peers'] as const)('%s.yaml is missing', async (file) => {
+    const folder = await initialised()
+    await rm(folder.paths[file])
+    const failure = await failureOf(load(folder))
+    expect(failure.code).toBe('CONFIG_INVALID')
+    expect(failure.message).toBe(`${folder.paths[file]} is missing`)
+    expect(failure.hint).toContain('anchormesh init')
+  })
+})

@@ -1,0 +1,184 @@
+import type { JsonObject, JsonValue } from '../../../protocols/canonical-json/v1/json.ts'
+import { toBase64url } from '../../../protocols/primitives/bytes.ts'
+import { sha256Hex } from '../../../protocols/primitives/sha256.ts'
+import type { EventsQuery, LoggedEvent, NodeStatus, Operations, ProjectionPage, SubmitOutcome } from '../../../src/http/operations.ts'
+import { AnchormeshError } from '../../../src/platform/errors.ts'
+
+/** What a node holds that is only this: a list of events, and batches by their id. */
+export interface MemoryNode extends Operations {
+  readonly log: LoggedEvent[]
+  readonly sealed: Map<string, readonly JsonValue[]>
+  /** Logs an event of this content and wakes followers. */
+  append(wire: Uint8Array, namespace?: string): LoggedEvent
+  /** How many readers wait for the next event. */
+  followers(): number
+}
+
+export const NAMESPACE = 'dao:test'
+
+/** A deterministic stand-in for a node: the port `Operations` over a list in memory. `overrides` replace single operations. */
+export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
+  const log: LoggedEvent[] = []
+  const sealed = new Map<string, readonly JsonValue[]>()
+  const waiting = new Set<() => void>()
+
+  const append = (wire: Uint8Array, namespace: string = NAMESPACE): LoggedEvent => {
+    const logged: LoggedEvent = { logSeq: log.length + 1, scope: 'shared', id: sha256Hex(wire), bytes: toBase64url(wire), event: { namespace, type: 'announce' } }
+    log.push(logged)
+    for (const wake of waiting) wake()
+    return logged
+  }
+
+  const submit = (wire: Uint8Array): SubmitOutcome => {
+    const id = sha256Hex(wire)
+    const known = log.find((logged) => logged.id === id)
+    if (known !== undefined) return { outcome: 'duplicate', id, logSeq: known.logSeq }
+    if (wire.length > 49_152) return { outcome: 'rejected', code: 'EVENT_TOO_LARGE', detail: `${wire.length} bytes`, id: null }
+    if (wire.length === 0) return { outcome: 'rejected', code: 'MALFORMED', detail: 'no bytes', id: null }
+    return { outcome: 'accepted', id, logSeq: append(wire).logSeq }
+  }
+
+  const batch = (namespace: string, batchId: string): readonly JsonValue[] => {
+    const receipts = sealed.get(`${namespace} ${batchId}`)
+    if (receipts === undefined) throw new AnchormeshError('BATCH_UNKNOWN', `no batch ${batchId}`, { hint: 'seal it first' })
+    return receipts
+  }
+
+  const published = { id: sha256Hex('published'), logSeq: 7, recipients: 2 }
+
+  return {
+    log,
+    sealed,
+    append,
+    followers: () => waiting.size,
+    status: async () => status(log.length),
+    async *events(query, signal) {
+      let position = query.after ?? 0
+      let left = query.limit ?? Infinity
+      for (;;) {
+        for (const logged of log.filter(({ logSeq }) => logSeq > position)) {
+          if (signal?.aborted === true || left === 0) return
+          position = logged.logSeq
+          if (!passes(logged, query)) continue
+          left -= 1
+          yield logged
+        }
+        if (query.follow !== true || left === 0 || signal?.aborted === true) return
+        await next(waiting, signal)
+      }
+    },
+    event: async (id) => log.find((logged) => logged.id === id) ?? null,
+    query: async (projection, query) => page(projection, { ...query }, log.length),
+    digest: async (namespace) => {
+      if (namespace !== NAMESPACE) throw new AnchormeshError('NOT_FOUND', `this node does not carry ${namespace}`)
+      const hash = sha256Hex(String(log.length))
+      return {
+        namespace,
+        logSeq: log.length,
+        count: log.length,
+        membershipDigest: hash,
+        events: hash,
+        state: hash,
+        projections: { batches: hash },
+        winners: { digest: hash, policyDigest: hash, verdictSetDigest: hash }
+      }
+    },
+    submit: async (wire) => submit(wire),
+    seal: async ({ namespace, batchId, receipts }) => {
+      const key = `${namespace} ${batchId}`
+      if (sealed.has(key)) throw new AnchormeshError('BATCH_EXISTS', `batch ${batchId} is sealed already`, { hint: 'choose another id' })
+      const held: JsonValue[] = []
+      for await (const receipt of receipts) held.push(receipt)
+      if (held.length === 0) throw new AnchormeshError('RECEIPTS_INVALID', 'there are no receipts')
+      sealed.set(key, held)
+      return { namespace, owner: 'org', batchId, batchRoot: sha256Hex(JSON.stringify(held)), receiptCount: held.length, logSeq: 3 }
+    },
+    async *proofs(namespace, batchId) {
+      const receipts = batch(namespace, batchId)
+      for (const [index, receipt] of receipts.entries()) {
+        const record = JSON.stringify(receipt)
+        const hash = sha256Hex(record)
+        yield { namespace, owner: 'org', batchId, batchRoot: hash, index, treeSize: receipts.length, leafHash: hash, path: [hash], record }
+      }
+    },
+    announce: async ({ namespace, batchId }) => {
+      batch(namespace, batchId)
+      return published
+    },
+    publishPack: async () => ({ ...published, orgId: 'org', packSeq: 1, packHash: sha256Hex('pack') }),
+    verifyLog: async (onProgress) => {
+      onProgress?.({ done: 1, total: log.length, unit: 'records' })
+      return { ok: true, records: log.length, headHash: sha256Hex('head'), problems: [], problemCount: 0 }
+    },
+    rebuild: async (onProgress) => {
+      onProgress?.({ done: 1, total: null, unit: 'records' })
+      const hash = sha256Hex('rows')
+      return [{ projection: 'batches', version: 1, logSeq: log.length, rows: 2, before: hash, after: hash, identical: true }]
+    },
+    async *exportEvents(namespace) {
+      for (const { bytes, event } of log) {
+        if (namespace === undefined || event['namespace'] === namespace) yield new Uint8Array(Buffer.from(bytes, 'base64url'))
+      }
+    },
+    importEvents: async (events, onProgress) => {
+      const counts = { read: 0, accepted: 0, duplicate: 0, pending: 0 }
+      const refused: Record<string, number> = {}
+      for await (const wire of events) {
+        counts.read += 1
+        const outcome = submit(wire)
+        if ('code' in outcome) refused[outcome.code] = (refused[outcome.code] ?? 0) + 1
+        else counts[outcome.outcome] += 1
+        onProgress?.({ done: counts.read, total: null, unit: 'events' })
+      }
+      return { ...counts, refused }
+    },
+    ...overrides
+  }
+}
+
+function passes({ scope, event }: LoggedEvent, query: EventsQuery): boolean {
+  if (query.scope !== 'all' && scope !== (query.scope ?? 'shared')) return false
+  return query.namespace === undefined || event['namespace'] === query.namespace
+}
+
+/** One row that says what was asked, so that a test sees what arrived. */
+function page(projection: string, query: JsonObject, logSeq: number): ProjectionPage {
+  if (projection !== 'batches') throw new AnchormeshError('UNKNOWN_PROJECTION', `there is no projection ${projection}`, { hint: 'there are: batches' })
+  return { projection, version: 1, epoch: 'e1', logSeq, rows: [{ asked: query }], nextCursor: null }
+}
+
+function status(logSeq: number): NodeStatus {
+  return {
+    did: 'did:key:z6MkTest',
+    orgId: 'org',
+    kid: 'z6MkTest',
+    version: '0.1.0',
+    startedAt: 1_700_000_000_000,
+    uptimeMs: 5,
+    health: { ok: true, reasons: [] },
+    log: { logSeq, epoch: 'e1', headHash: sha256Hex('head'), storeBytes: 10, bytesPerEvent: 5 },
+    namespaces: [{ namespace: NAMESPACE, members: 2, events: logSeq }],
+    projections: [{ name: 'batches', version: 1, logSeq, state: 'live' }],
+    ingest: { outcomes: { accepted: logSeq }, signaturesVerified: logSeq, pending: { events: 0, bytes: 0 } },
+    network: {
+      peerId: '12D3KooWTest',
+      multiaddrs: ['/ip4/127.0.0.1/tcp/4088'],
+      peers: [{ did: 'did:key:z6MkOther', peerId: '12D3KooWOther', connected: true, connections: [], score: 1.5 }],
+      topics: { [NAMESPACE]: { mesh: 1, subscribers: 1 } },
+      gossip: { judged: 1, dropped: 0, late: 0, published: 1 },
+      refusedConnections: 0
+    }
+  }
+}
+
+function next(waiting: Set<() => void>, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      waiting.delete(wake)
+      signal?.removeEventListener('abort', wake)
+      resolve()
+    }
+    waiting.add(wake)
+    signal?.addEventListener('abort', wake, { once: true })
+  })
+}

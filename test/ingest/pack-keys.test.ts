@@ -1,0 +1,216 @@
+import { expect, test } from 'vitest'
+import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import type { AnchorPack } from '../../protocols/event/v1/anchor-pack.ts'
+import type { Outcome } from '../../src/events/outcome.ts'
+import { outcomeName } from '../../src/events/outcome.ts'
+import { localSigner } from '../../src/trust/local-signer.ts'
+import type { Signer } from '../../src/trust/signer.ts'
+import { sha256 } from '../../protocols/primitives/sha256.ts'
+import { announceBody, next } from '../support/events.ts'
+import type { SignedEvent } from '../support/events.ts'
+import { member } from '../support/identities.ts'
+import type { TestMember } from '../support/identities.ts'
+import { openIngest } from '../support/ingest.ts'
+import type { Ingest } from '../support/ingest.ts'
+import { makePack, packEvent, packKey } from '../support/packs.ts'
+import { until } from '../support/until.ts'
+import { garbageSignature } from './wires.ts'
+
+const self = member('self')
+const ada = member('ada')
+const bob = member('bob')
+const everybody = [self, ada, bob]
+
+/** Another key of ada's DID. */
+function machine(kid: string, seed: string = kid): Signer {
+  return localSigner(sha256(`machine ${seed}`), { did: ada.signer.did, kid })
+}
+
+const second = machine('machine-2')
+const third = machine('machine-3')
+const ofSecond: TestMember = { ...ada, signer: second }
+
+function packOne(keys: readonly Signer[] = [ada.signer, second], signers: readonly Signer[] = [ada.signer], changes: Partial<AnchorPack> = {}): AnchorPack {
+  return makePack({ orgId: ada.orgId, keys: keys.map((key) => packKey(key)), signers, changes })
+}
+
+async function submit(ingest: Ingest, event: SignedEvent): Promise<string> {
+  const outcome: Outcome = await ingest.door.submit(event.wire, { via: 'gossip', peer: 'peer-1' })
+  return outcomeName(outcome)
+}
+
+/** Resolves once so many keys stand under the kid of ada's organisation. */
+async function keysOf(ingest: Ingest, kid: string, count: number): Promise<void> {
+  await until(`${count} keys of ${kid} are bound`, () => {
+    const found = ingest.keyring.find(ada.signer.did, kid, ada.orgId)
+    return found.ok && found.keys.length === count
+  })
+}
+
+async function effects(ingest: Ingest): Promise<JsonObject[]> {
+  return await ingest.rows('effects')
+}
+
+test('an event under an unknown key waits for the pack that binds it, with those that follow it', async () => {
+  const ingest = await openIngest(self, everybody)
+  const first = await next(ofSecond, null, announceBody('batch-1'))
+  const after = await next(ofSecond, first, announceBody('batch-2'))
+  expect(await submit(ingest, after)).toBe('pending(KEY_UNKNOWN)')
+  expect(await submit(ingest, first)).toBe('pending(KEY_UNKNOWN)')
+  expect(ingest.door.status().signaturesVerified).toBe(0)
+  expect(await submit(ingest, await packEvent(ada.signer, [ada.signer], packOne()))).toBe('accepted')
+  await until('both are in', () => ingest.log.head.logSeq === 4)
+  expect(ingest.door.status()).toMatchObject({ signaturesVerified: 3, pending: { events: 0 } })
+  expect(await effects(ingest)).toEqual([])
+})
+
+test('a pack without effect binds nothing', async () => {
+  const ingest = await openIngest(self, everybody)
+  const foreign = makePack({ orgId: ada.orgId, keys: [packKey(bob.signer), packKey(second)], signers: [bob.signer] })
+  expect(await submit(ingest, await packEvent(bob.signer, [bob.signer], foreign))).toBe('accepted')
+  expect(await effects(ingest)).toMatchObject([{ effect: 'PACK_SIGNER_FOREIGN' }])
+  expect(await submit(ingest, await next(ofSecond, null, announceBody('batch-1')))).toBe('pending(KEY_UNKNOWN)')
+})
+
+test('a pack of its organisation binds nothing to a signer of another one', async () => {
+  const ingest = await openIngest(self, everybody)
+  expect(await submit(ingest, await packEvent(ada.signer, [ada.signer], packOne()))).toBe('accepted')
+  await keysOf(ingest, 'machine-2', 1)
+  const borrowed: TestMember = { ...bob, signer: { ...second, did: bob.signer.did } }
+  expect(await submit(ingest, await next(borrowed, null, announceBody('batch-1')))).toBe('pending(KEY_UNKNOWN)')
+})
+
+test('a key that a pack revokes still gets its events admitted: effect is for the folds', async () => {
+  const ingest = await openIngest(self, everybody)
+  const one = packOne()
+  const two = makePack({
+    orgId: ada.orgId,
+    before: one,
+    keys: [packKey(ada.signer), packKey(second, { status: 'REVOKED', revokedAt: 1 })],
+    signers: [ada.signer]
+  })
+  const firstEvent = await packEvent(ada.signer, [ada.signer], one)
+  expect(await submit(ingest, firstEvent)).toBe('accepted')
+  expect(await submit(ingest, await packEvent(ada.signer, [ada.signer], two, firstEvent))).toBe('accepted')
+  await keysOf(ingest, 'machine-2', 1)
+  expect(await ingest.rows('trust-anchors')).toMatchObject([{ kid: 'machine-2', status: 'REVOKED' }, { kid: ada.signer.kid, status: 'ACTIVE' }])
+  expect(await submit(ingest, await next(ofSecond, null, announceBody('batch-1')))).toBe('accepted')
+})
+
+test('co-signers: a new key signs the pack that introduces it', async () => {
+  const ingest = await openIngest(self, everybody)
+  const pack = packOne([ada.signer, second], [ada.signer, second], { threshold: 2 })
+  expect(await submit(ingest, await packEvent(ada.signer, [ada.signer, second], pack))).toBe('accepted')
+  expect(ingest.door.status().signaturesVerified).toBe(2)
+  expect(await effects(ingest)).toEqual([])
+  expect(await ingest.rows('trust-anchors')).toHaveLength(2)
+})
+
+test.each([
+  ['a named co-signer who did not sign', 'rejected(SIGNER_MISMATCH)', async () => await packEvent(ada.signer, [ada.signer], packOne([ada.signer, second], [ada.signer, second]))],
+  ['a co-signer who is not named', 'rejected(SIGNER_MISMATCH)', async () => await packEvent(ada.signer, [ada.signer, second], packOne())],
+  [
+    'signing kids that are out of order',
+    'rejected(SIGNER_MISMATCH)',
+    async () => await packEvent(ada.signer, [ada.signer, second], packOne(undefined, undefined, { signingKids: [second.kid, ada.signer.kid].sort().reverse() }))
+  ],
+  ['signing kids without the author', 'rejected(SIGNER_MISMATCH)', async () => await packEvent(ada.signer, [second], packOne(undefined, [second]))],
+  [
+    'a co-signature by another key',
+    'rejected(SIGNATURE_INVALID)',
+    async () => await packEvent(ada.signer, [ada.signer, machine('machine-2', 'impostor')], packOne(undefined, [ada.signer, second]))
+  ],
+  [
+    'garbage for all signatures',
+    'rejected(SIGNATURE_INVALID)',
+    async () => {
+      const event = await packEvent(ada.signer, [ada.signer, second], packOne(undefined, [ada.signer, second]))
+      return { ...event, wire: garbageSignature(event.wire) }
+    }
+  ],
+  [
+    'a weak key of a co-signer',
+    'rejected(KEY_WEAK)',
+    async () => {
+      const weak = { ...second, publicKey: new Uint8Array(32) }
+      return await packEvent(ada.signer, [ada.signer, weak], packOne([ada.signer, weak], [ada.signer, weak]))
+    }
+  ],
+  [
+    'a co-signer that nothing binds',
+    'pending(KEY_UNKNOWN)',
+    async () => await packEvent(ada.signer, [ada.signer, third], packOne(undefined, [ada.signer, third]))
+  ]
+])('a pack with %s: %s', async (_, expected, make) => {
+  const ingest = await openIngest(self, everybody)
+  const before = await ingest.fingerprint()
+  expect(await submit(ingest, await make())).toBe(expected)
+  expect(await ingest.fingerprint()).toEqual(before)
+})
+
+test('a delta pack co-signed by a key of the pack before waits for that one', async () => {
+  const ingest = await openIngest(self, everybody)
+  const one = packOne()
+  const two = makePack({
+    orgId: ada.orgId,
+    before: one,
+    keys: [packKey(third)],
+    resulting: [ada.signer, second, third].map((key) => packKey(key)),
+    signers: [ada.signer, second],
+    changes: { kind: 'delta', threshold: 2 }
+  })
+  const firstEvent = await packEvent(ada.signer, [ada.signer], one)
+  const secondEvent = await packEvent(ada.signer, [ada.signer, second], two, firstEvent)
+  expect(await submit(ingest, secondEvent)).toBe('pending(KEY_UNKNOWN)')
+  expect(await submit(ingest, firstEvent)).toBe('accepted')
+  await until('the second pack is in', () => ingest.log.head.logSeq === 3)
+  expect(await effects(ingest)).toEqual([])
+  expect(await ingest.rows('trust-anchors')).toHaveLength(3)
+})
+
+test('a fork of packs that binds one kid to two keys: events under both are admitted, whichever came first', async () => {
+  const impostor = machine('machine-2', 'impostor')
+  const left = packOne([ada.signer, second])
+  const right = packOne([ada.signer, impostor])
+  const leftEvent = await packEvent(ada.signer, [ada.signer], left)
+  const rightEvent = await packEvent(ada.signer, [ada.signer], right)
+  const mine = await next(ofSecond, null, announceBody('mine'))
+  const stolen = await next({ ...ada, signer: impostor }, null, announceBody('stolen'))
+  const found: unknown[] = []
+  for (const packs of [
+    [leftEvent, rightEvent],
+    [rightEvent, leftEvent]
+  ]) {
+    const ingest = await openIngest(self, everybody)
+    for (const [index, pack] of packs.entries()) {
+      expect(await submit(ingest, pack)).toBe('accepted')
+      await keysOf(ingest, 'machine-2', index + 1)
+    }
+    expect(await effects(ingest)).toMatchObject([{ effect: 'PACK_FORK' }, { effect: 'PACK_FORK' }])
+    expect([await submit(ingest, mine), await submit(ingest, stolen)]).toEqual(['accepted', 'accepted'])
+    const { digests } = (await ingest.fingerprint()) as { digests: { events: string; state: string }[] }
+    found.push(digests.map(({ events, state }) => ({ events, state })))
+  }
+  expect(found[0]).toEqual(found[1])
+})
+
+test('what was refused under the first of two keys is looked at again under the second', async () => {
+  const ingest = await openIngest(self, everybody)
+  const impostor = machine('machine-2', 'impostor')
+  const stolen = await next({ ...ada, signer: impostor }, null, announceBody('stolen'))
+  expect(await submit(ingest, await packEvent(ada.signer, [ada.signer], packOne()))).toBe('accepted')
+  await keysOf(ingest, 'machine-2', 1)
+  expect(await submit(ingest, stolen)).toBe('rejected(SIGNATURE_INVALID)')
+  expect(await submit(ingest, await packEvent(ada.signer, [ada.signer], packOne([ada.signer, impostor])))).toBe('accepted')
+  await keysOf(ingest, 'machine-2', 2)
+  expect(await submit(ingest, stolen)).toBe('accepted')
+})
+
+test('a pack in another namespace is admitted, has no effect, and needs its co-signers all the same', async () => {
+  const ingest = await openIngest(self, everybody)
+  const event = await packEvent(ada.signer, [ada.signer], packOne())
+  const elsewhere = await next(ada, null, event.envelope.body, { type: 'anchor-pack' })
+  expect(await submit(ingest, elsewhere)).toBe('accepted')
+  expect(await effects(ingest)).toMatchObject([{ effect: 'TYPE_UNKNOWN' }])
+  expect(await ingest.rows('trust-anchors')).toEqual([])
+})

@@ -1,0 +1,112 @@
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+/**
+ * The package as its users get it: packed, installed in an empty project, imported, compiled against and run. It takes
+ * the dependencies from the registry, as an install does.
+ */
+const ROOT = join(import.meta.dirname, '..', '..')
+const PACKED = ['package.json', 'tsconfig.json', 'README.md', 'LICENSE', 'src', 'protocols', 'simulations']
+/** Packing and installing, a minute on a slow network. */
+const INSTALL_MS_MAX = 300_000
+
+const run = promisify(execFile)
+
+/** The environment of a shell in which no npm runs, with the Node of this project first on the PATH. */
+const env = Object.fromEntries(
+  Object.entries({ ...process.env, PATH: [join(ROOT, 'node_modules', '.bin'), process.env['PATH']].join(delimiter) }).filter(
+    ([name]) => !/^npm_(package|lifecycle|command|config_local_prefix)/.test(name)
+  )
+)
+
+interface PackResult {
+  readonly filename: string
+  readonly files: readonly { readonly path: string }[]
+}
+
+let folder = ''
+let project = ''
+let packed: PackResult = { filename: '', files: [] }
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'anchormesh-tarball-'))
+  // A copy, because packing builds, and other tests may read the checkout's own `dist` meanwhile.
+  const checkout = join(folder, 'checkout')
+  await mkdir(checkout)
+  for (const name of PACKED) await cp(join(ROOT, name), join(checkout, name), { recursive: true })
+  await symlink(join(ROOT, 'node_modules'), join(checkout, 'node_modules'))
+  const { stdout } = await run('npm', ['pack', '--json', '--silent', '--pack-destination', folder], { cwd: checkout, env })
+  const [result] = JSON.parse(stdout.slice(stdout.indexOf('['))) as PackResult[]
+  if (result !== undefined) packed = result
+
+  project = join(folder, 'project')
+  await mkdir(project)
+  await writeFile(join(project, 'package.json'), '{ "name": "consumer", "private": true, "type": "module" }\n')
+  const tarball = join(folder, packed.filename)
+  await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', tarball], { cwd: project, env })
+}, INSTALL_MS_MAX)
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true })
+})
+
+describe('the package installed from its tarball', () => {
+  test('holds what it runs from, its specifications and its licence, and no sources or tests', () => {
+    const paths = packed.files.map(({ path }) => path)
+    expect(paths).toEqual(
+      expect.arrayContaining([
+        'package.json',
+        'README.md',
+        'LICENSE',
+        'dist/src/index.js',
+        'dist/src/index.d.ts',
+        'dist/src/cli/main.js',
+        'dist/protocols/event/v1/codec.js',
+        'protocols/event/v1/SPEC.md',
+        'protocols/event/v1/vectors/valid.json',
+        'src/cli/anchormesh.cjs',
+        'src/preinstall.cjs'
+      ])
+    )
+    expect(paths.filter((path) => /(?<!\.d)\.ts$|(^|\/)(test|simulations|node_modules)\//.test(path))).toEqual([])
+  })
+
+  test('is imported as a library', async () => {
+    const script = "import { createNode } from 'anchormesh'; console.log(typeof createNode)"
+    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: project, env })
+    expect(stdout).toBe('function\n')
+  })
+
+  test('brings its types', async () => {
+    await writeFile(
+      join(project, 'use.ts'),
+      [
+        "import { createNode } from 'anchormesh'",
+        // Were the types not found, `createNode` would be `any` and this assignment no error.
+        '// @ts-expect-error createNode is a function and no number',
+        'export const wrong: number = createNode',
+        'export type Made = ReturnType<typeof createNode>',
+        ''
+      ].join('\n')
+    )
+    const options = { module: 'nodenext', target: 'es2024', strict: true, noEmit: true, skipLibCheck: true, types: ['node'] }
+    const typeRoots = [join(ROOT, 'node_modules', '@types')]
+    await writeFile(
+      join(project, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions: { ...options, typeRoots }, files: ['use.ts'] })
+    )
+    await expect(run('tsc', ['-p', project], { cwd: project, env })).resolves.toEqual({ stdout: '', stderr: '' })
+  })
+
+  test('brings its command', async () => {
+    const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+    const { stdout } = await run('npx', ['anchormesh', '--version'], { cwd: project, env })
+    expect(stdout).toContain(version)
+    const help = await run('npx', ['anchormesh', '--help'], { cwd: project, env })
+    for (const verb of ['init', 'start', 'status', 'announce', 'query']) expect(help.stdout).toContain(verb)
+  })
+})

@@ -1,0 +1,56 @@
+import fc from 'fast-check'
+import { packHash } from '../../../protocols/event/v1/anchor-pack.ts'
+import { sha256Hex } from '../../../protocols/primitives/sha256.ts'
+import type { EffectivePolicy } from '../../../src/policy/policy.ts'
+import type { SignedEvent } from '../../support/events.ts'
+import type { TestMember } from '../../support/identities.ts'
+import { NAMESPACE, policyOf } from '../../support/identities.ts'
+import { ADAM, ALICE, BERTA, CARL, OTHER_NAMESPACE } from './world.ts'
+
+/** What an operator may have changed between two starts. */
+export interface PolicyChoice {
+  /** Who is in `peers.yaml`, beside the node itself. */
+  readonly adam: boolean
+  readonly berta: boolean
+  readonly carl: boolean
+  /** Whether Adam and Berta change places: organisations are a matter of configuration. */
+  readonly swapped: boolean
+  readonly announcers: readonly number[]
+  readonly namespaces: readonly string[]
+  /** Which of the first packs of org-a is pinned: one of them, one that nobody has, or none. */
+  readonly pin: number | 'unknown' | 'none'
+  readonly threshold: 1 | 2
+}
+
+export const somePolicy: fc.Arbitrary<PolicyChoice> = fc.record({
+  adam: fc.boolean(),
+  berta: fc.boolean(),
+  carl: fc.boolean(),
+  swapped: fc.boolean(),
+  announcers: fc.subarray([0, 1, 2, 3]),
+  namespaces: fc.subarray([NAMESPACE, OTHER_NAMESPACE]),
+  pin: fc.oneof({ arbitrary: fc.constant('none' as const), weight: 3 }, { arbitrary: fc.nat(2), weight: 2 }, { arbitrary: fc.constant('unknown' as const), weight: 1 }),
+  threshold: fc.constantFrom(1, 1, 2)
+})
+
+/** The policy of Alice's node; `events` are those among which a pinned pack is looked for. */
+export function chosenPolicy(choice: PolicyChoice, events: readonly SignedEvent[]): EffectivePolicy {
+  const adam: TestMember = { ...ADAM, orgId: choice.swapped ? BERTA.orgId : ADAM.orgId }
+  const berta: TestMember = { ...BERTA, orgId: choice.swapped ? ADAM.orgId : BERTA.orgId }
+  const members = [ALICE, ...(choice.adam ? [adam] : []), ...(choice.berta ? [berta] : []), ...(choice.carl ? [CARL] : [])]
+  const firstPack = pinned(choice.pin, events)
+  const organisations = choice.pin === 'none' && choice.threshold === 1 ? [] : [{ orgId: 'org-a', threshold: choice.threshold, ...(firstPack === undefined ? {} : { firstPack }) }]
+  return policyOf(ALICE, members, {
+    namespaces: choice.namespaces,
+    announcers: members.filter((_, index) => choice.announcers.includes(index)),
+    organisations
+  })
+}
+
+function pinned(pin: PolicyChoice['pin'], events: readonly SignedEvent[]): string | undefined {
+  if (pin === 'none') return undefined
+  if (pin === 'unknown') return sha256Hex('a pack that nobody made')
+  const first = events.filter(({ envelope }) => envelope.body['orgId'] === 'org-a' && envelope.body['packSeq'] === 1)
+  const body = first[pin % Math.max(1, first.length)]?.envelope.body
+  return body === undefined ? undefined : packHash(body)
+}

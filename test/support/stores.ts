@@ -1,0 +1,119 @@
+import type { KeyRange, Store, StoreSnapshot, WriteOperation } from '../../src/log/store.ts'
+
+/** Hands everything on to another store; a test replaces what it wants to watch or to break. */
+export class WrappedStore implements Store {
+  readonly inner: Store
+
+  constructor(inner: Store) {
+    this.inner = inner
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    return await this.inner.get(key)
+  }
+
+  async getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
+    return await this.inner.getMany(keys)
+  }
+
+  range(range: KeyRange): AsyncIterable<[string, Uint8Array]> {
+    return this.inner.range(range)
+  }
+
+  async write(operations: readonly WriteOperation[], options: { readonly sync: boolean }): Promise<void> {
+    await this.inner.write(operations, options)
+  }
+
+  snapshot(): StoreSnapshot {
+    return this.inner.snapshot()
+  }
+
+  async reopen(): Promise<void> {
+    await this.inner.reopen()
+  }
+
+  async sizeBytes(): Promise<number> {
+    return await this.inner.sizeBytes()
+  }
+
+  async freeBytes(): Promise<number> {
+    return await this.inner.freeBytes()
+  }
+
+  async close(): Promise<void> {
+    await this.inner.close()
+  }
+}
+
+/** Keeps the keys of every batch that was written, and whether it was synced. */
+export class WatchedStore extends WrappedStore {
+  readonly writes: { readonly keys: readonly string[]; readonly sync: boolean }[] = []
+
+  override async write(operations: readonly WriteOperation[], options: { readonly sync: boolean }): Promise<void> {
+    this.writes.push({ keys: operations.map(({ key }) => key), sync: options.sync })
+    await super.write(operations, options)
+  }
+
+  /** The synced batches that hold records of the log, as the number of records in each. */
+  groups(): number[] {
+    const counts = this.writes.filter(({ sync }) => sync).map(({ keys }) => keys.filter((key) => key.startsWith('r!')).length)
+    return counts.filter((count) => count > 0)
+  }
+}
+
+/** Lets a test hold reads of a key back: they see the store as it was when they were asked. */
+export class SlowReadStore extends WrappedStore {
+  readonly #held = new Map<string, PromiseWithResolvers<void>>()
+
+  /** From now on reads of `key` wait; the returned function lets them go. */
+  hold(key: string): () => void {
+    const held = Promise.withResolvers<void>()
+    this.#held.set(key, held)
+    return () => {
+      this.#held.delete(key)
+      held.resolve()
+    }
+  }
+
+  override async get(key: string): Promise<Uint8Array | undefined> {
+    const value = await super.get(key)
+    await this.#held.get(key)?.promise
+    return value
+  }
+}
+
+/**
+ * Fails as LevelDB does when the disk is full: after one write that failed, every write fails until it is opened anew, and that can
+ * fail as well.
+ */
+export class FailingStore extends WrappedStore {
+  /** `lost`: nothing of a failing write is kept. `kept`: it reaches the disk, only the answer is an error (a failed sync). */
+  mode: 'lost' | 'kept' = 'lost'
+  /** Whether there is room. */
+  full = false
+  /** What `freeBytes` says. */
+  free = Infinity
+  reopened = 0
+  #broken = false
+
+  override async write(operations: readonly WriteOperation[], options: { readonly sync: boolean }): Promise<void> {
+    if (this.#broken) throw new Error('IO error: an earlier write failed')
+    if (this.full) {
+      this.#broken = true
+      if (this.mode === 'kept') await super.write(operations, options)
+      throw new Error('IO error: no space left on device')
+    }
+    await super.write(operations, options)
+  }
+
+  override async reopen(): Promise<void> {
+    this.reopened += 1
+    if (this.full) throw new Error('IO error: no space left on device')
+    this.#broken = false
+    await Promise.resolve()
+  }
+
+  override freeBytes(): Promise<number> {
+    return Promise.resolve(this.free)
+  }
+}

@@ -1,0 +1,28 @@
+import { defineConfig } from 'vitest/config'
+
+/** `.ci/run` names a file here and reads the counts of the run from it. */
+const report = process.env['ANCHORMESH_TEST_REPORT']
+
+/**
+ * Two runs: `normal` (`npm test`, at most 10 minutes) and `long` (`npm run test:long`), which holds the full counts of
+ * kills, seeds and cases in files of their own, `*.long.ts`.
+ */
+export default defineConfig({
+  test: {
+    root: `${import.meta.dirname}/..`,
+    // Tests start node processes and native stores: a process per file keeps what one leaves from another.
+    pool: 'forks',
+    // The machines that this must pass on have two cores, and many tests start further processes.
+    maxWorkers: 2,
+    // The slowest step is the start of a node process on a busy machine, some seconds; these bounds only end a hang.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 10_000,
+    reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
+    projects: [
+      { extends: true, test: { name: 'normal', include: ['test/**/*.test.ts'] } },
+      // A long test runs through thousands of cases or hundreds of kills: minutes, not seconds.
+      { extends: true, test: { name: 'long', include: ['test/**/*.long.ts'], testTimeout: 1_200_000 } }
+    ]
+  }
+})
