@@ -111,8 +111,8 @@ class RunningNode implements AnchormeshNode {
   readonly #parts: NodeParts
   readonly #startedAt: number
   readonly #startedMonotonic: number
-  /** Sealing looks whether a batch exists before it writes it; two at a time could both find nothing. */
-  #sealing: Promise<unknown> = Promise.resolve()
+  /** Batches whose receipts are being read, as many as there are callers: two seals of one batch could both find that it is new. */
+  readonly #sealing = new Set<string>()
 
   constructor(parts: NodeParts) {
     this.#parts = parts
@@ -165,9 +165,14 @@ class RunningNode implements AnchormeshNode {
   }
 
   seal: Operations['seal'] = async ({ namespace, batchId, receipts }) => {
-    const sealed = this.#sealing.then(() => this.#sealNew(namespace, batchId, receipts))
-    this.#sealing = sealed.catch(() => undefined)
-    return await sealed
+    const key = `${namespace}!${batchId}`
+    if (this.#sealing.has(key)) throw batchExists(namespace, batchId, 'is being sealed right now')
+    this.#sealing.add(key)
+    try {
+      return await this.#sealNew(namespace, batchId, receipts)
+    } finally {
+      this.#sealing.delete(key)
+    }
   }
 
   proofs: Operations['proofs'] = (namespace, batchId) => {
@@ -233,7 +238,7 @@ class RunningNode implements AnchormeshNode {
     const identity = { namespace, owner: policy.self.orgId, batchId }
     await engine.reached(log.head.logSeq, null, 'batches')
     if ((await findSealedBatch({ engine, blobs }, identity)) !== null) {
-      throw new AnchormeshError('BATCH_EXISTS', `batch ${batchId} of ${namespace} is sealed already`, { hint: 'choose another batch id' })
+      throw batchExists(namespace, batchId, 'is sealed already')
     }
     return await sealReceipts(identity, receipts, { log, blobs, clock: ports.clock, random: ports.random })
   }
@@ -266,4 +271,8 @@ class RunningNode implements AnchormeshNode {
 function verdictOf(outcome: Outcome): GossipVerdict {
   if (outcome.outcome === 'rejected') return 'reject'
   return outcome.outcome === 'accepted' || outcome.outcome === 'duplicate' ? 'accept' : 'ignore'
+}
+
+function batchExists(namespace: string, batchId: string, how: string): AnchormeshError {
+  return new AnchormeshError('BATCH_EXISTS', `batch ${batchId} of ${namespace} ${how}`, { hint: 'choose another batch id' })
 }

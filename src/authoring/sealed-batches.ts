@@ -30,7 +30,7 @@ export async function findSealedBatch({ engine }: SealedBatchPorts, { namespace,
 }
 
 /** A receipt with its inclusion proof; hashes in hex, `record` as text or `null` when it was erased. */
-export interface ProvenReceipt extends BatchIdentity {
+export interface ReceiptProof extends BatchIdentity {
   readonly batchRoot: string
   readonly index: number
   readonly treeSize: number
@@ -40,7 +40,7 @@ export interface ProvenReceipt extends BatchIdentity {
 }
 
 /** The receipts of a batch that was sealed here, in order. Keeps two hashes a receipt in memory. Throws `BATCH_UNKNOWN`. */
-export async function* provenReceipts(ports: SealedBatchPorts, identity: BatchIdentity): AsyncGenerator<ProvenReceipt> {
+export async function* provenReceipts(ports: SealedBatchPorts, identity: BatchIdentity): AsyncGenerator<ReceiptProof> {
   const sealed = await findSealedBatch(ports, identity)
   if (sealed === null) throw unknownBatch(identity)
   const { namespace, owner, batchId } = identity

@@ -64,7 +64,7 @@ function registerSubmit(app: App, operations: Operations): void {
       errorHandler: (error, request, reply) => {
         if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') throw error
         request.raw.resume()
-        reply.header('connection', 'keep-alive')
+        reply.removeHeader('connection')
         const detail = `more than ${BODY_BYTES_MAX} bytes`
         answerOutcome(reply, { outcome: 'rejected', code: 'EVENT_TOO_LARGE', detail, id: null }, request.id)
       }

@@ -139,7 +139,8 @@ function guard(app: App, logger: Logger, closing: AbortSignal): void {
       // sender might see a reset connection and no answer.
       const mayAsk = told.code !== 'ADMIN_TOKEN_INVALID' && told.code !== 'HOST_NOT_ALLOWED'
       if (mayAsk) request.raw.resume()
-      reply.header('connection', mayAsk ? 'keep-alive' : 'close')
+      if (mayAsk) reply.removeHeader('connection')
+      else reply.header('connection', 'close')
     }
     return sendProblem(reply, told)
   })

@@ -1,5 +1,12 @@
 import type { JsonObject, JsonValue } from '../../protocols/canonical-json/v1/json.ts'
+import type { ReceiptProof } from '../authoring/sealed-batches.ts'
+import type { SealedBatch } from '../authoring/seal.ts'
+import type { ImportResult } from '../ingest/import.ts'
+import type { EventsQuery, LoggedEvent } from '../log/list-events.ts'
+import type { LogVerification } from '../log/verify-log.ts'
 import type { NetworkStatus } from '../network/network.ts'
+
+export type { EventsQuery, ImportResult, LogVerification, LoggedEvent, ReceiptProof, SealedBatch }
 
 /**
  * What a node does for those who operate it and for apps that read it. The node itself offers this; the admin
@@ -37,28 +44,6 @@ export interface Operations {
 }
 
 export type ProgressListener = (progress: { readonly done: number; readonly total: number | null; readonly unit: string }) => void
-
-export interface EventsQuery {
-  readonly namespace?: string
-  readonly signer?: string
-  readonly type?: string
-  /** Which records: those that travel, this node's own, or both. Default `shared`. */
-  readonly scope?: 'shared' | 'local' | 'all'
-  /** Exclusive: only records with a greater `logSeq`. */
-  readonly after?: number
-  readonly limit?: number
-  /** Goes on with new records as they are logged, until the signal aborts. */
-  readonly follow?: boolean
-}
-
-/** A record of the log: `bytes` is what is stored (base64url), `event` its parsed form; `id` is null for local records. */
-export interface LoggedEvent {
-  readonly logSeq: number
-  readonly scope: 'shared' | 'local'
-  readonly id: string | null
-  readonly bytes: string
-  readonly event: JsonObject
-}
 
 export interface ProjectionQuery {
   readonly namespace?: string
@@ -108,30 +93,6 @@ export interface SealRequest {
   readonly receipts: AsyncIterable<JsonValue> | Iterable<JsonValue>
 }
 
-export interface SealedBatch {
-  readonly namespace: string
-  readonly owner: string
-  readonly batchId: string
-  readonly batchRoot: string
-  readonly receiptCount: number
-  readonly logSeq: number
-}
-
-/** One receipt and what shows that it is in its batch (RFC 6962 inclusion proof); hashes in hex. */
-export interface ReceiptProof {
-  readonly namespace: string
-  readonly owner: string
-  readonly batchId: string
-  readonly batchRoot: string
-  readonly index: number
-  readonly treeSize: number
-  readonly leafHash: string
-  /** The sibling hashes from the leaf up. */
-  readonly path: readonly string[]
-  /** The receipt record (JCS of receipt, salt and version) as text; `null` when this node no longer holds it. */
-  readonly record: string | null
-}
-
 export interface AnnounceRequest {
   readonly namespace: string
   readonly batchId: string
@@ -151,15 +112,6 @@ export interface PublishedPack extends Published {
   readonly packHash: string
 }
 
-export interface LogVerification {
-  readonly ok: boolean
-  readonly records: number
-  readonly headHash: string
-  /** Empty when all is well; at most 100 findings are listed, `problemCount` counts all. */
-  readonly problems: readonly { readonly logSeq: number | null; readonly problem: string }[]
-  readonly problemCount: number
-}
-
 export interface RebuiltProjection {
   readonly projection: string
   readonly version: number
@@ -169,15 +121,6 @@ export interface RebuiltProjection {
   readonly before: string
   readonly after: string
   readonly identical: boolean
-}
-
-export interface ImportResult {
-  readonly read: number
-  readonly accepted: number
-  readonly duplicate: number
-  readonly pending: number
-  /** Counts of refusals by code. */
-  readonly refused: Readonly<Record<string, number>>
 }
 
 export interface NodeStatus {

@@ -7,7 +7,7 @@ const IN_FLIGHT_MAX = 512
 const TURN_EVENTS = 32
 
 /** What an import did, by outcome; refusals by code. */
-export interface ImportCounts {
+export interface ImportResult {
   read: number
   accepted: number
   duplicate: number
@@ -20,8 +20,8 @@ export async function importEvents(
   door: IngestDoor,
   events: AsyncIterable<Uint8Array>,
   onProgress: (read: number) => void = () => {}
-): Promise<ImportCounts> {
-  const counts: ImportCounts = { read: 0, accepted: 0, duplicate: 0, pending: 0, refused: {} }
+): Promise<ImportResult> {
+  const counts: ImportResult = { read: 0, accepted: 0, duplicate: 0, pending: 0, refused: {} }
   const flight = new Flight(IN_FLIGHT_MAX - TURN_EVENTS)
   let turn: Uint8Array[] = []
   const submitTurn = async (): Promise<void> => {
@@ -82,7 +82,7 @@ class Flight {
   }
 }
 
-function count(counts: ImportCounts, outcome: Outcome): void {
+function count(counts: ImportResult, outcome: Outcome): void {
   if ('code' in outcome && outcome.outcome !== 'pending') counts.refused[outcome.code] = (counts.refused[outcome.code] ?? 0) + 1
   else counts[outcome.outcome] += 1
 }

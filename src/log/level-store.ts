@@ -57,6 +57,12 @@ function openFailure(location: string, error: unknown): AnchormeshError {
   })
 }
 
+/** Whether the store could not be used at that moment (a full disk, a store that is being opened anew); what it holds is not in doubt. */
+export function isStoreUnavailable(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' && code.startsWith('LEVEL_') && code !== 'LEVEL_CORRUPTION'
+}
+
 const AS_TEXT = { valueEncoding: 'utf8' } as const
 
 /** LevelDB takes text as it is, which is cheaper than encoding it first. */

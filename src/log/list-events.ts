@@ -5,7 +5,7 @@ import type { LoggedRecord } from './log-reader.ts'
 import { parseRecord } from './log-reader.ts'
 import type { RecordScope } from './record.ts'
 
-export interface EventsFilter {
+export interface EventsQuery {
   readonly namespace?: string
   readonly signer?: string
   readonly type?: string
@@ -18,7 +18,7 @@ export interface EventsFilter {
 }
 
 /** A record as it is shown: `bytes` is the stored payload in base64url. */
-export interface ListedEvent {
+export interface LoggedEvent {
   readonly logSeq: number
   readonly scope: RecordScope
   /** `null` for local records. */
@@ -28,7 +28,7 @@ export interface ListedEvent {
 }
 
 /** The records that the filter lets through, in log order. */
-export async function* listEvents(log: EventLog, filter: EventsFilter, signal?: AbortSignal): AsyncGenerator<ListedEvent> {
+export async function* listEvents(log: EventLog, filter: EventsQuery, signal?: AbortSignal): AsyncGenerator<LoggedEvent> {
   let position = filter.after ?? 0
   let left = filter.limit ?? Infinity
   while (left > 0 && !isAborted(signal)) {
@@ -47,7 +47,7 @@ export async function* listEvents(log: EventLog, filter: EventsFilter, signal?: 
   }
 }
 
-export function listed(logged: LoggedRecord): ListedEvent {
+export function listed(logged: LoggedRecord): LoggedEvent {
   const { record } = logged
   const bytes = toBase64url(record.payload)
   if (logged.scope === 'local') return { logSeq: record.logSeq, scope: 'local', id: null, bytes, event: { ...logged.event } }
@@ -59,7 +59,7 @@ function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true
 }
 
-function passes(logged: LoggedRecord, { scope = 'shared', namespace, signer, type }: EventsFilter): boolean {
+function passes(logged: LoggedRecord, { scope = 'shared', namespace, signer, type }: EventsQuery): boolean {
   if (scope !== 'all' && logged.scope !== scope) return false
   if (logged.scope === 'local') return namespace === undefined && signer === undefined && (type === undefined || logged.event.type === type)
   const { envelope } = logged.event

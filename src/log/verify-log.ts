@@ -19,7 +19,7 @@ const PROBLEMS_LISTED_MAX = 100
 const CHUNK_RECORDS = 128
 
 /** What a walk over the whole log found. */
-export interface LogFindings {
+export interface LogVerification {
   readonly ok: boolean
   readonly records: number
   /** Of the last record, hex. */
@@ -38,7 +38,7 @@ export async function verifyLog(
   store: Store,
   checkpoint: CheckpointKeeper,
   onProgress: (done: number, total: number) => void = () => {}
-): Promise<LogFindings> {
+): Promise<LogVerification> {
   // Before the snapshot: what a running node writes down afterwards may be of a longer log than that moment's.
   const known = await checkpoint.read()
   const snapshot = store.snapshot()
@@ -152,7 +152,7 @@ class LogWalk {
     }
   }
 
-  findings(): LogFindings {
+  findings(): LogVerification {
     return {
       ok: this.#problemCount === 0,
       records: this.records,

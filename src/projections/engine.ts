@@ -2,18 +2,18 @@ import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { EventLog } from '../log/event-log.ts'
+import { isStoreUnavailable } from '../log/level-store.ts'
 import type { LoggedRecord } from '../log/log-reader.ts'
-import { parseRecord } from '../log/log-reader.ts'
 import type { Store, WriteOperation } from '../log/store.ts'
 import { parsePolicy } from '../policy/policy.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import { viewPolicy } from '../policy/policy-view.ts'
 import { FOLD_RECORDS_MAX, ProjectionInstance } from './instance.ts'
-import type { ProjectionState } from './instance.ts'
 import { JOURNAL_POSITIONS_KEPT, pruneOperations } from './journal.ts'
-import { stateKey } from './keys.ts'
+import { everyRecord } from './log-records.ts'
 import { signersAffected } from './policy-change.ts'
 import type { Projection } from './projection.ts'
+import { readState, writeState } from './state.ts'
 
 // Records that came in while a fold ran are kept parsed up to this many (about 3 KiB each); what comes after them is read from
 // the log again.
@@ -28,6 +28,7 @@ export interface ProjectionStatus {
   /** The position that its rows are true at. */
   readonly logSeq: number
   readonly state: 'live' | 'catching-up' | 'halted'
+  /** Why it halted, or why it can't be written just now. */
   readonly reason?: string
 }
 
@@ -55,6 +56,8 @@ export class ProjectionEngine {
   readonly #watchers = new Set<() => void>()
   #recent: LoggedRecord[] = []
   #working: Promise<void> | null = null
+  /** Why the last attempt at folding failed, or `null`. */
+  #trouble: string | null = null
   #cancelRetry: (() => void) | null = null
   #stopListening: () => void = () => {}
   #closed = false
@@ -69,12 +72,12 @@ export class ProjectionEngine {
 
   /**
    * Takes the projections up where their cursors stand. One whose version differs from the stored one is folded anew from the
-   * log before this resolves; so is what a crash left behind.
+   * log before this resolves; if that fails it is halted. What an interrupted fold left behind is removed.
    */
   static async start(projections: readonly Projection[], ports: EnginePorts, onProgress?: RebuildProgress): Promise<ProjectionEngine> {
     const instances: ProjectionInstance[] = []
     for (const projection of projections) {
-      const state = await readState(projection, ports.store)
+      const state = await readState(ports.store, projection)
       const instance = new ProjectionInstance(projection, state, ports.store, ports.log)
       await instance.removeOtherGenerations()
       instances.push(instance)
@@ -83,11 +86,20 @@ export class ProjectionEngine {
     for (const instance of instances) {
       const { cursor, version } = instance.state
       instance.policy = await engine.policyAt(cursor)
-      if (version !== instance.projection.version && cursor > 0) await engine.#refold(instance, onProgress)
+      if (version !== instance.projection.version && cursor > 0) await engine.#refoldOrHalt(instance, onProgress)
     }
     engine.#stopListening = ports.log.onAppended((records) => engine.#take(records))
     engine.#advance()
     return engine
+  }
+
+  /** The position of the log's last record: projections reach it by and by. */
+  get head(): number {
+    return this.#log.head.logSeq
+  }
+
+  get closed(): boolean {
+    return this.#closed
   }
 
   /** The policy in force at a position; `null` before the first. */
@@ -97,14 +109,17 @@ export class ProjectionEngine {
   }
 
   status(): ProjectionStatus[] {
-    const head = this.#log.head.logSeq
-    return this.#instances.map(({ projection, state, halted }) => ({
-      name: projection.name,
-      version: projection.version,
-      logSeq: state.cursor,
-      state: halted !== null ? 'halted' : state.cursor < head ? 'catching-up' : 'live',
-      ...(halted === null ? {} : { reason: halted })
-    }))
+    return this.#instances.map(({ projection, state, halted }) => {
+      const behind = state.cursor < this.head
+      const reason = halted ?? (behind ? this.#trouble : null)
+      return {
+        name: projection.name,
+        version: projection.version,
+        logSeq: state.cursor,
+        state: halted !== null ? 'halted' : behind ? 'catching-up' : 'live',
+        ...(reason === null ? {} : { reason })
+      }
+    })
   }
 
   /** Throws `UNKNOWN_PROJECTION`. */
@@ -119,7 +134,7 @@ export class ProjectionEngine {
     return this.#instances.map(({ projection }) => projection.name)
   }
 
-  /** Calls `watcher` whenever a cursor moved or a projection halted. Returns the way to stop it. */
+  /** Calls `watcher` whenever a cursor moved, a projection halted or was folded anew, and at the end. Returns the way to stop it. */
   onAdvanced(watcher: () => void): () => void {
     this.#watchers.add(watcher)
     return () => this.#watchers.delete(watcher)
@@ -127,7 +142,7 @@ export class ProjectionEngine {
 
   /**
    * Resolves once the projection (all of them, without a name) has reached `logSeq`. Throws `PROJECTION_HALTED`, or `NOT_YET` after `timeoutMs`
-   * (`null`: however long it takes).
+   * (`null`: however long it takes) and when the node closes.
    */
   reached(logSeq: number, timeoutMs: number | null, name?: string): Promise<void> {
     const waitedFor = name === undefined ? this.#instances : [this.instance(name)]
@@ -141,6 +156,7 @@ export class ProjectionEngine {
         const halted = waitedFor.find((instance) => instance.halted !== null)
         if (halted !== undefined) finish(() => reject(haltedError(halted)))
         else if (waitedFor.every(({ state }) => state.cursor >= logSeq)) finish(resolve)
+        else if (this.#closed) giveUp()
       }
       const stopWatching = this.onAdvanced(look)
       const giveUp = (): void => finish(() => reject(new AnchormeshError('NOT_YET', `position ${logSeq} is not reached yet`, { hint: 'ask again' })))
@@ -171,6 +187,7 @@ export class ProjectionEngine {
     this.#stopListening()
     this.#cancelRetry?.()
     while (this.#working !== null) await this.#working
+    this.#tellWatchers()
   }
 
   #take(records: readonly LoggedRecord[]): void {
@@ -184,7 +201,9 @@ export class ProjectionEngine {
     if (this.#closed || this.#working !== null) return
     this.#working = this.#foldAll()
       .catch((error: unknown) => {
-        this.#logger.error({ reason: messageOf(error) }, 'projections could not be written; folding is tried again')
+        this.#trouble = messageOf(error)
+        this.#logger.error({ reason: this.#trouble }, 'projections could not be written; folding is tried again')
+        if (this.#closed) return
         this.#cancelRetry ??= this.#clock.after(RETRY_AFTER_MS, () => {
           this.#cancelRetry = null
           this.#advance()
@@ -207,8 +226,13 @@ export class ProjectionEngine {
       return await result
     } finally {
       this.#working = null
+      this.#tellWatchers()
       this.#advance()
     }
+  }
+
+  #tellWatchers(): void {
+    for (const watcher of this.#watchers) watcher()
   }
 
   #lagging(): ProjectionInstance | undefined {
@@ -221,14 +245,21 @@ export class ProjectionEngine {
     for (let lagging = this.#lagging(); lagging !== undefined; lagging = this.#lagging()) {
       const from = lagging.state.cursor
       const group = this.#instances.filter(({ halted, state }) => halted === null && state.cursor === from)
-      await this.#foldGroup(group, await this.#recordsAfter(from))
-      for (const watcher of this.#watchers) watcher()
+      const records = await this.#recordsAfter(from).catch((error: unknown) => this.#haltAll(group, error))
+      await this.#foldGroup(group, records)
+      this.#trouble = null
+      this.#tellWatchers()
     }
+  }
+
+  /** The log can't be read on: nobody may skip what stands there. */
+  #haltAll(group: readonly ProjectionInstance[], error: unknown): LoggedRecord[] {
+    for (const instance of group) this.#halt(instance, error)
+    return []
   }
 
   /** The next records after a position: at most one group, and a policy always alone. */
   async #recordsAfter(cursor: number): Promise<LoggedRecord[]> {
-    const head = this.#log.head.logSeq
     const first = this.#recent[0]?.record.logSeq
     let records: LoggedRecord[]
     const last = this.#recent.at(-1)?.record.logSeq ?? 0
@@ -236,7 +267,7 @@ export class ProjectionEngine {
       records = this.#recent.slice(cursor + 1 - first, cursor + 1 - first + FOLD_RECORDS_MAX)
     } else {
       records = []
-      for await (const record of this.#log.records(cursor, Math.min(head, cursor + FOLD_RECORDS_MAX))) records.push(parseRecord(record))
+      for await (const record of everyRecord(this.#log, cursor, Math.min(this.head, cursor + FOLD_RECORDS_MAX))) records.push(record)
     }
     const policyIndex = records.findIndex(isPolicy)
     if (policyIndex < 0) return records
@@ -261,7 +292,7 @@ export class ProjectionEngine {
         operations.push(...folded.operations)
         commits.push(folded.commit)
       } catch (error) {
-        this.#halt(instance, last.record.logSeq, error)
+        this.#halt(instance, error)
       }
     }
     await this.#store.write(operations, { sync: false })
@@ -275,8 +306,10 @@ export class ProjectionEngine {
     return await signersAffected(instance.policy, next, this.#log, logSeq)
   }
 
-  #halt(instance: ProjectionInstance, logSeq: number, error: unknown): void {
-    instance.halted = `stopped before position ${logSeq}: ${messageOf(error)}`
+  /** A store that can't be used just now is no fault of the fold: then this throws, and folding is tried again. */
+  #halt(instance: ProjectionInstance, error: unknown): void {
+    if (isStoreUnavailable(error)) throw error
+    instance.halted = `stopped after position ${instance.state.cursor}: ${messageOf(error)}`
     const fields = { projection: instance.projection.name, cursor: instance.state.cursor, reason: messageOf(error) }
     this.#logger.error(fields, 'a projection halted; it skips nothing: `anchormesh log verify` and `log rebuild` help')
   }
@@ -286,7 +319,7 @@ export class ProjectionEngine {
     if (state.cursor - state.journalFrom < 2 * JOURNAL_POSITIONS_KEPT) return
     const { from, operations } = await pruneOperations(this.#store, projection.name, state.cursor)
     const pruned = { ...state, journalFrom: from }
-    await this.#store.write([...operations, instance.stateOperation(pruned)], { sync: false })
+    await this.#store.write([...operations, writeState(projection.name, pruned)], { sync: false })
     instance.state = pruned
   }
 
@@ -295,6 +328,14 @@ export class ProjectionEngine {
     const folded = Math.min(...this.#instances.filter(({ halted }) => halted === null).map(({ state }) => state.cursor))
     const first = this.#recent[0]?.record.logSeq
     if (first !== undefined && folded >= first) this.#recent = this.#recent.slice(folded - first + 1)
+  }
+
+  async #refoldOrHalt(instance: ProjectionInstance, onProgress?: RebuildProgress): Promise<void> {
+    try {
+      await this.#refold(instance, onProgress)
+    } catch (error) {
+      this.#halt(instance, error)
+    }
   }
 
   async #refold(instance: ProjectionInstance, onProgress?: RebuildProgress): Promise<void> {
@@ -320,12 +361,6 @@ export function haltedError(instance: ProjectionInstance): AnchormeshError {
   return new AnchormeshError('PROJECTION_HALTED', `projection ${instance.projection.name} ${instance.halted}`, {
     hint: 'run `anchormesh log verify`, then `anchormesh log rebuild`'
   })
-}
-
-async function readState(projection: Projection, store: Store): Promise<ProjectionState> {
-  const bytes = await store.get(stateKey(projection.name))
-  if (bytes !== undefined) return JSON.parse(Buffer.from(bytes).toString('utf8')) as ProjectionState
-  return { version: projection.version, generation: 0, cursor: 0, journalFrom: 0 }
 }
 
 function isPolicy(record: LoggedRecord): boolean {

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { LogReader, LoggedRecord } from '../log/log-reader.ts'
-import { parseRecord } from '../log/log-reader.ts'
 import type { Store, WriteOperation } from '../log/store.ts'
 import { prefixRange } from '../log/store.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import { journalOperation } from './journal.ts'
-import { factsPrefix, generationPrefix, rowsPrefix, stateKey } from './keys.ts'
+import { factsPrefix, generationPrefix, rowsPrefix } from './keys.ts'
+import { everyRecord } from './log-records.ts'
 import type { Projection } from './projection.ts'
+import type { ProjectionState } from './state.ts'
+import { rowsOfState, writeState } from './state.ts'
 import type { RowChange } from './transaction.ts'
 import { FoldTransaction, ValueCache } from './transaction.ts'
 
@@ -16,16 +18,6 @@ import { FoldTransaction, ValueCache } from './transaction.ts'
 export const FOLD_RECORDS_MAX = 1_024
 // Deleting and comparing goes in steps of this many keys, so that a generation of any size needs little memory.
 const CHUNK_KEYS = 1_000
-
-/** How far a projection has come; written in the batch that holds its rows. */
-export interface ProjectionState {
-  readonly version: number
-  readonly generation: number
-  /** The `logSeq` that the rows are true at. */
-  readonly cursor: number
-  /** Changes after this position are in the journal. */
-  readonly journalFrom: number
-}
 
 /** One projection in the store: its state, and the ways to fold it on and to fold it anew. */
 export class ProjectionInstance {
@@ -48,7 +40,7 @@ export class ProjectionInstance {
   }
 
   get rowsPrefix(): string {
-    return rowsPrefix(generationPrefix(this.projection.name, this.state.generation))
+    return rowsOfState(this.projection.name, this.state)
   }
 
   /** The facts whose key begins with `prefix`, as they are now, in key order. */
@@ -71,7 +63,7 @@ export class ProjectionInstance {
     const transaction = await foldInto(generation, this.#cache, records, policy, this.#folding())
     const cursor = records.at(-1)?.record.logSeq ?? this.state.cursor
     const state = { ...this.state, cursor }
-    const operations = [...transaction.operations(), this.stateOperation(state)]
+    const operations = [...transaction.operations(), writeState(this.projection.name, state)]
     if (transaction.changes.length > 0) operations.push(journalOperation(this.projection.name, cursor, 0, transaction.changes))
     const commit = (): void => {
       transaction.remember()
@@ -81,18 +73,14 @@ export class ProjectionInstance {
     return { operations, commit }
   }
 
-  stateOperation(state: ProjectionState): WriteOperation {
-    return { type: 'put', key: stateKey(this.projection.name), value: JSON.stringify(state) }
-  }
-
   /**
-   * Folds the log anew up to `upTo` under `policy`, beside the rows in use, and swaps. The journal gets the rows that differ, as changes at
-   * `upTo`, unless the old rows are of another version or none.
+   * Folds the log anew up to `upTo` under `policy`, beside the rows in use, and swaps. The journal goes on with the rows that differ, as changes
+   * at `upTo`, where it can; else it begins anew.
    */
   async refold(upTo: number, policy: PolicyView, onProgress: (done: number) => void = () => {}): Promise<void> {
     const { name, version } = this.projection
     const before = this.state
-    const next = { version, generation: before.generation + 1, cursor: upTo, journalFrom: before.journalFrom }
+    const next: ProjectionState = { ...before, version, generation: before.generation + 1, cursor: upTo }
     const prefix = generationPrefix(name, next.generation)
     await deleteRange(this.#store, prefix)
     const cache = this.#newCache()
@@ -104,15 +92,13 @@ export class ProjectionInstance {
       onProgress(group.at(-1)?.record.logSeq ?? 0)
       group = []
     }
-    for await (const record of this.#log.records(0, upTo)) {
-      group.push(parseRecord(record))
+    for await (const record of everyRecord(this.#log, 0, upTo)) {
+      group.push(record)
       if (group.length === FOLD_RECORDS_MAX) await flush()
     }
     await flush()
-    const comparable = before.version === version && before.cursor > 0
-    if (comparable) await this.#journalDifferences(generationPrefix(name, before.generation), prefix, upTo)
-    const state = comparable ? next : { ...next, journalFrom: upTo }
-    await this.#store.write([this.stateOperation(state)], { sync: false })
+    const state = (await this.#continueJournal(before, next)) ? next : { ...next, journalFrom: upTo, journalGeneration: next.generation }
+    await this.#store.write([writeState(name, state)], { sync: false })
     this.state = state
     this.policy = policy
     this.halted = null
@@ -145,7 +131,19 @@ export class ProjectionInstance {
     }
   }
 
-  async #journalDifferences(before: string, after: string, logSeq: number): Promise<void> {
+  /** Whether the journal leads from the rows before to those of `next`; writes the differences down where it can. */
+  async #continueJournal(before: ProjectionState, next: ProjectionState): Promise<boolean> {
+    if (before.version !== next.version || before.cursor === 0) return false
+    const { name } = this.projection
+    const differing = differingRows(this.#store, rowsOfState(name, before), rowsOfState(name, next))
+    // At an unchanged position nobody would hear of a difference, and of positions that were never folded there is nothing to tell.
+    if (next.cursor === before.cursor) return await isEmpty(differing)
+    if (next.cursor > before.cursor + 1) return false
+    await this.#journalDifferences(differing, next.cursor)
+    return true
+  }
+
+  async #journalDifferences(differing: AsyncIterable<[string, JsonObject | null]>, logSeq: number): Promise<void> {
     let part = 1
     let changes: RowChange[] = []
     const write = async (): Promise<void> => {
@@ -153,7 +151,7 @@ export class ProjectionInstance {
       part += 1
       changes = []
     }
-    for await (const [key, row] of differingRows(this.#store, rowsPrefix(before), rowsPrefix(after))) {
+    for await (const [key, row] of differing) {
       changes.push([logSeq, key, row])
       if (changes.length === CHUNK_KEYS) await write()
     }
@@ -198,23 +196,33 @@ async function foldInto(
 async function* differingRows(store: Store, before: string, after: string): AsyncGenerator<[string, JsonObject | null]> {
   const old = store.range(prefixRange(before))[Symbol.asyncIterator]()
   const fresh = store.range(prefixRange(after))[Symbol.asyncIterator]()
-  let left = await old.next()
-  let right = await fresh.next()
-  while (left.done !== true || right.done !== true) {
-    const leftKey = left.done === true ? undefined : left.value[0].slice(before.length)
-    const rightKey = right.done === true ? undefined : right.value[0].slice(after.length)
-    const leftFirst = rightKey === undefined || (leftKey !== undefined && leftKey <= rightKey)
-    const rightFirst = leftKey === undefined || (rightKey !== undefined && rightKey <= leftKey)
-    if (leftFirst && left.done !== true) {
-      const text = Buffer.from(left.value[1]).toString('utf8')
-      const same = rightFirst && right.done !== true && text === Buffer.from(right.value[1]).toString('utf8')
-      if (!same && leftKey !== undefined) yield [leftKey, JSON.parse(text) as JsonObject]
-    } else if (rightKey !== undefined) {
-      yield [rightKey, null]
+  try {
+    let left = await old.next()
+    let right = await fresh.next()
+    while (left.done !== true || right.done !== true) {
+      const leftKey = left.done === true ? undefined : left.value[0].slice(before.length)
+      const rightKey = right.done === true ? undefined : right.value[0].slice(after.length)
+      const leftFirst = rightKey === undefined || (leftKey !== undefined && leftKey <= rightKey)
+      const rightFirst = leftKey === undefined || (rightKey !== undefined && rightKey <= leftKey)
+      if (leftFirst && left.done !== true) {
+        const text = Buffer.from(left.value[1]).toString('utf8')
+        const same = rightFirst && right.done !== true && text === Buffer.from(right.value[1]).toString('utf8')
+        if (!same && leftKey !== undefined) yield [leftKey, JSON.parse(text) as JsonObject]
+      } else if (rightKey !== undefined) {
+        yield [rightKey, null]
+      }
+      if (leftFirst) left = await old.next()
+      if (rightFirst) right = await fresh.next()
     }
-    if (leftFirst) left = await old.next()
-    if (rightFirst) right = await fresh.next()
+  } finally {
+    await old.return?.()
+    await fresh.return?.()
   }
+}
+
+async function isEmpty(entries: AsyncIterable<unknown>): Promise<boolean> {
+  for await (const _entry of entries) return false
+  return true
 }
 
 async function deleteRange(store: Store, prefix: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { AnchormeshError } from '../../src/platform/errors.ts'
 import type { KeyRange, Store, StoreSnapshot, WriteOperation } from '../../src/log/store.ts'
 
 /** Hands everything on to another store; a test replaces what it wants to watch or to break. */
@@ -83,37 +84,62 @@ export class SlowReadStore extends WrappedStore {
 }
 
 /**
- * Fails as LevelDB does when the disk is full: after one write that failed, every write fails until it is opened anew, and that can
- * fail as well.
+ * Fails as LevelDB does when the disk is full: after one write that failed, every write fails until it is opened anew; when that fails as
+ * well, nothing can be read either.
  */
 export class FailingStore extends WrappedStore {
   /** `lost`: nothing of a failing write is kept. `kept`: it reaches the disk, only the answer is an error (a failed sync). */
   mode: 'lost' | 'kept' = 'lost'
-  /** Whether there is room. */
-  full = false
+  /** Whether writes of such keys fail; by default none does. */
+  full: (key: string) => boolean = () => false
+  /** Whether it can be opened anew. */
+  canReopen = true
   /** What `freeBytes` says. */
-  free = Infinity
+  free: number | Error = Infinity
   reopened = 0
   #broken = false
+  #closed = false
+
+  override async get(key: string): Promise<Uint8Array | undefined> {
+    this.#assertOpen()
+    return await super.get(key)
+  }
+
+  override async getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
+    this.#assertOpen()
+    return await super.getMany(keys)
+  }
+
+  override range(range: KeyRange): AsyncIterable<[string, Uint8Array]> {
+    this.#assertOpen()
+    return super.range(range)
+  }
 
   override async write(operations: readonly WriteOperation[], options: { readonly sync: boolean }): Promise<void> {
+    this.#assertOpen()
     if (this.#broken) throw new Error('IO error: an earlier write failed')
-    if (this.full) {
-      this.#broken = true
-      if (this.mode === 'kept') await super.write(operations, options)
-      throw new Error('IO error: no space left on device')
+    if (!operations.some(({ key }) => this.full(key))) {
+      await super.write(operations, options)
+      return
     }
-    await super.write(operations, options)
+    this.#broken = true
+    if (this.mode === 'kept') await super.write(operations, options)
+    throw new Error('IO error: no space left on device')
   }
 
   override async reopen(): Promise<void> {
     this.reopened += 1
-    if (this.full) throw new Error('IO error: no space left on device')
-    this.#broken = false
+    this.#closed = !this.canReopen
     await Promise.resolve()
+    if (this.#closed) throw new Error('IO error: no space left on device')
+    this.#broken = false
   }
 
   override freeBytes(): Promise<number> {
-    return Promise.resolve(this.free)
+    return this.free instanceof Error ? Promise.reject(this.free) : Promise.resolve(this.free)
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new AnchormeshError('STORE_FULL', 'the store could not be opened again')
   }
 }

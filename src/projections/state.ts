@@ -1,0 +1,34 @@
+import type { StoreReader, WriteOperation } from '../log/store.ts'
+import { generationPrefix, rowsPrefix, stateKey } from './keys.ts'
+import type { Projection } from './projection.ts'
+
+/** How far a projection has come; written in the batch that holds its rows. */
+export interface ProjectionState {
+  readonly version: number
+  readonly generation: number
+  /** The `logSeq` that the rows are true at. */
+  readonly cursor: number
+  /** Changes after this position are in the journal. */
+  readonly journalFrom: number
+  /** The first generation from whose rows the journal leads to those of now; who has older ones must begin anew. */
+  readonly journalGeneration: number
+}
+
+/**
+ * The state as the store holds it. Read from the same snapshot as the rows it belongs to them, while what an instance knows of its state may be
+ * one write behind the disk.
+ */
+export async function readState(reader: StoreReader, { name, version }: Pick<Projection, 'name' | 'version'>): Promise<ProjectionState> {
+  const bytes = await reader.get(stateKey(name))
+  if (bytes !== undefined) return JSON.parse(Buffer.from(bytes).toString('utf8')) as ProjectionState
+  return { version, generation: 0, cursor: 0, journalFrom: 0, journalGeneration: 0 }
+}
+
+export function writeState(name: string, state: ProjectionState): WriteOperation {
+  return { type: 'put', key: stateKey(name), value: JSON.stringify(state) }
+}
+
+/** Where the rows that a state speaks of stand in the store. */
+export function rowsOfState(name: string, { generation }: ProjectionState): string {
+  return rowsPrefix(generationPrefix(name, generation))
+}

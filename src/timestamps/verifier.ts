@@ -1,0 +1,51 @@
+import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import type { TimestampAnchor } from '../../protocols/event/v1/announce.ts'
+import type { FinalityRule } from '../policy/config-schema.ts'
+
+/** Why evidence is no evidence: it speaks for itself, and every node that reads it finds the same. */
+export type InvalidCode =
+  | `TSA_${'MALFORMED' | 'IMPRINT' | 'SIGNATURE' | 'CERT_BINDING' | 'EKU' | 'CHAIN' | 'EXPIRED' | 'REVOKED' | 'POLICY' | 'NONCE'}`
+  | `BTC_${'MALFORMED' | 'TX_64_BYTES' | 'BRANCH' | 'POW' | 'ROOT_NOT_FOUND' | 'NOT_BEST_CHAIN'}`
+  | `OTS_${'MALFORMED' | 'ROOT'}`
+  | `EVM_${'NOT_FOUND' | 'REVERTED' | 'ROOT_NOT_FOUND' | 'CONTRACT' | 'CHAIN'}`
+
+/** Why nothing could be found out for now. */
+export type UnreachableCode = `PROVIDER_${'TIMEOUT' | 'MALFORMED' | 'CHAIN' | 'LIMITED'}` | 'PROVIDERS_DISAGREE'
+
+export interface VerifierRequest {
+  readonly timestampAnchor: TimestampAnchor
+  /** What the evidence has to show, 64 hex digits. */
+  readonly batchRoot: string
+  /** When the policy takes the anchor's chain for final. */
+  readonly finality: FinalityRule
+}
+
+/** What a verifier found. Times are milliseconds since 1970, delays are milliseconds. */
+export type VerifierResult =
+  | {
+      readonly outcome: 'valid'
+      /** In which way it is final, as `{ "depth": 6 }`. */
+      readonly finality: JsonObject
+      /** When the root existed at the latest, integer. */
+      readonly provenTime: number
+      /** The block's height; for a time-stamping authority its genTime in milliseconds. */
+      readonly position: number
+      /** What was seen and asked, for those who read the log later. */
+      readonly evidence: JsonObject
+    }
+  | { readonly outcome: 'invalid'; readonly code: InvalidCode; readonly detail: string }
+  | { readonly outcome: 'unreachable'; readonly code: UnreachableCode; readonly retryAfterMs: number }
+  | { readonly outcome: 'notYetFinal'; readonly depth: number; readonly needed: number; readonly retryAfterMs: number }
+
+/**
+ * Checks timestamp anchors of some chains by itself: no other node is asked. What can be expected is a result; a verifier that throws counts
+ * as one that could not be reached.
+ */
+export interface TimestampVerifier {
+  /** For log lines. */
+  readonly name: string
+  /** Whether it can check anchors on the chain (`btc:mainnet`, `eip155:1`, `rfc3161:<tsa>`). */
+  handles(chainId: string): boolean
+  /** `signal` aborts when the node stops or waits no longer. */
+  verify(request: VerifierRequest, signal: AbortSignal): Promise<VerifierResult>
+}
