@@ -1,5 +1,6 @@
 import { encodeCanonical } from '../protocols/canonical-json/v1/codec.ts'
 import type { JsonObject } from '../protocols/canonical-json/v1/json.ts'
+import { decodeEvent } from '../protocols/event/v1/codec.ts'
 import { toHex } from '../protocols/primitives/bytes.ts'
 import { Author } from './authoring/author.ts'
 import type { AuthoredEvent } from './authoring/author.ts'
@@ -8,7 +9,7 @@ import { sealReceipts } from './authoring/seal.ts'
 import { findSealedBatch, provenReceipts } from './authoring/sealed-batches.ts'
 import { localEvent } from './events/local.ts'
 import type { Outcome } from './events/outcome.ts'
-import type { ImportResult, NodeStatus, Operations, Published } from './http/operations.ts'
+import type { ImportResult, NodeStatus, Operations, Published, PublishedPack, ReceiptProof } from './http/operations.ts'
 import { followBoundKeys, loadBoundKeys } from './ingest/bound-keys.ts'
 import { IngestDoor } from './ingest/door.ts'
 import { importEvents } from './ingest/import.ts'
@@ -35,7 +36,9 @@ import { digestNamespace } from './projections/digest.ts'
 import { ProjectionEngine } from './projections/engine.ts'
 import { queryRows } from './projections/query.ts'
 import { Keyring } from './trust/keyring.ts'
+import type { TimestampVerifier } from './timestamps/verifier.ts'
 import type { Signer } from './trust/signer.ts'
+import { VerificationWorker } from './verification/worker.ts'
 
 /** Who the node is and what it may do. */
 export interface NodeConfig {
@@ -57,11 +60,13 @@ export interface NodePorts {
   readonly logger: Logger
   /** Without one the node works on its log alone. */
   readonly network?: Network
+  /** Check timestamp anchors, each on the chains that it handles; what none handles stays unverified. Without any nothing wins. */
+  readonly verifiers?: readonly TimestampVerifier[]
 }
 
 /** A federation node: its operations, changes of projections, and its life. */
 export interface AnchormeshNode extends Operations {
-  /** Joins the mesh, if a network was given. Throws `PORT_IN_USE`, `CONFIG_INVALID`. */
+  /** Joins the mesh, if a network was given, and begins to verify, if verifiers were. Throws `PORT_IN_USE`, `CONFIG_INVALID`. */
   start(): Promise<void>
   /** The rows of a projection, then each change; see `followChanges`. */
   changes(projection: string, query?: ChangesQuery): AsyncIterable<ProjectionChange>
@@ -77,14 +82,25 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
   const policy = viewPolicy(config.policy)
   await enforcePolicy(log, config.policy, ports.clock)
   const engine = await ProjectionEngine.start(PROJECTIONS, { log, store: ports.store, clock: ports.clock, logger: ports.logger })
-  await engine.reached(log.head.logSeq, null, 'trust-anchors')
+  await keysFolded(engine, log.head.logSeq)
   const keyring = new Keyring()
   await loadBoundKeys(engine, keyring)
   const futureSkewMs = config.futureSkewMs ?? FUTURE_SKEW_MS_DEFAULT
   const door = new IngestDoor({ log, keyring, policy: () => policy, clock: ports.clock, logger: ports.logger, futureSkewMs })
   const author = new Author({ signer: config.signer, log, door, clock: ports.clock })
   const stopFollowing = followBoundKeys({ log, engine, keyring, door, logger: ports.logger })
-  return new RunningNode({ config, ports, policy, log, engine, door, author, blobs: new BlobStore(ports.blobs), stopFollowing })
+  const { store, clock, random, logger, verifiers = [] } = ports
+  const verification = verifiers.length === 0 ? null : new VerificationWorker({ verifiers, log, engine, store, policy: () => policy, clock, random, logger })
+  return new RunningNode({ config, ports, policy, log, engine, keyring, door, author, blobs: new BlobStore(ports.blobs), stopFollowing, verification })
+}
+
+/** A fold of the packs that halted binds no further keys, but the node opens: or nobody could look at it and rebuild it. */
+async function keysFolded(engine: ProjectionEngine, logSeq: number): Promise<void> {
+  try {
+    await engine.reached(logSeq, null, 'trust-anchors')
+  } catch (error) {
+    if (!(error instanceof AnchormeshError) || error.code !== 'PROJECTION_HALTED') throw error
+  }
 }
 
 /** Each policy that comes into force is a local event, because folds read policy only in the log. */
@@ -101,16 +117,23 @@ interface NodeParts {
   readonly policy: PolicyView
   readonly log: EventLog
   readonly engine: ProjectionEngine
+  readonly keyring: Keyring
   readonly door: IngestDoor
   readonly author: Author
   readonly blobs: BlobStore
   readonly stopFollowing: () => void
+  /** `null` where the node was given no verifiers. */
+  readonly verification: VerificationWorker | null
 }
 
 class RunningNode implements AnchormeshNode {
   readonly #parts: NodeParts
   readonly #startedAt: number
   readonly #startedMonotonic: number
+  #joined = false
+  #closing: Promise<void> | null = null
+  /** Two packs that are made at the same time would take the same number, and freeze the organisation. */
+  #packs: Promise<unknown> = Promise.resolve()
   /** Batches whose receipts are being read, as many as there are callers: two seals of one batch could both find that it is new. */
   readonly #sealing = new Set<string>()
 
@@ -121,18 +144,38 @@ class RunningNode implements AnchormeshNode {
   }
 
   async start(): Promise<void> {
-    const { ports } = this.#parts
+    const { ports, verification } = this.#parts
     await ports.network?.start({ judge: (namespace, wire, peer) => this.#judgeGossip(namespace, wire, peer) })
+    this.#joined = true
+    verification?.start()
   }
 
-  async close(): Promise<void> {
-    const { ports, engine, log, blobs, stopFollowing } = this.#parts
-    await ports.network?.stop()
-    stopFollowing()
-    await log.close()
-    await engine.close()
-    await ports.store.close()
-    await blobs.close()
+  close(): Promise<void> {
+    this.#closing ??= this.#closeAll()
+    return this.#closing
+  }
+
+  /** Every part is closed, also after one that failed; the first failure is thrown. */
+  async #closeAll(): Promise<void> {
+    const { ports, engine, log, blobs, stopFollowing, verification } = this.#parts
+    const failures: unknown[] = []
+    const parts = [
+      () => ports.network?.stop(),
+      () => verification?.stop(),
+      stopFollowing,
+      () => log.close(),
+      () => engine.close(),
+      () => ports.store.close(),
+      () => blobs.close()
+    ]
+    for (const close of parts) {
+      try {
+        await close()
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    if (failures.length > 0) throw failures[0]
   }
 
   changes(projection: string, query: ChangesQuery = {}): AsyncIterable<ProjectionChange> {
@@ -161,6 +204,9 @@ class RunningNode implements AnchormeshNode {
 
   submit: Operations['submit'] = async (wire) => {
     const outcome = await this.#parts.door.submit(wire, { via: 'import' })
+    if (outcome.outcome !== 'accepted') return outcome
+    const decoded = decodeEvent(wire)
+    if (decoded.ok) await this.#published({ ...outcome, namespace: decoded.event.envelope.namespace, wire })
     return outcome
   }
 
@@ -175,16 +221,19 @@ class RunningNode implements AnchormeshNode {
     }
   }
 
-  proofs: Operations['proofs'] = (namespace, batchId) => {
-    const { engine, blobs, policy } = this.#parts
-    return provenReceipts({ engine, blobs }, { namespace, owner: policy.self.orgId, batchId })
+  async *proofs(namespace: string, batchId: string): AsyncGenerator<ReceiptProof> {
+    const { engine, log, blobs, policy } = this.#parts
+    await engine.reached(log.head.logSeq, null, 'batches')
+    await engine.reached(log.head.logSeq, null, 'receipts')
+    yield* provenReceipts({ engine, blobs }, { namespace, owner: policy.self.orgId, batchId })
   }
 
-  announce: Operations['announce'] = async (request) => await this.#published(await announceBatch(request, await this.#publishing()))
+  announce: Operations['announce'] = async (request) => await this.#published(await announceBatch(request, await this.#publishing('batches')))
 
   publishPack: Operations['publishPack'] = async () => {
-    const { orgId, packSeq, packHash, ...authored } = await publishPack(await this.#publishing())
-    return { ...(await this.#published(authored)), orgId, packSeq, packHash }
+    const published = this.#packs.then(() => this.#publishNextPack())
+    this.#packs = published.catch(() => undefined)
+    return await published
   }
 
   verifyLog: Operations['verifyLog'] = async (onProgress) => {
@@ -192,8 +241,13 @@ class RunningNode implements AnchormeshNode {
     return await verifyLog(store, checkpoint, (done, total) => onProgress?.({ done, total, unit: 'records' }))
   }
 
-  rebuild: Operations['rebuild'] = async (onProgress) =>
-    await this.#parts.engine.rebuild(({ projection, done, total }) => onProgress?.({ done, total, unit: `records of ${projection}` }))
+  rebuild: Operations['rebuild'] = async (onProgress) => {
+    const { engine, keyring, door } = this.#parts
+    const rebuilt = await engine.rebuild(({ projection, done, total }) => onProgress?.({ done, total, unit: `records of ${projection}` }))
+    // A fold of the packs that had halted may have bound keys only now.
+    if (await loadBoundKeys(engine, keyring)) await door.keysBound()
+    return rebuilt
+  }
 
   async *exportEvents(namespace?: string): AsyncGenerator<Uint8Array> {
     const { log } = this.#parts
@@ -226,7 +280,7 @@ class RunningNode implements AnchormeshNode {
       namespaces,
       projections,
       ingest: door.status(),
-      network: ports.network?.status() ?? null
+      network: this.#joined ? (ports.network?.status() ?? null) : null
     }
   }
 
@@ -236,6 +290,8 @@ class RunningNode implements AnchormeshNode {
       throw new AnchormeshError('NOT_FOUND', `this node does not carry ${namespace}`, { hint: `it carries: ${policy.namespaces.join(', ')}` })
     }
     const identity = { namespace, owner: policy.self.orgId, batchId }
+    // A write that seemed to fail may have sealed the batch: the log must know what it holds before it is asked.
+    await log.recover()
     await engine.reached(log.head.logSeq, null, 'batches')
     if ((await findSealedBatch({ engine, blobs }, identity)) !== null) {
       throw batchExists(namespace, batchId, 'is sealed already')
@@ -243,15 +299,28 @@ class RunningNode implements AnchormeshNode {
     return await sealReceipts(identity, receipts, { log, blobs, clock: ports.clock, random: ports.random })
   }
 
-  async #publishing(): Promise<Parameters<typeof announceBatch>[1]> {
+  async #publishNextPack(): Promise<PublishedPack> {
+    const { orgId, packSeq, packHash, ...authored } = await publishPack(await this.#publishing('trust-anchors'))
+    return { ...(await this.#published(authored)), orgId, packSeq, packHash }
+  }
+
+  /** What publishing works with, once the projection that it reads is up to date. */
+  async #publishing(projection: 'batches' | 'trust-anchors'): Promise<Parameters<typeof announceBatch>[1]> {
     const { engine, author, policy, blobs, ports, log } = this.#parts
-    await engine.reached(log.head.logSeq, null)
+    await log.recover()
+    await engine.reached(log.head.logSeq, null, projection)
     return { engine, blobs, author, policy: () => policy, clock: ports.clock }
   }
 
-  /** The event is durable here; only now does it leave the node. */
+  /** The event is durable here; only now does it leave the node. A mesh that can't take it changes nothing of that: it travels by sync. */
   async #published({ id, logSeq, namespace, wire }: AuthoredEvent): Promise<Published> {
-    return { id, logSeq, recipients: (await this.#parts.ports.network?.publish(namespace, wire)) ?? 0 }
+    const { network, logger } = this.#parts.ports
+    try {
+      return { id, logSeq, recipients: (await network?.publish(namespace, wire)) ?? 0 }
+    } catch (error) {
+      logger.warn({ id, namespace, reason: messageOf(error) }, 'an event is in the log, but the mesh could not take it')
+      return { id, logSeq, recipients: 0 }
+    }
   }
 
   #judgeGossip(namespace: string, wire: Uint8Array, peer: string): Promise<GossipVerdict> {

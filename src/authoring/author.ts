@@ -59,6 +59,8 @@ export class Author {
   }
 
   async #nextEnvelope(type: string, namespace: string, body: JsonObject): Promise<Envelope> {
+    // An event whose write seemed to fail may stand in the store: its position must not be signed a second time.
+    await this.#log.recover()
     const { did: signer, kid } = this.#signer
     const tip = await this.#ownTip(namespace)
     const now = this.#clock.now()

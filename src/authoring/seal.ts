@@ -44,8 +44,23 @@ export async function sealReceipts(
   ports: SealPorts
 ): Promise<SealedBatch> {
   if (!NAME_PATTERN.test(identity.batchId)) throw invalid(`${identity.batchId} is no batch id`, 'use letters, digits and . _ : # -, at most 128')
-  const tree = new MerkleAccumulator()
   const leaves: string[] = []
+  try {
+    return await sealInto(leaves, identity, receipts, ports)
+  } catch (error) {
+    // Nothing would ever name them, so nobody could ask for their erasure.
+    await ports.blobs.delete(leaves)
+    throw error
+  }
+}
+
+async function sealInto(
+  leaves: string[],
+  identity: { readonly namespace: string; readonly owner: string; readonly batchId: string },
+  receipts: AsyncIterable<JsonValue> | Iterable<JsonValue>,
+  ports: SealPorts
+): Promise<SealedBatch> {
+  const tree = new MerkleAccumulator()
   let blobs: { hash: string; bytes: Uint8Array }[] = []
   for await (const receipt of receipts) {
     const index = leaves.length

@@ -35,16 +35,3 @@ export function listenForSignals(): Interruption {
   onSignal('SIGTERM', EXIT.terminated)
   return { signal: controller.signal, interrupt }
 }
-
-/** The result of `work`, or the signal's reason as soon as it aborts; `work` may still be running then. */
-export async function untilInterrupted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  const { promise, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => reject(signal.reason as Error)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
-}

@@ -1,14 +1,13 @@
 import type { JsonValue } from '../../protocols/canonical-json/v1/json.ts'
 import { firstViolation } from '../../protocols/canonical-json/v1/scan.ts'
 import { messageOf } from '../platform/errors.ts'
+import { LineTooLong, splitLines } from '../platform/lines.ts'
 
 /**
  * Longest line in bytes. A receipt record has at most 64 KiB in canonical form; escapes and white space can make a
  * line several times as long, and this only ends what is no line at all.
  */
 export const LINE_BYTES_MAX = 1024 * 1024
-
-const NEWLINE = 0x0a
 
 /** One line that holds a value; `number` counts from 1, blank lines included. */
 export interface JsonLine {
@@ -40,28 +39,12 @@ export async function* readJsonLines(chunks: AsyncIterable<Uint8Array>): AsyncGe
   }
 }
 
-async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  let parts: Uint8Array[] = []
-  let length = 0
-  let lines = 0
-  const take = (part: Uint8Array): void => {
-    parts.push(part)
-    length += part.length
-    if (length > LINE_BYTES_MAX) throw new JsonLineError(lines + 1, `is longer than ${LINE_BYTES_MAX} bytes`)
+async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* splitLines(chunks, LINE_BYTES_MAX)
+  } catch (error) {
+    throw error instanceof LineTooLong ? new JsonLineError(error.line, `is longer than ${LINE_BYTES_MAX} bytes`) : error
   }
-  for await (const chunk of chunks) {
-    let start = 0
-    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-      take(chunk.subarray(start, end))
-      yield Buffer.concat(parts)
-      lines += 1
-      parts = []
-      length = 0
-      start = end + 1
-    }
-    if (start < chunk.length) take(chunk.subarray(start))
-  }
-  if (length > 0) yield Buffer.concat(parts)
 }
 
 // A byte order mark at the start of a file is no part of its first line.

@@ -40,6 +40,11 @@ async function stayAlive(): Promise<never> {
   for (;;) await systemClock.sleep(HOUR_MS)
 }
 
+// `anchormesh --help | head`: a reader that has gone is no failure. Work under way is interrupted by its own output.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
+
 // Until the command is done: a process that ends for want of anything to wait for has not done its work…
 process.exitCode = EXIT.failed
 // …and it must not end so: a command may wait for a timer that keeps no process alive.

@@ -1,6 +1,6 @@
 import type { Operations } from '../http/operations.ts'
 import type { CommandContext } from './command.ts'
-import { untilInterrupted } from './interruption.ts'
+import { untilAborted } from '../platform/until-aborted.ts'
 
 /**
  * Does work on the node of the data folder: on the one that is running, by its admin listener, or else on one that is
@@ -14,11 +14,11 @@ export async function withOperations<Result>(
   // Loaded here, so that help and wrong usage wait for nothing that they don't need.
   const { runningNode } = await import('./running-node.ts')
   const running = await runningNode(context)
-  if (running !== null) return await untilInterrupted(work(running.operations), context.signal)
+  if (running !== null) return await untilAborted(work(running.operations), context.signal)
   const { openOwnNode } = await import('./own-node.ts')
   const node = await openOwnNode(context)
   try {
-    return await untilInterrupted(work(node), context.signal)
+    return await untilAborted(work(node), context.signal)
   } finally {
     await node.close()
   }

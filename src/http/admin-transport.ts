@@ -1,11 +1,12 @@
 import type { z } from 'zod'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
+import { splitLines } from '../platform/lines.ts'
 import type { Problem } from './errors.ts'
 import { failureOfProblem, problemSchema } from './errors.ts'
 import { PROBLEM_MEDIA_TYPE } from './failures.ts'
 import { STREAM_LINE_BYTES_MAX, UPLOAD_CHUNK_BYTES } from './limits.ts'
 import { FRAMES_MEDIA_TYPE } from './frames.ts'
-import { LINES_MEDIA_TYPE, splitLines } from './lines.ts'
+import { LINES_MEDIA_TYPE } from './lines.ts'
 
 export interface AdminAddress {
   /** `http://host:port`. */

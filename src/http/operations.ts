@@ -5,8 +5,22 @@ import type { ImportResult } from '../ingest/import.ts'
 import type { EventsQuery, LoggedEvent } from '../log/list-events.ts'
 import type { LogVerification } from '../log/verify-log.ts'
 import type { NetworkStatus } from '../network/network.ts'
+import type { Digest } from '../projections/digest.ts'
+import type { ProjectionStatus, RebuiltProjection } from '../projections/engine.ts'
+import type { ProjectionPage, ProjectionQuery } from '../projections/query.ts'
 
-export type { EventsQuery, ImportResult, LogVerification, LoggedEvent, ReceiptProof, SealedBatch }
+export type {
+  Digest,
+  EventsQuery,
+  ImportResult,
+  LogVerification,
+  LoggedEvent,
+  ProjectionPage,
+  ProjectionQuery,
+  RebuiltProjection,
+  ReceiptProof,
+  SealedBatch
+}
 
 /**
  * What a node does for those who operate it and for apps that read it. The node itself offers this; the admin
@@ -23,7 +37,7 @@ export interface Operations {
   query(projection: string, query: ProjectionQuery): Promise<ProjectionPage>
   /** What two nodes compare to know that they agree. Throws `NOT_FOUND` for a namespace that is not carried. */
   digest(namespace: string): Promise<Digest>
-  /** Takes in one event's wire bytes by the ingest door. */
+  /** Takes in one event's wire bytes by the ingest door, and passes what is new on to the mesh. */
   submit(wire: Uint8Array): Promise<SubmitOutcome>
   /** Seals receipts (any I-JSON values) into a batch. Throws `BATCH_EXISTS`, `RECEIPTS_INVALID`, `NOT_FOUND`. */
   seal(request: SealRequest): Promise<SealedBatch>
@@ -44,43 +58,6 @@ export interface Operations {
 }
 
 export type ProgressListener = (progress: { readonly done: number; readonly total: number | null; readonly unit: string }) => void
-
-export interface ProjectionQuery {
-  readonly namespace?: string
-  readonly batchId?: string
-  readonly signer?: string
-  readonly status?: string
-  readonly fromTs?: number
-  readonly toTs?: number
-  /** 1 to 500, default 100. */
-  readonly limit?: number
-  readonly cursor?: string
-  /** The state at exactly this `logSeq`. */
-  readonly at?: number
-  /** Answers once the projection has reached this `logSeq`, at most 5 s. */
-  readonly waitFor?: number
-}
-
-export interface ProjectionPage {
-  readonly projection: string
-  readonly version: number
-  readonly epoch: string
-  readonly logSeq: number
-  readonly rows: readonly JsonObject[]
-  readonly nextCursor: string | null
-}
-
-export interface Digest {
-  readonly namespace: string
-  readonly logSeq: number
-  /** Shared events of the namespace. */
-  readonly count: number
-  readonly membershipDigest: string
-  readonly events: string
-  readonly state: string
-  readonly projections: Readonly<Record<string, string>>
-  readonly winners: { readonly digest: string; readonly policyDigest: string; readonly verdictSetDigest: string }
-}
 
 /** The typed outcome of the ingest door as data. */
 export type SubmitOutcome =
@@ -112,17 +89,6 @@ export interface PublishedPack extends Published {
   readonly packHash: string
 }
 
-export interface RebuiltProjection {
-  readonly projection: string
-  readonly version: number
-  readonly logSeq: number
-  readonly rows: number
-  /** SHA-256 over all of its bytes before and after. */
-  readonly before: string
-  readonly after: string
-  readonly identical: boolean
-}
-
 export interface NodeStatus {
   readonly did: string
   readonly orgId: string
@@ -133,13 +99,7 @@ export interface NodeStatus {
   readonly health: { readonly ok: boolean; readonly reasons: readonly string[] }
   readonly log: { readonly logSeq: number; readonly epoch: string; readonly headHash: string; readonly storeBytes: number; readonly bytesPerEvent: number }
   readonly namespaces: readonly { readonly namespace: string; readonly members: number; readonly events: number }[]
-  readonly projections: readonly {
-    readonly name: string
-    readonly version: number
-    readonly logSeq: number
-    readonly state: 'live' | 'catching-up' | 'halted'
-    readonly reason?: string
-  }[]
+  readonly projections: readonly ProjectionStatus[]
   readonly ingest: {
     /** Counts by `outcome` or `outcome(CODE)`, since the start. */
     readonly outcomes: Readonly<Record<string, number>>

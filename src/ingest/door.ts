@@ -10,9 +10,10 @@ import { ignored, pending, rejected } from '../events/outcome.ts'
 import type { VerifiedEvent } from '../events/verified.ts'
 import type { EventPosition } from '../log/event-index.ts'
 import type { EventLog } from '../log/event-log.ts'
+import { isStoreUnavailable } from '../log/level-store.ts'
 import { BoundedMap } from '../platform/bounded-map.ts'
 import type { Clock } from '../platform/clock.ts'
-import { AnchormeshError, messageOf } from '../platform/errors.ts'
+import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
 import { Signal } from '../platform/signal.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
@@ -133,6 +134,10 @@ export class IngestDoor {
     this.#judging.set(event.id, judging)
     try {
       return await this.#judgeEvent(event, { source, onValidated, queued: judging.queued })
+    } catch (error) {
+      // A store that could not be opened again after a failed write can't be read either.
+      if (isStoreUnavailable(error)) return ignored('STORE_FULL', messageOf(error), event.id)
+      throw error
     } finally {
       this.#judging.delete(event.id)
       judging.queued.give()
@@ -167,6 +172,8 @@ export class IngestDoor {
   }
 
   async #compareWithHeld(event: DecodedEvent, held: EventPosition): Promise<Outcome> {
+    // An event can come into the log by a write that seemed to have failed; then nobody has freed what waits for it.
+    this.#free(event.id)
     const record = await this.#ports.log.read(held.logSeq)
     if (record !== undefined && equalBytes(record.payload, event.wire)) return { outcome: 'duplicate', id: event.id, logSeq: held.logSeq }
     // [IGNORE] The first valid set of signatures is kept.
@@ -248,17 +255,18 @@ export class IngestDoor {
       queued.give()
       const [logged] = await appended
       if (logged === undefined) throw new Error('the log appended nothing')
-      const successors = this.#pending.takeSuccessors(event.id)
-      if (successors.length > 0) this.#againLater(successors)
+      this.#free(event.id)
       return { outcome: 'accepted', id: event.id, logSeq: logged.record.logSeq }
     } catch (error) {
-      if (error instanceof AnchormeshError && error.code === 'STORE_FULL') return this.#later(event, 'STORE_FULL', error.message)
+      if (isStoreUnavailable(error)) return this.#later(event, 'STORE_FULL', messageOf(error))
       throw error
     }
   }
 
   /** The event that was waited for is answered first; what it frees is judged after it. */
-  #againLater(waited: readonly PendingEvent[]): void {
+  #free(eventId: string): void {
+    const waited = this.#pending.takeSuccessors(eventId)
+    if (waited.length === 0) return
     this.#again(waited).catch((error: unknown) => {
       this.#ports.logger.error({ reason: messageOf(error) }, 'events that waited for a predecessor could not be judged')
     })

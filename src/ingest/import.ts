@@ -1,8 +1,8 @@
 import type { Outcome } from '../events/outcome.ts'
 import type { IngestDoor } from './door.ts'
 
-// Enough in flight for a synced write to be shared by many, few enough to hold in memory whatever their size.
-const IN_FLIGHT_MAX = 512
+// Enough in flight for a synced write to be shared by many; more would only live long enough to burden the garbage collector.
+const IN_FLIGHT_MAX = 256
 // Handed in together, so that their signatures are verified in one go; 32 take about 5 ms, in which nothing else runs.
 const TURN_EVENTS = 32
 

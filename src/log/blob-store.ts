@@ -16,6 +16,10 @@ export class BlobStore {
     await this.#store.write(operations, options)
   }
 
+  async delete(hashes: readonly string[]): Promise<void> {
+    await this.#store.write(hashes.map((hash) => ({ type: 'del', key: blobKey(hash) })), { sync: false })
+  }
+
   async getMany(hashes: readonly string[]): Promise<(Uint8Array | undefined)[]> {
     return await this.#store.getMany(hashes.map(blobKey))
   }

@@ -1,6 +1,7 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
+import { ensureFolder, writeAtomically } from '../platform/atomic-file.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 
 /** The layout of the store; a node refuses a store with a greater one (`STORE_NEWER`). */
@@ -40,16 +41,8 @@ export function checkpointFile(path: string): CheckpointKeeper {
       return parseCheckpoint(path, text)
     },
     async write(checkpoint) {
-      await mkdir(dirname(path), { recursive: true })
-      const temporary = `${path}.tmp`
-      const file = await open(temporary, 'w', 0o600)
-      try {
-        await file.writeFile(`${JSON.stringify(checkpoint, null, 2)}\n`)
-        await file.sync()
-      } finally {
-        await file.close()
-      }
-      await rename(temporary, path)
+      await ensureFolder(dirname(path))
+      await writeAtomically(path, `${JSON.stringify(checkpoint, null, 2)}\n`, { mode: 0o600 })
     }
   }
 }

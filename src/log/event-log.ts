@@ -13,8 +13,6 @@ import { IndexWriter, positionOf } from './event-index.ts'
 import { namespaceCountKey, policyKey, recordKey } from './keys.ts'
 import {
   CHECKPOINT_EVERY_MS,
-  FREE_BYTES_CHECK_EVERY_MS,
-  FREE_BYTES_MIN,
   GROUP_BYTES_MAX,
   GROUP_RECORDS_MAX,
   QUEUED_RECORDS_MAX,
@@ -22,8 +20,9 @@ import {
   REOPEN_EVERY_MS
 } from './limits.ts'
 import type { LogHead, LoggedRecord } from './log-reader.ts'
-import { LogReader } from './log-reader.ts'
+import { LogReader, parseRecord } from './log-reader.ts'
 import { sealRecord } from './record.ts'
+import { StoreHealth, storeFull } from './store-health.ts'
 import type { Store, WriteOperation } from './store.ts'
 
 /** What is to be appended: an event that the door admitted, or a local event. */
@@ -56,6 +55,7 @@ export class EventLog extends LogReader {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #keeper: CheckpointKeeper
+  readonly #health: StoreHealth
   readonly #listeners = new Set<(records: readonly LoggedRecord[]) => void>()
   readonly #queue: QueuedAppend[] = []
   readonly #counts = new Map<string, number>()
@@ -67,9 +67,13 @@ export class EventLog extends LogReader {
   #head: LogHead
   #queuedRecords = 0
   #writing: Promise<void> | null = null
-  #fault: { readonly reason: string; readonly at: number } | null = null
-  #freeBytes = { at: -Infinity, value: Infinity }
+  #recovering: Promise<void> | null = null
+  /** Events that the last failed write left in the log all the same. */
+  #recovered: ReadonlySet<string> = new Set()
+  #cancelRecovery: (() => void) | null = null
   #cancelCheckpoint: (() => void) | null = null
+  /** The end of the line of those who write the checkpoint. */
+  #checkpointing: Promise<unknown> = Promise.resolve()
   #closed = false
 
   /** Use `openLog`, which checks the store first. */
@@ -81,6 +85,7 @@ export class EventLog extends LogReader {
     this.#clock = ports.clock
     this.#logger = ports.logger
     this.#keeper = ports.checkpoint
+    this.#health = new StoreHealth(ports.store, ports.clock)
   }
 
   /** The last synced record: its position (0 in an empty log) and hash. */
@@ -90,12 +95,12 @@ export class EventLog extends LogReader {
 
   /** Why nothing can be written, or `null`. */
   get fault(): string | null {
-    return this.#fault?.reason ?? null
+    return this.#health.problem
   }
 
   /**
    * Appends the entries at consecutive positions, in one synced batch with whatever else waits. Resolves when they are durable.
-   * Throws `STORE_FULL` when the disk has no room or the write failed; then none of them is in the log.
+   * Throws `STORE_FULL` when the disk has no room or the write failed; then none of them counts as logged, unless `recover` finds it.
    */
   append(entries: readonly AppendEntry[]): Promise<readonly LoggedRecord[]> {
     if (this.#closed) return Promise.reject(new AnchormeshError('INTERNAL', 'the log is closed'))
@@ -111,6 +116,11 @@ export class EventLog extends LogReader {
     })
   }
 
+  /** Whether the log takes nothing more. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
   /** Whether `append` would now refuse for want of room in its queue. */
   get busy(): boolean {
     return this.#queuedRecords >= QUEUED_RECORDS_MAX
@@ -120,19 +130,23 @@ export class EventLog extends LogReader {
     // One turn of the microtask queue lets appends of the same moment share the first batch.
     await Promise.resolve()
     while (this.#queue.length > 0) {
-      const group = this.#takeGroup()
+      let group: readonly QueuedAppend[] = []
       try {
-        await this.#assureWritable()
+        await this.recover()
+        await this.#health.assureRoom()
+        group = this.#takeGroup()
         const records = await this.#writeGroup(group)
         let next = 0
         for (const queued of group) {
           queued.resolve(records.slice(next, next + queued.entries.length))
           next += queued.entries.length
         }
+        for (const queued of group) this.#queuedRecords -= queued.entries.length
       } catch (error) {
-        this.#refuse(group, error)
+        // What waits behind a failed write may rest on it (a successor of a lost event), so all of it is refused.
+        for (const queued of [...group, ...this.#queue.splice(0)]) this.#refuse(queued, error)
+        this.#openTips.clear()
       }
-      for (const queued of group) this.#queuedRecords -= queued.entries.length
       this.#checkpointSoon()
     }
     this.#writing = null
@@ -145,48 +159,71 @@ export class EventLog extends LogReader {
     for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
       const size = first.payloads.reduce((sum, payload) => sum + payload.length, 0)
       if (group.length > 0 && (records + first.entries.length > GROUP_RECORDS_MAX || bytes + size > GROUP_BYTES_MAX)) break
-      group.push(first)
       this.#queue.shift()
+      if (first.entries.some((entry) => entry.scope === 'shared' && this.#recovered.has(entry.event.id))) {
+        this.#refuse(first, storeFull('it is in the log, by a write that seemed to have failed'))
+        continue
+      }
+      group.push(first)
       records += first.entries.length
       bytes += size
     }
     return group
   }
 
-  /** What waits behind a failed write may rest on it (a successor of a lost event), so all of it is refused. */
-  #refuse(group: readonly QueuedAppend[], error: unknown): void {
-    const behind = this.#queue.splice(0)
-    for (const queued of behind) this.#queuedRecords -= queued.entries.length
-    this.#openTips.clear()
-    for (const queued of [...group, ...behind]) {
-      for (const entry of queued.entries) if (entry.scope === 'shared') this.#queuedEvents.delete(entry.event.id)
-      queued.reject(error)
-    }
+  #refuse({ entries, reject }: QueuedAppend, error: unknown): void {
+    this.#queuedRecords -= entries.length
+    for (const entry of entries) if (entry.scope === 'shared') this.#queuedEvents.delete(entry.event.id)
+    reject(error)
   }
 
-  async #assureWritable(): Promise<void> {
-    const now = this.#clock.monotonicMs()
-    if (this.#fault !== null) {
-      if (now - this.#fault.at < REOPEN_EVERY_MS) throw storeFull(this.#fault.reason)
-      try {
-        await this.#store.reopen()
-        this.#head = await this.readHead()
-        this.#counts.clear()
-        this.#recent.clear()
-        this.#openTips.clear()
-        this.#fault = null
-        this.#logger.info({ logSeq: this.#head.logSeq }, 'the store can be written again')
-      } catch (error) {
-        this.#fault = { reason: messageOf(error), at: now }
-        throw storeFull(this.#fault.reason)
-      }
-    }
-    if (now - this.#freeBytes.at >= FREE_BYTES_CHECK_EVERY_MS) {
-      this.#freeBytes = { at: now, value: await this.#store.freeBytes() }
-    }
-    if (this.#freeBytes.value < FREE_BYTES_MIN) {
-      throw storeFull(`${this.#freeBytes.value} bytes are free on the disk; the log needs ${FREE_BYTES_MIN}`)
-    }
+  /**
+   * Brings the store back if a write failed. What that write left in the store although its answer was a failure (as a sync can) is in
+   * the log from now on, and listeners are told of it. Throws `STORE_FULL` while the store can't be opened.
+   */
+  async recover(): Promise<void> {
+    if (!this.#health.isBroken) return
+    this.#recovering ??= this.#health
+      .reopen(() => this.#takeUp())
+      .catch((error: unknown) => {
+        this.#recoverLater()
+        throw error
+      })
+      .finally(() => {
+        this.#recovering = null
+      })
+    await this.#recovering
+  }
+
+  /** Without waiting for an event: as long as the store can't be opened, it can't be read either, and no event gets as far as here. */
+  #recoverLater(): void {
+    this.#cancelRecovery ??= this.#clock.after(REOPEN_EVERY_MS, () => {
+      this.#cancelRecovery = null
+      // Tried again until it succeeds; `fault` says why it does not.
+      this.recover().catch(() => this.#recoverLater())
+    })
+  }
+
+  /** A write of others to the same store failed: nothing can be written until `recover` has opened it anew. */
+  writeFailed(reason: string): void {
+    if (this.#health.isBroken) return
+    this.#health.writeFailed(reason)
+    this.#recoverLater()
+  }
+
+  async #takeUp(): Promise<void> {
+    const before = this.#head.logSeq
+    const head = await this.readHead()
+    if (head.logSeq < before) throw new Error(`the store ends at record ${head.logSeq}, but ${before} were written`)
+    const recovered: LoggedRecord[] = []
+    for await (const record of this.records(before, head.logSeq)) recovered.push(parseRecord(record))
+    this.#head = head
+    this.#counts.clear()
+    this.#recent.clear()
+    this.#openTips.clear()
+    this.#recovered = new Set(recovered.flatMap((logged) => (logged.scope === 'shared' ? [logged.event.id] : [])))
+    this.#logger.info({ logSeq: head.logSeq, recovered: recovered.length }, 'the store can be written again')
+    if (recovered.length > 0) for (const listener of this.#listeners) listener(recovered)
   }
 
   async #writeGroup(group: readonly QueuedAppend[]): Promise<LoggedRecord[]> {
@@ -219,7 +256,7 @@ export class EventLog extends LogReader {
     try {
       await this.#store.write(operations, { sync: true })
     } catch (error) {
-      this.#fault = { reason: messageOf(error), at: this.#clock.monotonicMs() }
+      this.writeFailed(messageOf(error))
       this.#logger.error({ reason: messageOf(error), logSeq: this.#head.logSeq }, 'a write to the store failed; nothing of it was acknowledged')
       throw storeFull(messageOf(error))
     }
@@ -279,8 +316,13 @@ export class EventLog extends LogReader {
 
   /** Writes down, outside of the store, how long the log is. */
   async writeCheckpoint(): Promise<void> {
-    const head = { logSeq: this.#head.logSeq, hash: toHex(this.#head.hash) }
-    await this.#keeper.write({ formatVersion: STORE_FORMAT_VERSION, epoch: this.epoch, head })
+    const written = this.#checkpointing.then(async () => {
+      const head = { logSeq: this.#head.logSeq, hash: toHex(this.#head.hash) }
+      await this.#keeper.write({ formatVersion: STORE_FORMAT_VERSION, epoch: this.epoch, head })
+    })
+    // One after the other, or an older one could come out last; the next goes on whether this one succeeds or not.
+    this.#checkpointing = written.catch(() => undefined)
+    await written
   }
 
   /** Calls `listener` with each group of records once they are durable. Returns the way to stop it. */
@@ -292,15 +334,16 @@ export class EventLog extends LogReader {
   /** Waits for what was queued, writes the checkpoint and takes nothing more. The store stays open. */
   async close(): Promise<void> {
     this.#closed = true
+    // Whoever follows the log waits for records that will not come.
+    for (const listener of this.#listeners) listener([])
     while (this.#writing !== null) await this.#writing
+    this.#cancelRecovery?.()
     this.#cancelCheckpoint?.()
     this.#cancelCheckpoint = null
-    if (this.#fault === null) await this.writeCheckpoint()
+    try {
+      await this.writeCheckpoint()
+    } catch (error) {
+      this.#logger.warn({ reason: messageOf(error) }, 'store.json could not be written; it says less than the log holds, which does no harm')
+    }
   }
-}
-
-function storeFull(reason: string): AnchormeshError {
-  return new AnchormeshError('STORE_FULL', `the log can't be written: ${reason}`, {
-    hint: 'free disk space; the node tries again by itself'
-  })
 }

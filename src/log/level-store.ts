@@ -1,11 +1,12 @@
 import type { Stats } from 'node:fs'
 import { readdir, stat, statfs } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { AbstractChainedBatch, AbstractLevel, AbstractSnapshot } from 'abstract-level'
 import { Level } from 'level'
 import { MemoryLevel } from 'memory-level'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { KeyRange, Store, StoreReader, StoreSnapshot, WriteOperation } from './store.ts'
+import { checkWriteAheadLogs } from './write-ahead-check.ts'
 
 type Database = AbstractLevel<string | Buffer | Uint8Array, string, Uint8Array>
 
@@ -15,24 +16,33 @@ const WRITE_BUFFER_BYTES = 32 * 1024 * 1024
 // LevelDB's default is 8 MiB; the id index and the rows in use of a busy node fit in this.
 const BLOCK_CACHE_BYTES = 32 * 1024 * 1024
 
+/** Folders that this process has open: at a second try LevelDB refuses, but lets go of the lock that keeps other processes out. */
+const openFolders = new Set<string>()
+
 /**
  * Opens the LevelDB folder `location`. With `create` false a missing store is an error, never a new one.
- * Throws `STORE_LOCKED` when another process holds it, `STORE_CORRUPT` when LevelDB refuses it.
+ * Throws `STORE_LOCKED` when another process holds it, `STORE_CORRUPT` when it is damaged or LevelDB refuses it, `STORE_FULL` when there is no
+ * room to open it.
  */
 export async function openLevelStore(location: string, options: { readonly create: boolean }): Promise<Store> {
-  const database: Database = new Level<string, Uint8Array>(location, {
-    keyEncoding: 'utf8',
-    valueEncoding: 'view',
-    createIfMissing: options.create,
-    writeBufferSize: WRITE_BUFFER_BYTES,
-    cacheSize: BLOCK_CACHE_BYTES
-  })
+  const folder = resolve(location)
+  if (openFolders.has(folder)) throw locked(location, 'this process')
+  openFolders.add(folder)
   try {
+    await checkWriteAheadLogs(folder)
+    const database: Database = new Level<string, Uint8Array>(location, {
+      keyEncoding: 'utf8',
+      valueEncoding: 'view',
+      createIfMissing: options.create,
+      writeBufferSize: WRITE_BUFFER_BYTES,
+      cacheSize: BLOCK_CACHE_BYTES
+    })
     await database.open()
+    return new LevelStore(database, folder)
   } catch (error) {
+    openFolders.delete(folder)
     throw openFailure(location, error)
   }
-  return new LevelStore(database, location)
 }
 
 /** A store in memory, for simulations and tests: the same behaviour without a disk. */
@@ -42,15 +52,23 @@ export async function openMemoryStore(): Promise<Store> {
   return new LevelStore(database, null)
 }
 
+function locked(location: string, by: string, cause?: unknown): AnchormeshError {
+  return new AnchormeshError('STORE_LOCKED', `${by} has the store ${location} open`, {
+    hint: 'stop the other process, or let the command talk to the running node',
+    cause
+  })
+}
+
+// What LevelDB says of a disk without room, of a quota and of a limit on file sizes: it hands on the words of the system.
+const NO_ROOM = /no space left|quota exceeded|file too large/i
+
 function openFailure(location: string, error: unknown): AnchormeshError {
+  if (error instanceof AnchormeshError) return error
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-  if (code === 'LEVEL_LOCKED') {
-    return new AnchormeshError('STORE_LOCKED', `another process has the store ${location} open`, {
-      hint: 'stop the other process, or let the command talk to the running node',
-      cause
-    })
+  if (NO_ROOM.test(messageOf(cause))) {
+    return new AnchormeshError('STORE_FULL', `there is no room to open the store ${location}: ${messageOf(cause)}`, { hint: 'free disk space', cause })
   }
+  if (codeOf(cause) === 'LEVEL_LOCKED') return locked(location, 'another process', cause)
   return new AnchormeshError('STORE_CORRUPT', `the store ${location} can't be opened: ${messageOf(cause)}`, {
     hint: 'restore the data folder from a backup, or move it away and let the mesh fill a new one',
     cause
@@ -59,8 +77,9 @@ function openFailure(location: string, error: unknown): AnchormeshError {
 
 /** Whether the store could not be used at that moment (a full disk, a store that is being opened anew); what it holds is not in doubt. */
 export function isStoreUnavailable(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return typeof code === 'string' && code.startsWith('LEVEL_') && code !== 'LEVEL_CORRUPTION'
+  const code = codeOf(error)
+  if (typeof code !== 'string') return false
+  return code === 'STORE_FULL' || (code.startsWith('LEVEL_') && code !== 'LEVEL_CORRUPTION')
 }
 
 const AS_TEXT = { valueEncoding: 'utf8' } as const
@@ -71,25 +90,49 @@ function putInto(batch: AbstractChainedBatch<Database, string, Uint8Array>, key:
   else batch.put(key, value)
 }
 
+/** While the store is opened anew, whoever reads or writes waits. */
+interface Gate {
+  reopening: Promise<void> | null
+  closed: boolean
+}
+
 class LevelReader implements StoreReader {
   readonly #database: Database
+  readonly #gate: Gate
   readonly #snapshot: AbstractSnapshot | undefined
 
-  constructor(database: Database, snapshot?: AbstractSnapshot) {
+  constructor(database: Database, gate: Gate, snapshot?: AbstractSnapshot) {
     this.#database = database
+    this.#gate = gate
     this.#snapshot = snapshot
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    return await this.#database.get(key, this.#options())
+    if (this.#gate.reopening !== null) await this.#gate.reopening
+    try {
+      return await this.#database.get(key, this.#options())
+    } catch (error) {
+      throw failure(error, 'read', this.#gate)
+    }
   }
 
   async getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
-    return keys.length === 0 ? [] : await this.#database.getMany([...keys], this.#options())
+    if (keys.length === 0) return []
+    if (this.#gate.reopening !== null) await this.#gate.reopening
+    try {
+      return await this.#database.getMany([...keys], this.#options())
+    } catch (error) {
+      throw failure(error, 'read', this.#gate)
+    }
   }
 
-  range(range: KeyRange): AsyncIterable<[string, Uint8Array]> {
-    return this.#database.iterator({ ...range, ...this.#options() })
+  async *range(range: KeyRange): AsyncGenerator<[string, Uint8Array]> {
+    if (this.#gate.reopening !== null) await this.#gate.reopening
+    try {
+      yield* this.#database.iterator({ ...range, ...this.#options() })
+    } catch (error) {
+      throw failure(error, 'read', this.#gate)
+    }
   }
 
   #options(): { snapshot?: AbstractSnapshot } {
@@ -100,26 +143,34 @@ class LevelReader implements StoreReader {
 class LevelStore extends LevelReader implements Store {
   readonly #database: Database
   readonly #location: string | null
+  readonly #gate: Gate
 
   constructor(database: Database, location: string | null) {
-    super(database)
+    const gate: Gate = { reopening: null, closed: false }
+    super(database, gate)
     this.#database = database
     this.#location = location
+    this.#gate = gate
   }
 
   async write(operations: readonly WriteOperation[], options: { readonly sync: boolean }): Promise<void> {
-    // A chained batch crosses into LevelDB one operation at a time and costs half of what an array of objects does.
-    const batch = this.#database.batch()
-    for (const operation of operations) {
-      if (operation.type === 'put') putInto(batch, operation.key, operation.value)
-      else batch.del(operation.key)
+    if (this.#gate.reopening !== null) await this.#gate.reopening
+    try {
+      // A chained batch crosses into LevelDB one operation at a time and costs half of what an array of objects does.
+      const batch = this.#database.batch()
+      for (const operation of operations) {
+        if (operation.type === 'put') putInto(batch, operation.key, operation.value)
+        else batch.del(operation.key)
+      }
+      await batch.write(this.#location === null ? {} : options)
+    } catch (error) {
+      throw failure(error, 'write', this.#gate)
     }
-    await batch.write(this.#location === null ? {} : options)
   }
 
   snapshot(): StoreSnapshot {
     const snapshot = this.#database.snapshot()
-    const reader = new LevelReader(this.#database, snapshot)
+    const reader = new LevelReader(this.#database, this.#gate, snapshot)
     return {
       get: (key) => reader.get(key),
       getMany: (keys) => reader.getMany(keys),
@@ -129,8 +180,18 @@ class LevelStore extends LevelReader implements Store {
   }
 
   async reopen(): Promise<void> {
-    await this.#database.close()
-    await this.#database.open({ createIfMissing: false })
+    const reopening = Promise.withResolvers<void>()
+    this.#gate.reopening = reopening.promise
+    try {
+      await this.#database.close()
+      if (this.#location !== null) await checkWriteAheadLogs(this.#location)
+      await this.#database.open({ createIfMissing: false })
+    } catch (error) {
+      throw openFailure(this.#location ?? 'in memory', error)
+    } finally {
+      this.#gate.reopening = null
+      reopening.resolve()
+    }
   }
 
   async sizeBytes(): Promise<number> {
@@ -150,8 +211,31 @@ class LevelStore extends LevelReader implements Store {
   }
 
   async close(): Promise<void> {
+    this.#gate.closed = true
     await this.#database.close()
+    if (this.#location !== null) openFolders.delete(this.#location)
   }
+}
+
+/**
+ * What a failed read or write means: bytes that LevelDB can't read are damage; a write that fails, or a store that could not be opened again
+ * after one, is a disk without room. Anything else is a defect and stays what it is.
+ */
+function failure(error: unknown, doing: 'read' | 'write', gate: Gate): unknown {
+  const code = codeOf(error)
+  if (code === 'LEVEL_IO_ERROR' || code === 'LEVEL_CORRUPTION') {
+    return doing === 'write'
+      ? new AnchormeshError('STORE_FULL', messageOf(error), { hint: 'free disk space', cause: error })
+      : new AnchormeshError('STORE_CORRUPT', `the store can't be read: ${messageOf(error)}`, { hint: 'run `anchormesh log verify`, then restore a backup', cause: error })
+  }
+  if (!gate.closed && typeof code === 'string' && code.endsWith('_NOT_OPEN')) {
+    return new AnchormeshError('STORE_FULL', 'the store could not be opened again after a failed write', { hint: 'free disk space', cause: error })
+  }
+  return error
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
 }
 
 function absent(error: unknown): Stats | undefined {

@@ -42,7 +42,7 @@ export async function* listEvents(log: EventLog, filter: EventsQuery, signal?: A
       if (left === 0) return
     }
     position = Math.max(position, head)
-    if (filter.follow !== true) return
+    if (filter.follow !== true || log.closed) return
     if (log.head.logSeq === position) await appended(log, signal)
   }
 }

@@ -31,6 +31,11 @@ export type LoggedRecord =
   | { readonly scope: 'shared'; readonly record: LogRecord; readonly event: VerifiedEvent }
   | { readonly scope: 'local'; readonly record: LogRecord; readonly event: LocalEvent }
 
+/** A logged event. */
+export type SharedRecord = Extract<LoggedRecord, { readonly scope: 'shared' }>
+/** A logged local event. */
+export type LocalRecord = Extract<LoggedRecord, { readonly scope: 'local' }>
+
 /** Reads a log, as it is now or (over a snapshot of the store) as it was at one moment. */
 export class LogReader {
   readonly #reader: StoreReader

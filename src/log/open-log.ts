@@ -1,5 +1,6 @@
+import { z } from 'zod'
 import { toHex, utf8 } from '../../protocols/primitives/bytes.ts'
-import { AnchormeshError } from '../platform/errors.ts'
+import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { Random } from '../platform/random.ts'
 import type { StoreCheckpoint } from './checkpoint-file.ts'
 import { STORE_FORMAT_VERSION } from './checkpoint-file.ts'
@@ -10,10 +11,9 @@ import { LogReader } from './log-reader.ts'
 
 const EPOCH_BYTES = 8
 
-interface StoreMeta {
-  readonly formatVersion: number
-  readonly epoch: string
-}
+// Of a later format only the version is known.
+const metaSchema = z.object({ formatVersion: z.number().int().positive(), epoch: z.string().default('') })
+type StoreMeta = z.infer<typeof metaSchema>
 
 /**
  * Opens the log of a store, or begins one in an empty store. Reads two records, whatever the log's length.
@@ -27,7 +27,7 @@ export async function openLog(ports: LogPorts & { readonly random: Random }): Pr
   const head = await reader.readHead()
   if (meta === null) {
     if (checkpoint !== null) throw corrupt(`it is empty, but had ${checkpoint.head.logSeq} records`)
-    if (head.logSeq > 0) throw corrupt('it has records but does not say of what format')
+    for await (const [key] of ports.store.range({ limit: 1 })) throw corrupt(`it does not say of what format it is, but holds ${key}`)
     return await beginLog(ports)
   }
   if (checkpoint !== null) await compare(reader, meta, head.logSeq, checkpoint)
@@ -40,13 +40,21 @@ export async function openLog(ports: LogPorts & { readonly random: Random }): Pr
 async function readMeta(ports: LogPorts): Promise<StoreMeta | null> {
   const bytes = await ports.store.get(STORE_META_KEY)
   if (bytes === undefined) return null
-  const meta = JSON.parse(Buffer.from(bytes).toString('utf8')) as StoreMeta
+  const meta = parseMeta(Buffer.from(bytes).toString('utf8'))
   if (meta.formatVersion > STORE_FORMAT_VERSION) {
     throw new AnchormeshError('STORE_NEWER', `the store has format version ${meta.formatVersion}; this release knows ${STORE_FORMAT_VERSION}`, {
       hint: 'use the release that wrote this data folder, or a newer one'
     })
   }
   return meta
+}
+
+function parseMeta(text: string): StoreMeta {
+  try {
+    return metaSchema.parse(JSON.parse(text))
+  } catch (error) {
+    throw corrupt(`its description can't be read: ${messageOf(error)}`)
+  }
 }
 
 async function beginLog(ports: LogPorts & { readonly random: Random }): Promise<EventLog> {

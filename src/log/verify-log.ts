@@ -1,12 +1,12 @@
 import { equalBytes, toHex } from '../../protocols/primitives/bytes.ts'
-import { messageOf } from '../platform/errors.ts'
+import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { CheckpointKeeper, StoreCheckpoint } from './checkpoint-file.ts'
 import type { EventPosition } from './event-index.ts'
 import { decodePosition, encodePosition, positionOf } from './event-index.ts'
 import type { Finding } from './expected-indexes.ts'
 import { ExpectedIndexes } from './expected-indexes.ts'
 import { RECORD_PREFIX, idKey, parseSortableNumber } from './keys.ts'
-import type { LoggedRecord } from './log-reader.ts'
+import type { LoggedRecord, SharedRecord } from './log-reader.ts'
 import { parseRecord } from './log-reader.ts'
 import type { LogRecord } from './record.ts'
 import { GENESIS_HASH, decodeRecord, sealRecord } from './record.ts'
@@ -46,16 +46,18 @@ export async function verifyLog(
     const walk = new LogWalk(snapshot, known)
     const total = await lastPosition(snapshot)
     let chunk: { logSeq: number; bytes: Uint8Array }[] = []
-    for await (const [key, bytes] of snapshot.range(prefixRange(RECORD_PREFIX))) {
-      chunk.push({ logSeq: positionIn(key), bytes })
-      if (chunk.length < CHUNK_RECORDS) continue
+    await walk.noteUnreadable(async () => {
+      for await (const [key, bytes] of snapshot.range(prefixRange(RECORD_PREFIX))) {
+        chunk.push({ logSeq: positionIn(key), bytes })
+        if (chunk.length < CHUNK_RECORDS) continue
+        await walk.check(chunk)
+        chunk = []
+        onProgress(walk.records, total)
+      }
       await walk.check(chunk)
-      chunk = []
       onProgress(walk.records, total)
-    }
-    await walk.check(chunk)
-    onProgress(walk.records, total)
-    await walk.compareIndexes()
+      await walk.compareIndexes()
+    })
     walk.compareLength()
     return walk.findings()
   } finally {
@@ -79,7 +81,7 @@ class LogWalk {
   }
 
   async check(chunk: readonly { readonly logSeq: number; readonly bytes: Uint8Array }[]): Promise<void> {
-    const events: Extract<LoggedRecord, { scope: 'shared' }>[] = []
+    const events: SharedRecord[] = []
     for (const { logSeq, bytes } of chunk) {
       this.records += 1
       const record = decodeRecord(logSeq, bytes)
@@ -115,7 +117,7 @@ class LogWalk {
     }
   }
 
-  async #checkEvents(events: readonly Extract<LoggedRecord, { scope: 'shared' }>[]): Promise<void> {
+  async #checkEvents(events: readonly SharedRecord[]): Promise<void> {
     const positions = await this.#store.getMany(events.map(({ event }) => idKey(event.id)))
     for (const [index, { record, event }] of events.entries()) {
       const { namespace, prev } = event.envelope
@@ -138,6 +140,16 @@ class LogWalk {
     } catch (error) {
       this.#found(null, `the id index can't be read at ${eventId}: ${messageOf(error)}`)
       return undefined
+    }
+  }
+
+  /** What the disk does not give back is a finding, and the end of that part of the walk. */
+  async noteUnreadable(part: () => Promise<void>): Promise<void> {
+    try {
+      await part()
+    } catch (error) {
+      if (!(error instanceof AnchormeshError) || error.code !== 'STORE_CORRUPT') throw error
+      this.#found(this.#logSeq + 1, error.message)
     }
   }
 

@@ -9,6 +9,10 @@ import { AnchormeshError } from '../platform/errors.ts'
 const BLOCK_BYTES = 32_768
 const HEADER_BYTES = 7
 const TYPE_OFFSET = 6
+/** A batch that does not fit into the rest of a block is cut into fragments of these types; one that does has type 1. */
+const FIRST = 2
+const MIDDLE = 3
+const LAST = 4
 const NAME = /^\d+\.log$/
 
 /**
@@ -28,10 +32,11 @@ export async function checkWriteAheadLogs(location: string): Promise<void> {
   }
 }
 
-/** The offset of the first damaged fragment that an intact one follows; `null` when there is none. */
+/** The offset of the first fragment that is damaged, though an intact one follows, or that is out of place; `null` when there is none. */
 export function findDamage(bytes: Uint8Array): number | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let damagedAt: number | null = null
+  let within = false
   let at = 0
   while (at + HEADER_BYTES <= bytes.length) {
     const blockEnd = at - (at % BLOCK_BYTES) + BLOCK_BYTES
@@ -45,7 +50,10 @@ export function findDamage(bytes: Uint8Array): number | null {
     } else if (end > bytes.length) {
       return null
     } else if (view.getUint32(at, true) === maskedCrc(bytes.subarray(at + TYPE_OFFSET, end))) {
-      if (damagedAt !== null) return damagedAt
+      const type = bytes[at + TYPE_OFFSET]
+      const follows = type === MIDDLE || type === LAST
+      if (damagedAt !== null || follows !== within) return damagedAt ?? at
+      within = type === FIRST || type === MIDDLE
       at = end
     } else {
       damagedAt ??= at

@@ -1,6 +1,7 @@
+import { createRequire } from 'node:module'
 import { pino } from 'pino'
 import type { DestinationStream } from 'pino'
-import pretty from 'pino-pretty'
+import type { PinoPretty } from 'pino-pretty'
 
 /** What the node needs of a logger: structured fields first, then one plain sentence. */
 export interface Logger {
@@ -22,9 +23,14 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
  */
 export function createLogger(level: LogLevel, terminal: boolean = process.stderr.isTTY): Logger {
   const destination: DestinationStream = terminal
-    ? pretty({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' })
+    ? loadPretty()({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' })
     : pino.destination({ dest: 2, sync: true })
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination)
+}
+
+/** Thirty modules that only a terminal needs. */
+function loadPretty(): typeof PinoPretty {
+  return createRequire(import.meta.url)('pino-pretty') as typeof PinoPretty
 }
 
 /** A logger that says nothing, for library use and tests. */

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
-import type { LoggedRecord } from '../log/log-reader.ts'
+import type { LocalRecord, LoggedRecord, SharedRecord } from '../log/log-reader.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import { batchSealedOf } from './batch-sealed.ts'
 import { claimIn } from './claims.ts'
@@ -69,7 +69,7 @@ function rowKeys(record: LoggedRecord, policy: PolicyView): readonly string[] {
   return claim === null ? NO_KEYS : [keyOf(claim.namespace, claim.owner, claim.announce.batchId, claim.announce.batchRoot)]
 }
 
-function foldSealed(record: Extract<LoggedRecord, { scope: 'local' }>, { rows }: FoldContext): void {
+function foldSealed(record: LocalRecord, { rows }: FoldContext): void {
   const sealed = batchSealedOf(record.event)
   if (sealed === null) return
   const { namespace, owner, batchId, batchRoot, leaves } = sealed
@@ -78,7 +78,7 @@ function foldSealed(record: Extract<LoggedRecord, { scope: 'local' }>, { rows }:
   rows.put(key, { ...row, receiptsPresent: row.receiptsPresent + leaves.length })
 }
 
-function foldAnnounce(record: Extract<LoggedRecord, { scope: 'shared' }>, { rows, policy }: FoldContext): void {
+function foldAnnounce(record: SharedRecord, { rows, policy }: FoldContext): void {
   const claim = claimIn(record, policy)
   if (claim === null) return
   const { namespace, owner, byOwner, announce, signer, effect } = claim

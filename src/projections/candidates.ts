@@ -1,4 +1,3 @@
-import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import { sortableNumber } from '../log/keys.ts'
 import type { EvidenceIdentity, Verdict } from '../timestamps/verdict.ts'
 import type { Candidate } from '../timestamps/winner.ts'
@@ -89,7 +88,7 @@ export class Candidates {
   }
 
   async #replace(before: EvidenceFact | undefined, after: EvidenceFact): Promise<void> {
-    this.#facts.put(this.#evidenceKey(after), after as unknown as JsonObject)
+    this.#facts.put(this.#evidenceKey(after), after)
     if ((before?.verified ?? null) === null && after.verified === null) return
     if ((await this.#facts.get(`root!${this.#batch}!${after.batchRoot}`)) === undefined) return
     this.#leave(before === undefined ? null : candidateOf(before))

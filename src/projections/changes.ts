@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
-import type { Store } from '../log/store.ts'
+import type { Store, StoreReader } from '../log/store.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { ProjectionEngine } from './engine.ts'
@@ -7,6 +7,8 @@ import { haltedError } from './engine.ts'
 import type { ProjectionInstance } from './instance.ts'
 import { changesAfter } from './journal.ts'
 import { namespacePrefix, rowsInOrder } from './query.ts'
+import type { ProjectionState } from './state.ts'
+import { readState, rowsOfState } from './state.ts'
 
 /** A row as it is after a change, or `null` when it is gone. `cursor` goes on after everything up to `logSeq`. */
 export interface ProjectionChange {
@@ -26,8 +28,8 @@ export interface ChangesQuery {
 }
 
 /**
- * The rows as they are, then each change as it comes, for ever or until the signal aborts. A reader that is slow gets the newest state of each
- * row that changed meanwhile, so nothing queues up for it; from cursor to cursor no change is lost.
+ * The rows as they are, then each change as it comes, until the signal aborts or the node closes. A reader that is slow gets the newest state of
+ * each row that changed meanwhile, so nothing queues up for it; from cursor to cursor no change is lost.
  * Throws `UNKNOWN_PROJECTION`, `CURSOR_FOREIGN`, `CURSOR_FUTURE`, `CURSOR_TOO_OLD` (with `oldest`), `PROJECTION_HALTED`.
  */
 export async function* followChanges(
@@ -39,85 +41,89 @@ export async function* followChanges(
 ): AsyncGenerator<ProjectionChange> {
   const instance = engine.instance(name)
   const prefix = query.namespace === undefined ? '' : namespacePrefix(instance, query.namespace)
-  const cursorAt = (logSeq: number): string => encodeCursor({ kind: 'changes', epoch, projection: name, logSeq })
-  let position: number
-  if (query.cursor === undefined) {
-    position = instance.state.cursor
-    yield* withLastCursor(currentRows(instance, store, prefix, position), cursorAt(position))
-  } else {
-    position = startOf(instance, query.cursor, epoch)
-  }
-  while (query.signal?.aborted !== true) {
+  const ended = (): boolean => query.signal?.aborted === true || engine.closed
+  let known = query.cursor === undefined ? null : startOf(engine, query.cursor, { epoch, projection: name })
+  while (!ended()) {
     if (instance.halted !== null) throw haltedError(instance)
-    if (instance.state.cursor === position) {
+    if (known !== null && !hasNews(instance.state, known)) {
       await advanced(engine, query.signal)
       continue
     }
-    if (position < instance.state.journalFrom) throw tooOld(position, instance)
-    const head = instance.state.cursor
-    yield* withLastCursor(changedRows(instance, store, prefix, position, head), cursorAt(head))
-    position = head
-  }
-}
-
-async function* currentRows(instance: ProjectionInstance, store: Store, prefix: string, logSeq: number): AsyncGenerator<Omit<ProjectionChange, 'cursor'>> {
-  const { rowsPrefix } = instance
-  const snapshot = store.snapshot()
-  try {
-    for await (const [key, row] of rowsInOrder(snapshot, rowsPrefix, prefix, undefined, new Map())) yield { key, row, logSeq }
-  } finally {
-    await snapshot.close()
-  }
-}
-
-/** The newest state of each row that changed after `after`, in the order of the last changes. */
-async function* changedRows(
-  instance: ProjectionInstance,
-  store: Store,
-  prefix: string,
-  after: number,
-  head: number
-): AsyncGenerator<Omit<ProjectionChange, 'cursor'>> {
-  const { rowsPrefix, projection } = instance
-  const snapshot = store.snapshot()
-  try {
-    const keys = new Set<string>()
-    for await (const [, key] of changesAfter(snapshot, projection.name, after)) {
-      if (!key.startsWith(prefix)) continue
-      keys.delete(key)
-      keys.add(key)
+    const snapshot = store.snapshot()
+    try {
+      const state = await readState(snapshot, instance.projection)
+      const reading = { snapshot, instance, state, prefix }
+      const cursor = encodeCursor({ kind: 'changes', epoch, projection: name, logSeq: state.cursor, generation: state.generation })
+      yield* withLastCursor(known === null ? currentRows(reading) : changedRows(reading, known), cursor, ended)
+      known = { logSeq: state.cursor, generation: state.generation }
+    } finally {
+      await snapshot.close()
     }
-    for (const key of keys) {
-      const bytes = await snapshot.get(rowsPrefix + key)
-      const row = bytes === undefined ? null : (JSON.parse(Buffer.from(bytes).toString('utf8')) as JsonObject)
-      yield { key, row, logSeq: head }
-    }
-  } finally {
-    await snapshot.close()
   }
 }
 
-async function* withLastCursor(changes: AsyncGenerator<Omit<ProjectionChange, 'cursor'>>, cursor: string): AsyncGenerator<ProjectionChange> {
-  let held: Omit<ProjectionChange, 'cursor'> | undefined
+/** Up to where a reader knows the rows, and of which generation they were. */
+interface Known {
+  readonly logSeq: number
+  readonly generation: number
+}
+
+/** A projection at one moment of the store. */
+interface Reading {
+  readonly snapshot: StoreReader
+  readonly instance: ProjectionInstance
+  readonly state: ProjectionState
+  readonly prefix: string
+}
+
+type Change = Omit<ProjectionChange, 'cursor'>
+
+async function* currentRows({ snapshot, instance, state, prefix }: Reading): AsyncGenerator<Change> {
+  const rows = rowsOfState(instance.projection.name, state)
+  for await (const [key, row] of rowsInOrder(snapshot, rows, prefix, undefined, new Map())) yield { key, row, logSeq: state.cursor }
+}
+
+/** The newest state of each row that changed since, in the order of the last changes. Keeps their keys in memory. */
+async function* changedRows({ snapshot, instance, state, prefix }: Reading, known: Known): AsyncGenerator<Change> {
+  if (known.logSeq < state.journalFrom || known.generation < state.journalGeneration) {
+    throw new AnchormeshError('CURSOR_TOO_OLD', `changes after position ${known.logSeq} are no longer kept`, {
+      hint: 'start without a cursor',
+      detail: { oldest: state.journalFrom }
+    })
+  }
+  const { name } = instance.projection
+  const keys = new Set<string>()
+  for await (const [, key] of changesAfter(snapshot, name, known.logSeq)) {
+    if (!key.startsWith(prefix)) continue
+    keys.delete(key)
+    keys.add(key)
+  }
+  for (const key of keys) {
+    const bytes = await snapshot.get(rowsOfState(name, state) + key)
+    const row = bytes === undefined ? null : (JSON.parse(Buffer.from(bytes).toString('utf8')) as JsonObject)
+    yield { key, row, logSeq: state.cursor }
+  }
+}
+
+async function* withLastCursor(changes: AsyncGenerator<Change>, cursor: string, ended: () => boolean): AsyncGenerator<ProjectionChange> {
+  let held: Change | undefined
   for await (const change of changes) {
     if (held !== undefined) yield { ...held, cursor: null }
+    if (ended()) return
     held = change
   }
   if (held !== undefined) yield { ...held, cursor }
 }
 
-function startOf(instance: ProjectionInstance, cursor: string, epoch: string): number {
-  const { logSeq } = decodeCursor(cursor, { kind: 'changes', epoch, projection: instance.projection.name })
-  if (logSeq > instance.state.cursor) throw new AnchormeshError('CURSOR_FUTURE', `the cursor is of position ${logSeq}; the projection is at ${instance.state.cursor}`)
-  if (logSeq < instance.state.journalFrom) throw tooOld(logSeq, instance)
-  return logSeq
+function startOf({ head }: ProjectionEngine, cursor: string, expected: { readonly epoch: string; readonly projection: string }): Known {
+  const { logSeq, generation } = decodeCursor(cursor, { kind: 'changes', ...expected })
+  // Against the log: a projection that lost its last writes in a crash comes to the cursor again.
+  if (logSeq > head) throw new AnchormeshError('CURSOR_FUTURE', `the cursor is of position ${logSeq}; the log ends at ${head}`)
+  return { logSeq, generation }
 }
 
-function tooOld(logSeq: number, { state }: ProjectionInstance): AnchormeshError {
-  return new AnchormeshError('CURSOR_TOO_OLD', `changes after position ${logSeq} are no longer kept`, {
-    hint: 'start without a cursor',
-    detail: { oldest: state.journalFrom }
-  })
+function hasNews(state: ProjectionState, known: Known): boolean {
+  return state.cursor > known.logSeq || state.journalGeneration > known.generation
 }
 
 /** Resolves when a cursor moves or the signal aborts. */

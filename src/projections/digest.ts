@@ -2,22 +2,25 @@ import { createHash } from 'node:crypto'
 import { encodeCanonical } from '../../protocols/canonical-json/v1/codec.ts'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
-import { LogReader } from '../log/log-reader.ts'
 import type { Store, StoreReader } from '../log/store.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { ProjectionEngine } from './engine.ts'
 import { rowsInOrder } from './query.ts'
+import { chainTips } from './sequences.ts'
+import type { ProjectionState } from './state.ts'
+import { readState, rowsOfState } from './state.ts'
 
 // A digest is of one moment; folding what was logged before it takes milliseconds, a rebuild perhaps more.
 const WAIT_MS_MAX = 5_000
 
-/** The projections that two nodes compare, and those of them that make up `state` (DESIGN section 5, "Digests"). */
+/** The projections that two nodes compare, those of them that make up `state` (DESIGN section 5, "Digests"), and all that a digest is made of. */
 const COMPARED = ['batches', 'timestamp-anchors', 'trust-anchors', 'sequences', 'equivocations'] as const
 const STATE = ['timestamp-anchors', 'trust-anchors', 'sequences', 'equivocations'] as const
+const READ = [...COMPARED, 'winners'] as const
 
 /** What two nodes compare to know that they agree; every hash is SHA-256, hex. */
-export interface NamespaceDigest {
+export interface Digest {
   readonly namespace: string
   readonly logSeq: number
   /** Shared events of the namespace. */
@@ -33,7 +36,7 @@ export interface NamespaceDigest {
 }
 
 /**
- * The digest of a namespace at the log's head. Throws `NOT_FOUND` for a namespace that is not carried, `NOT_YET` and
+ * The digest of a namespace at one position, not before `head`. Throws `NOT_FOUND` for a namespace that is not carried, `NOT_YET` and
  * `PROJECTION_HALTED` as `ProjectionEngine.reached`.
  */
 export async function digestNamespace(
@@ -42,54 +45,70 @@ export async function digestNamespace(
   policy: PolicyView,
   head: number,
   namespace: string
-): Promise<NamespaceDigest> {
+): Promise<Digest> {
   if (!policy.carries(namespace)) {
     throw new AnchormeshError('NOT_FOUND', `this node does not carry ${namespace}`, { hint: `it carries: ${policy.namespaces.join(', ')}` })
   }
-  await engine.reached(head, WAIT_MS_MAX)
-  // Cursor, prefixes and snapshot are taken in one turn, so they belong together.
-  const logSeq = engine.instance('sequences').state.cursor
-  const prefixes = new Map(engine.names.map((name) => [name, engine.instance(name).rowsPrefix]))
-  const snapshot = store.snapshot()
-  try {
-    const reader: Reading = { engine, snapshot, prefixes, policy, namespace }
-    const projections: Record<string, string> = {}
-    for (const name of COMPARED) projections[name] = await rowsDigest(reader, name)
-    const log = new LogReader(snapshot)
-    return {
-      namespace,
-      logSeq,
-      count: await log.count(namespace),
-      membershipDigest: policy.membershipDigest(namespace),
-      events: await tipsDigest(log, namespace),
-      state: sha256Hex(encodeCanonical(Object.fromEntries(STATE.map((name) => [name, projections[name] ?? ''])))),
-      projections,
-      winners: {
-        digest: await rowsDigest(reader, 'winners'),
-        policyDigest: policy.policyDigest(namespace),
-        verdictSetDigest: await verdictSetDigest(reader)
-      }
+  for (let position = head; ; ) {
+    await engine.reached(position, WAIT_MS_MAX)
+    const snapshot = store.snapshot()
+    try {
+      const states = new Map<string, ProjectionState>()
+      for (const name of READ) states.set(name, await readState(snapshot, engine.instance(name).projection))
+      const cursors = [...states.values()].map(({ cursor }) => cursor)
+      position = Math.max(...cursors)
+      // Projections move together, but for moments in which a policy has one of them folded anew.
+      if (Math.min(...cursors) === position) return await digestOf({ engine, snapshot, states, policy, namespace }, position)
+    } finally {
+      await snapshot.close()
     }
-  } finally {
-    await snapshot.close()
   }
 }
 
+/** The projections at one moment of the store. */
 interface Reading {
   readonly engine: ProjectionEngine
   readonly snapshot: StoreReader
-  readonly prefixes: ReadonlyMap<string, string>
+  readonly states: ReadonlyMap<string, ProjectionState>
   readonly policy: PolicyView
   readonly namespace: string
 }
 
-/** SHA-256 over the ids of the tips, each 32 bytes, in ascending order. */
-async function tipsDigest(log: LogReader, namespace: string): Promise<string> {
+async function digestOf(reading: Reading, logSeq: number): Promise<Digest> {
+  const { namespace, policy } = reading
+  const projections: Record<string, string> = {}
+  for (const name of COMPARED) projections[name] = await rowsDigest(reading, name)
+  return {
+    namespace,
+    logSeq,
+    membershipDigest: policy.membershipDigest(namespace),
+    ...(await eventsDigest(reading)),
+    state: sha256Hex(encodeCanonical(Object.fromEntries(STATE.map((name) => [name, projections[name] ?? ''])))),
+    projections,
+    winners: {
+      digest: await rowsDigest(reading, 'winners'),
+      policyDigest: policy.policyDigest(namespace),
+      verdictSetDigest: await verdictSetDigest(reading)
+    }
+  }
+}
+
+/**
+ * How many events there are, and SHA-256 over the ids of the tips, each 32 bytes, in ascending order. By `sequences`, because the log may
+ * have gone on already. Keeps the ids in memory: as many as chains, and tips of forks.
+ */
+async function eventsDigest(reading: Reading): Promise<{ readonly count: number; readonly events: string }> {
+  const state = reading.states.get('sequences') as ProjectionState
   const ids: string[] = []
-  for await (const { id } of log.tips(namespace)) ids.push(id)
+  let count = 0
+  for await (const row of rowsOf(reading, 'sequences')) {
+    const chain = await chainTips(row, reading.snapshot, state)
+    count += chain.events
+    ids.push(...chain.tips)
+  }
   const hash = createHash('sha256')
   for (const id of ids.sort()) hash.update(Buffer.from(id, 'hex'))
-  return hash.digest('hex')
+  return { count, events: hash.digest('hex') }
 }
 
 /** SHA-256 over the JCS lines of the rows' shared fields, in key order. */
@@ -114,11 +133,11 @@ async function verdictSetDigest(reading: Reading): Promise<string> {
 }
 
 /** The rows of the namespace; of trust anchors, those of its members' organisations. */
-async function* rowsOf(reading: Reading, name: string): AsyncGenerator<JsonObject> {
-  const { engine, snapshot, prefixes, policy, namespace } = reading
+async function* rowsOf({ engine, snapshot, states, policy, namespace }: Reading, name: string): AsyncGenerator<JsonObject> {
   const prefix = engine.instance(name).projection.namespacePrefix(namespace)
   const organisations = new Set(policy.members(namespace).map(({ orgId }) => orgId))
-  for await (const [, row] of rowsInOrder(snapshot, prefixes.get(name) ?? '', prefix ?? '', undefined, new Map())) {
+  const rows = rowsOfState(name, states.get(name) as ProjectionState)
+  for await (const [, row] of rowsInOrder(snapshot, rows, prefix ?? '', undefined, new Map())) {
     if (prefix !== null || organisations.has(row['orgId'] as string)) yield row
   }
 }

@@ -1,13 +1,11 @@
 import { ANCHOR_PACK_TYPE } from '../../protocols/event/v1/codec.ts'
 import { ANNOUNCE_TYPE, announceOf } from '../events/claim.ts'
-import type { LoggedRecord } from '../log/log-reader.ts'
+import type { SharedRecord } from '../log/log-reader.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
-import { foldPack, isPack, packOf } from './packs.ts'
+import { foldPack, isOwnPack, isPack, packOf } from './packs.ts'
 import { NO_KEYS } from './projection.ts'
 import type { FoldContext, Projection } from './projection.ts'
-
-type SharedRecord = Extract<LoggedRecord, { scope: 'shared' }>
 
 interface NoEffect {
   readonly effect: string
@@ -54,7 +52,9 @@ function effectOf(record: SharedRecord, policy: PolicyView): NoEffect | null {
   }
   if (type === ANCHOR_PACK_TYPE && inTrust) {
     const reading = packOf(record.event)
-    return reading.ok ? null : { effect: reading.code, detail: reading.detail }
+    if (!reading.ok) return { effect: reading.code, detail: reading.detail }
+    if (isOwnPack(record.event, reading.pack.orgId, policy)) return null
+    return { effect: 'PACK_SIGNER_FOREIGN', detail: `${signer} does not belong to ${reading.pack.orgId}` }
   }
   return { effect: 'TYPE_UNKNOWN', detail: `this release knows no type ${type} in ${namespace}` }
 }

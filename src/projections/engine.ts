@@ -11,7 +11,7 @@ import { viewPolicy } from '../policy/policy-view.ts'
 import { FOLD_RECORDS_MAX, ProjectionInstance } from './instance.ts'
 import { JOURNAL_POSITIONS_KEPT, pruneOperations } from './journal.ts'
 import { everyRecord } from './log-records.ts'
-import { signersAffected } from './policy-change.ts'
+import { meaningAffected } from './policy-change.ts'
 import type { Projection } from './projection.ts'
 import { readState, writeState } from './state.ts'
 
@@ -33,7 +33,7 @@ export interface ProjectionStatus {
 }
 
 /** What a rebuild found: the hash over all bytes of the projection before and after. */
-export interface Rebuilt {
+export interface RebuiltProjection {
   readonly projection: string
   readonly version: number
   readonly logSeq: number
@@ -166,9 +166,9 @@ export class ProjectionEngine {
   }
 
   /** Folds every projection anew from the log, beside the rows in use, and says whether the bytes came out the same. */
-  async rebuild(onProgress?: RebuildProgress): Promise<Rebuilt[]> {
+  async rebuild(onProgress?: RebuildProgress): Promise<RebuiltProjection[]> {
     return await this.#exclusively(async () => {
-      const results: Rebuilt[] = []
+      const results: RebuiltProjection[] = []
       for (const instance of this.#instances) {
         const before = await instance.fingerprint()
         await this.#refold(instance, onProgress)
@@ -203,6 +203,8 @@ export class ProjectionEngine {
       .catch((error: unknown) => {
         this.#trouble = messageOf(error)
         this.#logger.error({ reason: this.#trouble }, 'projections could not be written; folding is tried again')
+        // The log opens the store anew; without that it would refuse every further write.
+        if (isStoreUnavailable(error)) this.#log.writeFailed(this.#trouble)
         if (this.#closed) return
         this.#cancelRetry ??= this.#clock.after(RETRY_AFTER_MS, () => {
           this.#cancelRetry = null
@@ -303,7 +305,7 @@ export class ProjectionEngine {
 
   async #changesMeaning(instance: ProjectionInstance, next: PolicyView, logSeq: number): Promise<boolean> {
     if (!instance.projection.dependsOnPolicy || instance.policy === null) return false
-    return await signersAffected(instance.policy, next, this.#log, logSeq)
+    return await meaningAffected(instance.policy, next, this.#log, logSeq)
   }
 
   /** A store that can't be used just now is no fault of the fold: then this throws, and folding is tried again. */

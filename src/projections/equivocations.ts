@@ -1,6 +1,7 @@
+import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import { chainIdOf } from '../events/chain.ts'
 import { sortableNumber } from '../log/keys.ts'
-import type { LogReader, LoggedRecord } from '../log/log-reader.ts'
+import type { LogReader, SharedRecord } from '../log/log-reader.ts'
 import { parseRecord } from '../log/log-reader.ts'
 import { NO_KEYS } from './projection.ts'
 import type { FoldContext, Projection } from './projection.ts'
@@ -9,8 +10,6 @@ import type { FoldContext, Projection } from './projection.ts'
 const EVENTS_SHOWN_MAX = 8
 // Looking for the events at one position stops here; all of them are counted one by one as they are folded.
 const SIBLINGS_LOOKED_AT_MAX = 64
-
-type SharedRecord = Extract<LoggedRecord, { scope: 'shared' }>
 
 type EquivocationRow = {
   readonly namespace: string
@@ -36,21 +35,34 @@ export const equivocations: Projection = {
   shared: (row) => row
 }
 
-async function foldPosition(record: SharedRecord, { rows, facts, log }: FoldContext): Promise<void> {
-  const { namespace, signer, kid, authorSeq, prev } = record.event.envelope
-  const chain = chainIdOf(record.event.envelope)
-  const last = `last!${chain}`
-  const known = await facts.get(last)
-  const straight = known?.['forked'] !== true && (known?.['id'] ?? null) === prev
-  facts.put(last, { id: record.event.id, forked: !straight })
-  // While each event follows the last one there is nothing to look for.
-  if (straight) return
+function foldPosition(record: SharedRecord, context: FoldContext): Promise<void> | undefined {
+  const last = lastKey(record)
+  return context.facts.isAtHand(last) ? foldAfter(record, context, context.facts.at(last)) : foldUnread(record, context, last)
+}
+
+async function foldUnread(record: SharedRecord, context: FoldContext, last: string): Promise<void> {
+  await foldAfter(record, context, await context.facts.get(last))
+}
+
+/** `known` is the event of the chain that was folded last. While each event follows that, there is nothing to look for. */
+function foldAfter(record: SharedRecord, context: FoldContext, known: JsonObject | undefined): Promise<void> | undefined {
+  const straight = known?.['forked'] !== true && (known?.['id'] ?? null) === record.event.envelope.prev
+  context.facts.put(lastKey(record), { id: record.event.id, forked: !straight })
+  return straight ? undefined : foldFork(record, context)
+}
+
+async function foldFork(record: SharedRecord, { rows, log }: FoldContext): Promise<void> {
+  const { namespace, signer, kid, authorSeq } = record.event.envelope
   const key = [namespace, signer, kid, sortableNumber(authorSeq)].join('!')
   const before = (await rows.get(key)) as EquivocationRow | undefined
-  const others = before?.events ?? (await siblings(record, log, chain))
+  const others = before?.events ?? (await siblings(record, log, chainIdOf(record.event.envelope)))
   if (others.length === 0) return
   const events = [...others, record.event.id].sort().slice(0, EVENTS_SHOWN_MAX)
   rows.put(key, { namespace, signer, kid, authorSeq, events, count: (before?.count ?? others.length) + 1 })
+}
+
+function lastKey(record: SharedRecord): string {
+  return `last!${chainIdOf(record.event.envelope)}`
 }
 
 /** Ids of the other events at the record's position of its chain that the log holds before it. */

@@ -5,11 +5,11 @@ import type { Store, WriteOperation } from '../log/store.ts'
 import { prefixRange } from '../log/store.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import { journalOperation } from './journal.ts'
-import { factsPrefix, generationPrefix, rowsPrefix } from './keys.ts'
+import { generationPrefix, rowsPrefix } from './keys.ts'
 import { everyRecord } from './log-records.ts'
 import type { Projection } from './projection.ts'
 import type { ProjectionState } from './state.ts'
-import { rowsOfState, writeState } from './state.ts'
+import { factsOfState, rowsOfState, writeState } from './state.ts'
 import type { RowChange } from './transaction.ts'
 import { FoldTransaction, ValueCache } from './transaction.ts'
 
@@ -45,7 +45,7 @@ export class ProjectionInstance {
 
   /** The facts whose key begins with `prefix`, as they are now, in key order. */
   async *factsWithPrefix(prefix: string): AsyncGenerator<[string, JsonObject]> {
-    const facts = factsPrefix(generationPrefix(this.projection.name, this.state.generation))
+    const facts = factsOfState(this.projection.name, this.state)
     for await (const [key, bytes] of this.#store.range(prefixRange(facts + prefix))) {
       yield [key.slice(facts.length), JSON.parse(Buffer.from(bytes).toString('utf8')) as JsonObject]
     }

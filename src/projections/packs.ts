@@ -3,7 +3,7 @@ import type { AnchorPack, AnchorPackReading } from '../../protocols/event/v1/anc
 import { packHash, parseAnchorPack } from '../../protocols/event/v1/anchor-pack.ts'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { VerifiedEvent } from '../events/verified.ts'
-import type { LoggedRecord } from '../log/log-reader.ts'
+import type { LoggedRecord, SharedRecord } from '../log/log-reader.ts'
 import { sortableNumber } from '../log/keys.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
@@ -18,7 +18,7 @@ const PACKS_WALKED_MAX = 4_096
 type PackFact = { readonly pack: JsonObject; readonly events: readonly { readonly id: string; readonly signer: string; readonly ts: number }[] }
 
 /** Whether a shared record is an anchor pack in its namespace. */
-export function isPack(record: LoggedRecord): record is Extract<LoggedRecord, { scope: 'shared' }> {
+export function isPack(record: LoggedRecord): record is SharedRecord {
   return record.scope === 'shared' && record.event.envelope.type === ANCHOR_PACK_TYPE && record.event.envelope.namespace === TRUST_NAMESPACE
 }
 
@@ -35,14 +35,15 @@ export interface FoldedPacks {
 }
 
 /**
- * Remembers a pack among the facts and walks its organisation's packs anew. `null` for an event whose body is no pack. Packs are rare,
- * so each is worth a walk.
+ * Remembers a pack among the facts and walks its organisation's packs anew. `null` for an event whose body is no pack, or one of another
+ * organisation. Packs are rare, so each is worth a walk.
  */
-export async function foldPack(record: Extract<LoggedRecord, { scope: 'shared' }>, { facts, policy }: FoldContext): Promise<FoldedPacks | null> {
+export async function foldPack(record: SharedRecord, { facts, policy }: FoldContext): Promise<FoldedPacks | null> {
   const reading = packOf(record.event)
   if (!reading.ok) return null
   const { envelope, id } = record.event
   const { orgId, packSeq } = reading.pack
+  if (!isOwnPack(record.event, orgId, policy)) return null
   const key = `pack!${orgId}!${sortableNumber(packSeq)}!${packHash(envelope.body)}`
   const known = (await facts.get(key)) as PackFact | undefined
   const events = [...(known?.events ?? []), { id, signer: envelope.signer, ts: envelope.ts }].sort((left, right) => (left.id < right.id ? -1 : 1))
@@ -54,6 +55,14 @@ export async function foldPack(record: Extract<LoggedRecord, { scope: 'shared' }
     chain: walkPacks(organisationRoot(orgId, policy), received),
     carriers: new Map(stored.map(([packKey, fact]) => [packKey.slice(-64), (fact as PackFact).events.map((event) => event.id)]))
   }
+}
+
+/**
+ * Whether the pack's signer belongs to the organisation that it speaks for. Others are not even remembered, or any member of the mesh could
+ * bury an organisation's packs under its own.
+ */
+export function isOwnPack(event: VerifiedEvent, orgId: string, policy: PolicyView): boolean {
+  return policy.orgOf(event.envelope.signer) === orgId
 }
 
 /** An organisation's packs as they are known now, and where they begin. */

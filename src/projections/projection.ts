@@ -10,10 +10,12 @@ export interface Table {
   get(key: string): Promise<JsonObject | undefined>
   /** The value of a key that `reads` named or that was read before. Throws for another: that is a defect of the fold. */
   at(key: string): JsonObject | undefined
+  /** Whether the key was read already, so that `at` has it. */
+  isAtHand(key: string): boolean
   put(key: string, value: JsonObject): void
   del(key: string): void
-  /** Entries whose key begins with `prefix`, in key order, those of the running fold included; at most `limit`. */
-  range(prefix: string, limit: number): Promise<[string, JsonObject][]>
+  /** Entries whose key begins with `prefix`, in key order, those of the running fold included; at most `limit`, where one is given. */
+  range(prefix: string, limit?: number): Promise<[string, JsonObject][]>
 }
 
 /** What a fold works with, one record after another. */

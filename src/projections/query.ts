@@ -8,6 +8,8 @@ import { haltedError } from './engine.ts'
 import type { ProjectionInstance } from './instance.ts'
 import { rowsBefore } from './journal.ts'
 import type { FilterName } from './projection.ts'
+import type { ProjectionState } from './state.ts'
+import { readState, rowsOfState } from './state.ts'
 
 // A page is one answer in memory: 500 rows are about 500 KiB.
 export const PAGE_ROWS_MAX = 500
@@ -15,15 +17,25 @@ const PAGE_ROWS_DEFAULT = 100
 // A reader that waits for its own write waits for one fold; more than this means that something is wrong.
 const WAIT_MS_MAX = 5_000
 
-export interface RowQuery extends Readonly<Partial<Record<FilterName, string | number>>> {
+/** Filters (those that the projection knows) and the part of the rows that is wanted. Times are milliseconds since 1970. */
+export interface ProjectionQuery {
   readonly namespace?: string
+  readonly batchId?: string
+  readonly signer?: string
+  readonly status?: string
+  readonly fromTs?: number
+  readonly toTs?: number
+  /** 1 to 500, default 100. */
   readonly limit?: number
   readonly cursor?: string
+  /** The state at exactly this `logSeq`. */
   readonly at?: number
+  /** Answers once the projection has reached this `logSeq`, at most 5 s. */
   readonly waitFor?: number
 }
 
-export interface RowPage {
+/** Rows in key order, and the cursor of the page after them. */
+export interface ProjectionPage {
   readonly projection: string
   readonly version: number
   readonly epoch: string
@@ -39,44 +51,41 @@ const FILTERS: readonly FilterName[] = ['batchId', 'signer', 'status', 'fromTs',
  * One page of rows in key order. Paging by key is stable: a row that is written meanwhile neither repeats nor hides another.
  * Throws `UNKNOWN_PROJECTION`, `QUERY_INVALID`, `CURSOR_FOREIGN`, `STATE_OUTDATED` (`at` is older than the journal), `NOT_YET`, `PROJECTION_HALTED`.
  */
-export async function queryRows(engine: ProjectionEngine, store: Store, epoch: string, name: string, query: RowQuery): Promise<RowPage> {
+export async function queryRows(engine: ProjectionEngine, store: Store, epoch: string, name: string, query: ProjectionQuery): Promise<ProjectionPage> {
   const instance = engine.instance(name)
   if (instance.halted !== null) throw haltedError(instance)
-  const awaited = Math.max(query.waitFor ?? 0, query.at ?? 0)
+  const awaited = Math.max(position('waitFor', query.waitFor), position('at', query.at))
   if (awaited > instance.state.cursor) await engine.reached(awaited, WAIT_MS_MAX, name)
   const limit = pageLimit(query.limit)
   const matches = rowFilter(instance, query)
   const prefix = query.namespace === undefined ? '' : namespacePrefix(instance, query.namespace)
   const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, { kind: 'page', epoch, projection: name }).after
 
-  // The cursor and the prefix are read in the same turn as the snapshot is taken, so they belong together.
-  const { state, rowsPrefix, projection } = instance
   const snapshot = store.snapshot()
   try {
-    const logSeq = query.at ?? state.cursor
-    const changed = query.at === undefined ? new Map<string, JsonObject | null>() : await stateAt(instance, snapshot, query.at)
+    const state = await readState(snapshot, instance.projection)
+    const changed = query.at === undefined ? new Map<string, JsonObject | null>() : await changedSince(query.at, state, snapshot, name)
+    const answer = { projection: name, version: state.version, epoch, logSeq: query.at ?? state.cursor }
     const rows: JsonObject[] = []
     let last = ''
-    for await (const [key, row] of rowsInOrder(snapshot, rowsPrefix, prefix, after, changed)) {
+    for await (const [key, row] of rowsInOrder(snapshot, rowsOfState(name, state), prefix, after, changed)) {
       if (!matches(row)) continue
-      if (rows.length === limit) {
-        return { projection: name, version: projection.version, epoch, logSeq, rows, nextCursor: encodeCursor({ kind: 'page', epoch, projection: name, after: last }) }
-      }
+      if (rows.length === limit) return { ...answer, rows, nextCursor: encodeCursor({ kind: 'page', epoch, projection: name, after: last }) }
       rows.push(row)
       last = key
     }
-    return { projection: name, version: projection.version, epoch, logSeq, rows, nextCursor: null }
+    return { ...answer, rows, nextCursor: null }
   } finally {
     await snapshot.close()
   }
 }
 
-async function stateAt(instance: ProjectionInstance, reader: StoreReader, at: number): Promise<Map<string, JsonObject | null>> {
-  const { state, projection } = instance
-  if (at < state.journalFrom) {
-    throw new AnchormeshError('STATE_OUTDATED', `the state at position ${at} is no longer kept`, { detail: { oldest: state.journalFrom } })
+/** The rows that differ from those of position `at`, as they stood there. */
+async function changedSince(at: number, { journalFrom }: ProjectionState, reader: StoreReader, name: string): Promise<Map<string, JsonObject | null>> {
+  if (at < journalFrom) {
+    throw new AnchormeshError('STATE_OUTDATED', `the state at position ${at} is no longer kept`, { detail: { oldest: journalFrom } })
   }
-  return await rowsBefore(reader, projection.name, at)
+  return await rowsBefore(reader, name, at)
 }
 
 /** The rows of a moment in key order; `changed` says which differed then from what is stored now. */
@@ -90,18 +99,30 @@ export async function* rowsInOrder(
   const past = [...changed].filter(([key]) => key.startsWith(prefix) && (after === undefined || key > after)).sort(([left], [right]) => (left < right ? -1 : 1))
   const { gte, lt } = prefixRange(rowsPrefix + prefix)
   const range = after === undefined ? { gte, lt } : { gt: rowsPrefix + after, lt }
-  let next = past.shift()
+  let index = 0
+  let next = past[index]
+  const step = (): void => {
+    index += 1
+    next = past[index]
+  }
   for await (const [fullKey, bytes] of reader.range(range)) {
     const key = fullKey.slice(rowsPrefix.length)
-    for (; next !== undefined && next[0] < key; next = past.shift()) if (next[1] !== null) yield [next[0], next[1]]
+    for (; next !== undefined && next[0] < key; step()) if (next[1] !== null) yield [next[0], next[1]]
     if (next?.[0] === key) {
       if (next[1] !== null) yield [key, next[1]]
-      next = past.shift()
+      step()
       continue
     }
     yield [key, JSON.parse(Buffer.from(bytes).toString('utf8')) as JsonObject]
   }
-  for (; next !== undefined; next = past.shift()) if (next[1] !== null) yield [next[0], next[1]]
+  for (; next !== undefined; step()) if (next[1] !== null) yield [next[0], next[1]]
+}
+
+/** A log position that a query names; 0 where it names none. */
+function position(name: string, value: number | undefined): number {
+  if (value === undefined) return 0
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  throw new AnchormeshError('QUERY_INVALID', `${name} is a position of the log, an integer from 0`)
 }
 
 function pageLimit(limit: number | undefined): number {
@@ -117,7 +138,7 @@ export function namespacePrefix(instance: ProjectionInstance, namespace: string)
   return prefix
 }
 
-function rowFilter(instance: ProjectionInstance, query: RowQuery): (row: JsonObject) => boolean {
+function rowFilter(instance: ProjectionInstance, query: ProjectionQuery): (row: JsonObject) => boolean {
   const tests: ((row: JsonObject) => boolean)[] = []
   for (const name of FILTERS) {
     const value = query[name]

@@ -1,9 +1,14 @@
+import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import { chainIdOf } from '../events/chain.ts'
-import type { LoggedRecord } from '../log/log-reader.ts'
+import type { SharedRecord } from '../log/log-reader.ts'
+import type { StoreReader } from '../log/store.ts'
+import { prefixRange } from '../log/store.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import { foldPack, isPack } from './packs.ts'
 import { NO_KEYS } from './projection.ts'
 import type { FoldContext, Projection } from './projection.ts'
+import type { ProjectionState } from './state.ts'
+import { factsOfState } from './state.ts'
 
 // A chain has one tip unless its key signed a fork; a row that lists more would grow with each event of a hostile signer.
 const TIPS_SHOWN_MAX = 64
@@ -20,8 +25,6 @@ type SequenceRow = {
   readonly forked: boolean
   readonly events: number
 }
-
-type SharedRecord = Extract<LoggedRecord, { scope: 'shared' }>
 
 interface Chain {
   readonly key: string
@@ -56,6 +59,19 @@ export const sequences: Projection = {
   shared: (row) => row
 }
 
+/** How many events a row stands for, and the ids of all their tips; nothing for the row of an organisation's packs. */
+export async function chainTips(row: JsonObject, reader: StoreReader, state: ProjectionState): Promise<{ readonly events: number; readonly tips: readonly string[] }> {
+  if (row['tips'] === undefined) return { events: 0, tips: [] }
+  const { namespace, signer, kid, tips, forked, events } = row as SequenceRow
+  if (!forked) return { events, tips: tips.map(({ id }) => id) }
+  const prefix = factsOfState(sequences.name, state) + tipsPrefix(chainIdOf({ namespace, signer, kid }))
+  const ids: string[] = []
+  for await (const [key] of reader.range(prefixRange(prefix))) ids.push(key.slice(prefix.length))
+  return { events, tips: ids }
+}
+
+const tipsPrefix = (chain: string): string => `tip!${chain}!`
+
 async function foldRare(record: SharedRecord, context: FoldContext, forking: Promise<void> | undefined): Promise<void> {
   await forking
   if (isPack(record)) await foldPackHead(record, context)
@@ -76,7 +92,7 @@ function foldTip(record: SharedRecord, context: FoldContext): Promise<void> | un
 async function foldFork(record: SharedRecord, context: FoldContext, before: SequenceRow | undefined): Promise<void> {
   const { key, ...identity } = chainIn(record)
   const { authorSeq, prev } = record.event.envelope
-  const prefix = `tip!${chainIdOf(record.event.envelope)}!`
+  const prefix = tipsPrefix(chainIdOf(record.event.envelope))
   if (before?.forked === false) for (const known of before.tips) context.facts.put(prefix + known.id, known)
   if (prev !== null) context.facts.del(prefix + prev)
   context.facts.put(prefix + record.event.id, { authorSeq, id: record.event.id })

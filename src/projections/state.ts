@@ -1,5 +1,5 @@
 import type { StoreReader, WriteOperation } from '../log/store.ts'
-import { generationPrefix, rowsPrefix, stateKey } from './keys.ts'
+import { factsPrefix, generationPrefix, rowsPrefix, stateKey } from './keys.ts'
 import type { Projection } from './projection.ts'
 
 /** How far a projection has come; written in the batch that holds its rows. */
@@ -31,4 +31,9 @@ export function writeState(name: string, state: ProjectionState): WriteOperation
 /** Where the rows that a state speaks of stand in the store. */
 export function rowsOfState(name: string, { generation }: ProjectionState): string {
   return rowsPrefix(generationPrefix(name, generation))
+}
+
+/** Where the facts beside those rows stand. */
+export function factsOfState(name: string, { generation }: ProjectionState): string {
+  return factsPrefix(generationPrefix(name, generation))
 }

@@ -1,4 +1,4 @@
-import type { LoggedRecord } from '../log/log-reader.ts'
+import type { LocalRecord, SharedRecord } from '../log/log-reader.ts'
 import type { EvidenceIdentity, TimestampAnchorStatus, VerdictCode } from '../timestamps/verdict.ts'
 import { verdictOf } from '../timestamps/verdict.ts'
 import { claimIn } from './claims.ts'
@@ -51,7 +51,7 @@ export const timestampAnchors: Projection = {
   }
 }
 
-function foldAnnounce(record: Extract<LoggedRecord, { scope: 'shared' }>, { rows, policy }: FoldContext): void {
+function foldAnnounce(record: SharedRecord, { rows, policy }: FoldContext): void {
   const claim = claimIn(record, policy)
   if (claim === null) return
   for (const timestampAnchor of claim.announce.timestampAnchors) {
@@ -68,7 +68,7 @@ function foldAnnounce(record: Extract<LoggedRecord, { scope: 'shared' }>, { rows
 }
 
 /** A verdict on what nobody has announced (any more, under the policy) says nothing. */
-function foldVerdict(record: Extract<LoggedRecord, { scope: 'local' }>, { rows }: FoldContext): void {
+function foldVerdict(record: LocalRecord, { rows }: FoldContext): void {
   const verdict = verdictOf(record.event)
   const key = verdict === null ? null : timestampAnchorKey(verdict)
   const row = key === null ? undefined : rows.at(key)

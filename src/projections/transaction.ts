@@ -94,6 +94,10 @@ class FoldTable implements Table {
     return entry.value
   }
 
+  isAtHand(key: string): boolean {
+    return this.#entry(key) !== undefined
+  }
+
   put(key: string, value: JsonObject): void {
     this.#write(key, value)
   }
@@ -102,11 +106,11 @@ class FoldTable implements Table {
     this.#write(key, undefined)
   }
 
-  async range(keyPrefix: string, limit: number): Promise<[string, JsonObject][]> {
+  async range(keyPrefix: string, limit?: number): Promise<[string, JsonObject][]> {
     const own = [...this.#entries].filter(([key, { writtenAt }]) => writtenAt > 0 && key.startsWith(keyPrefix))
     const merged = new Map<string, JsonObject>()
     // What this fold deleted may hide as many stored entries.
-    for await (const [storeKey, bytes] of this.#store.range({ ...prefixRange(this.#prefix + keyPrefix), limit: limit + own.length })) {
+    for await (const [storeKey, bytes] of this.#store.range({ ...prefixRange(this.#prefix + keyPrefix), ...(limit === undefined ? {} : { limit: limit + own.length }) })) {
       merged.set(storeKey.slice(this.#prefix.length), parse(bytes))
     }
     for (const [key, { value }] of own) {

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
-import type { LoggedRecord } from '../log/log-reader.ts'
+import type { SharedRecord } from '../log/log-reader.ts'
 import { parsePolicy } from '../policy/policy.ts'
 import type { AnchoredKey } from '../trust/pack-chain.ts'
 import { foldPack, isPack } from './packs.ts'
@@ -31,13 +31,13 @@ export const trustAnchors: Projection = {
   shared: (row) => row
 }
 
-async function foldKeys(record: Extract<LoggedRecord, { scope: 'shared' }>, context: FoldContext): Promise<void> {
+async function foldKeys(record: SharedRecord, context: FoldContext): Promise<void> {
   const folded = await foldPack(record, context)
   if (folded === null) return
   const { orgId, chain } = folded
   for (const { kid, publicKey } of chain.everBound) bind({ holder: orgId, kid, publicKey }, context)
   const rows = new Map([...chain.head.keys].map(([kid, anchored]) => [`${orgId}!${kid}`, rowOf(orgId, anchored)]))
-  for (const [key] of await context.rows.range(`${orgId}!`, Number.MAX_SAFE_INTEGER)) {
+  for (const [key] of await context.rows.range(`${orgId}!`)) {
     if (rows.has(key)) continue
     await context.rows.get(key)
     context.rows.del(key)

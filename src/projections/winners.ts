@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
-import type { LoggedRecord } from '../log/log-reader.ts'
+import type { SharedRecord } from '../log/log-reader.ts'
 import { parseRecord } from '../log/log-reader.ts'
 import type { Verdict } from '../timestamps/verdict.ts'
 import { verdictOf } from '../timestamps/verdict.ts'
@@ -32,8 +32,6 @@ export type WinnerRow = {
   /** Local: how much evidence is verified here, that for roots which the owner did not announce included. */
   readonly verifiedHere: number
 }
-
-type SharedRecord = Extract<LoggedRecord, { scope: 'shared' }>
 
 /**
  * The winner of each batch that its owner announced: the strongest timestamp anchor that this node verified, on a chain that the namespace's policy

@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeEvent, eventSigningInput } from '../../protocols/event/v1/codec.ts'
-import { GROUP_RECORDS_MAX } from '../../src/log/limits.ts'
 import { openLevelStore } from '../../src/log/level-store.ts'
 import type { SignedEvent } from '../support/events.ts'
 import type { TestMember } from '../support/identities.ts'
@@ -18,6 +17,8 @@ import { announces, ingest, members, openNode } from './workload.ts'
 const EVENTS = 20_000
 const SIGNERS = 50
 const ROUNDS = 5
+/** As many as an import has in flight, and so as many as share a synced write there. */
+const GROUP = 256
 
 const signers = members(SIGNERS)
 const events = await announces(signers, EVENTS)
@@ -79,8 +80,8 @@ async function verifyAll(): Promise<void> {
 async function writeRaw(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'anchormesh-bench-'))
   const store = await openLevelStore(join(folder, 'store'), { create: true })
-  for (let from = 0; from < EVENTS; from += GROUP_RECORDS_MAX) {
-    const group = events.slice(from, from + GROUP_RECORDS_MAX)
+  for (let from = 0; from < EVENTS; from += GROUP) {
+    const group = events.slice(from, from + GROUP)
     const operations = group.map(({ wire }, offset) => ({ type: 'put' as const, key: `e!${String(from + offset).padStart(16, '0')}`, value: wire }))
     await store.write(operations, { sync: true })
   }

@@ -2,7 +2,7 @@ import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readAdminFile, removeAdminFile, writeAdminFile } from '../../src/cli/data-folder/admin-file.ts'
-import { writeAtomically } from '../../src/cli/data-folder/atomic-file.ts'
+import { writeAtomically } from '../../src/platform/atomic-file.ts'
 import { dataPaths } from '../../src/cli/data-folder/paths.ts'
 import { emptyFolder, failureOf } from './support.ts'
 

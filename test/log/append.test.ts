@@ -10,6 +10,7 @@ import { verifyLog } from '../../src/log/verify-log.ts'
 import { collect } from '../support/collect.ts'
 import { NAMESPACE } from '../support/identities.ts'
 import { WatchedStore } from '../support/stores.ts'
+import { until } from '../support/until.ts'
 import { appendAll, local, openTestLog, shared, unsignedChain, unsignedEvent } from './support.ts'
 
 async function openWatched(): Promise<Awaited<ReturnType<typeof openTestLog>> & { watched: WatchedStore }> {
@@ -31,9 +32,7 @@ describe('group commit', () => {
     const { log, watched } = await openWatched()
     const events = unsignedChain(50)
     const first = log.append([shared(events[0] ?? unsignedEvent({}))])
-    // The first batch is under way now.
-    await Promise.resolve()
-    await Promise.resolve()
+    await until('the first batch is under way', () => watched.writes.length === 1 || log.head.logSeq === 1)
     await Promise.all([first, appendAll(log, events.slice(1))])
     expect(watched.groups()).toEqual([1, 49])
   })

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { localEvent } from '../../src/events/local.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
-import type { NamespaceDigest } from '../../src/projections/digest.ts'
+import type { Digest } from '../../src/projections/digest.ts'
 import { announceBody, next } from '../support/events.ts'
 import type { SignedEvent } from '../support/events.ts'
 import { NAMESPACE, policyOf } from '../support/identities.ts'
@@ -12,7 +12,7 @@ import { ALICE, BERTA, CARL, EVERYBODY, OTHER_NAMESPACE, eventsOf, someActs } fr
 
 const policy = policyOf(ALICE, EVERYBODY, { namespaces: [NAMESPACE, OTHER_NAMESPACE] })
 
-async function digestOf(events: readonly SignedEvent[], namespace: string = NAMESPACE, by = policy): Promise<NamespaceDigest> {
+async function digestOf(events: readonly SignedEvent[], namespace: string = NAMESPACE, by = policy): Promise<Digest> {
   const ledger = await openLedger({ policy: by })
   if (events.length > 0) await ledger.append(...events)
   await ledger.caughtUp()
@@ -128,7 +128,7 @@ test('a digest that is asked for while events come in is that of one position', 
       const ledger = await openLedger({ store: watchedStore(await openMemoryStore(), gate.hooks), policy })
       await ledger.caughtUp()
       gate.hold(isFold, when)
-      const taken: Promise<NamespaceDigest>[] = []
+      const taken: Promise<Digest>[] = []
       const waiting = [...events]
       for (const step of [...steps, 'digest']) {
         if (step === 'digest') taken.push(ledger.digest(NAMESPACE))

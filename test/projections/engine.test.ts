@@ -1,19 +1,24 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { PROJECTIONS } from '../../src/projections/all.ts'
-import { recordKey } from '../../src/log/keys.ts'
+import { sha256Hex } from '../../protocols/primitives/sha256.ts'
+import { localEvent } from '../../src/events/local.ts'
+import { recordKey, sortableNumber } from '../../src/log/keys.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
+import { PROJECTIONS } from '../../src/projections/all.ts'
+import { LEAVES_PER_RECORD } from '../../src/projections/batch-sealed.ts'
+import { encodeCursor } from '../../src/projections/cursor.ts'
 import { dataPrefix, generationPrefix, journalPrefix, stateKey } from '../../src/projections/keys.ts'
+import { receiptsOfBatch } from '../../src/projections/receipts.ts'
 import { announceBody, next } from '../support/events.ts'
 import type { SignedEvent } from '../support/events.ts'
-import { policyOf } from '../support/identities.ts'
+import { NAMESPACE, policyOf } from '../support/identities.ts'
 import { settled } from '../support/settled.ts'
 import { counted, countedRows, countingProjection } from './support/counting.ts'
 import type { Ledger } from './support/ledger.ts'
 import { allRows, everyRow, openLedger } from './support/ledger.ts'
 import { recordingLogger } from './support/recording-logger.ts'
 import type { RecordedWrite } from './support/stores.ts'
-import { copyOf, keysOf, storeOf, watchedStore } from './support/stores.ts'
+import { copyOf, isFold, keysOf, storeOf, watchedStore } from './support/stores.ts'
 import { ALICE, EVERYBODY, eventsOf, someActs } from './support/world.ts'
 
 const policy = policyOf(ALICE, EVERYBODY)
@@ -254,7 +259,7 @@ test('a projection write that fails is tried again; nothing is skipped and nothi
   let full = false
   const store = watchedStore(await openMemoryStore(), {
     beforeWrite({ sync }) {
-      if (full && !sync) throw new Error('no room')
+      if (full && !sync) throw Object.assign(new Error('no room'), { code: 'LEVEL_IO_ERROR' })
     }
   })
   const ledger = await openLedger({ store, policy, logger, projections: [countingProjection()] })
@@ -342,3 +347,27 @@ test('a rebuild tells how far it is, and of damaged rows that they were not iden
   expect(progress.at(-1)).toEqual({ projection: 'counting', done: 3, total: 3 })
   expect(await rowsOf(ledger)).toEqual([...countedRows([counted('a'), counted('b')], 2).values()])
 })
+
+test('records that make very many rows are folded in groups that fit into memory', async () => {
+  const sizes: number[] = []
+  const store = watchedStore(await openMemoryStore(), {
+    beforeWrite: (write) => void (isFold(write) && sizes.push(write.operations.length))
+  })
+  const ledger = await openLedger({ store, policy })
+  const leaves = Array.from({ length: LEAVES_PER_RECORD }, (_, index) => sha256Hex(`leaf ${index}`))
+  const sealed = { namespace: NAMESPACE, owner: 'org-a', batchId: 'large', batchRoot: sha256Hex('root'), receiptCount: 600 * leaves.length }
+  await ledger.appendLocal(
+    ...Array.from({ length: 600 }, (_, part) => localEvent('batch-sealed', 1, { ...sealed, firstIndex: part * leaves.length, leaves }))
+  )
+  await ledger.caughtUp()
+  expect((await ledger.query('batches')).rows[0]).toMatchObject({ receiptsPresent: 600 * leaves.length })
+  expect((await ledger.query('receipts', { cursor: lastReceiptCursor(ledger, 600 * leaves.length - 1) })).rows).toHaveLength(1)
+  expect(Math.max(...sizes)).toBeLessThan(20_000)
+  expect((await ledger.engine.rebuild()).every(({ identical }) => identical)).toBe(true)
+})
+
+/** The cursor that stands before the receipt of an index. */
+function lastReceiptCursor(ledger: Ledger, index: number): string {
+  const after = receiptsOfBatch(NAMESPACE, 'large', 'org-a') + sortableNumber(index - 1)
+  return encodeCursor({ kind: 'page', epoch: ledger.log.epoch, projection: 'receipts', after })
+}

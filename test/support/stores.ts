@@ -99,6 +99,8 @@ export class FailingStore extends WrappedStore {
   reopened = 0
   #broken = false
   #closed = false
+  /** What a failed write left on the disk: it shows when the store is opened anew. */
+  #kept: WriteOperation[] = []
 
   override async get(key: string): Promise<Uint8Array | undefined> {
     this.#assertOpen()
@@ -117,21 +119,22 @@ export class FailingStore extends WrappedStore {
 
   override async write(operations: readonly WriteOperation[], options: { readonly sync: boolean }): Promise<void> {
     this.#assertOpen()
-    if (this.#broken) throw new Error('IO error: an earlier write failed')
+    if (this.#broken) throw full('an earlier write failed')
     if (!operations.some(({ key }) => this.full(key))) {
       await super.write(operations, options)
       return
     }
     this.#broken = true
-    if (this.mode === 'kept') await super.write(operations, options)
-    throw new Error('IO error: no space left on device')
+    if (this.mode === 'kept') this.#kept = [...operations]
+    throw full('no space left on device')
   }
 
   override async reopen(): Promise<void> {
     this.reopened += 1
     this.#closed = !this.canReopen
     await Promise.resolve()
-    if (this.#closed) throw new Error('IO error: no space left on device')
+    if (this.#closed) throw full('no space left on device')
+    await super.write(this.#kept.splice(0), { sync: true })
     this.#broken = false
   }
 
@@ -140,6 +143,10 @@ export class FailingStore extends WrappedStore {
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new AnchormeshError('STORE_FULL', 'the store could not be opened again')
+    if (this.#closed) throw full('the store could not be opened again')
   }
+}
+
+function full(reason: string): AnchormeshError {
+  return new AnchormeshError('STORE_FULL', `IO error: ${reason}`)
 }

@@ -2,7 +2,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import { AnchormeshError } from '../../platform/errors.ts'
-import { ensureFolder, errnoOf, writeAtomically } from './atomic-file.ts'
+import { ensureFolder, errnoOf, writeAtomically } from '../../platform/atomic-file.ts'
 import { dataPaths } from './paths.ts'
 
 const adminFileSchema = z.strictObject({

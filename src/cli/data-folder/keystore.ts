@@ -6,7 +6,7 @@ import { AnchormeshError } from '../../platform/errors.ts'
 import type { Random } from '../../platform/random.ts'
 import { localSigner } from '../../trust/local-signer.ts'
 import type { Signer } from '../../trust/signer.ts'
-import { errnoOf, writeAtomically } from './atomic-file.ts'
+import { errnoOf, writeAtomically } from '../../platform/atomic-file.ts'
 
 /** What a key is for: events, anchor packs, or the node's PeerId in the mesh. */
 const PURPOSES = ['event', 'pack', 'peer'] as const

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { EXIT } from '../../platform/errors.ts'
 import { startDevelopmentTsa } from '../../timestamps/clients/development-tsa.ts'
 import type { CommandContext } from '../command.ts'
-import { untilInterrupted } from '../interruption.ts'
+import { untilAborted } from '../../platform/until-aborted.ts'
 import { duration } from '../table.ts'
 import type { Cast } from './cast.ts'
 import { createChildren } from './children.ts'
@@ -41,7 +41,7 @@ export async function runDemo(context: CommandContext, options: DemoOptions): Pr
   const cast: Cast = { maker, auditor, archive, nodes, tsa, namespace: NAMESPACE, folder, narrator, context }
   const story = tellStory(cast, options)
   try {
-    return await untilInterrupted(story, context.signal)
+    return await untilAborted(story, context.signal)
   } finally {
     await children.stopAll()
     // Without processes the story comes to an end, whichever; only then does nobody write to the folder any more.

@@ -19,11 +19,11 @@ import { viewPolicy } from '../../../src/policy/policy-view.ts'
 import { PROJECTIONS } from '../../../src/projections/all.ts'
 import type { ChangesQuery, ProjectionChange } from '../../../src/projections/changes.ts'
 import { followChanges } from '../../../src/projections/changes.ts'
-import type { NamespaceDigest } from '../../../src/projections/digest.ts'
+import type { Digest } from '../../../src/projections/digest.ts'
 import { digestNamespace } from '../../../src/projections/digest.ts'
 import { ProjectionEngine } from '../../../src/projections/engine.ts'
 import type { Projection } from '../../../src/projections/projection.ts'
-import type { RowPage, RowQuery } from '../../../src/projections/query.ts'
+import type { ProjectionPage, ProjectionQuery } from '../../../src/projections/query.ts'
 import { queryRows } from '../../../src/projections/query.ts'
 import type { SignedEvent } from '../../support/events.ts'
 import { settled } from '../../support/settled.ts'
@@ -40,10 +40,10 @@ export interface Ledger {
   appendPolicy(policy: EffectivePolicy): Promise<void>
   /** Resolves once every projection has reached the log's head. */
   caughtUp(): Promise<void>
-  query(projection: string, query?: RowQuery): Promise<RowPage>
+  query(projection: string, query?: ProjectionQuery): Promise<ProjectionPage>
   changes(projection: string, query?: ChangesQuery): AsyncGenerator<ProjectionChange>
   /** By the newest policy that was appended here. */
-  digest(namespace: string): Promise<NamespaceDigest>
+  digest(namespace: string): Promise<Digest>
   /** Ends folding; the store stays open. */
   close(): Promise<void>
 }
@@ -105,14 +105,14 @@ export function policyEntry(policy: EffectivePolicy): AppendEntry {
 
 /** Whatever answers one page of a projection at a time: a ledger or a node. */
 export interface Queried {
-  query(projection: string, query: RowQuery): Promise<RowPage>
+  query(projection: string, query: ProjectionQuery): Promise<ProjectionPage>
 }
 
 /** All rows of a projection, page by page. */
-export async function allRows(queried: Queried, projection: string, query: RowQuery = {}): Promise<JsonObject[]> {
+export async function allRows(queried: Queried, projection: string, query: ProjectionQuery = {}): Promise<JsonObject[]> {
   const rows: JsonObject[] = []
   for (let cursor: string | null | undefined; cursor !== null; ) {
-    const page: RowPage = await queried.query(projection, { ...query, ...(cursor === undefined ? {} : { cursor }) })
+    const page: ProjectionPage = await queried.query(projection, { ...query, ...(cursor === undefined ? {} : { cursor }) })
     rows.push(...page.rows)
     cursor = page.nextCursor
   }

@@ -82,7 +82,7 @@ function expectedWinners(events: readonly SignedEvent[], policy: EffectivePolicy
   const batches = new Set(counting.map(({ event, owner, announce }) => JSON.stringify([event.envelope.namespace, owner, announce.batchId])))
   return [...batches].map((name) => {
     const [namespace = '', owner = '', batchId = ''] = JSON.parse(name) as string[]
-    return { namespace, owner, batchId, status: 'proposed', batchRoot: null, winner: null, losers: [], earliestProvenTime: null }
+    return { namespace, owner, batchId, status: 'proposed', batchRoot: null, winner: null, losers: [], loserCount: 0, earliestProvenTime: null }
   })
 }
 

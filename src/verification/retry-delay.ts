@@ -1,0 +1,19 @@
+import type { Random } from '../platform/random.ts'
+
+// What is down for a moment is back within seconds.
+const DELAY_MS_MIN = 5_000
+// A provider that is down for a day is asked 96 times, and an anchor is not later than this after it came back.
+const DELAY_MS_MAX = 15 * 60_000
+// A provider may ask for more, but not that it is never asked again.
+const ASKED_MS_MAX = 60 * 60_000
+// Spreads those that failed together, so that they don't come back together.
+const JITTER = 0.25
+
+/**
+ * Milliseconds until the next try after `failures` in a row (0: none, it is only too early): twice as long each time, at least what was asked for,
+ * and up to a quarter more by chance.
+ */
+export function retryDelay(failures: number, askedMs: number, random: Random): number {
+  const backoffMs = Math.min(DELAY_MS_MAX, DELAY_MS_MIN * 2 ** Math.max(0, failures - 1))
+  return Math.round(Math.max(backoffMs, Math.min(ASKED_MS_MAX, askedMs)) * (1 + JITTER * random.fraction()))
+}

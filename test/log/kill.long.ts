@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest'
+import { seededRandom } from '../support/seeded-random.ts'
+import { killAndLook } from './kill.ts'
+
+const FOLDERS = 10
+const KILLS_OF_FOLDER = 10
+const seed = Number(process.env['ANCHORMESH_SEED'] ?? Date.now() % 1_000_000)
+
+test(`nodes on ${FOLDERS} folders, each killed ${KILLS_OF_FOLDER} times, lose nothing that they acknowledged (ANCHORMESH_SEED=${seed})`, async () => {
+  const random = seededRandom(seed)
+  for (let folder = 0; folder < FOLDERS; folder += 1) {
+    expect(await killAndLook(KILLS_OF_FOLDER, random)).toBeGreaterThan(KILLS_OF_FOLDER * 10)
+  }
+})
