@@ -159,7 +159,7 @@ class RunningNode implements AnchormeshNode {
   async #closeAll(): Promise<void> {
     const { ports, engine, log, blobs, stopFollowing, verification } = this.#parts
     const failures: unknown[] = []
-    const parts = [
+    const parts: (() => Promise<void> | void)[] = [
       () => ports.network?.stop(),
       () => verification?.stop(),
       stopFollowing,

@@ -45,21 +45,23 @@ export async function sealReceipts(
 ): Promise<SealedBatch> {
   if (!NAME_PATTERN.test(identity.batchId)) throw invalid(`${identity.batchId} is no batch id`, 'use letters, digits and . _ : # -, at most 128')
   const leaves: string[] = []
+  let batchRoot: string
   try {
-    return await sealInto(leaves, identity, receipts, ports)
+    batchRoot = await storeReceipts(leaves, receipts, ports)
   } catch (error) {
-    // Nothing would ever name them, so nobody could ask for their erasure.
-    await ports.blobs.delete(leaves)
+    // Nothing would ever name them, so nobody could ask for their erasure. That this fails too, on a full disk, is not what the caller must know.
+    await Promise.allSettled([ports.blobs.delete(leaves)])
     throw error
   }
+  const sealed = { ...identity, batchRoot, receiptCount: leaves.length }
+  const ts = ports.clock.now()
+  // The log may hold the batch even if this seems to fail, so the receipts stay.
+  const records = await ports.log.append(parts(sealed, leaves).map((body) => ({ scope: 'local', event: localEvent('batch-sealed', ts, body) })))
+  return { ...sealed, logSeq: records.at(-1)?.record.logSeq ?? 0 }
 }
 
-async function sealInto(
-  leaves: string[],
-  identity: { readonly namespace: string; readonly owner: string; readonly batchId: string },
-  receipts: AsyncIterable<JsonValue> | Iterable<JsonValue>,
-  ports: SealPorts
-): Promise<SealedBatch> {
+/** Makes each receipt a blob, adds their leaf hashes to `leaves` as they come, and gives the root over them, hex. */
+async function storeReceipts(leaves: string[], receipts: AsyncIterable<JsonValue> | Iterable<JsonValue>, ports: SealPorts): Promise<string> {
   const tree = new MerkleAccumulator()
   let blobs: { hash: string; bytes: Uint8Array }[] = []
   for await (const receipt of receipts) {
@@ -78,11 +80,7 @@ async function sealInto(
   if (leaves.length === 0) throw invalid('there are no receipts', 'give at least one')
   // The receipts must be as durable as the log that names them, before it does.
   await ports.blobs.put(blobs, { sync: true })
-  const batchRoot = toHex(tree.root())
-  const ts = ports.clock.now()
-  const sealed = { ...identity, batchRoot, receiptCount: leaves.length }
-  const records = await ports.log.append(parts(sealed, leaves).map((body) => ({ scope: 'local', event: localEvent('batch-sealed', ts, body) })))
-  return { ...sealed, logSeq: records.at(-1)?.record.logSeq ?? 0 }
+  return toHex(tree.root())
 }
 
 function parts(sealed: Omit<BatchSealed, 'firstIndex' | 'leaves'>, leaves: readonly string[]): BatchSealed[] {

@@ -28,8 +28,15 @@ export function followBoundKeys(ports: { log: EventLog; engine: ProjectionEngine
   const look = async (): Promise<void> => {
     const { state, halted } = ports.engine.instance('trust-anchors')
     if (due === 0 || (halted === null && state.cursor < due)) return
+    const upTo = due
     due = 0
-    if (await loadBoundKeys(ports.engine, ports.keyring)) await ports.door.keysBound()
+    try {
+      if (await loadBoundKeys(ports.engine, ports.keyring)) await ports.door.keysBound()
+    } catch (error) {
+      // Looked at again when projections move on.
+      due = Math.max(due, upTo)
+      throw error
+    }
   }
   const lookLater = (): void => {
     look().catch((error: unknown) => ports.logger.error({ reason: messageOf(error) }, 'the keyring could not be brought up to date'))

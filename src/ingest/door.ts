@@ -113,11 +113,13 @@ export class IngestDoor {
     if (wire.length > EVENT_BYTES_MAX) return rejected('EVENT_TOO_LARGE', `${wire.length} bytes; an event has at most ${EVENT_BYTES_MAX}`, null)
     // [IGNORE] Per peer before any costly work.
     if (!this.#withinRateOfPeer(source)) return ignored('RATE_LIMITED', 'the peer sends faster than policy allows', null)
-    const known = this.#rejected.size === 0 ? undefined : this.#rejected.get(sha256Hex(wire))
+    // The caller's bytes often lie in the frame of a network: it would use them again, or all of it stay in memory while the event waits.
+    const own = new Uint8Array(wire)
+    const known = this.#rejected.size === 0 ? undefined : this.#rejected.get(sha256Hex(own))
     if (known !== undefined) return known
-    const outcome = await this.#judge(wire, source, onValidated)
+    const outcome = await this.#judge(own, source, onValidated)
     // By the hash of the full bytes, never by id, or garbage signatures under a true id would keep the true event out.
-    if (outcome.outcome === 'rejected') this.#rejected.set(sha256Hex(wire), outcome)
+    if (outcome.outcome === 'rejected') this.#rejected.set(sha256Hex(own), outcome)
     return outcome
   }
 

@@ -1,3 +1,5 @@
+import { FREE_BYTES_MIN } from './limits.ts'
+import { storeFull } from './store-health.ts'
 import type { Store, WriteOperation } from './store.ts'
 
 const blobKey = (hash: string): string => `b!${hash}`
@@ -5,23 +7,43 @@ const blobKey = (hash: string): string => `b!${hash}`
 /** Payloads that stand beside the log, by their hash (hex): they can be erased without breaking it. */
 export class BlobStore {
   readonly #store: Store
+  /** Whether a write failed: then the store takes nothing more until it is opened anew. */
+  #broken = false
 
   constructor(store: Store) {
     this.#store = store
   }
 
-  /** Writes the blobs; with `sync` they and all that was written before survive a loss of power. */
+  /** Writes the blobs; with `sync` they and all that was written before survive a loss of power. Throws `STORE_FULL`. */
   async put(blobs: readonly { readonly hash: string; readonly bytes: Uint8Array }[], options: { readonly sync: boolean }): Promise<void> {
     const operations: WriteOperation[] = blobs.map(({ hash, bytes }) => ({ type: 'put', key: blobKey(hash), value: bytes }))
-    await this.#store.write(operations, options)
+    await this.#write(operations, options)
   }
 
   async delete(hashes: readonly string[]): Promise<void> {
-    await this.#store.write(hashes.map((hash) => ({ type: 'del', key: blobKey(hash) })), { sync: false })
+    await this.#write(hashes.map((hash) => ({ type: 'del', key: blobKey(hash) })), { sync: false })
   }
 
   async getMany(hashes: readonly string[]): Promise<(Uint8Array | undefined)[]> {
     return await this.#store.getMany(hashes.map(blobKey))
+  }
+
+  async #write(operations: readonly WriteOperation[], options: { readonly sync: boolean }): Promise<void> {
+    if (this.#broken) await this.#reopen()
+    try {
+      await this.#store.write(operations, options)
+    } catch (error) {
+      this.#broken = true
+      throw error
+    }
+  }
+
+  /** Only where there is room: a store that was closed and can't be opened again can't be read either. */
+  async #reopen(): Promise<void> {
+    const free = await this.#store.freeBytes()
+    if (free < FREE_BYTES_MIN) throw storeFull(`${free} bytes are free on the disk; it needs ${FREE_BYTES_MIN}`)
+    await this.#store.reopen()
+    this.#broken = false
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { DecodedEvent } from '../../protocols/event/v1/codec.ts'
 import { chainIdOf } from '../events/chain.ts'
+import { AnchormeshError } from '../platform/errors.ts'
 import { chainRunKey, idKey, tipKey } from './keys.ts'
 import { writeNumber } from './record.ts'
 import type { WriteOperation } from './store.ts'
@@ -72,9 +73,11 @@ export function positionOf(event: DecodedEvent, logSeq: number): EventPosition {
   return { logSeq, authorSeq, ts, chain: chainIdOf(event.envelope) }
 }
 
+const POSITION_BYTES = 56
+
 /** `logSeq`, `authorSeq`, `ts` (8 bytes each, big-endian) and the chain's hash (32). */
 export function encodePosition(position: EventPosition): Uint8Array {
-  const bytes = Buffer.allocUnsafe(56)
+  const bytes = Buffer.allocUnsafe(POSITION_BYTES)
   writeNumber(bytes, position.logSeq, 0)
   writeNumber(bytes, position.authorSeq, 8)
   writeNumber(bytes, position.ts, 16)
@@ -82,7 +85,9 @@ export function encodePosition(position: EventPosition): Uint8Array {
   return bytes
 }
 
+/** Throws `STORE_CORRUPT` for bytes that are no position. */
 export function decodePosition(bytes: Uint8Array): EventPosition {
+  if (bytes.length !== POSITION_BYTES) throw new AnchormeshError('STORE_CORRUPT', `an entry of the id index has ${bytes.length} bytes`)
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return {
     logSeq: Number(buffer.readBigUInt64BE(0)),
@@ -98,7 +103,7 @@ export function encodeTip(tip: { readonly authorSeq: number; readonly logSeq: nu
 
 export function decodeTip(bytes: Uint8Array): { readonly authorSeq: number; readonly logSeq: number } {
   const [authorSeq, logSeq] = decodeRun(bytes)
-  if (authorSeq === undefined || logSeq === undefined) throw new Error('a tip without its position')
+  if (authorSeq === undefined || logSeq === undefined) throw new AnchormeshError('STORE_CORRUPT', `a tip has ${bytes.length} bytes`)
   return { authorSeq, logSeq }
 }
 

@@ -252,7 +252,7 @@ export class EventLog extends LogReader {
     for (const [namespace, count] of counts) {
       operations.push({ type: 'put', key: namespaceCountKey(namespace), value: utf8(String(count)) })
     }
-    operations.push(...indexes.operations())
+    for (const operation of indexes.operations()) operations.push(operation)
     try {
       await this.#store.write(operations, { sync: true })
     } catch (error) {

@@ -144,6 +144,8 @@ class LevelStore extends LevelReader implements Store {
   readonly #database: Database
   readonly #location: string | null
   readonly #gate: Gate
+  /** Whether a write failed since the store was opened. */
+  #opening = { writeFailed: false }
 
   constructor(database: Database, location: string | null) {
     const gate: Gate = { reopening: null, closed: false }
@@ -155,6 +157,8 @@ class LevelStore extends LevelReader implements Store {
 
   async write(operations: readonly WriteOperation[], options: { readonly sync: boolean }): Promise<void> {
     if (this.#gate.reopening !== null) await this.#gate.reopening
+    const opening = this.#opening
+    if (opening.writeFailed) throw refusedWrite()
     try {
       // A chained batch crosses into LevelDB one operation at a time and costs half of what an array of objects does.
       const batch = this.#database.batch()
@@ -164,8 +168,12 @@ class LevelStore extends LevelReader implements Store {
       }
       await batch.write(this.#location === null ? {} : options)
     } catch (error) {
-      throw failure(error, 'write', this.#gate)
+      const reason = failure(error, 'write', this.#gate)
+      opening.writeFailed ||= isStoreUnavailable(reason)
+      throw reason
     }
+    // It stood behind the failed one in LevelDB's queue.
+    if (opening.writeFailed) throw refusedWrite()
   }
 
   snapshot(): StoreSnapshot {
@@ -186,6 +194,9 @@ class LevelStore extends LevelReader implements Store {
       await this.#database.close()
       if (this.#location !== null) await checkWriteAheadLogs(this.#location)
       await this.#database.open({ createIfMissing: false })
+      if (this.#location !== null) openFolders.add(this.#location)
+      this.#gate.closed = false
+      this.#opening = { writeFailed: false }
     } catch (error) {
       throw openFailure(this.#location ?? 'in memory', error)
     } finally {
@@ -215,6 +226,14 @@ class LevelStore extends LevelReader implements Store {
     await this.#database.close()
     if (this.#location !== null) openFolders.delete(this.#location)
   }
+}
+
+/**
+ * After a write that was cut in the middle LevelDB takes further ones, also synced, as soon as there is room; but when it is opened again it reads
+ * its write-ahead log only as far as the cut. So nothing more is acknowledged until it was opened anew.
+ */
+function refusedWrite(): AnchormeshError {
+  return new AnchormeshError('STORE_FULL', 'an earlier write failed, and the store was not opened anew since', { hint: 'free disk space' })
 }
 
 /**

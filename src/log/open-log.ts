@@ -33,7 +33,12 @@ export async function openLog(ports: LogPorts & { readonly random: Random }): Pr
   if (checkpoint !== null) await compare(reader, meta, head.logSeq, checkpoint)
   else ports.logger.warn({ logSeq: head.logSeq }, 'store.json is missing; the length of the log could not be checked from outside')
   const log = new EventLog({ epoch: meta.epoch, head }, ports)
-  await log.writeCheckpoint()
+  try {
+    await log.writeCheckpoint()
+  } catch (error) {
+    // What it says is still true, and a node on a full disk can at least be asked.
+    ports.logger.warn({ reason: messageOf(error) }, 'store.json could not be written; it is tried again after the next append')
+  }
   return log
 }
 

@@ -8,9 +8,9 @@ import type { Store, WriteOperation } from '../log/store.ts'
 import { parsePolicy } from '../policy/policy.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import { viewPolicy } from '../policy/policy-view.ts'
-import { FOLD_RECORDS_MAX, ProjectionInstance } from './instance.ts'
+import { ProjectionInstance } from './instance.ts'
 import { JOURNAL_POSITIONS_KEPT, pruneOperations } from './journal.ts'
-import { everyRecord } from './log-records.ts'
+import { FOLD_RECORDS_MAX, FoldGroup, everyRecord } from './log-records.ts'
 import { meaningAffected } from './policy-change.ts'
 import type { Projection } from './projection.ts'
 import { readState, writeState } from './state.ts'
@@ -83,9 +83,12 @@ export class ProjectionEngine {
       instances.push(instance)
     }
     const engine = new ProjectionEngine(instances, ports)
+    // One view of each policy, because what folds derive from it is kept by view.
+    const policies = new Map<number, PolicyView | null>()
     for (const instance of instances) {
       const { cursor, version } = instance.state
-      instance.policy = await engine.policyAt(cursor)
+      if (!policies.has(cursor)) policies.set(cursor, await engine.policyAt(cursor))
+      instance.policy = policies.get(cursor) ?? null
       if (version !== instance.projection.version && cursor > 0) await engine.#refoldOrHalt(instance, onProgress)
     }
     engine.#stopListening = ports.log.onAppended((records) => engine.#take(records))
@@ -263,14 +266,17 @@ export class ProjectionEngine {
   /** The next records after a position: at most one group, and a policy always alone. */
   async #recordsAfter(cursor: number): Promise<LoggedRecord[]> {
     const first = this.#recent[0]?.record.logSeq
-    let records: LoggedRecord[]
     const last = this.#recent.at(-1)?.record.logSeq ?? 0
+    const group = new FoldGroup()
     if (first !== undefined && first <= cursor + 1 && cursor < last) {
-      records = this.#recent.slice(cursor + 1 - first, cursor + 1 - first + FOLD_RECORDS_MAX)
+      for (let index = cursor + 1 - first; index < this.#recent.length && !group.isFull; index += 1) group.add(this.#recent[index] as LoggedRecord)
     } else {
-      records = []
-      for await (const record of everyRecord(this.#log, cursor, Math.min(this.head, cursor + FOLD_RECORDS_MAX))) records.push(record)
+      for await (const record of everyRecord(this.#log, cursor, Math.min(this.head, cursor + FOLD_RECORDS_MAX))) {
+        group.add(record)
+        if (group.isFull) break
+      }
     }
+    const { records } = group
     const policyIndex = records.findIndex(isPolicy)
     if (policyIndex < 0) return records
     return policyIndex === 0 ? records.slice(0, 1) : records.slice(0, policyIndex)
@@ -279,7 +285,13 @@ export class ProjectionEngine {
   async #foldGroup(group: readonly ProjectionInstance[], records: readonly LoggedRecord[]): Promise<void> {
     const last = records.at(-1)
     if (last === undefined) return
-    const next = last.scope === 'local' && last.event.type === 'policy' ? viewPolicy(parsePolicy(last.event.body)) : null
+    let next: PolicyView | null
+    try {
+      next = last.scope === 'local' && last.event.type === 'policy' ? viewPolicy(parsePolicy(last.event.body)) : null
+    } catch (error) {
+      this.#haltAll(group, error)
+      return
+    }
     const operations: WriteOperation[] = []
     const commits: (() => void)[] = []
     for (const instance of group) {
@@ -291,7 +303,7 @@ export class ProjectionEngine {
           continue
         }
         const folded = await instance.fold(records, policy)
-        operations.push(...folded.operations)
+        for (const operation of folded.operations) operations.push(operation)
         commits.push(folded.commit)
       } catch (error) {
         this.#halt(instance, error)

@@ -6,16 +6,13 @@ import { prefixRange } from '../log/store.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import { journalOperation } from './journal.ts'
 import { generationPrefix, rowsPrefix } from './keys.ts'
-import { everyRecord } from './log-records.ts'
+import { FoldGroup, everyRecord } from './log-records.ts'
 import type { Projection } from './projection.ts'
 import type { ProjectionState } from './state.ts'
 import { factsOfState, rowsOfState, writeState } from './state.ts'
 import type { RowChange } from './transaction.ts'
 import { FoldTransaction, ValueCache } from './transaction.ts'
 
-// A fold of this many records is one batch: enough that folding keeps up with the log's groups of 512, few enough to stay
-// within some MiB.
-export const FOLD_RECORDS_MAX = 1_024
 // Deleting and comparing goes in steps of this many keys, so that a generation of any size needs little memory.
 const CHUNK_KEYS = 1_000
 
@@ -84,17 +81,17 @@ export class ProjectionInstance {
     const prefix = generationPrefix(name, next.generation)
     await deleteRange(this.#store, prefix)
     const cache = this.#newCache()
-    let group: LoggedRecord[] = []
+    let group = new FoldGroup()
     const flush = async (): Promise<void> => {
-      const transaction = await foldInto(prefix, cache, group, policy, this.#folding())
+      const transaction = await foldInto(prefix, cache, group.records, policy, this.#folding())
       await this.#store.write(transaction.operations(), { sync: false })
       transaction.remember()
-      onProgress(group.at(-1)?.record.logSeq ?? 0)
-      group = []
+      onProgress(group.records.at(-1)?.record.logSeq ?? 0)
+      group = new FoldGroup()
     }
     for await (const record of everyRecord(this.#log, 0, upTo)) {
-      group.push(record)
-      if (group.length === FOLD_RECORDS_MAX) await flush()
+      group.add(record)
+      if (group.isFull) await flush()
     }
     await flush()
     const state = (await this.#continueJournal(before, next)) ? next : { ...next, journalFrom: upTo, journalGeneration: next.generation }
@@ -181,7 +178,7 @@ async function foldInto(
 ): Promise<FoldTransaction> {
   const transaction = new FoldTransaction(store, generation, cache)
   const keys: string[] = []
-  for (const record of records) keys.push(...projection.reads(record, policy))
+  for (const record of records) for (const key of projection.reads(record, policy)) keys.push(key)
   await transaction.prefetch(keys)
   const context = { rows: transaction.rows, facts: transaction.facts, policy, log }
   for (const record of records) {

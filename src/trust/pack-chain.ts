@@ -69,8 +69,9 @@ const STATUS_ORDER: Record<KeyStatus, number> = { ACTIVE: 0, RETIRED: 1, REVOKED
  * "A higher number wins" would let one stolen key rewrite everything, so a pack counts only in its place in the chain.
  */
 export function walkPacks(root: OrganisationRoot, packs: readonly ReceivedPack[]): PackChain {
-  const bySeq = Map.groupBy(packs, ({ pack }) => pack.packSeq)
-  const effects = new Map<string, PackEffect | null>(packs.map(({ hash }) => [hash, 'PACK_GAP']))
+  const bySeq = Map.groupBy(packs.filter(({ signerBelongs }) => signerBelongs), ({ pack }) => pack.packSeq)
+  // EV-40 comes before EV-41: what foreigners carry is foreign above a gap too. Of the rest, what the walk does not reach is above a gap.
+  const effects = new Map<string, PackEffect | null>(packs.map(({ hash, signerBelongs }) => [hash, signerBelongs ? 'PACK_GAP' : 'PACK_SIGNER_FOREIGN']))
   const everBound = new Map<string, { kid: string; publicKey: string }>()
   let head: PackState = { packSeq: 0, hash: null, threshold: root.threshold, validUntil: 0, keys: new Map() }
   let branches: readonly PackState[] = [head]
@@ -98,8 +99,7 @@ export function walkPacks(root: OrganisationRoot, packs: readonly ReceivedPack[]
 
 /** The state after the pack on the branch that it continues, or why it has none. */
 function judge(root: OrganisationRoot, branches: readonly PackState[], received: ReceivedPack): PackState | { readonly effect: PackEffect } {
-  const { pack, signerBelongs } = received
-  if (!signerBelongs) return { effect: 'PACK_SIGNER_FOREIGN' }
+  const { pack } = received
   const before = branches.find(({ hash }) => hash === pack.prevPack)
   if (before === undefined) return { effect: 'PACK_PREV_MISMATCH' }
   if (pack.packSeq === 1 && root.firstPack !== undefined && root.firstPack !== received.hash) return { effect: 'PACK_PREV_MISMATCH' }

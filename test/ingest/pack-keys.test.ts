@@ -3,6 +3,10 @@ import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { AnchorPack } from '../../protocols/event/v1/anchor-pack.ts'
 import type { Outcome } from '../../src/events/outcome.ts'
 import { outcomeName } from '../../src/events/outcome.ts'
+import { openMemoryStore } from '../../src/log/level-store.ts'
+import type { KeyRange } from '../../src/log/store.ts'
+import { AnchormeshError } from '../../src/platform/errors.ts'
+import { BOUND_KEYS_PREFIX } from '../../src/projections/trust-anchors.ts'
 import { localSigner } from '../../src/trust/local-signer.ts'
 import type { Signer } from '../../src/trust/signer.ts'
 import { sha256 } from '../../protocols/primitives/sha256.ts'
@@ -13,6 +17,7 @@ import type { TestMember } from '../support/identities.ts'
 import { openIngest } from '../support/ingest.ts'
 import type { Ingest } from '../support/ingest.ts'
 import { makePack, packEvent, packKey } from '../support/packs.ts'
+import { WrappedStore } from '../support/stores.ts'
 import { until } from '../support/until.ts'
 import { garbageSignature } from './wires.ts'
 
@@ -24,6 +29,17 @@ const everybody = [self, ada, bob]
 /** Another key of ada's DID. */
 function machine(kid: string, seed: string = kid): Signer {
   return localSigner(sha256(`machine ${seed}`), { did: ada.signer.did, kid })
+}
+
+/** Can't read a range of keys for a while. */
+class FailingReads extends WrappedStore {
+  failing: string | null = null
+
+  override range(range: KeyRange): AsyncIterable<[string, Uint8Array]> {
+    const fails = this.failing !== null && range.gte?.includes(this.failing) === true
+    if (fails) throw new AnchormeshError('STORE_FULL', 'the store could not be opened again after a failed write')
+    return super.range(range)
+  }
 }
 
 const second = machine('machine-2')
@@ -62,6 +78,19 @@ test('an event under an unknown key waits for the pack that binds it, with those
   await until('both are in', () => ingest.log.head.logSeq === 4)
   expect(ingest.door.status()).toMatchObject({ signaturesVerified: 3, pending: { events: 0 } })
   expect(await effects(ingest)).toEqual([])
+})
+
+test('keys that could not be read just now are bound when projections move on', async () => {
+  const store = new FailingReads(await openMemoryStore())
+  const ingest = await openIngest(self, everybody, { store })
+  const waiting = await next(ofSecond, null, announceBody('batch-1'))
+  expect(await submit(ingest, waiting)).toBe('pending(KEY_UNKNOWN)')
+  store.failing = BOUND_KEYS_PREFIX
+  expect(await submit(ingest, await packEvent(ada.signer, [ada.signer], packOne()))).toBe('accepted')
+  await until('reading failed', () => ingest.lines.some(({ message }) => message.includes('keyring could not be brought up to date')))
+  store.failing = null
+  expect(await submit(ingest, await next(bob, null, announceBody('batch-2')))).toBe('accepted')
+  await until('what waited is in', () => ingest.log.head.logSeq === 4)
 })
 
 test('a pack without effect binds nothing', async () => {

@@ -16,6 +16,8 @@ const DAY_MS = 86_400_000
 
 const from = (peer: string, via: EventSource['via'] = 'gossip'): EventSource => ({ via, peer, namespace: NAMESPACE })
 
+const accepted = (count: number): string[] => Array.from({ length: count }, () => 'accepted')
+
 async function open(rate: NonNullable<PolicyOptions['rate']>): Promise<Ingest> {
   return await openIngest(self, everybody, { policy: policyOf(self, everybody, { rate }) })
 }
@@ -54,7 +56,7 @@ test('a peer beyond its rate is refused before anything is decoded, and another 
 test('a bucket fills evenly: a fifth of a minute gives one of five', async () => {
   const ingest = await open({ perPeer: 5 })
   const events = await chain(ada, 7)
-  expect(await submitAll(ingest, events.slice(0, 6), from('loud'))).toEqual([...Array(5).fill('accepted'), 'RATE_LIMITED'])
+  expect(await submitAll(ingest, events.slice(0, 6), from('loud'))).toEqual([...accepted(5), 'RATE_LIMITED'])
   await ingest.clock.advance(12_000)
   expect(await submitAll(ingest, events.slice(5), from('loud'))).toEqual(['accepted', 'RATE_LIMITED'])
   await ingest.clock.advance(3_600_000)
@@ -72,7 +74,7 @@ test('what a peer may send on one topic is not used up on another', async () => 
   const garbage = { ...from('peer-1'), namespace: 'dao:slow' }
   expect(await ingest.door.submit(Uint8Array.of(1), garbage)).toMatchObject({ code: 'MALFORMED' })
   expect(await ingest.door.submit(Uint8Array.of(1), garbage)).toMatchObject({ code: 'RATE_LIMITED' })
-  expect(await submitAll(ingest, events.slice(3), from('peer-1'))).toEqual(Array(7).fill('accepted'))
+  expect(await submitAll(ingest, events.slice(3), from('peer-1'))).toEqual(accepted(7))
 })
 
 test('a signer beyond its rate is ignored, and taken later; another signer is not touched', async () => {
@@ -117,7 +119,7 @@ test('copies of an event that waits for the clock do not silence its signer', as
 test('a day has a cap of its own', async () => {
   const ingest = await open({ perSigner: 100, dailyCap: 4 })
   const events = await chain(ada, 6)
-  expect(await submitAll(ingest, events.slice(0, 5), from('peer-1'))).toEqual([...Array(4).fill('accepted'), 'RATE_LIMITED'])
+  expect(await submitAll(ingest, events.slice(0, 5), from('peer-1'))).toEqual([...accepted(4), 'RATE_LIMITED'])
   await ingest.clock.advance(60_000)
   expect(await submitAll(ingest, events.slice(4, 5), from('peer-1'))).toEqual(['RATE_LIMITED'])
   await ingest.clock.advance(DAY_MS)

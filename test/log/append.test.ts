@@ -135,7 +135,8 @@ test('a chain that is longer than a group is found at every position, also after
   }
   expect(await log.positionsAt(chain, 863, 10)).toEqual([])
   expect(await log.positionsAt(chain, 301, 1)).toEqual([301])
-  expect((await collect(log.tips(NAMESPACE))).map(({ id }) => id).sort()).toEqual([trunk, branch].map((side) => side.at(-1)?.id).sort())
+  const tips = await collect(log.tips(NAMESPACE))
+  expect(new Set(tips.map(({ id }) => id))).toEqual(new Set([trunk, branch].map((side) => side.at(-1)?.id)))
   await log.writeCheckpoint()
   expect(await verifyLog(store, checkpoint)).toMatchObject({ ok: true, records: 1_174, problems: [] })
 })

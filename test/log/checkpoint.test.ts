@@ -77,6 +77,16 @@ test('one checkpoint is written at a time, with the head of its moment', async (
   expect(keeper.asked.map(({ checkpoint }) => checkpoint.head.logSeq)).toEqual([0, 2, 6, 6])
 })
 
+test('a log opens although store.json can not be written, with a warning: what it says is still true', async () => {
+  const { log, store } = await openTestLog()
+  await appendAll(log, unsignedChain(2))
+  await log.close()
+  const full: CheckpointKeeper = { read: () => Promise.resolve(null), write: () => Promise.reject(new Error('ENOSPC: no space left on device')) }
+  const again = await openTestLog({ store, checkpoint: full })
+  expect(again.log.head.logSeq).toBe(2)
+  expect(again.lines).toMatchObject([{ message: expect.stringContaining('missing') as string }, { level: 'warn', message: expect.stringContaining('could not be written') as string }])
+})
+
 test('a store.json that can not be written is told in the log, tried again after the next append, and keeps no log from closing', async () => {
   const keeper = new SlowKeeper()
   const { log, clock, lines } = await openTestLog({ checkpoint: keeper })

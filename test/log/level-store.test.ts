@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -116,6 +117,23 @@ test('a folder can be opened again once it was closed, and when opening it faile
   await expect(openLevelStore(`${location}/../store`, { create: false })).rejects.toMatchObject({ code: 'STORE_LOCKED' })
   await store.close()
   await (await openLevelStore(location, { create: false })).close()
+})
+
+const hasPrlimit = spawnSync('prlimit', ['--version']).status === 0
+if (!hasPrlimit) console.log('there is no prlimit (util-linux) here: not tested what follows a write that was cut in the middle')
+
+test.runIf(hasPrlimit)('after a write that was cut in the middle nothing is acknowledged until the store was opened anew; LevelDB alone would, and lose it', async () => {
+  const location = join(temporaryFolder(), 'store')
+  const { stdout, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, 'partial-write.child.ts'), location], { encoding: 'utf8' })
+  const said = stdout.trim().split('\n')
+  expect(stderr).toBe('')
+  const acknowledged = said.filter((line) => !line.startsWith('!'))
+  const store = await openLevelStore(location, { create: false })
+  const kept = new Set((await collect(store.range({}))).map(([key]) => key))
+  await store.close()
+  expect(acknowledged.filter((key) => !kept.has(key))).toEqual([])
+  expect(acknowledged.map((key) => key.charAt(0)).join('')).toBe('aaaaaaaaaadddddddddd')
+  expect(new Set(said.filter((line) => line.startsWith('!')))).toEqual(new Set(['! STORE_FULL']))
 })
 
 describe('write-ahead logs', () => {

@@ -1,7 +1,5 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createMemoryHub } from '../../simulations/ports/memory-network.ts'
-import type { MemoryHub } from '../../simulations/ports/memory-network.ts'
 import { seededRandom } from '../../simulations/ports/seeded-random.ts'
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
@@ -9,84 +7,13 @@ import { announceBody, next } from '../support/events.ts'
 import { NAMESPACE } from '../support/identities.ts'
 import { sharedLines } from '../projections/support/ledger.ts'
 import { copyOf } from '../projections/support/stores.ts'
-import { ADAM, ALICE, BERTA, CARL } from '../projections/support/world.ts'
+import { ADAM, CARL } from '../projections/support/world.ts'
 import type { MemoryNode } from './nodes.ts'
 import { openNode, peerIdOf, quiet } from './nodes.ts'
-
-const members = [ALICE, ADAM, BERTA]
-
-async function openMesh(hub: MemoryHub, seed: string = 'mesh'): Promise<MemoryNode[]> {
-  const nodes = []
-  for (const self of members) nodes.push(await openNode(self, [...members, CARL], { hub, seed }))
-  return nodes
-}
-
-async function drainAll(hub: MemoryHub, nodes: readonly MemoryNode[]): Promise<void> {
-  do await quiet(...nodes)
-  while ((await hub.drain()) > 0)
-}
-
-async function digestsOf({ node }: MemoryNode) {
-  return [{ ...(await node.digest(NAMESPACE)), logSeq: 0 }, { ...(await node.digest('_trust')), logSeq: 0 }]
-}
-
-/** One step of a run: what a node does, or what happens to a link. Numbers choose among what there is. */
-type Step =
-  | { readonly step: 'announce' | 'pack'; readonly who: number }
-  | { readonly step: 'deliver'; readonly link: number; readonly wait: boolean }
-  | { readonly step: 'cut' | 'heal'; readonly from: number; readonly to: number }
-
-const someStep: fc.Arbitrary<Step> = fc.oneof(
-  { arbitrary: fc.record({ step: fc.constantFrom('announce' as const, 'announce' as const, 'pack' as const), who: fc.nat(2) }), weight: 3 },
-  { arbitrary: fc.record({ step: fc.constant('deliver' as const), link: fc.nat(5), wait: fc.boolean() }), weight: 6 },
-  { arbitrary: fc.record({ step: fc.constantFrom('cut' as const, 'heal' as const), from: fc.nat(2), to: fc.nat(2) }), weight: 1 }
-)
-
-/** Carries a step out; what is not waited for goes on among the deliveries. */
-async function carryOut(step: Step, index: number, hub: MemoryHub, nodes: readonly MemoryNode[], deliveries: Promise<unknown>[]): Promise<void> {
-  const nodeAt = (who: number): MemoryNode => nodes[who % nodes.length] as MemoryNode
-  switch (step.step) {
-    case 'announce': {
-      const { node } = nodeAt(step.who)
-      await node.seal({ namespace: NAMESPACE, batchId: `batch-${index}`, receipts: [{ index }] })
-      await node.announce({ namespace: NAMESPACE, batchId: `batch-${index}`, timestampAnchors: [] })
-      return
-    }
-    case 'pack':
-      // Two nodes of one organisation can't know of each other's pack: refused or frozen, and the same everywhere.
-      await nodeAt(step.who).node.publishPack().catch((error: { code: string }) => expect(error.code).toBe('PUBLISH_REFUSED'))
-      return
-    case 'deliver': {
-      const link = hub.links()[step.link]
-      if (link === undefined) return
-      const delivery = hub.deliver(link.from, link.to)
-      deliveries.push(delivery)
-      if (step.wait) await delivery
-      return
-    }
-    default:
-      hub[step.step](peerIdOf(nodeAt(step.from).self), peerIdOf(nodeAt(step.to).self))
-  }
-}
+import { MESH_MEMBERS, digestsOf, drainAll, meshesAgree, openMesh } from './properties.ts'
 
 test('three nodes come to equal digests, however their links delay, cut and reorder', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(someStep, { minLength: 5, maxLength: 40, size: 'max' }), async (steps) => {
-      const hub = createMemoryHub()
-      const nodes = await openMesh(hub)
-      const deliveries: Promise<unknown>[] = []
-      for (const [index, step] of steps.entries()) await carryOut(step, index, hub, nodes, deliveries)
-      await Promise.all(deliveries)
-      for (const { from, to } of hub.links()) hub.heal(from, to)
-      await drainAll(hub, nodes)
-      const [first, ...others] = await Promise.all(nodes.map(digestsOf))
-      for (const digests of others) expect(digests).toEqual(first)
-      const { outcomes } = ((await nodes[0]?.node.status()) ?? { ingest: { outcomes: {} } }).ingest
-      expect(Object.keys(outcomes).filter((name) => name.startsWith('rejected'))).toEqual([])
-      for (const { node } of nodes) await node.close()
-    }),
-    { numRuns: 12 }
-  )
+  await meshesAgree(12)
 })
 
 test('the same seed gives the same run, byte for byte', async () => {
@@ -147,8 +74,8 @@ test('a node that lost its disk and one that was copied come to the same by the 
   await alice.node.seal({ namespace: NAMESPACE, batchId: 'batch-1', receipts: [1] })
   await alice.node.announce({ namespace: NAMESPACE, batchId: 'batch-1', timestampAnchors: [] })
   await drainAll(hub, nodes)
-  const copied = await openNode(ADAM, [...members, CARL], { ports: { store: await copyOf(adam.ports.store), checkpoint: adam.ports.checkpoint } })
-  const empty = await openNode(ADAM, [...members, CARL], { ports: { store: await openMemoryStore() } })
+  const copied = await openNode(ADAM, [...MESH_MEMBERS, CARL], { ports: { store: await copyOf(adam.ports.store), checkpoint: adam.ports.checkpoint } })
+  const empty = await openNode(ADAM, [...MESH_MEMBERS, CARL], { ports: { store: await openMemoryStore() } })
   await empty.node.importEvents(alice.node.exportEvents())
   await quiet(copied, empty)
   expect(await digestsOf(copied)).toEqual(await digestsOf(alice))

@@ -1,20 +1,17 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { LocalEvent } from '../../src/events/local.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
-import { PROJECTIONS } from '../../src/projections/all.ts'
 import { encodeCursor } from '../../src/projections/cursor.ts'
 import { policyOf } from '../support/identities.ts'
 import { settled } from '../support/settled.ts'
 import { counted, countedRows, countingProjection } from './support/counting.ts'
 import { Follower, rowsInKeyOrder } from './support/follower.ts'
 import type { Ledger } from './support/ledger.ts'
-import { allRows, openLedger, policyEntry, sharedEntry } from './support/ledger.ts'
-import { admissible, someArrival } from './support/order.ts'
-import { chosenPolicy, somePolicy } from './support/policies.ts'
+import { allRows, openLedger } from './support/ledger.ts'
+import { followersKeepUp } from './support/properties.ts'
 import type { RecordedWrite } from './support/stores.ts'
 import { isFold, storeOf, watchedStore, writeGate } from './support/stores.ts'
-import { ALICE, EVERYBODY, eventsOf, someActs } from './support/world.ts'
+import { ALICE, EVERYBODY } from './support/world.ts'
 
 const policy = policyOf(ALICE, EVERYBODY)
 
@@ -27,44 +24,10 @@ async function counting(...events: readonly LocalEvent[]): Promise<Ledger> {
 
 const follow = (ledger: Ledger, name: string = 'counting'): Follower => new Follower((query) => ledger.changes(name, query))
 
-const code = async (changes: AsyncGenerator<unknown>): Promise<unknown> => await changes.next().then(() => 'answered', (error: unknown) => error)
+const code = async (changes: AsyncGenerator): Promise<unknown> => await changes.next().then(() => 'answered', (error: unknown) => error)
 
 test('a client that keeps the cursor and applies changes always ends with the rows of a query', async () => {
-  const step = fc.record({
-    read: fc.nat(6),
-    hangUp: fc.boolean(),
-    restart: fc.oneof({ arbitrary: fc.constant(false), weight: 4 }, { arbitrary: fc.constant(true), weight: 1 }),
-    rebuild: fc.oneof({ arbitrary: fc.constant(false), weight: 5 }, { arbitrary: fc.constant(true), weight: 1 }),
-    policy: fc.option(somePolicy, { freq: 4 })
-  })
-  await fc.assert(
-    fc.asyncProperty(someActs(24), someArrival, fc.array(step, { minLength: 1, maxLength: 12 }), async (acts, arrival, steps) => {
-      const events = await eventsOf(acts)
-      const groups = admissible(events, arrival)
-      let ledger = await openLedger({ policy })
-      const followers = PROJECTIONS.map(({ name }) => ({ name, follower: new Follower((query) => ledger.changes(name, query)) }))
-      for (const [index, group] of groups.entries()) {
-        const { read, hangUp, restart, rebuild, policy: choice } = steps[index % steps.length] ?? { read: 1, hangUp: false, restart: false, rebuild: false, policy: null }
-        const entries = group.map(sharedEntry)
-        const appending = ledger.log.append(choice === null ? entries : [...entries, policyEntry(chosenPolicy(choice, events))])
-        for (const { follower } of followers) expect(await follower.read(read)).toBe('open')
-        await appending
-        if (hangUp || restart) for (const { follower } of followers) await follower.disconnect()
-        if (rebuild) await ledger.engine.rebuild()
-        if (!restart) continue
-        await ledger.close()
-        ledger = await openLedger({ store: ledger.store })
-      }
-      await ledger.caughtUp()
-      for (const { name, follower } of followers) {
-        await follower.readAll()
-        expect(rowsInKeyOrder(follower.rows), name).toEqual(await allRows(ledger, name))
-        await follower.disconnect()
-      }
-      await ledger.close()
-    }),
-    { numRuns: 25 }
-  )
+  await followersKeepUp(20)
 })
 
 test('first the rows as they are, then each change: no gap and nothing out of order at the seam', async () => {

@@ -100,7 +100,7 @@ export function sharedEntry({ wire }: SignedEvent): AppendEntry {
 }
 
 export function policyEntry(policy: EffectivePolicy): AppendEntry {
-  return { scope: 'local', event: localEvent('policy', 1_700_000_000_000, policy as unknown as JsonObject) }
+  return { scope: 'local', event: localEvent('policy', 1_700_000_000_000, policy) }
 }
 
 /** Whatever answers one page of a projection at a time: a ledger or a node. */
@@ -122,10 +122,10 @@ export async function allRows(queried: Queried, projection: string, query: Proje
 /** What two nodes compare of every projection: the JCS lines of its rows' shared fields, in key order. */
 export async function sharedLines(queried: Queried): Promise<Record<string, string[]>> {
   const lines: Record<string, string[]> = {}
-  for (const { name, shared } of PROJECTIONS) {
-    const rows = await allRows(queried, name)
-    lines[name] = rows.flatMap((row) => {
-      const compared = shared(row)
+  for (const projection of PROJECTIONS) {
+    const rows = await allRows(queried, projection.name)
+    lines[projection.name] = rows.flatMap((row) => {
+      const compared = projection.shared(row)
       return compared === null ? [] : [encodeCanonical(compared)]
     })
   }

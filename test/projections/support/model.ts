@@ -73,7 +73,7 @@ function expectedTimestampAnchors(events: readonly SignedEvent[], policy: Effect
   const byRow = Object.groupBy(announced, ({ row }) => JSON.stringify(row))
   return Object.values(byRow).map((group = []) => {
     const announcements = named(firstOfEachSigner(group.map(({ claim }) => claim)))
-    return { ...(group[0]?.row ?? {}), announcements }
+    return { ...group[0]?.row, announcements }
   })
 }
 

@@ -231,7 +231,7 @@ export async function signedBy(signers: readonly Signer[], envelope: Envelope): 
   const canonical = canonicalEvent(envelope)
   const sorted = signers.toSorted((left, right) => (left.kid < right.kid ? -1 : 1))
   const signatures = []
-  for (const { kid, sign } of sorted) signatures.push({ kid, signature: await sign(eventSigningInput(envelope.type, kid, canonical)) })
+  for (const signer of sorted) signatures.push({ kid: signer.kid, signature: await signer.sign(eventSigningInput(envelope.type, signer.kid, canonical)) })
   return { id: eventId(canonical), envelope, wire: encodeEvent(envelope, signatures) }
 }
 
