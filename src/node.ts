@@ -336,7 +336,7 @@ class RunningNode implements AnchormeshNode {
   }
 }
 
-/** What gossip is told (DESIGN section 4): a policy refusal is never `reject`, or honest peers would graylist each other. */
+/** What gossip is told: a policy refusal is never `reject`, or honest peers would graylist each other. */
 function verdictOf(outcome: Outcome): GossipVerdict {
   if (outcome.outcome === 'rejected') return 'reject'
   return outcome.outcome === 'accepted' || outcome.outcome === 'duplicate' ? 'accept' : 'ignore'

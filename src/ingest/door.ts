@@ -66,7 +66,7 @@ interface JudgingContext {
 
 /**
  * The one door: gossip, sync, HTTP and the command line all hand their bytes in here and get the same typed outcome from the same checks in
- * the same order (DESIGN sections 1 and 4). The first check that fails gives the code.
+ * the same order. The first check that fails gives the code.
  */
 export class IngestDoor {
   readonly #ports: DoorPorts

@@ -81,6 +81,6 @@ function parseCheckpoint(path: string, text: string): StoreCheckpoint {
 
 function corrupt(path: string, reason: string): AnchormeshError {
   return new AnchormeshError('STORE_CORRUPT', `${path} can't be read: ${reason}`, {
-    hint: 'restore the data folder from a backup, or move it away and let the mesh fill a new one'
+    hint: 'restore the data folder from a backup, or move it away and fill a new one by `log import` of another node’s `log export`'
   })
 }

@@ -173,7 +173,11 @@ export class EventLog extends LogReader {
 
   #refuse({ entries, reject }: QueuedAppend, error: unknown): void {
     this.#queuedRecords -= entries.length
-    for (const entry of entries) if (entry.scope === 'shared') this.#queuedEvents.delete(entry.event.id)
+    for (const entry of entries) {
+      if (entry.scope !== 'shared') continue
+      this.#queuedEvents.delete(entry.event.id)
+      this.#openTips.delete(entry.event.id)
+    }
     reject(error)
   }
 

@@ -70,7 +70,7 @@ function openFailure(location: string, error: unknown): AnchormeshError {
   }
   if (codeOf(cause) === 'LEVEL_LOCKED') return locked(location, 'another process', cause)
   return new AnchormeshError('STORE_CORRUPT', `the store ${location} can't be opened: ${messageOf(cause)}`, {
-    hint: 'restore the data folder from a backup, or move it away and let the mesh fill a new one',
+    hint: 'restore the data folder from a backup, or move it away and fill a new one by `log import` of another node’s `log export`',
     cause
   })
 }

@@ -82,6 +82,6 @@ async function compare(reader: LogReader, meta: StoreMeta, logSeq: number, check
 
 function corrupt(reason: string): AnchormeshError {
   return new AnchormeshError('STORE_CORRUPT', `the store is damaged: ${reason}`, {
-    hint: 'keep a copy of the folder for inspection, then restore a backup, or move store/ and store.json away and let the mesh fill a new one'
+    hint: 'keep a copy of the folder for inspection, then restore a backup, or move store/ and store.json away and fill a new one by `log import` of another node’s `log export`'
   })
 }

@@ -27,7 +27,7 @@ export async function checkWriteAheadLogs(location: string): Promise<void> {
     const damagedAt = findDamage(await readFile(path))
     if (damagedAt === null) continue
     throw new AnchormeshError('STORE_CORRUPT', `${path} is damaged at byte ${damagedAt}`, {
-      hint: 'keep a copy of the folder for inspection, then restore a backup, or move the data away and let the mesh fill a new store'
+      hint: 'keep a copy of the folder for inspection, then restore a backup, or move the data away and fill a new store by `log import` of another node’s `log export`'
     })
   }
 }

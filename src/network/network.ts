@@ -3,7 +3,7 @@
  * `src/network/libp2p` is the real one; simulations bring their own.
  */
 
-/** What a topic validator answers to gossip (DESIGN, section 4): `reject` costs the peer that passed it on. */
+/** What a topic validator answers to gossip: `reject` costs the peer that passed it on. */
 export type GossipVerdict = 'accept' | 'ignore' | 'reject'
 
 /** A peer that may connect: the PeerId that `peers.yaml` binds to a DID, and where to dial it. */

@@ -80,7 +80,7 @@ export type EffectivePolicyResult =
 /**
  * Puts both files and this node's identity together. This node needs no entry in `peers.yaml`: without one it may take
  * every role that a namespace lists it under; with one (a file shared by all nodes) its entry's roles hold.
- * Problems: an invalid or weak key (DESIGN section 2), one kid for two keys in an organisation, a DID or PeerId that
+ * Problems: an invalid or weak key, one kid for two keys in an organisation, a DID or PeerId that
  * occurs twice, a DID under a namespace that nobody is, a signer without any key.
  */
 export function effectivePolicy(

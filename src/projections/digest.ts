@@ -14,7 +14,7 @@ import { readState, rowsOfState } from './state.ts'
 // A digest is of one moment; folding what was logged before it takes milliseconds, a rebuild perhaps more.
 const WAIT_MS_MAX = 5_000
 
-/** The projections that two nodes compare, those of them that make up `state` (DESIGN section 5, "Digests"), and all that a digest is made of. */
+/** The projections that two nodes compare, those of them that make up `state`, and all that a digest is made of. */
 const COMPARED = ['batches', 'timestamp-anchors', 'trust-anchors', 'sequences', 'equivocations'] as const
 const STATE = ['timestamp-anchors', 'trust-anchors', 'sequences', 'equivocations'] as const
 const READ = [...COMPARED, 'winners'] as const

@@ -40,6 +40,6 @@ export async function* everyRecord(log: LogReader, after: number, upTo: number):
 
 function missing(logSeq: number): AnchormeshError {
   return new AnchormeshError('STORE_CORRUPT', `record ${logSeq} of the log is missing`, {
-    hint: 'run `anchormesh log verify`, then restore a backup, or let the mesh fill a new store'
+    hint: 'run `anchormesh log verify`, then restore a backup, or fill a new store by `log import` of another node’s `log export`'
   })
 }

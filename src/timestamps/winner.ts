@@ -25,7 +25,7 @@ export type Loser = Candidate & {
 const RAILS = ['btc', 'eip155', 'rfc3161'] as const
 
 /**
- * The total order of DESIGN section 5, as text that sorts like it: the stronger candidate has the smaller text. Only one and the same candidate has
+ * The total order of candidates (rail, chain, block or time, evidence, root, event), as text that sorts like it: the stronger candidate has the smaller text. Only one and the same candidate has
  * an equal one. Two contents under one evidence id in a single event are told apart by their hash.
  */
 export function rankOf(candidate: Candidate): string {

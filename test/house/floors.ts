@@ -3,7 +3,7 @@ import { findingAt, nodeAt, stringOf, walk } from './syntax.ts'
 import type { Finding, SourceFile, SyntaxNode } from './syntax.ts'
 
 /**
- * The floors of the house (DESIGN, section 8): what stands on a floor imports from its own floor or from below.
+ * The floors of the house: what stands on a floor imports from its own floor or from below.
  * The longest path that fits a file decides.
  */
 export const FLOORS: readonly { readonly path: string; readonly floor: number }[] = [

@@ -1,7 +1,7 @@
 import { findingAt, isTypeOnly, isWrapper, keyName, memberName, nodeAt, nodesAt, stringOf, unwrap, walk } from './syntax.ts'
 import type { Finding, SourceFile, SyntaxNode } from './syntax.ts'
 
-/** The one folder that may read clocks, set timers and draw random numbers (DESIGN, invariant 10). */
+/** The one folder that may read clocks, set timers and draw random numbers. */
 const PLATFORM = 'src/platform/'
 
 /** Globals of which no use at all is left to the rest of the house. */

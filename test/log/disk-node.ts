@@ -12,7 +12,7 @@ import type { SignedEvent } from '../support/events.ts'
 import { collect } from '../support/collect.ts'
 import { member, policyOf } from '../support/identities.ts'
 import type { TestMember } from '../support/identities.ts'
-import { seededRandom } from '../support/seeded-random.ts'
+import { seededRandom } from '../../simulations/ports/seeded-random.ts'
 
 const self = member('self')
 const authors: readonly TestMember[] = [member('ada'), member('bob'), member('eve')]
@@ -34,7 +34,7 @@ export async function openDiskNode(folder: string): Promise<AnchormeshNode> {
 
 /** The same events whenever they are made: three chains that take turns, some of them with a fork, each event with `padBytes` of noise. */
 export async function deterministicEvents(count: number, padBytes: number): Promise<SignedEvent[]> {
-  const random = seededRandom(7)
+  const random = seededRandom('events')
   const chains = authors.map((): SignedEvent[] => [])
   const events: SignedEvent[] = []
   for (let index = 0; index < count; index += 1) {

@@ -9,7 +9,7 @@ import { prefixRange } from '../../src/log/store.ts'
 import { findDamage } from '../../src/log/write-ahead-check.ts'
 import { collect } from '../support/collect.ts'
 import { temporaryFolder } from '../support/folders.ts'
-import { seededRandom } from '../support/seeded-random.ts'
+import { seededRandom } from '../../simulations/ports/seeded-random.ts'
 
 const put = (key: string, value: string): WriteOperation => ({ type: 'put', key, value: utf8(value) })
 const textOf = (bytes: Uint8Array | undefined): string | undefined => (bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8'))
@@ -140,7 +140,7 @@ describe('write-ahead logs', () => {
   async function writeAheadLog(batches: number, bytes: number): Promise<Uint8Array> {
     const location = join(temporaryFolder(), 'store')
     const store = await openLevelStore(location, { create: true })
-    const random = seededRandom(5)
+    const random = seededRandom('batches')
     for (let batch = 0; batch < batches; batch += 1) {
       await store.write([{ type: 'put', key: `k${batch}`, value: random.bytes(Math.floor(random.fraction() * bytes)) }], { sync: false })
     }
@@ -157,7 +157,7 @@ describe('write-ahead logs', () => {
   test('may end anywhere: that is what a crash leaves behind', async () => {
     const whole = await writeAheadLog(60, 2_000)
     for (let end = 0; end < whole.length; end += 131) expect(findDamage(whole.subarray(0, end)), `cut at ${end}`).toBeNull()
-    const random = seededRandom(6)
+    const random = seededRandom('torn')
     const torn = new Uint8Array(whole.length + 5_000)
     torn.set(whole)
     torn.set(random.bytes(5_000), whole.length)
@@ -168,7 +168,7 @@ describe('write-ahead logs', () => {
 
   test('show each flipped bit that is not in the last batch', async () => {
     const whole = await writeAheadLog(60, 2_000)
-    const random = seededRandom(7)
+    const random = seededRandom('flipped')
     for (let round = 0; round < 300; round += 1) {
       const at = Math.floor(random.fraction() * (whole.length - 3_000))
       const damaged = Uint8Array.from(whole)

@@ -16,7 +16,7 @@ import { createHandClock } from '../support/hand-clock.ts'
 import { NAMESPACE, member } from '../support/identities.ts'
 import type { LogLine } from '../support/recording-logger.ts'
 import { recordingLogger } from '../support/recording-logger.ts'
-import { seededRandom } from '../support/seeded-random.ts'
+import { seededRandom } from '../../simulations/ports/seeded-random.ts'
 
 /** A log with what it stands on. */
 export interface TestLog {
@@ -35,7 +35,7 @@ export async function openTestLog(options: { store?: Store; checkpoint?: Checkpo
     checkpoint: options.checkpoint ?? memoryCheckpoint(),
     clock: options.clock ?? createHandClock()
   }
-  const log = await openLog({ ...parts, logger: recordingLogger(lines), random: seededRandom(1) })
+  const log = await openLog({ ...parts, logger: recordingLogger(lines), random: seededRandom('log') })
   return { ...parts, log, lines }
 }
 

@@ -26,7 +26,7 @@ import type { TestMember } from './identities.ts'
 import { policyOf } from './identities.ts'
 import type { LogLine } from './recording-logger.ts'
 import { recordingLogger } from './recording-logger.ts'
-import { seededRandom } from './seeded-random.ts'
+import { seededRandom } from '../../simulations/ports/seeded-random.ts'
 
 /** The parts of a node from the door down, wired as `createNode` wires them, each within reach of a test. */
 export interface Ingest {
@@ -70,7 +70,7 @@ export async function openIngest(self: TestMember, members: readonly TestMember[
   const clock = options.clock ?? createHandClock()
   const lines: LogLine[] = []
   const logger = recordingLogger(lines)
-  const log = await openLog({ store, checkpoint, clock, logger, random: seededRandom(1) })
+  const log = await openLog({ store, checkpoint, clock, logger, random: seededRandom('ingest') })
   const effective = options.policy ?? policyOf(self, members)
   if ((await log.lastPolicy(log.head.logSeq)) === undefined) {
     await log.append([{ scope: 'local', event: localEvent('policy', clock.now(), effective) }])

@@ -60,7 +60,7 @@ test('the order of candidates is total: of two different ones exactly one is str
 
 test('the sorting of ranks is the order of the rules, one after another', () => {
   const railOf = ({ chainId }: Candidate): number => ['btc', 'eip155', 'rfc3161'].indexOf(chainId.split(':')[0] ?? '')
-  /** Negative where `left` is the stronger, as DESIGN section 5 says it. */
+  /** Negative where `left` is the stronger. */
   const compare = (left: Candidate, right: Candidate): number => {
     if (railOf(left) !== railOf(right)) return railOf(left) - railOf(right)
     if (left.chainId !== right.chainId) return Buffer.compare(Buffer.from(left.chainId), Buffer.from(right.chainId))

@@ -8,8 +8,8 @@ import { viewPolicy } from '../../../src/policy/policy-view.ts'
 import type { SignedEvent } from '../../support/events.ts'
 
 /**
- * What the projections have to show of a set of events under a policy, worked out the slow and plain way from the whole set: DESIGN section 5 and
- * CONTRACT section 5, without a look at the folds. Rows as sorted JCS lines of their shared fields; of `sequences` without the packs.
+ * What the projections have to show of a set of events under a policy, worked out the slow and plain way from the
+ * whole set, without a look at the folds. Rows as sorted JCS lines of their shared fields; of `sequences` without the packs.
  */
 export function expectedLines(events: readonly SignedEvent[], policy: EffectivePolicy): Record<string, string[]> {
   return {
