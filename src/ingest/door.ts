@@ -117,25 +117,32 @@ export class IngestDoor {
     const own = new Uint8Array(wire)
     const known = this.#rejected.size === 0 ? undefined : this.#rejected.get(sha256Hex(own))
     if (known !== undefined) return known
-    const outcome = await this.#judge(own, source, onValidated)
-    // By the hash of the full bytes, never by id, or garbage signatures under a true id would keep the true event out.
-    if (outcome.outcome === 'rejected') this.#rejected.set(sha256Hex(own), outcome)
+    return await this.#judge(own, source, onValidated)
+  }
+
+  /** By the hash of the full bytes, never by id, or garbage signatures under a true id would keep the true event out. */
+  #remember(wire: Uint8Array, outcome: Outcome): Outcome {
+    if (outcome.outcome === 'rejected') this.#rejected.set(sha256Hex(wire), outcome)
     return outcome
   }
 
   async #judge(wire: Uint8Array, source: EventSource, onValidated: () => void): Promise<Outcome> {
     const decoded = decodeEvent(wire)
     // [REJECT] Canonical bytes of a known version and form, with exactly the signatures that they name (EV-1 to EV-12).
-    if (!decoded.ok) return rejected(decoded.code, decoded.detail, null)
+    if (!decoded.ok) return this.#remember(wire, rejected(decoded.code, decoded.detail, null))
     const { event } = decoded
     const refused = this.#refusedByPolicy(event, source)
     if (refused !== null) return refused
     // One at a time for each id, so that neither copies nor two sets of signatures over one event get in side by side.
-    for (let other = this.#judging.get(event.id); other !== undefined; other = this.#judging.get(event.id)) await other.ended.given()
+    for (let other = this.#judging.get(event.id); other !== undefined; other = this.#judging.get(event.id)) {
+      await other.ended.given()
+      const same = this.#rejected.get(sha256Hex(wire))
+      if (same !== undefined) return same
+    }
     const judging: Judging = { queued: new Signal(), ended: new Signal() }
     this.#judging.set(event.id, judging)
     try {
-      return await this.#judgeEvent(event, { source, onValidated, queued: judging.queued })
+      return this.#remember(wire, await this.#judgeEvent(event, { source, onValidated, queued: judging.queued }))
     } catch (error) {
       // A store that could not be opened again after a failed write can't be read either.
       if (isStoreUnavailable(error)) return ignored('STORE_FULL', messageOf(error), event.id)

@@ -40,6 +40,15 @@ test('fifty copies at the same moment: one is accepted, the others are duplicate
   expect(ingest.door.status().signaturesVerified).toBe(1)
 })
 
+test('fifty copies of a bad signature at the same moment are rejected by one verification', async () => {
+  const ingest = await openIngest(self, everybody)
+  const event = await next(ada, null, announceBody('batch-1'))
+  const names = await namesOf(ingest, Array(50).fill(garbageSignature(event.wire)) as Uint8Array[])
+  expect(new Set(names)).toEqual(new Set(['rejected(SIGNATURE_INVALID)']))
+  expect(ingest.door.status().signaturesVerified).toBe(1)
+  expect(await namesOf(ingest, [event.wire])).toEqual(['accepted'])
+})
+
 test('copies of a pending event, at once and later, cost one verification and one place', async () => {
   const ingest = await openIngest(self, everybody)
   const first = await next(ada, null, announceBody('batch-1'))

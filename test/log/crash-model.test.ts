@@ -80,7 +80,7 @@ test('after a crash at any write the log is whole, holds what was acknowledged, 
         await ingest.close()
       }
     }),
-    { numRuns: 12 }
+    { numRuns: 8 }
   )
 })
 

@@ -10,7 +10,8 @@ import type { SignedEvent } from '../support/events.ts'
 import { NAMESPACE, policyOf } from '../support/identities.ts'
 import { settled } from '../support/settled.ts'
 import { allRows, everyRow } from '../projections/support/ledger.ts'
-import { recordingLogger } from '../projections/support/recording-logger.ts'
+import type { LogLine } from '../support/recording-logger.ts'
+import { recordingLogger } from '../support/recording-logger.ts'
 import { isFold, keysOf, watchedStore } from '../projections/support/stores.ts'
 import { ADAM, ALICE, BERTA } from '../projections/support/world.ts'
 import { openNode, quiet, reopen } from './nodes.ts'
@@ -50,13 +51,14 @@ test("a node's own events are durable before they leave it", async () => {
 })
 
 test('an event that is durable counts as published, also where the mesh could not take it', async () => {
-  const logger = recordingLogger()
+  const lines: LogLine[] = []
+  const logger = recordingLogger(lines)
   const network = fakeNetwork({ publish: () => Promise.reject(new Error('no peers')) })
   const { node } = await openNode(ALICE, members, { network, logger })
   await node.start()
   const published = await node.publishPack()
   expect(published).toMatchObject({ packSeq: 1, recipients: 0 })
-  expect(logger.lines.filter(({ level }) => level === 'warn').map(({ fields }) => fields['reason'])).toContain('no peers')
+  expect(lines.filter(({ level }) => level === 'warn').map(({ fields }) => fields['reason'])).toContain('no peers')
 })
 
 test('status says what there is, before the start, after it and when something is wrong', async () => {

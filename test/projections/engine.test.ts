@@ -16,7 +16,8 @@ import { counted, countedRows, countingProjection } from './support/counting.ts'
 import type { Ledger } from './support/ledger.ts'
 import { allRows, everyRow, openLedger } from './support/ledger.ts'
 import { crashesLoseNothing } from './support/properties.ts'
-import { recordingLogger } from './support/recording-logger.ts'
+import type { LogLine } from '../support/recording-logger.ts'
+import { recordingLogger } from '../support/recording-logger.ts'
 import type { RecordedWrite } from './support/stores.ts'
 import { copyOf, isFold, keysOf, storeOf, watchedStore } from './support/stores.ts'
 import { ALICE, EVERYBODY } from './support/world.ts'
@@ -86,7 +87,8 @@ test('a projection that is new to the store is folded from the beginning beside 
 })
 
 test('a fold that throws halts its projection only, says so, skips nothing, and goes on after a rebuild', async () => {
-  const logger = recordingLogger()
+  const lines: LogLine[] = []
+  const logger = recordingLogger(lines)
   let failing = true
   const projections = [countingProjection({ fails: ({ record }) => failing && record.logSeq === 4 }), countingProjection({ name: 'sound' })]
   const ledger = await openLedger({ policy, projections, logger })
@@ -103,7 +105,7 @@ test('a fold that throws halts its projection only, says so, skips nothing, and 
   expect(stateOf(ledger, 'sound')).toMatchObject({ state: 'live', logSeq: 5 })
   expect(stateOf(ledger, 'counting')).toMatchObject({ state: 'halted', logSeq: 3 })
   expect(stateOf(ledger, 'counting')?.reason).toContain("position 4 can't be folded")
-  expect(logger.lines.filter(({ level }) => level === 'error').map(({ fields }) => fields['projection'])).toEqual(['counting'])
+  expect(lines.filter(({ level }) => level === 'error').map(({ fields }) => fields['projection'])).toEqual(['counting'])
   await expect(ledger.query('counting')).rejects.toMatchObject({ code: 'PROJECTION_HALTED' })
   await expect(ledger.changes('counting').next()).rejects.toMatchObject({ code: 'PROJECTION_HALTED' })
 
@@ -202,7 +204,8 @@ test('a projection never skips: a record of the log that is damaged or missing h
     const broken = await copyOf(store)
     const keys = damage === 'the last ones missing' ? [recordKey(3), recordKey(4)] : [recordKey(3)]
     // The head is known before the records go: the log was opened, and a disk lost what it had.
-    const logger = recordingLogger()
+    const lines: LogLine[] = []
+    const logger = recordingLogger(lines)
     await broken.write([{ type: 'del', key: stateKey('counting') }], { sync: true })
     const held = Promise.withResolvers<void>()
     let opened = false
@@ -238,7 +241,8 @@ test('a rebuild of a log that lost a record fails and keeps the rows', async () 
 })
 
 test('a projection write that fails is tried again; nothing is skipped and nothing is halted', async () => {
-  const logger = recordingLogger()
+  const lines: LogLine[] = []
+  const logger = recordingLogger(lines)
   let full = false
   const store = watchedStore(await openMemoryStore(), {
     beforeWrite({ sync }) {
@@ -257,7 +261,7 @@ test('a projection write that fails is tried again; nothing is skipped and nothi
   await ledger.clock.advance(1_000)
   await ledger.caughtUp()
   expect(await rowsOf(ledger)).toEqual([...countedRows(events, 2).values()])
-  expect(logger.lines.map(({ level }) => level)).toContain('error')
+  expect(lines.map(({ level }) => level)).toContain('error')
 })
 
 test('a store that can not be read for a moment halts nothing', async () => {

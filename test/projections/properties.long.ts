@@ -2,11 +2,11 @@ import { test } from 'vitest'
 import { crashesLoseNothing, followersKeepUp, ordersAgree, pastIsKept, policiesAgree } from './support/properties.ts'
 
 test('orders agree', async () => {
-  await ordersAgree(600)
+  await ordersAgree(500)
 })
 
 test('policies agree', async () => {
-  await policiesAgree(600)
+  await policiesAgree(300)
 })
 
 test('crashes lose nothing', async () => {

@@ -12,8 +12,8 @@ const keys = ['a', 'b', 'c', 'd'].map((name) => ({ ...member(`key-${name}`).sign
 const root: OrganisationRoot = { orgId: ORG, threshold: 1, firstPack: undefined, keys: keys.slice(0, 2).map((key) => packKey(key)) }
 
 interface Step {
-  /** Which of the packs made so far this one follows; 0 is a first pack. */
-  readonly follows: number
+  /** Which of the packs made so far this one follows, from the newest; `null` makes a first pack. */
+  readonly follows: number | null
   readonly statuses: readonly PackKey['status'][]
   readonly signers: readonly boolean[]
   readonly threshold: number
@@ -26,8 +26,8 @@ const mostly = <Value>(usual: Value, seldom: Value): fc.Arbitrary<Value> =>
   fc.oneof({ weight: 9, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constant(seldom) })
 
 const step: fc.Arbitrary<Step> = fc.record({
-  follows: fc.nat(6),
-  statuses: fc.array(fc.oneof({ weight: 6, arbitrary: fc.constant('ACTIVE' as const) }, fc.constant('RETIRED' as const), fc.constant('REVOKED' as const)), { minLength: 1, maxLength: 4 }),
+  follows: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, { weight: 3, arbitrary: fc.nat(5) }, { weight: 1, arbitrary: fc.constant(null) }),
+  statuses: fc.array(fc.oneof({ weight: 12, arbitrary: fc.constant('ACTIVE' as const) }, fc.constant('RETIRED' as const), fc.constant('REVOKED' as const)), { minLength: 1, maxLength: 4 }),
   signers: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
   threshold: mostly(1, 2),
   delta: fc.boolean(),
@@ -39,7 +39,7 @@ function makePacks(steps: readonly Step[]): ReceivedPack[] {
   const packs: AnchorPack[] = []
   const resultingOf = new Map<string, readonly PackKey[]>()
   return steps.map(({ follows, statuses, signers, threshold, delta, belongs, wrongRoot }) => {
-    const before = follows === 0 ? null : (packs[(follows - 1) % Math.max(1, packs.length)] ?? null)
+    const before = follows === null ? null : (packs.at(-1 - follows) ?? null)
     const all = statuses.map((status, index) => packKey(keys[index] ?? { kid: '', publicKey: new Uint8Array() }, { status }))
     const old = before === null ? [] : (resultingOf.get(packHash(before)) ?? [])
     const isDelta = delta && before !== null
@@ -88,10 +88,10 @@ test('whatever the packs and the order in which they come, the walk gives the sa
         longest = Math.max(longest, chain.head.packSeq)
       }
     ),
-    { numRuns: 600 }
+    { numRuns: 300 }
   )
   // The cases are worth something only if there were long chains and forks among them.
-  expect(frozen).toBeGreaterThan(10)
+  expect(frozen).toBeGreaterThan(5)
   expect(longest).toBeGreaterThan(1)
 })
 
@@ -104,6 +104,6 @@ test('what was ever bound stays bound when more packs come', () => {
       const all = new Set(bound(packs))
       expect(bound(some).filter((key) => !all.has(key))).toEqual([])
     }),
-    { numRuns: 400 }
+    { numRuns: 200 }
   )
 })
