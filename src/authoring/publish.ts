@@ -10,7 +10,7 @@ import type { Clock } from '../platform/clock.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import { storedPacks } from '../projections/packs.ts'
-import { walkPacks } from '../trust/pack-chain.ts'
+import { judgePack } from '../trust/pack-chain.ts'
 import type { AuthoredEvent, Author } from './author.ts'
 import type { SealedBatchPorts } from './sealed-batches.ts'
 import { findSealedBatch, unknownBatch } from './sealed-batches.ts'
@@ -51,14 +51,13 @@ export async function announceBatch(
  */
 export async function publishPack(ports: PublishPorts): Promise<AuthoredEvent & { readonly orgId: string; readonly packSeq: number; readonly packHash: string }> {
   const { orgId } = ports.policy().self
-  const { root, packs } = await storedPacks(ports.engine, orgId, ports.policy())
-  const { head, frozen } = walkPacks(root, packs)
+  const { root, head, frozen } = await storedPacks(ports.engine, orgId, ports.policy())
   if (frozen) throw refused('PACK_FORK', `two packs of ${orgId} stand at number ${head.packSeq + 1}`)
   const pack = nextPack(orgId, [...head.keys.values()].map(({ key }) => key), head, ports)
   const body = pack as unknown as JsonObject
   const hash = packHash(body)
-  const effect = walkPacks(root, [...packs, { hash, pack, ts: ports.clock.now(), signerBelongs: true }]).effects.get(hash)
-  if (effect !== null) throw refused(effect ?? 'PACK_GAP', `the pack would have no effect: ${effect}`)
+  const judged = judgePack(root, head, { hash, pack })
+  if (!judged.ok) throw refused(judged.effect, `the pack would have no effect: ${judged.effect}`)
   const authored = await ports.author.author(ANCHOR_PACK_TYPE, TRUST_NAMESPACE, body)
   return { ...authored, orgId, packSeq: pack.packSeq, packHash: hash }
 }

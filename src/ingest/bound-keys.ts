@@ -1,57 +1,165 @@
+import { localEvent } from '../events/local.ts'
+import type { AppendEntry, EventLog } from '../log/event-log.ts'
 import type { LoggedRecord } from '../log/log-reader.ts'
-import type { EventLog } from '../log/event-log.ts'
+import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
 import { isPack } from '../projections/packs.ts'
-import type { KeyBinding } from '../projections/trust-anchors.ts'
-import { BOUND_KEYS_PREFIX } from '../projections/trust-anchors.ts'
+import type { BoundKeyFact, KeyBinding } from '../projections/trust-anchors.ts'
+import { BOUND_KEYS_PREFIX, UNLOGGED_KEYS_PREFIX } from '../projections/trust-anchors.ts'
 import type { Keyring } from '../trust/keyring.ts'
 import type { IngestDoor } from './door.ts'
 
-/** Takes into the keyring what the fold of packs and policies bound. Returns whether anything was new. */
+// One synced batch for the keys of a pack, which has at most as many.
+const KEYS_LOGGED_AT_ONCE = 256
+// A disk that is full does not become free faster than this.
+const RETRY_AFTER_MS = 1_000
+
+/** What keeping the keyring up with the log works with. */
+export interface BoundKeysPorts {
+  readonly log: EventLog
+  readonly engine: ProjectionEngine
+  readonly keyring: Keyring
+  readonly door: IngestDoor
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** Takes into the keyring every key that the log names as bound. Returns whether anything was new. */
 export async function loadBoundKeys(engine: ProjectionEngine, keyring: Keyring): Promise<boolean> {
   let added = false
   for await (const [, fact] of engine.instance('trust-anchors').factsWithPrefix(BOUND_KEYS_PREFIX)) {
-    const { holder, kid, publicKey } = fact as KeyBinding
-    if (keyring.bind(holder, kid, publicKey)) added = true
+    const { holder, kid, publicKey, logged } = fact as BoundKeyFact
+    if (logged && keyring.bind(holder, kid, publicKey)) added = true
   }
   return added
 }
 
 /**
- * Keeps the keyring up with the log: after each pack or policy the bound keys are read again, and what waited for one of them is
- * looked at once more. Returns the way to stop it.
+ * Keeps the keyring up with the log: what a pack or a policy bound is taken in once it is folded, and what waited for
+ * it is looked at once more. A key of a pack is logged first, because whether the pack still counts is for the policy
+ * of later days to say, and what was admitted under the key must be admitted then as well. Returns the way to stop
+ * it.
  */
-export function followBoundKeys(ports: { log: EventLog; engine: ProjectionEngine; keyring: Keyring; door: IngestDoor; logger: Logger }): () => void {
-  let due = 0
-  const look = async (): Promise<void> => {
-    const { state, halted } = ports.engine.instance('trust-anchors')
-    if (due === 0 || (halted === null && state.cursor < due)) return
-    const upTo = due
-    due = 0
-    try {
-      if (await loadBoundKeys(ports.engine, ports.keyring)) await ports.door.keysBound()
-    } catch (error) {
-      // Looked at again when projections move on.
-      due = Math.max(due, upTo)
-      throw error
-    }
-  }
-  const lookLater = (): void => {
-    look().catch((error: unknown) => ports.logger.error({ reason: messageOf(error) }, 'the keyring could not be brought up to date'))
-  }
-  const stopLog = ports.log.onAppended((records) => {
-    const binding = records.findLast(bindsKeys)
-    if (binding !== undefined) due = binding.record.logSeq
-  })
-  const stopEngine = ports.engine.onAdvanced(lookLater)
-  return () => {
-    stopLog()
-    stopEngine()
-  }
+export async function followBoundKeys(ports: BoundKeysPorts): Promise<() => void> {
+  return await new BoundKeysFollower(ports).start()
 }
 
-function bindsKeys(record: LoggedRecord): boolean {
-  return isPack(record) || (record.scope === 'local' && record.event.type === 'policy')
+class BoundKeysFollower {
+  readonly #ports: BoundKeysPorts
+  /** The last record that may have bound a key that was not looked for yet; 0 when there is none. */
+  #due: number
+  /** The last one of them that was a policy: then all that is bound is read, else only what the log does not name. */
+  #policyDue = 0
+  /** Where the fold stood when it was looked at last: if it halted there, there is nothing new until it moves. */
+  #lookedAt = ''
+  /** What was logged here, until the fold knows it. */
+  readonly #logged = new Set<string>()
+  #looking = false
+  #again = false
+  #stopped = false
+  #cancelRetry: (() => void) | null = null
+
+  constructor(ports: BoundKeysPorts) {
+    this.#ports = ports
+    // The last run may have ended before it logged what it found.
+    this.#due = ports.log.head.logSeq
+  }
+
+  /** Resolves when what the last run left is logged, or could not be just now: then it is tried again. */
+  async start(): Promise<() => void> {
+    const stopLog = this.#ports.log.onAppended((records) => this.#note(records))
+    const stopEngine = this.#ports.engine.onAdvanced(() => void this.#look())
+    await this.#look()
+    return () => {
+      this.#stopped = true
+      this.#cancelRetry?.()
+      stopLog()
+      stopEngine()
+    }
+  }
+
+  #note(records: readonly LoggedRecord[]): void {
+    for (const record of records) {
+      const isPolicy = record.scope === 'local' && record.event.type === 'policy'
+      if (isPolicy) this.#policyDue = record.record.logSeq
+      if (isPolicy || isPack(record)) this.#due = record.record.logSeq
+    }
+  }
+
+  /** One look at a time, or two could log the same keys. */
+  async #look(): Promise<void> {
+    this.#again = this.#looking
+    if (this.#looking) return
+    this.#looking = true
+    try {
+      do {
+        this.#again = false
+        await this.#takeIn()
+      } while (this.#again)
+    } catch (error) {
+      this.#lookLater(error)
+    } finally {
+      this.#looking = false
+    }
+  }
+
+  #lookLater(error: unknown): void {
+    // A log that was closed meanwhile takes nothing more; the next start looks again.
+    if (this.#stopped) return
+    const { clock, logger } = this.#ports
+    logger.error({ reason: messageOf(error) }, 'the keyring could not be brought up to date; it is tried again')
+    this.#cancelRetry ??= clock.after(RETRY_AFTER_MS, () => {
+      this.#cancelRetry = null
+      void this.#look()
+    })
+  }
+
+  async #takeIn(): Promise<void> {
+    const { engine, keyring, door } = this.#ports
+    const { state, halted } = engine.instance('trust-anchors')
+    if (this.#stopped || this.#due === 0) return
+    // A fold that halted may have bound keys before it did; those behind it are bound once it is folded anew.
+    if (state.cursor < this.#due && halted === null) return
+    const place = `${state.generation} ${state.cursor}`
+    if (place === this.#lookedAt) return
+    const configured = this.#policyDue > 0 && (await loadBoundKeys(engine, keyring))
+    const fromPacks = await this.#logAndBind()
+    this.#lookedAt = place
+    if (state.cursor >= this.#policyDue) this.#policyDue = 0
+    if (state.cursor >= this.#due) this.#due = 0
+    if (configured || fromPacks) await door.keysBound()
+  }
+
+  /** Only what is durable counts: a key that was used and then forgotten would shut out what follows on its chain. */
+  async #logAndBind(): Promise<boolean> {
+    const listed = new Set<string>()
+    let added = false
+    let unlogged = new Map<string, KeyBinding>()
+    const instance = this.#ports.engine.instance('trust-anchors')
+    for await (const [key, fact] of instance.factsWithPrefix(UNLOGGED_KEYS_PREFIX)) {
+      listed.add(key)
+      if (!this.#logged.has(key)) unlogged.set(key, fact as KeyBinding)
+      if (unlogged.size < KEYS_LOGGED_AT_ONCE) continue
+      added = (await this.#bind(unlogged)) || added
+      unlogged = new Map()
+    }
+    added = (await this.#bind(unlogged)) || added
+    for (const key of this.#logged) if (!listed.has(key)) this.#logged.delete(key)
+    return added
+  }
+
+  async #bind(unlogged: ReadonlyMap<string, KeyBinding>): Promise<boolean> {
+    if (unlogged.size === 0 || this.#stopped) return false
+    const { log, clock, keyring } = this.#ports
+    const bindings = [...unlogged.values()]
+    const ts = clock.now()
+    const events = bindings.map((body) => localEvent('key-bound', ts, body))
+    await log.append(events.map((event): AppendEntry => ({ scope: 'local', event })))
+    let added = false
+    for (const key of unlogged.keys()) this.#logged.add(key)
+    for (const { holder, kid, publicKey } of bindings) added = keyring.bind(holder, kid, publicKey) || added
+    return added
+  }
 }

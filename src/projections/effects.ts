@@ -1,9 +1,13 @@
 import { ANCHOR_PACK_TYPE } from '../../protocols/event/v1/codec.ts'
 import { ANNOUNCE_TYPE, announceOf } from '../events/claim.ts'
+import { sortableNumber } from '../log/keys.ts'
 import type { SharedRecord } from '../log/log-reader.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
-import { foldPack, isOwnPack, isPack, packOf } from './packs.ts'
+import type { FirstFact } from './pack-facts.ts'
+import type { TouchedPacks } from './pack-fold.ts'
+import { effectOfPack, foldPack } from './pack-fold.ts'
+import { isOwnPack, isPack, packOf } from './packs.ts'
 import { NO_KEYS } from './projection.ts'
 import type { FoldContext, Projection } from './projection.ts'
 
@@ -15,12 +19,12 @@ interface NoEffect {
 const keyOf = (namespace: string, eventId: string): string => `${namespace}!${eventId}`
 
 /**
- * The events that were admitted but have no effect, and why. Which they are may change with what comes later: a pack that waits for the one
- * before it leaves this list when that arrives. Ownership of a root is shown in `batches`.
+ * The events that were admitted but have no effect, and why. Which they are may change with what comes later: a pack
+ * that waits for the one before it leaves this list when that arrives. Ownership of a root is shown in `batches`.
  */
 export const effects: Projection = {
   name: 'effects',
-  version: 1,
+  version: 2,
   dependsOnPolicy: true,
   rowsChangeOften: false,
   namespacePrefix: (namespace) => `${namespace}!`,
@@ -34,7 +38,7 @@ export const effects: Projection = {
     if (record.scope === 'local') return undefined
     const found = effectOf(record, context.policy)
     if (found !== null) return list(record, found, context)
-    return isPack(record) ? foldPacks(record, context) : undefined
+    return isPack(record) ? foldPackEffects(record, context) : undefined
   },
 
   shared: () => null
@@ -67,22 +71,71 @@ async function list(record: SharedRecord, { effect, detail }: NoEffect, { rows }
   rows.put(key, { namespace, eventId: id, type, signer, kid, authorSeq, effect, detail })
 }
 
-/** A new pack can change what every other pack of its organisation counts for. */
-async function foldPacks(record: SharedRecord, context: FoldContext): Promise<void> {
+/** An event that carries a pack, as its row names it. */
+type CarrierFact = {
+  readonly hash: string
+  readonly type: string
+  readonly signer: string
+  readonly kid: string
+  readonly authorSeq: number
+  /** The next carrier of packs at this number, and of those among them that name the same predecessor. */
+  readonly nextAtNumber: string | null
+  readonly nextOfPredecessor: string | null
+}
+
+const carrierKey = (orgId: string, eventId: string): string => `carrier!${orgId}!${eventId}`
+
+/** Carriers are found by number and predecessor of their pack: those are what changes its effect. */
+function firstCarrierKey(orgId: string, { packSeq, prevPack }: TouchedPacks): string {
+  return `first-carrier!${orgId}!${sortableNumber(packSeq)}!${prevPack ?? ''}`
+}
+
+/** A new pack can change what others of its organisation count for: those that stand where it stands, or follow it. */
+async function foldPackEffects(record: SharedRecord, context: FoldContext): Promise<void> {
   const folded = await foldPack(record, context)
   if (folded === null) return
+  const { orgId, hash, touched } = folded
+  const { id } = record.event
   const { signer, kid, authorSeq, type } = record.event.envelope
-  const own = { type, signer, kid, authorSeq }
-  context.facts.put(`carrier!${record.event.id}`, own)
-  for (const [hash, ids] of folded.carriers) {
-    const effect = folded.chain.effects.get(hash) ?? null
-    for (const eventId of ids) {
-      const key = keyOf(TRUST_NAMESPACE, eventId)
-      const before = await context.rows.get(key)
-      if (effect === null && before !== undefined) context.rows.del(key)
-      if (effect === null || before?.['effect'] === effect) continue
-      const carrier = eventId === record.event.id ? own : await context.facts.get(`carrier!${eventId}`)
-      context.rows.put(key, { namespace: TRUST_NAMESPACE, eventId, ...carrier, effect, detail: `pack ${hash} of ${folded.orgId}` })
-    }
+  const { packSeq, prevPack } = folded.pack
+  const nextAtNumber = await linkCarrier(firstCarrierKey(orgId, { packSeq }), id, context)
+  // The first packs name none: they are touched all together.
+  const key = prevPack === null ? null : firstCarrierKey(orgId, { packSeq, prevPack })
+  const nextOfPredecessor = key === null ? null : await linkCarrier(key, id, context)
+  const carrier: CarrierFact = { hash, type, signer, kid, authorSeq, nextAtNumber, nextOfPredecessor }
+  context.facts.put(carrierKey(orgId, id), carrier)
+  await showEffect(orgId, id, carrier, context)
+  for (const packs of touched) await showTouched(orgId, packs, context)
+}
+
+/** Makes the event the first of a list, and returns the one that was. */
+async function linkCarrier(key: string, eventId: string, { facts }: FoldContext): Promise<string | null> {
+  const known = (await facts.get(key)) as FirstFact | undefined
+  facts.put(key, { first: eventId } satisfies FirstFact)
+  return known?.first ?? null
+}
+
+async function showTouched(orgId: string, packs: TouchedPacks, context: FoldContext): Promise<void> {
+  const known = (await context.facts.get(firstCarrierKey(orgId, packs))) as FirstFact | undefined
+  for (let eventId = known?.first ?? null; eventId !== null; ) {
+    const carrier = (await context.facts.get(carrierKey(orgId, eventId))) as CarrierFact | undefined
+    if (carrier === undefined) throw new Error(`carrier ${eventId} of ${orgId} is not among the facts`)
+    await showEffect(orgId, eventId, carrier, context)
+    eventId = packs.prevPack === undefined ? carrier.nextAtNumber : carrier.nextOfPredecessor
   }
+}
+
+async function showEffect(
+  orgId: string,
+  eventId: string,
+  { hash, type, signer, kid, authorSeq }: CarrierFact,
+  { rows, facts }: FoldContext
+): Promise<void> {
+  const effect = await effectOfPack(facts, orgId, hash)
+  const key = keyOf(TRUST_NAMESPACE, eventId)
+  const before = await rows.get(key)
+  if (effect === null && before !== undefined) rows.del(key)
+  if (effect === null || before?.['effect'] === effect) return
+  const detail = `pack ${hash} of ${orgId}`
+  rows.put(key, { namespace: TRUST_NAMESPACE, eventId, type, signer, kid, authorSeq, effect, detail })
 }

@@ -4,7 +4,8 @@ import type { SharedRecord } from '../log/log-reader.ts'
 import type { StoreReader } from '../log/store.ts'
 import { prefixRange } from '../log/store.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
-import { foldPack, isPack } from './packs.ts'
+import { foldPack } from './pack-fold.ts'
+import { isPack } from './packs.ts'
 import { NO_KEYS } from './projection.ts'
 import type { FoldContext, Projection } from './projection.ts'
 import type { ProjectionState } from './state.ts'
@@ -41,7 +42,7 @@ function chainIn(record: SharedRecord): Chain {
 /** How far each chain has come, and each organisation's packs. */
 export const sequences: Projection = {
   name: 'sequences',
-  version: 1,
+  version: 2,
   // Which packs count depends on who belongs to the organisation.
   dependsOnPolicy: true,
   rowsChangeOften: true,
@@ -103,10 +104,10 @@ async function foldFork(record: SharedRecord, context: FoldContext, before: Sequ
 async function foldPackHead(record: SharedRecord, context: FoldContext): Promise<void> {
   const folded = await foldPack(record, context)
   if (folded === null) return
-  const { orgId, chain } = folded
+  const { orgId, head, headMoved } = folded
   // A colon can't begin a DID, so this key never meets that of a chain.
   const key = `${TRUST_NAMESPACE}!:${orgId}`
-  const { packSeq, hash } = chain.head
-  await context.rows.get(key)
-  context.rows.put(key, { namespace: TRUST_NAMESPACE, orgId, packSeq, packHash: hash, frozen: chain.frozen })
+  if ((await context.rows.get(key)) !== undefined && !headMoved) return
+  const { packSeq, hash, forkedAt } = head
+  context.rows.put(key, { namespace: TRUST_NAMESPACE, orgId, packSeq, packHash: hash, frozen: forkedAt !== null })
 }

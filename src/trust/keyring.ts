@@ -6,18 +6,25 @@ import { checkPublicKey, restorePublicKey } from '../../protocols/signature/v1/e
 // did:key signers need no binding, so anybody can name new ones; this many parsed keys are about 4 MiB.
 const DID_KEYS_CACHED_MAX = 4_096
 
-// A forked pack chain can bind one kid to several keys. More than a few are the work of a thief who wants each of them tried on every
-// event.
+/**
+ * A forked pack chain can bind one kid to several keys. More than a few are the work of a thief who wants each of
+ * them tried on every event: with 16, one signature costs at most 32 verifications (those of configuration and those
+ * of packs stand apart, so that packs never displace configured ones). Of more the smallest count, whichever came
+ * first; an event under any other is none that this node can verify.
+ */
 const KEYS_OF_KID_MAX = 16
 
-/** The keys of a kid (nearly always one), or why there is none: unknown so far (its pack may come), or weak for ever. */
+/**
+ * The keys of a kid (nearly always one), or why there is none: unknown so far (its pack may come), or weak for ever.
+ */
 export type KeyLookup =
   | { readonly ok: true; readonly keys: readonly CheckedPublicKey[] }
   | { readonly ok: false; readonly code: 'KEY_UNKNOWN' | 'KEY_WEAK'; readonly detail: string }
 
 /**
- * Every key that was ever bound to a signer: by its own did:key, by configuration, by packs of its organisation. It only grows, so that what was
- * admitted once is admitted everywhere; what a key may still do is decided by folds.
+ * Every key that was ever bound to a signer: by its own did:key, by configuration, by packs of its organisation. It
+ * only grows (up to 16 keys of a kid), so that what was admitted once is admitted everywhere; what a key may still do is
+ * decided by folds.
  * Grows with the keys that operators configure and with the packs of the organisations that they pinned.
  */
 export class Keyring {
@@ -25,16 +32,18 @@ export class Keyring {
   readonly #didKeys = new Map<string, KeyLookup>()
 
   /**
-   * Binds a key (base64url of 32 bytes) that a policy or a pack in this node's log bound to a DID or an organisation: it was checked before
-   * it got there. A kid can come to stand for several keys: whichever came first, an event under any of them is admitted. Returns
-   * whether the binding is new.
+   * Binds a key (base64url of 32 bytes) that a policy or a pack in this node's log bound to a DID or an organisation:
+   * it was checked before it got there. A kid can come to stand for several keys: an event under any of the 16
+   * smallest is admitted, whichever came first. Returns whether the key is one of them and was not before.
    */
   bind(holder: string, kid: string, publicKey: string): boolean {
     const name = `${holder}\n${kid}`
     const bytes = fromBase64url(publicKey)
     const known = this.#bound.get(name) ?? []
-    if (bytes === null || known.length >= KEYS_OF_KID_MAX || known.some((key) => equalBytes(key.bytes, bytes))) return false
-    this.#bound.set(name, [...known, restorePublicKey(bytes)])
+    if (bytes === null || known.some((key) => equalBytes(key.bytes, bytes))) return false
+    const place = known.filter((key) => Buffer.compare(key.bytes, bytes) < 0).length
+    if (place >= KEYS_OF_KID_MAX) return false
+    this.#bound.set(name, known.toSpliced(place, 0, restorePublicKey(bytes)).slice(0, KEYS_OF_KID_MAX))
     return true
   }
 

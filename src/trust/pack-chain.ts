@@ -16,13 +16,10 @@ export type PackEffect =
   | 'PACK_SIGNER_FOREIGN'
   | 'PACK_FORK'
 
-/** A pack that was admitted: its hash, content, and when its author says it was made. */
-export interface ReceivedPack {
+/** A pack and its hash (EV-35). */
+export interface HashedPack {
   readonly hash: string
   readonly pack: AnchorPack
-  readonly ts: number
-  /** Whether the event's signer belongs to the organisation of the pack. */
-  readonly signerBelongs: boolean
 }
 
 /** Where an organisation's packs begin: the pinned first pack, or the keys that configuration binds to its members. */
@@ -34,7 +31,7 @@ export interface OrganisationRoot {
   readonly keys: readonly { readonly kid: string; readonly publicKey: string }[]
 }
 
-/** The organisation's keys after a pack. */
+/** The organisation's keys after a valid pack. It follows from the packs alone, whoever carries them and whenever. */
 export interface PackState {
   readonly packSeq: number
   /** `null` before the first pack. */
@@ -44,92 +41,109 @@ export interface PackState {
   readonly keys: ReadonlyMap<string, AnchoredKey>
 }
 
-/** A key as the packs up to a state give it, with the pack that last changed it. */
+/** A key as the packs up to a state give it, with number and hash of the pack that last changed it. */
 export interface AnchoredKey {
   readonly key: PackKey
   readonly packSeq: number
-  readonly updatedAt: number
+  readonly changedBy: string
 }
 
-export interface PackChain {
-  /** Where the walk stopped: the last pack with exactly one valid one at its number. */
-  readonly head: PackState
-  /** Two valid packs at the number after the head: nothing goes on until operators pin one. */
-  readonly frozen: boolean
-  /** Effect of each pack by hash; `null` for those that count. */
-  readonly effects: ReadonlyMap<string, PackEffect | null>
-  /** Every key that any valid branch ever bound, frozen or not: admission asks for these, and only grows. */
-  readonly everBound: readonly { readonly kid: string; readonly publicKey: string }[]
+/** What becomes of a pack on the state that it continues. */
+export type JudgedPack =
+  | { readonly ok: true; readonly state: PackState }
+  | { readonly ok: false; readonly effect: PackEffect }
+
+/** How far an organisation has come. */
+export interface PackHead {
+  /** The last pack up to which there is exactly one valid one at each number; 0 and `null` before the first. */
+  readonly packSeq: number
+  readonly hash: string | null
+  /** The first number with two valid packs: nothing goes on until operators pin one. `null` while there is none. */
+  readonly forkedAt: number | null
 }
+
+export const NO_PACKS: PackHead = { packSeq: 0, hash: null, forkedAt: null }
 
 const STATUS_ORDER: Record<KeyStatus, number> = { ACTIVE: 0, RETIRED: 1, REVOKED: 2 }
 
-/**
- * Folds the set of an organisation's packs, in whatever order they came: from the root onward while there is exactly one valid successor.
- * "A higher number wins" would let one stolen key rewrite everything, so a pack counts only in its place in the chain.
- */
-export function walkPacks(root: OrganisationRoot, packs: readonly ReceivedPack[]): PackChain {
-  const bySeq = Map.groupBy(packs.filter(({ signerBelongs }) => signerBelongs), ({ pack }) => pack.packSeq)
-  // EV-40 comes before EV-41: what foreigners carry is foreign above a gap too. Of the rest, what the walk does not reach is above a gap.
-  const effects = new Map<string, PackEffect | null>(packs.map(({ hash, signerBelongs }) => [hash, signerBelongs ? 'PACK_GAP' : 'PACK_SIGNER_FOREIGN']))
-  const everBound = new Map<string, { kid: string; publicKey: string }>()
-  let head: PackState = { packSeq: 0, hash: null, threshold: root.threshold, validUntil: 0, keys: new Map() }
-  let branches: readonly PackState[] = [head]
-  let frozen = false
-  for (let packSeq = 1; branches.length > 0; packSeq += 1) {
-    const next: PackState[] = []
-    for (const received of bySeq.get(packSeq) ?? []) {
-      const judged = judge(root, branches, received)
-      if ('effect' in judged) {
-        effects.set(received.hash, judged.effect)
-        continue
-      }
-      next.push(judged)
-      effects.set(received.hash, null)
-      for (const { key } of judged.keys.values()) everBound.set(`${key.kid}\n${key.publicKey}`, { kid: key.kid, publicKey: key.publicKey })
-    }
-    const [only] = next
-    if (next.length > 1) frozen = true
-    if (frozen) for (const state of next) effects.set(state.hash ?? '', 'PACK_FORK')
-    else if (only !== undefined) head = only
-    branches = next
-  }
-  return { head, frozen, effects, everBound: [...everBound.values()] }
+/** The state that an organisation's first pack continues. */
+export function rootState(root: OrganisationRoot): PackState {
+  return { packSeq: 0, hash: null, threshold: root.threshold, validUntil: 0, keys: new Map() }
 }
 
-/** The state after the pack on the branch that it continues, or why it has none. */
-function judge(root: OrganisationRoot, branches: readonly PackState[], received: ReceivedPack): PackState | { readonly effect: PackEffect } {
-  const { pack } = received
-  const before = branches.find(({ hash }) => hash === pack.prevPack)
-  if (before === undefined) return { effect: 'PACK_PREV_MISMATCH' }
-  if (pack.packSeq === 1 && root.firstPack !== undefined && root.firstPack !== received.hash) return { effect: 'PACK_PREV_MISMATCH' }
-  const keys = applyKeys(before, received)
-  if (typeof keys === 'string') return { effect: keys }
+/**
+ * Judges a pack on the valid one that it names as its predecessor (pack 1: on the root). "A higher number wins" would
+ * let one stolen key rewrite everything, so a pack counts only in its place in the chain; and what it is worth there
+ * follows from the two alone, so that it is judged once, whatever else comes and in whatever order.
+ */
+export function judgePack(root: OrganisationRoot, before: PackState, { hash, pack }: HashedPack): JudgedPack {
+  if (pack.packSeq !== before.packSeq + 1 || pack.prevPack !== before.hash) return refused('PACK_PREV_MISMATCH')
+  if (pack.packSeq === 1 && (root.firstPack ?? hash) !== hash) return refused('PACK_PREV_MISMATCH')
+  const keys = applyKeys(before, { hash, pack })
+  if (typeof keys === 'string') return refused(keys)
   const resulting = [...keys.values()].map(({ key }) => key)
-  if (pack.root !== packRoot({ orgId: pack.orgId, threshold: pack.threshold, keys: resulting })) return { effect: 'PACK_ROOT_MISMATCH' }
+  if (pack.root !== packRoot({ orgId: pack.orgId, threshold: pack.threshold, keys: resulting })) {
+    return refused('PACK_ROOT_MISMATCH')
+  }
   const signatures = judgeSigners(root, before, pack, keys)
-  if (signatures !== null) return { effect: signatures }
+  if (signatures !== null) return refused(signatures)
   // Last, because it costs most: only those who may sign packs can make a node do it.
-  if (!pack.keys.every(({ publicKey }) => isGoodKey(publicKey))) return { effect: 'BODY_INVALID' }
-  return { packSeq: pack.packSeq, hash: received.hash, threshold: pack.threshold, validUntil: pack.validUntil, keys }
+  if (!pack.keys.every(({ publicKey }) => isGoodKey(publicKey))) return refused('BODY_INVALID')
+  const { packSeq, threshold, validUntil } = pack
+  return { ok: true, state: { packSeq, hash, threshold, validUntil, keys } }
+}
+
+/**
+ * The head after one more valid pack, when `others` valid ones stand at its number already: whichever of them came
+ * first, the head is the last before the first number with two.
+ */
+export function headAfter(head: PackHead, { hash, pack: { packSeq, prevPack } }: HashedPack, others: number): PackHead {
+  if (head.forkedAt !== null && packSeq >= head.forkedAt) return head
+  if (others > 0) return { packSeq: packSeq - 1, hash: prevPack, forkedAt: packSeq }
+  return { packSeq, hash, forkedAt: head.forkedAt }
+}
+
+/** Why a valid pack at this number has no effect all the same. */
+export function effectOfValid({ forkedAt }: PackHead, packSeq: number): PackEffect | null {
+  return forkedAt !== null && packSeq >= forkedAt ? 'PACK_FORK' : null
+}
+
+/**
+ * Why a pack has no effect whose predecessor is no valid pack, by how many valid ones stand at the number before its
+ * own.
+ */
+export function effectOfWaiting(validBefore: number): PackEffect {
+  return validBefore === 0 ? 'PACK_GAP' : 'PACK_PREV_MISMATCH'
+}
+
+function refused(effect: PackEffect): JudgedPack {
+  return { ok: false, effect }
 }
 
 /** The keys that result. A kid keeps its key for ever, a status only goes forward, and no key disappears. */
-function applyKeys(before: PackState, { pack, ts }: ReceivedPack): Map<string, AnchoredKey> | PackEffect {
+function applyKeys(before: PackState, { hash, pack }: HashedPack): Map<string, AnchoredKey> | PackEffect {
   const keys = new Map(before.keys)
   for (const key of pack.keys) {
     const known = before.keys.get(key.kid)
     if (known !== undefined && known.key.publicKey !== key.publicKey) return 'BODY_INVALID'
     if (known !== undefined && STATUS_ORDER[key.status] < STATUS_ORDER[known.key.status]) return 'PACK_STATUS_BACKWARD'
     const unchanged = known !== undefined && JSON.stringify(known.key) === JSON.stringify(key)
-    keys.set(key.kid, unchanged ? known : { key, packSeq: pack.packSeq, updatedAt: ts })
+    keys.set(key.kid, unchanged ? known : { key, packSeq: pack.packSeq, changedBy: hash })
   }
   if (pack.kind === 'full' && keys.size > pack.keys.length) return 'PACK_STATUS_BACKWARD'
   return keys
 }
 
-/** The threshold of the old set and of the new must have signed; a revoked or foreign key among the signers spoils the pack. */
-function judgeSigners(root: OrganisationRoot, before: PackState, pack: AnchorPack, after: ReadonlyMap<string, AnchoredKey>): PackEffect | null {
+/**
+ * The threshold of the old set and of the new must have signed; a revoked or foreign key among the signers spoils the
+ * pack.
+ */
+function judgeSigners(
+  root: OrganisationRoot,
+  before: PackState,
+  pack: AnchorPack,
+  after: ReadonlyMap<string, AnchoredKey>
+): PackEffect | null {
   const first = before.packSeq === 0
   const rooted = new Map(root.keys.map(({ kid, publicKey }) => [kid, publicKey]))
   let old = 0
@@ -146,7 +160,8 @@ function judgeSigners(root: OrganisationRoot, before: PackState, pack: AnchorPac
   return oldEnough && fresh >= pack.threshold ? null : 'PACK_THRESHOLD'
 }
 
-// Each pack of an organisation is walked again with every new one; a key costs milliseconds once, then nothing.
+// A full pack names keys that the one before it had, and each projection of packs judges it: a key costs milliseconds
+// once, then nothing. As many as the largest packs of 32 organisations hold, about 1 MiB.
 const KEYS_REMEMBERED_MAX = 8_192
 const checkedKeys = new BoundedMap<string, boolean>(KEYS_REMEMBERED_MAX)
 

@@ -14,7 +14,7 @@ import type { PolicyView } from '../../src/policy/policy-view.ts'
 import { viewPolicy } from '../../src/policy/policy-view.ts'
 import type { EffectivePolicy } from '../../src/policy/policy.ts'
 import { PROJECTIONS } from '../../src/projections/all.ts'
-import { digestNamespace } from '../../src/projections/digest.ts'
+import { NamespaceDigests } from '../../src/projections/digest.ts'
 import { ProjectionEngine } from '../../src/projections/engine.ts'
 import { Keyring } from '../../src/trust/keyring.ts'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
@@ -83,7 +83,7 @@ export async function openIngest(self: TestMember, members: readonly TestMember[
   const futureSkewMs = options.futureSkewMs ?? 120_000
   const door = new IngestDoor({ log, keyring, policy: () => ingest.policy, clock, logger, futureSkewMs })
   const author = new Author({ signer: self.signer, log, door, clock })
-  const stopFollowing = followBoundKeys({ log, engine, keyring, door, logger })
+  const stopFollowing = await followBoundKeys({ log, engine, keyring, door, clock, logger })
   const blobs = new BlobStore(await openMemoryStore())
   const ingest: Ingest = {
     ...parts,
@@ -98,10 +98,9 @@ export async function openIngest(self: TestMember, members: readonly TestMember[
     door,
     author,
     async fingerprint() {
+      const made = new NamespaceDigests({ engine, store, policy: () => ingest.policy })
       const digests = []
-      for (const namespace of ingest.policy.namespaces) {
-        digests.push(await digestNamespace(engine, store, ingest.policy, log.head.logSeq, namespace))
-      }
+      for (const namespace of ingest.policy.namespaces) digests.push(await made.at(log.head.logSeq, namespace))
       return { logSeq: log.head.logSeq, hash: toHex(log.head.hash), digests }
     },
     async rows(projection) {

@@ -76,6 +76,21 @@ describe('bindings', () => {
     for (const { publicKey } of others) keyring.bind('org', 'kid', textOf(publicKey))
     expect(found(keyring, 'did:web:x', 'kid', 'org')).toHaveLength(16)
   })
+
+  test('of one kid beyond sixteen: the smallest count, whichever came first, and those of a DID stand apart', () => {
+    const keys = others.map(({ publicKey }) => Buffer.from(publicKey))
+    const smallest = keys.sort((left, right) => Buffer.compare(left, right))
+    const expected = smallest.slice(0, 16).map((key) => textOf(key))
+    for (const order of [others, others.toReversed()]) {
+      const keyring = new Keyring()
+      const configured = textOf(smallest.at(-1) ?? new Uint8Array())
+      keyring.bind('did:web:x', 'kid', configured)
+      for (const { publicKey } of order) keyring.bind('org', 'kid', textOf(publicKey))
+      expect(found(keyring, 'did:web:y', 'kid', 'org')).toEqual(expected)
+      expect(found(keyring, 'did:web:x', 'kid', 'org')).toEqual([configured, ...expected])
+      expect(keyring.bind('org', 'kid', configured)).toBe(false)
+    }
+  })
 })
 
 test('a local signer is the did:key of its seed, or whom it is told to be', async () => {

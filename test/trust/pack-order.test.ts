@@ -1,63 +1,16 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { AnchorPack, PackKey } from '../../protocols/event/v1/anchor-pack.ts'
-import { packHash } from '../../protocols/event/v1/anchor-pack.ts'
-import type { OrganisationRoot, PackChain, ReceivedPack } from '../../src/trust/pack-chain.ts'
-import { walkPacks } from '../../src/trust/pack-chain.ts'
-import { member } from '../support/identities.ts'
-import { makePack, packKey, received } from '../support/packs.ts'
+import type { OrganisationRoot } from '../../src/trust/pack-chain.ts'
+import type { PackChain, ReceivedPack } from '../support/pack-walk.ts'
+import { walkPacks } from '../support/pack-walk.ts'
+import { packKey } from '../support/packs.ts'
+import { PACK_ORG, PACK_SIGNERS, makePacks, someStep, unique } from '../support/some-packs.ts'
 
-const ORG = 'org-ada'
-const keys = ['a', 'b', 'c', 'd'].map((name) => ({ ...member(`key-${name}`).signer, kid: `kid-${name}` }))
-const root: OrganisationRoot = { orgId: ORG, threshold: 1, firstPack: undefined, keys: keys.slice(0, 2).map((key) => packKey(key)) }
-
-interface Step {
-  /** Which of the packs made so far this one follows, from the newest; `null` makes a first pack. */
-  readonly follows: number | null
-  readonly statuses: readonly PackKey['status'][]
-  readonly signers: readonly boolean[]
-  readonly threshold: number
-  readonly delta: boolean
-  readonly belongs: boolean
-  readonly wrongRoot: boolean
-}
-
-const mostly = <Value>(usual: Value, seldom: Value): fc.Arbitrary<Value> =>
-  fc.oneof({ weight: 9, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constant(seldom) })
-
-const step: fc.Arbitrary<Step> = fc.record({
-  follows: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, { weight: 3, arbitrary: fc.nat(5) }, { weight: 1, arbitrary: fc.constant(null) }),
-  statuses: fc.array(fc.oneof({ weight: 12, arbitrary: fc.constant('ACTIVE' as const) }, fc.constant('RETIRED' as const), fc.constant('REVOKED' as const)), { minLength: 1, maxLength: 4 }),
-  signers: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
-  threshold: mostly(1, 2),
-  delta: fc.boolean(),
-  belongs: mostly(true, false),
-  wrongRoot: mostly(false, true)
-})
-
-function makePacks(steps: readonly Step[]): ReceivedPack[] {
-  const packs: AnchorPack[] = []
-  const resultingOf = new Map<string, readonly PackKey[]>()
-  return steps.map(({ follows, statuses, signers, threshold, delta, belongs, wrongRoot }) => {
-    const before = follows === null ? null : (packs.at(-1 - follows) ?? null)
-    const all = statuses.map((status, index) => packKey(keys[index] ?? { kid: '', publicKey: new Uint8Array() }, { status }))
-    const old = before === null ? [] : (resultingOf.get(packHash(before)) ?? [])
-    const isDelta = delta && before !== null
-    const own = isDelta ? all.filter(({ kid, status }) => old.find((key) => key.kid === kid)?.status !== status) : all
-    const resulting = isDelta ? [...old.filter(({ kid }) => !own.some((key) => key.kid === kid)), ...own] : all
-    const signing = keys.filter((_, index) => signers[index])
-    const pack = makePack({
-      orgId: ORG,
-      before,
-      keys: own,
-      resulting,
-      signers: signing.length === 0 ? keys.slice(0, 1) : signing,
-      changes: { kind: isDelta ? 'delta' : 'full', threshold, ...(wrongRoot ? { root: 'a'.repeat(64) } : {}) }
-    })
-    packs.push(pack)
-    resultingOf.set(packHash(pack), resulting)
-    return received(pack, { signerBelongs: belongs })
-  })
+const root: OrganisationRoot = {
+  orgId: PACK_ORG,
+  threshold: 1,
+  firstPack: undefined,
+  keys: PACK_SIGNERS.slice(0, 2).map((key) => packKey(key))
 }
 
 /** Without the order in which maps were filled. */
@@ -70,14 +23,12 @@ function shown({ head, frozen, effects, everBound }: PackChain): unknown {
   }
 }
 
-const unique = (packs: readonly ReceivedPack[]): ReceivedPack[] => [...new Map(packs.map((pack) => [pack.hash, pack])).values()]
-
 test('whatever the packs and the order in which they come, the walk gives the same', () => {
   let frozen = 0
   let longest = 0
   fc.assert(
     fc.property(
-      fc.array(step, { minLength: 1, maxLength: 9 }).chain((steps) => {
+      fc.array(someStep, { minLength: 1, maxLength: 9 }).chain((steps) => {
         const packs = unique(makePacks(steps))
         return fc.tuple(fc.constant(packs), fc.shuffledSubarray(packs, { minLength: packs.length }))
       }),
@@ -97,7 +48,7 @@ test('whatever the packs and the order in which they come, the walk gives the sa
 
 test('what was ever bound stays bound when more packs come', () => {
   fc.assert(
-    fc.property(fc.array(step, { minLength: 2, maxLength: 9 }), fc.nat(8), (steps, cut) => {
+    fc.property(fc.array(someStep, { minLength: 2, maxLength: 9 }), fc.nat(8), (steps, cut) => {
       const packs = unique(makePacks(steps))
       const some = packs.slice(0, 1 + (cut % packs.length))
       const bound = (of: readonly ReceivedPack[]): string[] => walkPacks(root, of).everBound.map(({ kid, publicKey }) => `${kid} ${publicKey}`)
