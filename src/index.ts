@@ -21,8 +21,8 @@ export type {
   SealRequest,
   SealedBatch,
   SubmitOutcome
-} from './http/operations.ts'
-export type { ChangesQuery, ProjectionChange } from './projections/changes.ts'
+} from './operations.ts'
+export type { ChangesQuery, ProjectionChange, ProjectionCheckpoint, ProjectionUpdate } from './projections/changes.ts'
 
 export { checkpointFile, memoryCheckpoint } from './log/checkpoint-file.ts'
 export type { CheckpointKeeper, StoreCheckpoint } from './log/checkpoint-file.ts'

@@ -9,7 +9,6 @@ import { sealReceipts } from './authoring/seal.ts'
 import { findSealedBatch, provenReceipts } from './authoring/sealed-batches.ts'
 import { localEvent } from './events/local.ts'
 import type { Outcome } from './events/outcome.ts'
-import type { ImportResult, NodeStatus, Operations, Published, PublishedPack, ReceiptProof } from './http/operations.ts'
 import { followBoundKeys, loadBoundKeys } from './ingest/bound-keys.ts'
 import { IngestDoor } from './ingest/door.ts'
 import { importEvents } from './ingest/import.ts'
@@ -22,17 +21,19 @@ import { openLog } from './log/open-log.ts'
 import type { Store } from './log/store.ts'
 import { verifyLog } from './log/verify-log.ts'
 import type { GossipVerdict, Network } from './network/network.ts'
+import type { ImportResult, NodeStatus, Operations, Published, PublishedPack, ReceiptProof } from './operations.ts'
 import type { Clock } from './platform/clock.ts'
 import { AnchormeshError, messageOf } from './platform/errors.ts'
 import type { Logger } from './platform/logger.ts'
 import type { Random } from './platform/random.ts'
+import { notCarried } from './policy/not-carried.ts'
 import type { EffectivePolicy } from './policy/policy.ts'
 import type { PolicyView } from './policy/policy-view.ts'
 import { viewPolicy } from './policy/policy-view.ts'
 import { PROJECTIONS } from './projections/all.ts'
-import type { ChangesQuery, ProjectionChange } from './projections/changes.ts'
+import type { ChangesQuery, ProjectionUpdate } from './projections/changes.ts'
 import { followChanges } from './projections/changes.ts'
-import { digestNamespace } from './projections/digest.ts'
+import { NamespaceDigests } from './projections/digest.ts'
 import { ProjectionEngine } from './projections/engine.ts'
 import { queryRows } from './projections/query.ts'
 import { Keyring } from './trust/keyring.ts'
@@ -69,7 +70,7 @@ export interface AnchormeshNode extends Operations {
   /** Joins the mesh, if a network was given, and begins to verify, if verifiers were. Throws `PORT_IN_USE`, `CONFIG_INVALID`. */
   start(): Promise<void>
   /** The rows of a projection, then each change; see `followChanges`. */
-  changes(projection: string, query?: ChangesQuery): AsyncIterable<ProjectionChange>
+  changes(projection: string, query?: ChangesQuery): AsyncIterable<ProjectionUpdate>
   /** Leaves the mesh, finishes what was taken in, and closes the stores. */
   close(): Promise<void>
 }
@@ -88,10 +89,12 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
   const futureSkewMs = config.futureSkewMs ?? FUTURE_SKEW_MS_DEFAULT
   const door = new IngestDoor({ log, keyring, policy: () => policy, clock: ports.clock, logger: ports.logger, futureSkewMs })
   const author = new Author({ signer: config.signer, log, door, clock: ports.clock })
-  const stopFollowing = followBoundKeys({ log, engine, keyring, door, logger: ports.logger })
+  const stopFollowing = await followBoundKeys({ log, engine, keyring, door, clock: ports.clock, logger: ports.logger })
   const { store, clock, random, logger, verifiers = [] } = ports
   const verification = verifiers.length === 0 ? null : new VerificationWorker({ verifiers, log, engine, store, policy: () => policy, clock, random, logger })
-  return new RunningNode({ config, ports, policy, log, engine, keyring, door, author, blobs: new BlobStore(ports.blobs), stopFollowing, verification })
+  const digests = new NamespaceDigests({ engine, store, policy: () => policy })
+  const blobs = new BlobStore(ports.blobs)
+  return new RunningNode({ config, ports, policy, log, engine, keyring, door, author, digests, blobs, stopFollowing, verification })
 }
 
 /** A fold of the packs that halted binds no further keys, but the node opens: or nobody could look at it and rebuild it. */
@@ -120,6 +123,7 @@ interface NodeParts {
   readonly keyring: Keyring
   readonly door: IngestDoor
   readonly author: Author
+  readonly digests: NamespaceDigests
   readonly blobs: BlobStore
   readonly stopFollowing: () => void
   /** `null` where the node was given no verifiers. */
@@ -178,7 +182,7 @@ class RunningNode implements AnchormeshNode {
     if (failures.length > 0) throw failures[0]
   }
 
-  changes(projection: string, query: ChangesQuery = {}): AsyncIterable<ProjectionChange> {
+  changes(projection: string, query: ChangesQuery = {}): AsyncIterable<ProjectionUpdate> {
     const { engine, ports, log } = this.#parts
     return followChanges(engine, ports.store, log.epoch, projection, query)
   }
@@ -198,8 +202,8 @@ class RunningNode implements AnchormeshNode {
   }
 
   digest: Operations['digest'] = (namespace) => {
-    const { engine, ports, log, policy } = this.#parts
-    return digestNamespace(engine, ports.store, policy, log.head.logSeq, namespace)
+    const { digests, log } = this.#parts
+    return digests.at(log.head.logSeq, namespace)
   }
 
   submit: Operations['submit'] = async (wire) => {
@@ -286,9 +290,7 @@ class RunningNode implements AnchormeshNode {
 
   async #sealNew(namespace: string, batchId: string, receipts: Parameters<Operations['seal']>[0]['receipts']): Promise<Awaited<ReturnType<Operations['seal']>>> {
     const { engine, policy, log, blobs, ports } = this.#parts
-    if (policy.settings(namespace) === undefined) {
-      throw new AnchormeshError('NOT_FOUND', `this node does not carry ${namespace}`, { hint: `it carries: ${policy.namespaces.join(', ')}` })
-    }
+    if (policy.settings(namespace) === undefined) throw notCarried(namespace, policy.namespaces)
     const identity = { namespace, owner: policy.self.orgId, batchId }
     // A write that seemed to fail may have sealed the batch: the log must know what it holds before it is asked.
     await log.recover()

@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import { unusablePath } from './unusable-path.ts'
 
 /** What a verb reads: its name for messages, and its bytes. */
 export interface Input {
@@ -6,17 +7,19 @@ export interface Input {
   readonly chunks: AsyncIterable<Uint8Array>
 }
 
-/** The file, or standard input for `-`. */
+/** The file, or standard input for `-`. Throws as `openFile`. */
 export async function openInput(file: string, stdin: AsyncIterable<Uint8Array>): Promise<Input> {
   return file === '-' ? { name: 'standard input', chunks: stdin } : await openFile(file)
 }
 
-/** Opens a file. One that can't be read fails here, before any work has begun. */
+/** Opens a file. Throws `USAGE` for one that can't be read, before any work has begun. */
 export async function openFile(file: string): Promise<Input> {
-  const handle = await open(file, 'r')
+  const handle = await open(file, 'r').catch((error: unknown) => {
+    throw unusablePath(file, 'read', error)
+  })
   if ((await handle.stat()).isDirectory()) {
     await handle.close()
-    throw Object.assign(new Error(`EISDIR: ${file} is a folder`), { code: 'EISDIR', syscall: 'read' })
+    throw unusablePath(file, 'read', Object.assign(new Error(`${file} is a folder`), { code: 'EISDIR' }))
   }
   return { name: file, chunks: handle.createReadStream() as AsyncIterable<Uint8Array> }
 }

@@ -1,5 +1,6 @@
 import { link, lstat, open, rm } from 'node:fs/promises'
 import { AnchormeshError } from '../platform/errors.ts'
+import { unusablePath } from './unusable-path.ts'
 
 /** Takes one line, without its line feed. */
 export type PutLine = (line: string) => Promise<void>
@@ -9,11 +10,14 @@ const WRITE_CHARS = 256 * 1024
 
 /**
  * Writes the lines that `write` puts to a new file. It appears when it is whole and synced, and never takes the place
- * of another: throws `USAGE` when there is one of that name, and then `write` has not been called. Answers what `write` does.
+ * of another: throws `USAGE` when there is one of that name, or no file can be made there, and then `write` has not been
+ * called. Answers what `write` does.
  */
 export async function writeNewFile<Result>(path: string, write: (put: PutLine) => Promise<Result>): Promise<Result> {
   const partial = `${path}.${process.pid}.part`
-  const handle = await open(partial, 'wx', 0o644)
+  const handle = await open(partial, 'wx', 0o644).catch((error: unknown) => {
+    throw unusablePath(path, 'written', error)
+  })
   try {
     await refuseExisting(path)
     let buffered = ''

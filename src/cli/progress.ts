@@ -1,4 +1,4 @@
-import type { ProgressListener } from '../http/operations.ts'
+import type { ProgressListener } from '../operations.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { TextStream } from './output.ts'
 import { figure } from './table.ts'

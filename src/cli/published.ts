@@ -1,4 +1,4 @@
-import type { Published } from '../http/operations.ts'
+import type { Published } from '../operations.ts'
 import { facts } from './table.ts'
 
 /** What a person wants to know of an event that this node has just published, after `about` it. */

@@ -1,20 +1,28 @@
 import type { JsonObject, JsonValue } from '../../protocols/canonical-json/v1/json.ts'
-import { shortDid, shortHash, table, time } from './table.ts'
+import type { Column } from './table.ts'
+import { TableInParts, shortDid, shortHash, time } from './table.ts'
 
 /** Values in tables are for the eye; what is longer is cut, and --json has all of it. */
 const CELL_CHARS_MAX = 40
 
 /** Rows of any projection as a table: a column for each member, in the order in which the rows name them. */
 export function rowTable(rows: readonly JsonObject[]): string {
+  return rowTableInParts()(rows)
+}
+
+/** The same for rows that come in parts: each call gives the lines of the next rows. */
+export function rowTableInParts(): (rows: readonly JsonObject[]) => string {
+  const parts = new TableInParts<JsonObject>()
+  return (rows) => parts.part(columnsOf(rows), rows)
+}
+
+function columnsOf(rows: readonly JsonObject[]): readonly Column<JsonObject>[] {
   const members = [...new Set(rows.flatMap((row) => Object.keys(row)))]
-  return table<JsonObject>(
-    members.map((member) => ({
-      heading: headingOf(member),
-      cell: (row) => cellOf(member, row[member]),
-      align: rows.some((row) => typeof row[member] === 'number') && !isTime(member) ? 'right' : 'left'
-    })),
-    rows
-  )
+  return members.map((member) => ({
+    heading: headingOf(member),
+    cell: (row) => cellOf(member, row[member]),
+    align: rows.some((row) => typeof row[member] === 'number') && !isTime(member) ? 'right' : 'left'
+  }))
 }
 
 /** `batchRoot` as `BATCH ROOT`. */

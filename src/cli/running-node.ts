@@ -1,4 +1,4 @@
-import type { Operations } from '../http/operations.ts'
+import type { Operations } from '../operations.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import type { CommandContext } from './command.ts'
 import { readAdminFile } from './data-folder/admin-file.ts'

@@ -7,6 +7,7 @@ import { EXIT, messageOf } from '../platform/errors.ts'
 import { createLogger } from '../platform/logger.ts'
 import type { Logger } from '../platform/logger.ts'
 import { viewPolicy } from '../policy/policy-view.ts'
+import { problemText } from '../policy/yaml.ts'
 import type { CommandContext } from './command.ts'
 import { removeAdminFile, writeAdminFile } from './data-folder/admin-file.ts'
 import { loadConfig } from './data-folder/load-config.ts'
@@ -24,14 +25,18 @@ export interface ServeOptions {
 type Close = () => Promise<void>
 
 /**
- * Runs the node of the data folder until it is interrupted: by a signal, by its admin listener, or by the end of standard
- * input. What was opened is closed in the opposite order, also when something further could not be opened. Throws
- * as `loadConfig` and `openNode` do, and `PORT_IN_USE`.
+ * Runs the node of the data folder until it is interrupted: by a signal, by its admin listener, or by the end of
+ * standard input. What was opened is closed in the opposite order, also when something further could not be opened.
+ * Throws as `loadConfig` and `openNode` do, and `PORT_IN_USE`.
  */
 export async function serveNode(context: CommandContext, { whileStdin }: ServeOptions): Promise<void> {
   const { signal, configSources, quiet } = context
   const config = await loadConfig(configSources)
   const logger = createLogger(quiet ? 'error' : config.federation.log.level)
+  for (const setting of config.withoutEffect) {
+    const { file, line, key } = setting
+    logger.warn({ file, line, key }, problemText(setting))
+  }
   const closes: Close[] = []
   try {
     await open(config, logger, context, closes)
@@ -73,8 +78,8 @@ async function open(config: LoadedConfig, logger: Logger, context: CommandContex
 function networkOf(config: LoadedConfig, ports: Libp2pNetworkDeps): Network {
   const { federation, peers, policy, peerKeySeed } = config
   const { did, listen, announce, bootstrap, mdns } = federation.node
-  const knownPeers = peers.peers.flatMap((peer) =>
-    peer.peerId === undefined || peer.did === did ? [] : [{ did: peer.did, peerId: peer.peerId, addresses: peer.addresses }]
+  const knownPeers = peers.peers.flatMap(({ addresses, peerId, ...peer }) =>
+    peerId === undefined || peer.did === did ? [] : [{ did: peer.did, peerId, addresses }]
   )
   const { namespaces } = viewPolicy(policy)
   return createLibp2pNetwork({ namespaces, knownPeers, listen, announce, bootstrap, mdns, peerKeySeed }, ports)

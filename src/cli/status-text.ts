@@ -1,8 +1,8 @@
-import type { NodeStatus } from '../http/operations.ts'
+import type { NodeStatus } from '../operations.ts'
 import type { NetworkStatus, PeerStatus } from '../network/network.ts'
 import { bytes, duration, facts, figure, shortDid, shortHash, table, time } from './table.ts'
 
-/** A node's status as a person reads it: one paragraph each for the node, what it carries, its projections and its mesh. */
+/** A node's status as a person reads it: a paragraph each for the node, what it carries, its projections, its mesh. */
 export function statusText(status: NodeStatus): string {
   return [nodeText(status), carriedText(status), projectionsText(status), ingestText(status), meshText(status.network)]
     .filter((part) => part !== '')
@@ -49,11 +49,12 @@ function projectionsText({ projections, log }: NodeStatus): string {
 }
 
 function ingestText({ ingest }: NodeStatus): string {
+  const { pending } = ingest
   const outcomes = Object.entries(ingest.outcomes).map(([name, count]) => `${name} ${figure(count)}`)
   return facts([
     ['ingest', outcomes.length === 0 ? 'nothing since the start' : outcomes.join(', ')],
     ['signatures verified', ingest.signaturesVerified === 0 ? null : figure(ingest.signaturesVerified)],
-    ['waiting', ingest.pending.events === 0 ? null : `${figure(ingest.pending.events)} events, ${bytes(ingest.pending.bytes)}`]
+    ['waiting', pending.events === 0 ? null : `${figure(pending.events)} events, ${bytes(pending.bytes)}`]
   ])
 }
 

@@ -8,22 +8,53 @@ export interface Column<Row> {
 
 const GAP = '  '
 
-/** Rows as lines of aligned columns, the headings first. A column that has nothing to say in any row is left out. */
+/**
+ * Rows as lines of aligned columns, the headings first: wherever the lines go, because what is for machines is
+ * `--json`. A column that has nothing to say in any row is left out.
+ */
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
-  const filled = columns
-    .map((column) => ({ column, cells: rows.map((row) => cellText(column.cell(row))) }))
-    .filter(({ cells }) => cells.length === 0 || cells.some((cell) => cell !== ''))
-    .map(({ column, cells }) => [column, [column.heading, ...cells]] as const)
-  const padded = filled.map(([{ align }, cells]) => {
-    const width = Math.max(...cells.map((cell) => [...cell].length))
-    return cells.map((cell) => {
-      const space = ' '.repeat(width - [...cell].length)
-      return align === 'right' ? space + cell : cell + space
+  return new TableInParts<Row>().part(columns, rows)
+}
+
+/**
+ * A table whose rows come in parts, too many to be held at once. The headings stand above the first part, and again
+ * only where a part has something to say in other columns.
+ */
+export class TableInParts<Row> {
+  /** The columns below the last headings, by heading, with their widths. */
+  #widths = new Map<string, number>()
+
+  /** The lines of the next rows. */
+  part(columns: readonly Column<Row>[], rows: readonly Row[]): string {
+    const filled = columns
+      .map(({ heading, cell, align }) => ({ heading, align, cells: rows.map((row) => cellText(cell(row))) }))
+      .filter(({ cells }) => cells.length === 0 || cells.some((cell) => cell !== ''))
+    const goesOn = this.#widths.size > 0 && filled.every(({ heading }) => this.#widths.has(heading))
+    if (!goesOn) this.#widths = new Map(filled.map(({ heading }) => [heading, heading.length]))
+    const padded = [...this.#widths].map(([heading, before]) => {
+      const column = filled.find((candidate) => candidate.heading === heading)
+      const cells = column?.cells ?? rows.map(() => '')
+      const width = Math.max(before, ...cells.map(lengthOf))
+      this.#widths.set(heading, width)
+      return (goesOn ? cells : [heading, ...cells]).map((cell) => pad(cell, width, column?.align))
     })
-  })
-  return Array.from({ length: rows.length + 1 }, (_, index) =>
-    padded.map((cells) => cells[index] ?? '').join(GAP).trimEnd()
-  ).join('\n')
+    const lines = goesOn ? rows.length : rows.length + 1
+    return Array.from({ length: lines }, (_, index) => lineOf(padded.map((cells) => cells[index] ?? ''))).join('\n')
+  }
+}
+
+function pad(cell: string, width: number, align: 'left' | 'right' = 'left'): string {
+  const space = ' '.repeat(width - lengthOf(cell))
+  return align === 'right' ? space + cell : cell + space
+}
+
+function lineOf(cells: readonly string[]): string {
+  return cells.join(GAP).trimEnd()
+}
+
+/** In characters as they are shown. */
+function lengthOf(cell: string): number {
+  return [...cell].length
 }
 
 /** Names and values, one pair a line, the values aligned. Pairs without a value are left out. */

@@ -1,4 +1,4 @@
-import type { Operations } from '../http/operations.ts'
+import type { Operations } from '../operations.ts'
 import type { CommandContext } from './command.ts'
 import { untilAborted } from '../platform/until-aborted.ts'
 

@@ -2,13 +2,21 @@ import { z } from 'zod'
 import { encodeCanonical } from '../../protocols/canonical-json/v1/codec.ts'
 import type { JsonValue } from '../../protocols/canonical-json/v1/json.ts'
 import { utf8 } from '../../protocols/primitives/bytes.ts'
+import type {
+  EventsQuery,
+  LoggedEvent,
+  Operations,
+  ProgressListener,
+  SealRequest,
+  SealedBatch,
+  SubmitOutcome
+} from '../operations.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import { AdminTransport } from './admin-transport.ts'
 import type { AdminAddress, AdminRequest } from './admin-transport.ts'
 import { failureOfProblem } from './errors.ts'
 import { FRAMES_MEDIA_TYPE, frameOf, readFrames } from './frames.ts'
 import { LINES_MEDIA_TYPE } from './lines.ts'
-import type { EventsQuery, LoggedEvent, Operations, ProgressListener, SealRequest, SubmitOutcome } from './operations.ts'
 import * as schemas from './schemas.ts'
 
 /** The operations of a node that runs in another process, and its end. */
@@ -19,7 +27,8 @@ export interface AdminClient extends Operations {
 
 /**
  * The operations of the node whose admin listener is at `url`. What the node throws is thrown here with the same code,
- * message, hint and detail; besides that `NODE_NOT_RUNNING` when it does not answer or breaks off, `ADMIN_TOKEN_INVALID`.
+ * message, hint and detail; besides that `ADMIN_TOKEN_INVALID`, and `NODE_NOT_RUNNING` when it does not answer or breaks
+ * off.
  * Streams are read as they are consumed, and end the request when their consumer stops.
  */
 export function createAdminClient({ url, token }: AdminAddress): AdminClient {
@@ -28,8 +37,10 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
     status: () => transport.json(schemas.nodeStatus, { method: 'GET', path: 'status' }),
     events: (query, signal) => streamEvents(transport, query, signal),
     event: (id) => findEvent(transport, id),
-    query: (projection, query) =>
-      transport.json(schemas.projectionPage, { method: 'GET', path: `projections/${encodeURIComponent(projection)}`, query: { ...query } }),
+    query: (projection, query) => {
+      const path = `projections/${encodeURIComponent(projection)}`
+      return transport.json(schemas.projectionPage, { method: 'GET', path, query: { ...query } })
+    },
     digest: (namespace) => transport.json(schemas.digest, { method: 'GET', path: 'digest', query: { namespace } }),
     submit: (wire) => submit(transport, wire),
     seal: (request) => seal(transport, request),
@@ -44,8 +55,10 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
         body: { type: 'application/json', content: JSON.stringify(request) }
       }),
     publishPack: () => transport.json(schemas.publishedPack, { method: 'POST', path: 'packs' }),
-    verifyLog: (onProgress) => work(transport, schemas.logVerification, { method: 'POST', path: 'log/verify' }, onProgress),
-    rebuild: (onProgress) => work(transport, schemas.rebuiltProjections, { method: 'POST', path: 'log/rebuild' }, onProgress),
+    verifyLog: (onProgress) =>
+      work(transport, schemas.logVerification, { method: 'POST', path: 'log/verify' }, onProgress),
+    rebuild: (onProgress) =>
+      work(transport, schemas.rebuiltProjections, { method: 'POST', path: 'log/rebuild' }, onProgress),
     async *exportEvents(namespace) {
       const answered = await transport.send({ method: 'GET', path: 'log/export', query: { namespace } })
       yield* readFrames(transport.chunks(answered))
@@ -63,9 +76,14 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
   }
 }
 
-async function* streamEvents(transport: AdminTransport, query: EventsQuery, signal: AbortSignal | undefined): AsyncGenerator<LoggedEvent> {
+async function* streamEvents(
+  transport: AdminTransport,
+  query: EventsQuery,
+  signal: AbortSignal | undefined
+): AsyncGenerator<LoggedEvent> {
+  const request: AdminRequest = { method: 'GET', path: 'events', query: { ...query } }
   try {
-    const answered = await transport.send({ method: 'GET', path: 'events', query: { ...query }, ...(signal === undefined ? {} : { signal }) })
+    const answered = await transport.send(signal === undefined ? request : { ...request, signal })
     yield* transport.lines(schemas.loggedEvent, answered)
   } catch (error) {
     // The signal is the way to end a stream, not a failure of it.
@@ -83,14 +101,16 @@ async function findEvent(transport: AdminTransport, id: string): Promise<LoggedE
 }
 
 async function submit(transport: AdminTransport, wire: Uint8Array): Promise<SubmitOutcome> {
-  const answer = await transport.exchange({ method: 'POST', path: 'events', body: { type: 'application/octet-stream', content: wire } })
+  const body = { type: 'application/octet-stream', content: wire }
+  const answer = await transport.exchange({ method: 'POST', path: 'events', body })
   if (answer.ok) return await transport.value(schemas.submitOutcome, answer)
   const { outcome, code, detail, id = null } = answer.problem
   if (outcome === undefined) throw failureOfProblem(answer.problem)
   return { outcome, code, detail, id }
 }
 
-async function seal(transport: AdminTransport, { namespace, batchId, receipts }: SealRequest): ReturnType<Operations['seal']> {
+async function seal(transport: AdminTransport, request: SealRequest): Promise<SealedBatch> {
+  const { namespace, batchId, receipts } = request
   return await work(transport, schemas.sealedBatch, {
     method: 'POST',
     path: 'batches',
@@ -129,7 +149,8 @@ function canonical(receipt: JsonValue, index: number): string {
   try {
     return encodeCanonical(receipt)
   } catch (error) {
-    throw new AnchormeshError('RECEIPTS_INVALID', `receipt ${index + 1}: ${messageOf(error)}`, { detail: { index }, cause: error })
+    const message = `receipt ${index + 1}: ${messageOf(error)}`
+    throw new AnchormeshError('RECEIPTS_INVALID', message, { detail: { index }, cause: error })
   }
 }
 

@@ -1,4 +1,5 @@
 import { toBase64url } from '../../protocols/primitives/bytes.ts'
+import type { Operations } from '../operations.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
@@ -9,7 +10,6 @@ import { ADMIN_LIMITS } from './limits.ts'
 import type { ListenerLimits } from './limits.ts'
 import { startListener } from './listener.ts'
 import type { Listener } from './listener.ts'
-import type { Operations } from './operations.ts'
 
 export interface AdminListenerOptions {
   /** `HOST:PORT` on loopback (`admin.listen`); port 0 lets the system choose. */

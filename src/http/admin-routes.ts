@@ -1,10 +1,10 @@
 import type { FastifyReply } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { Operations, SubmitOutcome } from '../operations.ts'
 import { RequestRefused, problem, statusOf } from './errors.ts'
 import { sendProblem } from './failures.ts'
 import { BODY_BYTES_MAX } from './limits.ts'
 import type { App } from './listener.ts'
-import type { Operations, SubmitOutcome } from './operations.ts'
 import { findEvent } from './public-routes.ts'
 import * as schemas from './schemas.ts'
 
@@ -17,7 +17,11 @@ export function registerAdminRoutes(app: App, operations: Operations, shutdown: 
     handler: async () => await operations.status()
   })
   app.get('/v1/admin/projections/:name', {
-    schema: { params: schemas.projectionParams, querystring: schemas.projectionQuery, response: { 200: schemas.projectionPage } },
+    schema: {
+      params: schemas.projectionParams,
+      querystring: schemas.projectionQuery,
+      response: { 200: schemas.projectionPage }
+    },
     handler: async ({ params, query }) => await operations.query(params.name, query)
   })
   app.get('/v1/admin/events/:id', {
@@ -80,8 +84,10 @@ function answerOutcome(reply: FastifyReply, outcome: SubmitOutcome, requestId: s
       return reply.code(200).send(outcome)
     case 'pending':
       return reply.code(statusOf(outcome.code)).send(outcome)
-    default:
-      return sendProblem(reply, problem(outcome.code, outcome.detail, requestId, { outcome: outcome.outcome, id: outcome.id }))
+    default: {
+      const { code, detail, id } = outcome
+      return sendProblem(reply, problem(code, detail, requestId, { outcome: outcome.outcome, id }))
+    }
   }
 }
 

@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { Operations, ProgressListener } from '../operations.ts'
 import { FRAMES_MEDIA_TYPE, frameOf, readFrames } from './frames.ts'
 import { LINES_MEDIA_TYPE, readReceipts } from './lines.ts'
 import type { App, RouteContext } from './listener.ts'
-import type { Operations, ProgressListener } from './operations.ts'
 import * as schemas from './schemas.ts'
 import { byteStream, lineStream, linesOf, workLines } from './streams.ts'
 
@@ -20,7 +20,8 @@ export function registerAdminStreams(app: App, operations: Operations, context: 
 function registerListings(app: App, operations: Operations, { streamOf }: RouteContext): void {
   app.get('/v1/admin/events', { schema: { querystring: schemas.eventsStreamQuery } }, (request, reply) => {
     const stream = streamOf(request, reply, request.query.follow === true ? 'never' : 'by-itself')
-    return reply.type(LINES_MEDIA_TYPE).send(lineStream(linesOf(operations.events(request.query, stream.signal)), stream))
+    const events = operations.events(request.query, stream.signal)
+    return reply.type(LINES_MEDIA_TYPE).send(lineStream(linesOf(events), stream))
   })
   app.get('/v1/admin/batches/proofs', { schema: { querystring: schemas.batchQuery } }, (request, reply) => {
     const { namespace, batchId } = request.query

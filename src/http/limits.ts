@@ -53,10 +53,15 @@ export const BODY_BYTES_MAX = 1024 * 1024
 export const PAGE_LENGTH_MAX = 500
 export const PAGE_LENGTH_DEFAULT = 100
 
+// A filter that matches nothing must not read the whole log for one request. 10,000 records are read and parsed in some
+// 150 ms, and a page then ends early, perhaps empty; `next` goes on from there.
+export const EVENTS_LOOKED_AT_MAX = 10_000
+
 // 500 events of the largest size would be 60 MB of JSON; a page ends early instead, and `next` goes on from there.
 export const PAGE_EVENT_BYTES_MAX = 4 * 1024 * 1024
 
-// fetch gives up on an answer that is silent for 300 s and can't be told otherwise, so a stream is never silent for long.
+// fetch gives up on an answer that is silent for 300 s and can't be told otherwise, so a stream is never silent for
+// long.
 export const HEARTBEAT_MS = 15_000
 
 // Progress is for a person's eyes; ten lines a second are more than they see.

@@ -1,13 +1,22 @@
 import type { AddressInfo, Socket } from 'node:net'
 import { fastify } from 'fastify'
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault } from 'fastify'
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault
+} from 'fastify'
 import { validatorCompiler } from 'fastify-type-provider-zod'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
+import type { ListenAddress } from '../policy/listen-address.ts'
 import { isLoopbackHost, loopbackAddress } from './addresses.ts'
-import type { ListenAddress, ListenKey } from './addresses.ts'
+import type { ListenKey } from './addresses.ts'
 import { RequestRefused, problem } from './errors.ts'
 import { PROBLEM_MEDIA_TYPE, describeFailure, sendProblem } from './failures.ts'
 import type { ListenerLimits } from './limits.ts'
@@ -34,7 +43,7 @@ export type App = FastifyInstance<
 export interface RouteContext {
   readonly clock: Clock
   readonly logger: Logger
-  /** For an answer that is streamed: aborts with its reader; one that never ends by itself aborts with the listener too. */
+  /** For an answer that is streamed: aborts with its reader, and with the listener where it never ends by itself. */
   readonly streamOf: (request: FastifyRequest, reply: FastifyReply, ends: 'by-itself' | 'never') => StreamContext
 }
 
@@ -48,7 +57,10 @@ export interface ListenerSetup {
   readonly routes: (app: App, context: RouteContext) => void
 }
 
-/** Serves routes on loopback. Throws `CONFIG_INVALID` (another address, or one that this machine has not) and `PORT_IN_USE`. */
+/**
+ * Serves routes on loopback. Throws `CONFIG_INVALID` (another address, or one that this machine has not) and
+ * `PORT_IN_USE`.
+ */
 export async function startListener(setup: ListenerSetup): Promise<Listener> {
   const { limits, clock, key } = setup
   const address = loopbackAddress(setup.listen, key)
@@ -99,8 +111,9 @@ function createApp(limits: ListenerLimits, logger: Logger, clock: Clock): App {
     },
     clientErrorHandler: (error, socket) => refuseBytes(error, socket)
   }).withTypeProvider<ZodTypeProvider>()
-  app.server.maxConnections = limits.connectionsMax
-  app.server.on('drop', () => logger.debug({ connectionsMax: limits.connectionsMax }, 'a connection beyond the limit was dropped'))
+  const { connectionsMax } = limits
+  app.server.maxConnections = connectionsMax
+  app.server.on('drop', () => logger.debug({ connectionsMax }, 'a connection beyond the limit was dropped'))
   app.setValidatorCompiler(validatorCompiler)
   // The schemas of answers are documentation: the node's own values are not checked again on their way out.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value))
@@ -116,7 +129,8 @@ function guard(app: App, logger: Logger, closing: AbortSignal): void {
     reply.header('x-content-type-options', 'nosniff')
     if (closing.aborted) throw new RequestRefused('NODE_NOT_RUNNING', 'the node is stopping')
     if (!isLoopbackHost(request.headers.host)) {
-      throw new RequestRefused('HOST_NOT_ALLOWED', 'this listener answers to the names localhost, 127.0.0.1 and [::1] only')
+      const names = 'localhost, 127.0.0.1 and [::1]'
+      throw new RequestRefused('HOST_NOT_ALLOWED', `this listener answers to the names ${names} only`)
     }
   })
   app.addHook('onSend', async (_request, reply) => {
@@ -125,7 +139,8 @@ function guard(app: App, logger: Logger, closing: AbortSignal): void {
   app.addHook('onResponse', async (request, reply) => {
     const { id: requestId, method } = request
     const path = request.routeOptions.url ?? 'unknown'
-    logger.debug({ requestId, method, path, status: reply.statusCode, durationMs: Math.round(reply.elapsedTime) }, 'answered')
+    const durationMs = Math.round(reply.elapsedTime)
+    logger.debug({ requestId, method, path, status: reply.statusCode, durationMs }, 'answered')
     // A connection whose answer had begun before the listener closed would be kept for a next request.
     if (closing.aborted) app.server.closeIdleConnections()
   })

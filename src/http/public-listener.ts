@@ -5,13 +5,13 @@ import { PUBLIC_LIMITS } from './limits.ts'
 import type { ListenerLimits } from './limits.ts'
 import { startListener } from './listener.ts'
 import type { Listener } from './listener.ts'
-import type { Operations } from './operations.ts'
 import { registerPublicRoutes } from './public-routes.ts'
+import type { PublicOperations } from './public-routes.ts'
 
 export interface PublicListenerOptions {
   /** `HOST:PORT` on loopback (`http.listen`); port 0 lets the system choose. */
   readonly listen: string
-  readonly operations: Pick<Operations, 'status' | 'events' | 'event' | 'query' | 'digest'>
+  readonly operations: PublicOperations
   readonly logger: Logger
   readonly clock: Clock
   /** Origins whose pages may read the answers (`http.corsOrigins`); default none. */
@@ -21,8 +21,8 @@ export interface PublicListenerOptions {
 }
 
 /**
- * Serves what apps read, on loopback and without a token. Throws `PORT_IN_USE`, and `CONFIG_INVALID` for any other address:
- * reading from elsewhere needs access control, which is not there yet.
+ * Serves what apps read, on loopback and without a token. Throws `PORT_IN_USE`, and `CONFIG_INVALID` for any other
+ * address: reading from elsewhere needs access control, which is not there yet.
  */
 export async function startPublicListener(options: PublicListenerOptions): Promise<Listener> {
   const { listen, operations, logger, clock, corsOrigins = [], limits = PUBLIC_LIMITS } = options

@@ -1,23 +1,33 @@
 import { HASH_PATTERN } from '../../protocols/event/v1/envelope.ts'
+import type { LoggedEvent, Operations } from '../operations.ts'
 import { RequestRefused } from './errors.ts'
 import { answerNotModified } from './etag.ts'
-import { PAGE_EVENT_BYTES_MAX, PAGE_LENGTH_DEFAULT } from './limits.ts'
+import { eventsPage } from './events-page.ts'
 import type { App } from './listener.ts'
-import type { EventsQuery, LoggedEvent, Operations } from './operations.ts'
 import * as schemas from './schemas.ts'
 
+/** What the public listener serves. */
+export type PublicOperations = Pick<Operations, 'status' | 'events' | 'event' | 'query' | 'digest'>
+
 /** `/health` and the reading routes of `/v1` (CONTRACT, section 4). */
-export function registerPublicRoutes(app: App, operations: Pick<Operations, 'status' | 'events' | 'event' | 'query' | 'digest'>): void {
-  app.get('/health', { schema: { querystring: schemas.noQuery, response: { 200: schemas.health, 503: schemas.health } } }, async (_request, reply) => {
-    const { did, network, version, uptimeMs, log, health } = await operations.status()
-    const answer = { did, peerId: network?.peerId ?? null, version, uptimeMs, logSeq: log.logSeq }
-    reply.header('cache-control', 'no-store')
-    if (health.ok) return await reply.code(200).send({ status: 'ok', ...answer })
-    return await reply.code(503).send({ status: 'failing', ...answer, reasons: health.reasons })
+export function registerPublicRoutes(app: App, operations: PublicOperations): void {
+  app.get('/health', {
+    schema: { querystring: schemas.noQuery, response: { 200: schemas.health, 503: schemas.health } },
+    handler: async (_request, reply) => {
+      const { did, network, version, uptimeMs, log, health } = await operations.status()
+      const answer = { did, peerId: network?.peerId ?? null, version, uptimeMs, logSeq: log.logSeq }
+      reply.header('cache-control', 'no-store')
+      if (health.ok) return await reply.code(200).send({ status: 'ok', ...answer })
+      return await reply.code(503).send({ status: 'failing', ...answer, reasons: health.reasons })
+    }
   })
 
   app.get('/v1/projections/:name', {
-    schema: { params: schemas.projectionParams, querystring: schemas.projectionQuery, response: { 200: schemas.projectionPage } },
+    schema: {
+      params: schemas.projectionParams,
+      querystring: schemas.projectionQuery,
+      response: { 200: schemas.projectionPage }
+    },
     onSend: answerNotModified,
     handler: async ({ params, query }) => await operations.query(params.name, query)
   })
@@ -43,21 +53,4 @@ export async function findEvent(operations: Pick<Operations, 'event'>, id: strin
   const event = HASH_PATTERN.test(id) ? await operations.event(id) : null
   if (event === null) throw new RequestRefused('NOT_FOUND', `the log holds no event ${id}`)
   return event
-}
-
-/** A page of events that ends at its length or, before that, when it has grown large enough. */
-async function eventsPage(
-  operations: Pick<Operations, 'events'>,
-  query: EventsQuery
-): Promise<{ readonly events: readonly LoggedEvent[]; readonly next: number | null }> {
-  const limit = query.limit ?? PAGE_LENGTH_DEFAULT
-  const events: LoggedEvent[] = []
-  let bytes = 0
-  // One more than the page holds shows whether there is a next one.
-  for await (const event of operations.events({ ...query, limit: limit + 1 })) {
-    if (events.length === limit || bytes > PAGE_EVENT_BYTES_MAX) return { events, next: events.at(-1)?.logSeq ?? null }
-    events.push(event)
-    bytes += event.bytes.length
-  }
-  return { events, next: null }
 }

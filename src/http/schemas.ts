@@ -1,14 +1,13 @@
 /**
- * The forms of requests and answers as zod schemas: listeners check requests with them, the client of the admin listener
- * checks answers, and OpenAPI and a typed client can be derived from them. Each is tied to the type of `operations.ts`.
+ * The forms of requests and answers as zod schemas: listeners check requests with them, the client of the admin
+ * listener checks answers, and OpenAPI and a typed client can be derived from them. Each is tied to the type of
+ * `operations.ts`.
  */
 import { z } from 'zod'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import { NAME_PATTERN, TIMESTAMP_ANCHORS_MAX } from '../../protocols/event/v1/announce.ts'
 import { DID_PATTERN, NAMESPACE_PATTERN, SIGNER_CHARS_MAX, TYPE_PATTERN } from '../../protocols/event/v1/envelope.ts'
 import type { NetworkStatus } from '../network/network.ts'
-import { TRUST_NAMESPACE } from '../policy/names.ts'
-import { PAGE_LENGTH_MAX } from './limits.ts'
 import type {
   AnnounceRequest,
   Digest,
@@ -25,14 +24,19 @@ import type {
   ReceiptProof,
   SealedBatch,
   SubmitOutcome
-} from './operations.ts'
+} from '../operations.ts'
+import { TRUST_NAMESPACE } from '../policy/names.ts'
+import type { EventsPage } from './events-page.ts'
+import { PAGE_LENGTH_MAX } from './limits.ts'
 
 // What is checked here came out of JSON.parse, which makes nothing else than JSON values.
 const jsonObject = z.looseObject({}) as unknown as z.ZodType<JsonObject>
 
 // Query parameters ---------------------------------------------------------------------------------------------------
 
-const namespace = z.string().refine((text) => NAMESPACE_PATTERN.test(text) || text === TRUST_NAMESPACE, 'is no namespace')
+const namespace = z
+  .string()
+  .refine((text) => NAMESPACE_PATTERN.test(text) || text === TRUST_NAMESPACE, 'is no namespace')
 const batchId = z.string().regex(NAME_PATTERN, 'is no batch id')
 const signer = z.string().max(SIGNER_CHARS_MAX).regex(DID_PATTERN, 'is no DID')
 const eventType = z.string().regex(TYPE_PATTERN, 'is no event type')
@@ -116,13 +120,20 @@ export const health = z.object({
   reasons: z.array(z.string()).readonly().exactOptional()
 })
 
+/**
+ * `GET /v1/projections/{name}`. A page ends early, perhaps without any row, when it has passed over many that the
+ * filter keeps out: whoever wants all rows goes on until `nextCursor` is null, whatever the length of a page.
+ */
 export const projectionPage: z.ZodType<ProjectionPage> = z.object({
   projection: z.string(),
   version: z.int(),
   epoch: z.string(),
   logSeq: z.int(),
   rows: z.array(jsonObject),
-  nextCursor: z.string().nullable()
+  nextCursor: z
+    .string()
+    .nullable()
+    .describe('The cursor of the next page. Go on while there is one, also from a page without rows.')
 })
 
 export const loggedEvent: z.ZodType<LoggedEvent> = z.object({
@@ -133,8 +144,14 @@ export const loggedEvent: z.ZodType<LoggedEvent> = z.object({
   event: jsonObject
 })
 
-/** `GET /v1/events`; `next` is the `after` of the next page, null when there is nothing more yet. */
-export const eventsPage = z.object({ events: z.array(loggedEvent).readonly(), next: z.int().nullable() })
+/** `GET /v1/events`; pages end early as those of projections do. `next` is null when there is nothing more yet. */
+export const eventsPage: z.ZodType<EventsPage> = z.object({
+  events: z.array(loggedEvent),
+  next: z
+    .int()
+    .nullable()
+    .describe('The `after` of the next page. Go on while there is one, also from a page without events.')
+})
 
 export const digest: z.ZodType<Digest> = z.object({
   namespace: z.string(),
@@ -150,7 +167,12 @@ export const digest: z.ZodType<Digest> = z.object({
 /** What is answered with a status below 400; the other outcomes are problems with `outcome` and `id`. */
 export const submitOutcome: z.ZodType<SubmitOutcome> = z.union([
   z.object({ outcome: z.enum(['accepted', 'duplicate']), id: z.string(), logSeq: z.int() }),
-  z.object({ outcome: z.enum(['pending', 'ignored', 'rejected']), code: z.string(), detail: z.string(), id: z.string().nullable() })
+  z.object({
+    outcome: z.enum(['pending', 'ignored', 'rejected']),
+    code: z.string(),
+    detail: z.string(),
+    id: z.string().nullable()
+  })
 ])
 
 export const sealedBatch: z.ZodType<SealedBatch> = z.object({

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream'
+import type { ProgressListener } from '../operations.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Problem } from './errors.ts'
 import { HEARTBEAT_MS, PROGRESS_EVERY_MS } from './limits.ts'
 import { lineOf } from './lines.ts'
-import type { ProgressListener } from './operations.ts'
 
 /** What an answer that is streamed needs to know of its request. */
 export interface StreamContext {
@@ -16,13 +16,14 @@ export interface StreamContext {
 
 /**
  * An answer of lines, for `reply.send`. A failure before the first line becomes an error answer with its status; the
- * header is gone after that, and the failure is the last line, `{"error": …}`. A stream that is silent sends blank lines.
+ * header is gone after that, and the failure is the last line, `{"error": …}`. A stream that is silent sends blank
+ * lines.
  */
 export function lineStream(lines: AsyncGenerator<string>, context: StreamContext): Readable {
   return Readable.from(withLastLine(withHeartbeats(lines, context), context))
 }
 
-/** An answer of bytes, for `reply.send`. A failure after the first byte cuts the answer off, which its reader can tell. */
+/** An answer of bytes, for `reply.send`. A failure after the first byte cuts it off, which its reader can tell. */
 export function byteStream(chunks: AsyncIterable<Uint8Array>, context: StreamContext): Readable {
   return Readable.from(untilFailure(chunks, context))
 }
@@ -36,7 +37,10 @@ export async function* linesOf(values: AsyncIterable<unknown>): AsyncGenerator<s
  * Long work as lines: `{"progress": …}` now and then, at last `{"result": …}`. The work goes on to its end even when
  * nobody reads them.
  */
-export async function* workLines<Result>(run: (onProgress: ProgressListener) => Promise<Result>, clock: Clock): AsyncGenerator<string> {
+export async function* workLines<Result>(
+  run: (onProgress: ProgressListener) => Promise<Result>,
+  clock: Clock
+): AsyncGenerator<string> {
   const bell = new Bell()
   const shown: { at: number; waiting: Parameters<ProgressListener>[0] | null } = { at: -Infinity, waiting: null }
   const work = track(
@@ -61,7 +65,8 @@ export async function* workLines<Result>(run: (onProgress: ProgressListener) => 
   yield lineOf({ result: work.settled.value })
 }
 
-async function* withHeartbeats(lines: AsyncGenerator<string>, { clock, signal, describe }: StreamContext): AsyncGenerator<string> {
+async function* withHeartbeats(lines: AsyncGenerator<string>, context: StreamContext): AsyncGenerator<string> {
+  const { clock, signal, describe } = context
   const bell = new Bell()
   const ring = (): void => bell.ring()
   signal.addEventListener('abort', ring, { once: true })
@@ -92,7 +97,8 @@ async function* withHeartbeats(lines: AsyncGenerator<string>, { clock, signal, d
   }
 }
 
-async function* withLastLine(lines: AsyncGenerator<string>, { signal, describe }: StreamContext): AsyncGenerator<string> {
+async function* withLastLine(lines: AsyncGenerator<string>, context: StreamContext): AsyncGenerator<string> {
+  const { signal, describe } = context
   let begun = false
   try {
     for await (const line of lines) {
@@ -106,7 +112,10 @@ async function* withLastLine(lines: AsyncGenerator<string>, { signal, describe }
   }
 }
 
-async function* untilFailure(chunks: AsyncIterable<Uint8Array>, { describe }: StreamContext): AsyncGenerator<Uint8Array> {
+async function* untilFailure(
+  chunks: AsyncIterable<Uint8Array>,
+  { describe }: StreamContext
+): AsyncGenerator<Uint8Array> {
   let begun = false
   try {
     for await (const chunk of chunks) {

@@ -3,6 +3,7 @@ import { NAME_PATTERN } from '../../protocols/event/v1/announce.ts'
 import { DID_PATTERN, HASH_PATTERN, NAMESPACE_PATTERN, SIGNER_CHARS_MAX } from '../../protocols/event/v1/envelope.ts'
 import { KID_PATTERN } from '../../protocols/signature/v1/jws.ts'
 import { LOG_LEVELS } from '../platform/logger.ts'
+import { splitListen } from './listen-address.ts'
 import { MULTIADDR_PATTERN, PEER_ID_PATTERN, TENANT_PATTERN } from './names.ts'
 
 /**
@@ -42,7 +43,10 @@ const httpUrl = text.refine(
 const multiaddr = text.regex(MULTIADDR_PATTERN, 'is not a multiaddr (such as /ip4/203.0.113.7/tcp/4088)')
 const namespace = z
   .string()
-  .regex(NAMESPACE_PATTERN, 'is not a namespace (lower-case letters, digits, . _ : -; at most 64; _trust needs no entry)')
+  .regex(
+    NAMESPACE_PATTERN,
+    'is not a namespace (lower-case letters, digits, . _ : -; at most 64; _trust needs no entry)'
+  )
 
 /** A list without repeats; `what` names one entry in the message. */
 function listOf<T extends z.ZodType<string>>(item: T, what: string) {
@@ -75,17 +79,6 @@ const listenAddress = text.refine(
   (listen) => splitListen(listen) !== null,
   'is not HOST:PORT (such as 127.0.0.1:8088 or [::1]:8088)'
 )
-
-/**
- * The host and port of a `HOST:PORT` listen address (IPv6 in brackets; port 0 lets the system choose), or null when
- * it is none.
- */
-export function splitListen(listen: string): { readonly host: string; readonly port: number } | null {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(0|[1-9][0-9]{0,4})$/.exec(listen)
-  const host = match?.[1] ?? match?.[2]
-  const port = Number(match?.[3])
-  return host === undefined || port > 65_535 ? null : { host, port }
-}
 
 const node = z.strictObject({
   did,

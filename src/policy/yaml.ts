@@ -34,6 +34,11 @@ export type ParsedConfig<T> =
       readonly value: T
       /** A problem that later checks found, at the place that `path` came from. */
       problemAt(path: ConfigPath, message: string): ConfigProblem
+      /**
+       * The places that a pattern leads to in what was written, defaults not included; `*` is any key or index. What is
+       * empty counts as left out.
+       */
+      written(pattern: ConfigPath): readonly ConfigPath[]
     }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
 
@@ -65,7 +70,9 @@ export function parseConfig<T>(
   }
   const merged = overrides.reduce(applyOverride, source.value)
   const result = schema.safeParse(merged)
-  if (result.success) return { ok: true, value: result.data, problemAt }
+  if (result.success) {
+    return { ok: true, value: result.data, problemAt, written: (pattern) => placesOf(merged, pattern) }
+  }
   const problems = result.error.issues.flatMap((issue) =>
     explain(issue, merged, schema).map(({ path, message, part, didYouMean }) => ({
       ...problemAt(path, message, part),
@@ -90,7 +97,7 @@ export function problemText(problem: ConfigProblem): string {
 }
 
 /** `peers[2].keys[0].kid` */
-export function keyText(path: ConfigPath): string {
+function keyText(path: ConfigPath): string {
   return path.map((step, index) => (typeof step === 'number' ? `[${step}]` : index === 0 ? step : `.${step}`)).join('')
 }
 
@@ -102,7 +109,7 @@ function placer(source: YamlSource, fileName: string, overrides: readonly Config
   }
 }
 
-/** A copy of `config` with the override's value at its path; what is no mapping on the way there is left to the schema. */
+/** A copy of `config` with the override's value at its path; what is no mapping on the way is left to the schema. */
 function applyOverride(config: PlainValue, override: ConfigOverride): PlainValue {
   const set = (target: PlainValue | undefined, depth: number): PlainValue => {
     const key = override.path[depth]
@@ -112,6 +119,24 @@ function applyOverride(config: PlainValue, override: ConfigOverride): PlainValue
     return { ...target, [key]: set(inner, depth + 1) }
   }
   return set(config, 0)
+}
+
+/** The paths in `value` that fit the pattern and lead to something. */
+function placesOf(value: PlainValue, pattern: ConfigPath): readonly ConfigPath[] {
+  const [step, ...rest] = pattern
+  if (step === undefined) return isEmpty(value) ? [] : [[]]
+  return entriesOf(value)
+    .filter(([key]) => step === '*' || key === step)
+    .flatMap(([key, inner]) => placesOf(inner, rest).map((path) => [key, ...path]))
+}
+
+function entriesOf(value: PlainValue): readonly (readonly [string | number, PlainValue])[] {
+  if (Array.isArray(value)) return value.map((item, index) => [index, item] as const)
+  return isPlainObject(value) ? Object.entries(value) : []
+}
+
+function isEmpty(value: PlainValue): boolean {
+  return typeof value === 'object' && entriesOf(value).length === 0
 }
 
 function isPlainObject(value: PlainValue): value is PlainObject {

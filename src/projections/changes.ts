@@ -6,12 +6,13 @@ import type { ProjectionEngine } from './engine.ts'
 import { haltedError } from './engine.ts'
 import type { ProjectionInstance } from './instance.ts'
 import { changesAfter } from './journal.ts'
-import { namespacePrefix, rowsInOrder } from './query.ts'
+import { NOTHING_CHANGED, namespacePrefix, rowsInOrder } from './query.ts'
 import type { ProjectionState } from './state.ts'
 import { readState, rowsOfState } from './state.ts'
 
 /** A row as it is after a change, or `null` when it is gone. `cursor` goes on after everything up to `logSeq`. */
 export interface ProjectionChange {
+  readonly kind: 'change'
   readonly key: string
   readonly row: JsonObject | null
   /** The position at which the row is true. */
@@ -19,6 +20,20 @@ export interface ProjectionChange {
   /** Present on the last change of a position: the place from which to go on. Keep it once the change is dealt with. */
   readonly cursor: string | null
 }
+
+/** Nothing more has changed up to `logSeq`: a newer cursor to keep, before the one in hand grows too old. */
+export interface ProjectionCheckpoint {
+  readonly kind: 'checkpoint'
+  readonly logSeq: number
+  readonly cursor: string
+}
+
+/** What an iteration over changes yields. */
+export type ProjectionUpdate = ProjectionChange | ProjectionCheckpoint
+
+// Cursors reach back 4,096 positions at least. With one four times as often, a reader may be away for most of that, and
+// one whose rows never change hears of few of the events that are not for it.
+export const CHECKPOINT_POSITIONS = 1_024
 
 export interface ChangesQuery {
   readonly namespace?: string
@@ -28,9 +43,10 @@ export interface ChangesQuery {
 }
 
 /**
- * The rows as they are, then each change as it comes, until the signal aborts or the node closes. A reader that is slow gets the newest state of
- * each row that changed meanwhile, so nothing queues up for it; from cursor to cursor no change is lost.
- * Throws `UNKNOWN_PROJECTION`, `CURSOR_FOREIGN`, `CURSOR_FUTURE`, `CURSOR_TOO_OLD` (with `oldest`), `PROJECTION_HALTED`.
+ * The rows as they are, then each change as it comes, until the signal aborts or the node closes. A reader that is slow
+ * gets the newest state of each row that changed meanwhile, so nothing queues up for it; from cursor to cursor no
+ * change is lost. While nothing changes, a checkpoint comes about every `CHECKPOINT_POSITIONS`. Throws
+ * `UNKNOWN_PROJECTION`, `CURSOR_FOREIGN`, `CURSOR_FUTURE`, `CURSOR_TOO_OLD` (with `oldest`), `PROJECTION_HALTED`.
  */
 export async function* followChanges(
   engine: ProjectionEngine,
@@ -38,11 +54,13 @@ export async function* followChanges(
   epoch: string,
   name: string,
   query: ChangesQuery
-): AsyncGenerator<ProjectionChange> {
+): AsyncGenerator<ProjectionUpdate> {
   const instance = engine.instance(name)
   const prefix = query.namespace === undefined ? '' : namespacePrefix(instance, query.namespace)
   const ended = (): boolean => query.signal?.aborted === true || engine.closed
   let known = query.cursor === undefined ? null : startOf(engine, query.cursor, { epoch, projection: name })
+  /** From where on the reader has no cursor yet. */
+  let told = known?.logSeq ?? null
   while (!ended()) {
     if (instance.halted !== null) throw haltedError(instance)
     if (known !== null && !hasNews(instance.state, known)) {
@@ -53,9 +71,15 @@ export async function* followChanges(
     try {
       const state = await readState(snapshot, instance.projection)
       const reading = { snapshot, instance, state, prefix }
-      const cursor = encodeCursor({ kind: 'changes', epoch, projection: name, logSeq: state.cursor, generation: state.generation })
-      yield* withLastCursor(known === null ? currentRows(reading) : changedRows(reading, known), cursor, ended)
-      known = { logSeq: state.cursor, generation: state.generation }
+      const { cursor: logSeq, generation } = state
+      const cursor = encodeCursor({ kind: 'changes', epoch, projection: name, logSeq, generation })
+      const changes = known === null ? currentRows(reading) : changedRows(reading, known)
+      const changed = yield* withLastCursor(changes, cursor, ended)
+      if (ended()) return
+      const isDue = !changed && told !== null && logSeq - told >= CHECKPOINT_POSITIONS
+      if (isDue) yield { kind: 'checkpoint', logSeq, cursor }
+      if (changed || isDue || told === null) told = logSeq
+      known = { logSeq, generation }
     } finally {
       await snapshot.close()
     }
@@ -80,7 +104,9 @@ type Change = Omit<ProjectionChange, 'cursor'>
 
 async function* currentRows({ snapshot, instance, state, prefix }: Reading): AsyncGenerator<Change> {
   const rows = rowsOfState(instance.projection.name, state)
-  for await (const [key, row] of rowsInOrder(snapshot, rows, prefix, undefined, new Map())) yield { key, row, logSeq: state.cursor }
+  for await (const [key, row] of rowsInOrder(snapshot, rows, prefix, undefined, NOTHING_CHANGED)) {
+    yield { kind: 'change', key, row, logSeq: state.cursor }
+  }
 }
 
 /** The newest state of each row that changed since, in the order of the last changes. Keeps their keys in memory. */
@@ -101,24 +127,36 @@ async function* changedRows({ snapshot, instance, state, prefix }: Reading, know
   for (const key of keys) {
     const bytes = await snapshot.get(rowsOfState(name, state) + key)
     const row = bytes === undefined ? null : (JSON.parse(Buffer.from(bytes).toString('utf8')) as JsonObject)
-    yield { key, row, logSeq: state.cursor }
+    yield { kind: 'change', key, row, logSeq: state.cursor }
   }
 }
 
-async function* withLastCursor(changes: AsyncGenerator<Change>, cursor: string, ended: () => boolean): AsyncGenerator<ProjectionChange> {
+/** The changes, the last of them with the cursor; returns whether there was any. */
+async function* withLastCursor(
+  changes: AsyncGenerator<Change>,
+  cursor: string,
+  ended: () => boolean
+): AsyncGenerator<ProjectionChange, boolean> {
   let held: Change | undefined
   for await (const change of changes) {
     if (held !== undefined) yield { ...held, cursor: null }
-    if (ended()) return
+    if (ended()) return true
     held = change
   }
   if (held !== undefined) yield { ...held, cursor }
+  return held !== undefined
 }
 
-function startOf({ head }: ProjectionEngine, cursor: string, expected: { readonly epoch: string; readonly projection: string }): Known {
+function startOf(
+  { head }: ProjectionEngine,
+  cursor: string,
+  expected: { readonly epoch: string; readonly projection: string }
+): Known {
   const { logSeq, generation } = decodeCursor(cursor, { kind: 'changes', ...expected })
   // Against the log: a projection that lost its last writes in a crash comes to the cursor again.
-  if (logSeq > head) throw new AnchormeshError('CURSOR_FUTURE', `the cursor is of position ${logSeq}; the log ends at ${head}`)
+  if (logSeq > head) {
+    throw new AnchormeshError('CURSOR_FUTURE', `the cursor is of position ${logSeq}; the log ends at ${head}`)
+  }
   return { logSeq, generation }
 }
 

@@ -3,10 +3,10 @@ import { encodeCanonical } from '../../protocols/canonical-json/v1/codec.ts'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import type { Store, StoreReader } from '../log/store.ts'
-import { AnchormeshError } from '../platform/errors.ts'
+import { notCarried } from '../policy/not-carried.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { ProjectionEngine } from './engine.ts'
-import { rowsInOrder } from './query.ts'
+import { NOTHING_CHANGED, rowsInOrder } from './query.ts'
 import { chainTips } from './sequences.ts'
 import type { ProjectionState } from './state.ts'
 import { readState, rowsOfState } from './state.ts'
@@ -35,33 +35,99 @@ export interface Digest {
   readonly winners: { readonly digest: string; readonly policyDigest: string; readonly verdictSetDigest: string }
 }
 
+/** What digests are made of. */
+export interface DigestPorts {
+  readonly engine: ProjectionEngine
+  readonly store: Store
+  readonly policy: () => PolicyView
+}
+
 /**
- * The digest of a namespace at one position, not before `head`. Throws `NOT_FOUND` for a namespace that is not carried, `NOT_YET` and
- * `PROJECTION_HALTED` as `ProjectionEngine.reached`.
+ * The digests of a node, for whoever asks. One is worked out from all rows of its namespace, so the last of each
+ * namespace is kept for as long as its projections and its policy stay as they are, and only one of a namespace is
+ * worked out at a time.
  */
-export async function digestNamespace(
+export class NamespaceDigests {
+  readonly #ports: DigestPorts
+  /** By namespace, of those that are carried. */
+  readonly #known = new Map<string, { readonly digest: Digest; readonly basis: string }>()
+  readonly #running = new Map<string, Promise<Digest>>()
+
+  constructor(ports: DigestPorts) {
+    this.#ports = ports
+  }
+
+  /**
+   * The digest of a namespace at one position, not before `head`. Throws `NOT_FOUND` for a namespace that is not
+   * carried, `NOT_YET`, and `PROJECTION_HALTED` for a projection that it is made of.
+   */
+  async at(head: number, namespace: string): Promise<Digest> {
+    const policy = this.#ports.policy()
+    if (!policy.carries(namespace)) throw notCarried(namespace, policy.namespaces)
+    await allReached(this.#ports.engine, head)
+    for (;;) {
+      const known = this.#known.get(namespace)
+      if (known?.basis === this.#basis(namespace)) return known.digest
+      const running = this.#running.get(namespace)
+      const digest = await (running ?? this.#workOut(namespace))
+      // Another's may be of a moment before this question.
+      if (digest.logSeq >= head) return digest
+    }
+  }
+
+  #workOut(namespace: string): Promise<Digest> {
+    const { engine, store } = this.#ports
+    const policy = this.#ports.policy()
+    const running = digestNow(engine, store, policy, namespace)
+      .then(({ digest, states }) => {
+        this.#known.set(namespace, { digest, basis: basisOf(policy, namespace, states) })
+        return digest
+      })
+      .finally(() => this.#running.delete(namespace))
+    this.#running.set(namespace, running)
+    return running
+  }
+
+  /** What a digest that is worked out now would be made from. */
+  #basis(namespace: string): string {
+    const { engine, policy } = this.#ports
+    return basisOf(policy(), namespace, new Map(READ.map((name) => [name, engine.instance(name).state])))
+  }
+}
+
+/** Digests of the same basis are the same. */
+function basisOf(policy: PolicyView, namespace: string, states: ReadonlyMap<string, ProjectionState>): string {
+  const places = READ.map((name) => states.get(name)).map((state) => [state?.version, state?.generation, state?.cursor])
+  return JSON.stringify([policy.membershipDigest(namespace), policy.policyDigest(namespace), places])
+}
+
+/** Resolves once every projection that a digest is made of has reached `logSeq`. */
+async function allReached(engine: ProjectionEngine, logSeq: number): Promise<void> {
+  await Promise.all(READ.map((name) => engine.reached(logSeq, WAIT_MS_MAX, name)))
+}
+
+async function digestNow(
   engine: ProjectionEngine,
   store: Store,
   policy: PolicyView,
-  head: number,
   namespace: string
-): Promise<Digest> {
-  if (!policy.carries(namespace)) {
-    throw new AnchormeshError('NOT_FOUND', `this node does not carry ${namespace}`, { hint: `it carries: ${policy.namespaces.join(', ')}` })
-  }
-  for (let position = head; ; ) {
-    await engine.reached(position, WAIT_MS_MAX)
+): Promise<{ readonly digest: Digest; readonly states: ReadonlyMap<string, ProjectionState> }> {
+  for (;;) {
     const snapshot = store.snapshot()
+    let position: number
     try {
       const states = new Map<string, ProjectionState>()
       for (const name of READ) states.set(name, await readState(snapshot, engine.instance(name).projection))
       const cursors = [...states.values()].map(({ cursor }) => cursor)
       position = Math.max(...cursors)
-      // Projections move together, but for moments in which a policy has one of them folded anew.
-      if (Math.min(...cursors) === position) return await digestOf({ engine, snapshot, states, policy, namespace }, position)
+      if (Math.min(...cursors) === position) {
+        return { digest: await digestOf({ engine, snapshot, states, policy, namespace }, position), states }
+      }
     } finally {
       await snapshot.close()
     }
+    // Projections move together, but for moments in which a policy has one of them folded anew.
+    await allReached(engine, position)
   }
 }
 
@@ -94,8 +160,8 @@ async function digestOf(reading: Reading, logSeq: number): Promise<Digest> {
 }
 
 /**
- * How many events there are, and SHA-256 over the ids of the tips, each 32 bytes, in ascending order. By `sequences`, because the log may
- * have gone on already. Keeps the ids in memory: as many as chains, and tips of forks.
+ * How many events there are, and SHA-256 over the ids of the tips, each 32 bytes, in ascending order. By `sequences`,
+ * because the log may have gone on already. Keeps the ids in memory: as many as chains, and tips of forks.
  */
 async function eventsDigest(reading: Reading): Promise<{ readonly count: number; readonly events: string }> {
   const state = reading.states.get('sequences') as ProjectionState
@@ -133,11 +199,12 @@ async function verdictSetDigest(reading: Reading): Promise<string> {
 }
 
 /** The rows of the namespace; of trust anchors, those of its members' organisations. */
-async function* rowsOf({ engine, snapshot, states, policy, namespace }: Reading, name: string): AsyncGenerator<JsonObject> {
+async function* rowsOf(reading: Reading, name: string): AsyncGenerator<JsonObject> {
+  const { engine, snapshot, states, policy, namespace } = reading
   const prefix = engine.instance(name).projection.namespacePrefix(namespace)
   const organisations = new Set(policy.members(namespace).map(({ orgId }) => orgId))
   const rows = rowsOfState(name, states.get(name) as ProjectionState)
-  for await (const [, row] of rowsInOrder(snapshot, rows, prefix ?? '', undefined, new Map())) {
+  for await (const [, row] of rowsInOrder(snapshot, rows, prefix ?? '', undefined, NOTHING_CHANGED)) {
     if (prefix !== null || organisations.has(row['orgId'] as string)) yield row
   }
 }

@@ -14,10 +14,13 @@ import { readState, rowsOfState } from './state.ts'
 // A page is one answer in memory: 500 rows are about 500 KiB.
 export const PAGE_ROWS_MAX = 500
 const PAGE_ROWS_DEFAULT = 100
+// A filter that matches nothing must not read a whole projection for one request. 10,000 rows are read and parsed in
+// some 50 ms, so nobody else waits for long, and a million rows are gone through in a hundred requests.
+export const PAGE_ENTRIES_MAX = 10_000
 // A reader that waits for its own write waits for one fold; more than this means that something is wrong.
 const WAIT_MS_MAX = 5_000
 
-/** Filters (those that the projection knows) and the part of the rows that is wanted. Times are milliseconds since 1970. */
+/** Filters (those that the projection knows) and the part of the rows that is wanted. Times are ms since 1970. */
 export interface ProjectionQuery {
   readonly namespace?: string
   readonly batchId?: string
@@ -34,7 +37,10 @@ export interface ProjectionQuery {
   readonly waitFor?: number
 }
 
-/** Rows in key order, and the cursor of the page after them. */
+/**
+ * Rows in key order, and the cursor of the page after them. A page ends early, perhaps without any row, where a filter
+ * has passed over many: `nextCursor` alone says whether to go on.
+ */
 export interface ProjectionPage {
   readonly projection: string
   readonly version: number
@@ -48,10 +54,17 @@ export interface ProjectionPage {
 const FILTERS: readonly FilterName[] = ['batchId', 'signer', 'status', 'fromTs', 'toTs']
 
 /**
- * One page of rows in key order. Paging by key is stable: a row that is written meanwhile neither repeats nor hides another.
- * Throws `UNKNOWN_PROJECTION`, `QUERY_INVALID`, `CURSOR_FOREIGN`, `STATE_OUTDATED` (`at` is older than the journal), `NOT_YET`, `PROJECTION_HALTED`.
+ * One page of rows in key order, from at most `PAGE_ENTRIES_MAX` that it looks at. Paging by key is stable: a row that
+ * is written meanwhile neither repeats nor hides another. Throws `UNKNOWN_PROJECTION`, `QUERY_INVALID`,
+ * `CURSOR_FOREIGN`, `STATE_OUTDATED` (`at` is older than the journal), `NOT_YET`, `PROJECTION_HALTED`.
  */
-export async function queryRows(engine: ProjectionEngine, store: Store, epoch: string, name: string, query: ProjectionQuery): Promise<ProjectionPage> {
+export async function queryRows(
+  engine: ProjectionEngine,
+  store: Store,
+  epoch: string,
+  name: string,
+  query: ProjectionQuery
+): Promise<ProjectionPage> {
   const instance = engine.instance(name)
   if (instance.halted !== null) throw haltedError(instance)
   const awaited = Math.max(position('waitFor', query.waitFor), position('at', query.at))
@@ -59,34 +72,61 @@ export async function queryRows(engine: ProjectionEngine, store: Store, epoch: s
   const limit = pageLimit(query.limit)
   const matches = rowFilter(instance, query)
   const prefix = query.namespace === undefined ? '' : namespacePrefix(instance, query.namespace)
-  const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, { kind: 'page', epoch, projection: name }).after
+  const place = { kind: 'page', epoch, projection: name } as const
+  const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, place).after
 
   const snapshot = store.snapshot()
   try {
     const state = await readState(snapshot, instance.projection)
-    const changed = query.at === undefined ? new Map<string, JsonObject | null>() : await changedSince(query.at, state, snapshot, name)
-    const answer = { projection: name, version: state.version, epoch, logSeq: query.at ?? state.cursor }
-    const rows: JsonObject[] = []
-    let last = ''
-    for await (const [key, row] of rowsInOrder(snapshot, rowsOfState(name, state), prefix, after, changed)) {
-      if (!matches(row)) continue
-      if (rows.length === limit) return { ...answer, rows, nextCursor: encodeCursor({ kind: 'page', epoch, projection: name, after: last }) }
-      rows.push(row)
-      last = key
-    }
-    return { ...answer, rows, nextCursor: null }
+    const changed = query.at === undefined ? NOTHING_CHANGED : await changedSince(query.at, state, snapshot, name)
+    const entries = rowsInOrder(snapshot, rowsOfState(name, state), prefix, after, changed)
+    const { rows, goOnAfter } = await takeRows(entries, matches, limit)
+    const nextCursor = goOnAfter === null ? null : encodeCursor({ ...place, after: goOnAfter })
+    return { projection: name, version: state.version, epoch, logSeq: query.at ?? state.cursor, rows, nextCursor }
   } finally {
     await snapshot.close()
   }
 }
 
+/** The rows of one page, and the last key that it has dealt with where there may be more after it. */
+async function takeRows(
+  entries: AsyncIterable<[string, JsonObject]>,
+  matches: (row: JsonObject) => boolean,
+  limit: number
+): Promise<{ readonly rows: readonly JsonObject[]; readonly goOnAfter: string | null }> {
+  const rows: JsonObject[] = []
+  let looked = 0
+  let last = ''
+  for await (const [key, row] of entries) {
+    if (looked === PAGE_ENTRIES_MAX) return { rows, goOnAfter: last }
+    looked += 1
+    if (matches(row)) {
+      // One more than the page holds shows that there is a next one.
+      if (rows.length === limit) return { rows, goOnAfter: last }
+      rows.push(row)
+    }
+    last = key
+  }
+  return { rows, goOnAfter: null }
+}
+
 /** The rows that differ from those of position `at`, as they stood there. */
-async function changedSince(at: number, { journalFrom }: ProjectionState, reader: StoreReader, name: string): Promise<Map<string, JsonObject | null>> {
+async function changedSince(
+  at: number,
+  { journalFrom }: ProjectionState,
+  reader: StoreReader,
+  name: string
+): Promise<ReadonlyMap<string, JsonObject | null>> {
   if (at < journalFrom) {
-    throw new AnchormeshError('STATE_OUTDATED', `the state at position ${at} is no longer kept`, { detail: { oldest: journalFrom } })
+    throw new AnchormeshError('STATE_OUTDATED', `the state at position ${at} is no longer kept`, {
+      detail: { oldest: journalFrom }
+    })
   }
   return await rowsBefore(reader, name, at)
 }
+
+/** For rows as they are now. */
+export const NOTHING_CHANGED: ReadonlyMap<string, JsonObject | null> = new Map()
 
 /** The rows of a moment in key order; `changed` says which differed then from what is stored now. */
 export async function* rowsInOrder(
@@ -96,7 +136,9 @@ export async function* rowsInOrder(
   after: string | undefined,
   changed: ReadonlyMap<string, JsonObject | null>
 ): AsyncGenerator<[string, JsonObject]> {
-  const past = [...changed].filter(([key]) => key.startsWith(prefix) && (after === undefined || key > after)).sort(([left], [right]) => (left < right ? -1 : 1))
+  const past = [...changed]
+    .filter(([key]) => key.startsWith(prefix) && (after === undefined || key > after))
+    .sort(([left], [right]) => (left < right ? -1 : 1))
   const { gte, lt } = prefixRange(rowsPrefix + prefix)
   const range = after === undefined ? { gte, lt } : { gt: rowsPrefix + after, lt }
   let index = 0
@@ -133,8 +175,9 @@ function pageLimit(limit: number | undefined): number {
 
 /** The key prefix of a namespace's rows. Throws `QUERY_INVALID` where rows belong to none. */
 export function namespacePrefix(instance: ProjectionInstance, namespace: string): string {
-  const prefix = instance.projection.namespacePrefix(namespace)
-  if (prefix === null) throw new AnchormeshError('QUERY_INVALID', `rows of ${instance.projection.name} belong to no namespace`)
+  const { projection } = instance
+  const prefix = projection.namespacePrefix(namespace)
+  if (prefix === null) throw new AnchormeshError('QUERY_INVALID', `rows of ${projection.name} belong to no namespace`)
   return prefix
 }
 
@@ -146,7 +189,9 @@ function rowFilter(instance: ProjectionInstance, query: ProjectionQuery): (row: 
     const filter = instance.projection.filters[name]
     if (filter === undefined) {
       const known = Object.keys(instance.projection.filters).join(', ')
-      throw new AnchormeshError('QUERY_INVALID', `${instance.projection.name} can't be filtered by ${name}`, { hint: `it knows: namespace, ${known}` })
+      throw new AnchormeshError('QUERY_INVALID', `${instance.projection.name} can't be filtered by ${name}`, {
+        hint: `it knows: namespace, ${known}`
+      })
     }
     tests.push((row) => filter(row, value))
   }

@@ -117,8 +117,8 @@ export class VerificationWorker {
     }
     const cursor = encodeCursor({ kind: 'changes', epoch: log.epoch, projection: PROJECTION, logSeq, generation })
     const signal = AbortSignal.any([this.#signal, this.#pass.signal])
-    for await (const { row } of followChanges(engine, store, log.epoch, PROJECTION, { cursor, signal })) {
-      if (row !== null) await this.#take(row as TimestampAnchorRow)
+    for await (const update of followChanges(engine, store, log.epoch, PROJECTION, { cursor, signal })) {
+      if (update.kind === 'change' && update.row !== null) await this.#take(update.row as TimestampAnchorRow)
     }
   }
 

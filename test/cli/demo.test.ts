@@ -36,6 +36,14 @@ test('receipts that can’t be sealed: the demo says why before it begins', { ti
   expect(stderr).toMatch(/^error RECEIPTS_INVALID: .*receipts\.jsonl, line 1: is not JSON/)
 })
 
+test.each(['', '\n\n'])('a file without receipts, %j: wrong usage, before any node starts', { timeout: DEMO_MS }, async (text) => {
+  const receipts = join(newFolder(), 'receipts.jsonl')
+  await writeFile(receipts, text)
+  const { code, stdout, stderr } = await run(['demo', '--receipts', receipts])
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+  expect(stderr).toMatch(/^error USAGE: .*receipts\.jsonl holds no receipts\n/)
+})
+
 test('SIGINT in the middle leaves neither a process nor a folder behind', { timeout: DEMO_MS }, async () => {
   const receipts = join(newFolder(), 'receipts.jsonl')
   await writeFile(receipts, '{"mine":1}\n{"mine":2}\n')

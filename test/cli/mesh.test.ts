@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { Digest, LoggedEvent, Published } from '../../src/http/operations.ts'
+import type { Digest, LoggedEvent, Published } from '../../src/operations.ts'
 import { launch, newFolder, runJson, runJsonLines, runWell } from '../support/cli.ts'
 import { NAMESPACE, introduce, startNode, tellAddress, untilMeshed } from '../support/nodes.ts'
 

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { failureOf, failureText } from '../../src/cli/failure.ts'
 import { createProgress } from '../../src/cli/progress.ts'
-import { rowTable } from '../../src/cli/row-table.ts'
+import { rowTable, rowTableInParts } from '../../src/cli/row-table.ts'
 import { bytes, cellText, duration, facts, shortDid, table } from '../../src/cli/table.ts'
 import { AnchormeshError } from '../../src/platform/errors.ts'
 import type { Clock } from '../../src/platform/clock.ts'
@@ -17,6 +17,13 @@ describe('tables', () => {
     expect(table(columns, [{ name: 'öl', size: 5 }, { name: 'longer', size: 12_345 }])).toBe(
       ['NAME     SIZE', 'öl          5', 'longer  12345'].join('\n')
     )
+  })
+
+  test('a table that comes in parts has its headings again only where there is more to say', () => {
+    const part = rowTableInParts()
+    expect(part([{ name: 'a', size: 1 }])).toBe('NAME  SIZE\na        1')
+    expect(part([{ name: 'longer' }, { size: 22 }])).toBe('longer\n          22')
+    expect(part([{ name: 'b', note: 'new' }])).toBe('NAME  NOTE\nb     new')
   })
 
   test('text of others can neither move the cursor nor turn the line', () => {

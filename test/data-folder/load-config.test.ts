@@ -48,6 +48,53 @@ describe('a configuration that loads', () => {
   })
 })
 
+describe('settings that this version takes and does nothing with', () => {
+  test('a new data folder has none', async () => {
+    expect((await load(await initialised({ namespaces: ['dao:x'] }))).withoutEffect).toEqual([])
+  })
+
+  test('each is named once, with its first place', async () => {
+    const folder = await initialised()
+    const { federation, peers } = folder.paths
+    const did = 'did:key:z6Mkvix4MDXuDZmep2rPr4EP9JFxWAVCTNRdBTwqGybJkUXg'
+    await edit(
+      federation,
+      'namespaces: {}',
+      [
+        'namespaces:',
+        ...['dao:x', 'dao:y'].flatMap((name) => [`  ${name}:`, '    tenant: x', `    quorum: { k: 1, of: [${folder.did}] }`]),
+        'sealing:',
+        '  dao:x: { everyMs: 1000 }',
+        'sync:',
+        '  intervalMs: 60000',
+        'audit:',
+        '  syslog: 127.0.0.1:514',
+        ''
+      ].join('\n')
+    )
+    const pins = `certificatePins: [${'a'.repeat(64)}]`
+    await edit(peers, 'peers: []', `peers:\n  - { did: ${did}, orgId: a, ${pins} }\ncrossOrg:\n  allow: [{ from: a, to: '*', operations: [bundle] }]`)
+    const lineOf = async (path: string, text: string): Promise<number> => (await readFile(path, 'utf8')).split('\n').findIndex((line) => line.includes(text)) + 1
+    const expected = [
+      ['namespaces.dao:x.quorum', federation, 'quorum:'],
+      ['sealing', federation, 'sealing:'],
+      ['sync.intervalMs', federation, 'intervalMs:'],
+      ['audit.syslog', federation, 'syslog:'],
+      ['peers[0].certificatePins', peers, '- { did'],
+      ['crossOrg.allow', peers, 'allow:']
+    ] as const
+    const { withoutEffect } = await load(folder)
+    expect(withoutEffect.map(({ key, file, line }) => ({ key, file, line }))).toEqual(
+      await Promise.all(expected.map(async ([key, file, text]) => ({ key, file, line: await lineOf(file, text) })))
+    )
+    expect(withoutEffect.map(({ message }) => message)).toEqual(
+      expected.map(([key]) => `is accepted, but has no effect in this version${key.endsWith('quorum') ? ', as 1 more like it' : ''}`)
+    )
+    const environment = { ANCHORMESH_AUDIT_SYSLOG: '127.0.0.1:1' }
+    expect((await load(folder, { environment })).withoutEffect.map(({ key }) => key)).toContain('ANCHORMESH_AUDIT_SYSLOG')
+  })
+})
+
 describe('CONFIG_INVALID lists every problem as file:line:column key: message', () => {
   test('of both files at once', async () => {
     const folder = await initialised()
@@ -141,6 +188,20 @@ describe('CONFIG_INVALID lists every problem as file:line:column key: message', 
       from: '127.0.0.1:8088',
       to: '0.0.0.0:8088',
       expected: /federation\.yaml:\d+:11 http\.listen: must be a loopback address/
+    },
+    {
+      name: 'a loopback address that is none',
+      file: 'federation',
+      from: '127.0.0.1:8088',
+      to: '127.999.0.1:8088',
+      expected: /federation\.yaml:\d+:11 http\.listen: must be a loopback address/
+    },
+    {
+      name: 'one address for both listeners',
+      file: 'federation',
+      from: /$/,
+      to: 'admin: { listen: localhost:8088 }\n',
+      expected: /federation\.yaml:\d+:18 admin\.listen: names the same address as http\.listen, 127\.0\.0\.1:8088/
     }
   ]
 
@@ -153,6 +214,18 @@ describe('CONFIG_INVALID lists every problem as file:line:column key: message', 
     expect(failure.message.split('\n')).toHaveLength(1)
     const key = /\d (\S+): /.exec(failure.message)?.[1]
     expect(failure.detail).toMatchObject({ problems: [{ file: folder.paths[file], key }] })
+  })
+
+  test('one address for both listeners, by a variable', async () => {
+    const folder = await initialised()
+    const failure = await failureOf(load(folder, { environment: { ANCHORMESH_ADMIN_LISTEN: '127.0.0.1:8088' } }))
+    expect(failure.message).toMatch(/^environment ANCHORMESH_ADMIN_LISTEN: names the same address as http\.listen/)
+  })
+
+  test.each(['127.0.0.1:0', '[::1]:8088', 'LOCALHOST:8089'])('no other address for the admin listener: %s', async (listen) => {
+    const folder = await initialised()
+    const environment = { ANCHORMESH_HTTP_LISTEN: listen.endsWith(':0') ? listen : '127.0.0.1:8088', ANCHORMESH_ADMIN_LISTEN: listen }
+    expect((await load(folder, { environment })).federation.admin.listen).toBe(listen)
   })
 
   test("another's entry with this node's PeerId", async () => {

@@ -21,6 +21,7 @@ export const FLOORS: readonly { readonly path: string; readonly floor: number }[
   { path: 'src/sync', floor: 4 },
   { path: 'src/network', floor: 5 },
   { path: 'src/http', floor: 5 },
+  { path: 'src/operations.ts', floor: 5 },
   { path: 'src/explorer', floor: 5 },
   { path: 'src/timestamps/clients', floor: 5 },
   { path: 'src/cli', floor: 6 },

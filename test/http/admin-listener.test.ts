@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { Problem } from '../../src/http/errors.ts'
-import type { Operations } from '../../src/http/operations.ts'
+import type { Operations } from '../../src/operations.ts'
 import * as schemas from '../../src/http/schemas.ts'
 import { AnchormeshError } from '../../src/platform/errors.ts'
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
-import { AUTHORIZED, adminListener, ask, nodeWith, problemOf, rawGet, recordingLogger } from './support/listeners.ts'
+import type { LogLine } from '../support/recording-logger.ts'
+import { recordingLogger } from '../support/recording-logger.ts'
+import { AUTHORIZED, adminListener, ask, nodeWith, problemOf, rawGet } from './support/listeners.ts'
 import { NAMESPACE, memoryNode } from './support/memory-operations.ts'
 
 const LINES = { 'content-type': 'application/x-ndjson' }
@@ -133,7 +135,8 @@ describe('POST batches/announcements', () => {
   })
 
   it('shows the operator what fails in the store, but no defects', async () => {
-    const { logger, lines } = recordingLogger()
+    const lines: LogLine[] = []
+    const logger = recordingLogger(lines)
     const failWith = async (failure: Error): Promise<Problem> => {
       const { url } = await adminListener({ operations: memoryNode({ publishPack: () => Promise.reject(failure) }), logger })
       return await problemOf(await ask(url('packs'), { method: 'POST' }))

@@ -1,10 +1,12 @@
 import { connect } from 'node:net'
 import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import type { Operations } from '../../src/http/operations.ts'
+import type { Operations } from '../../src/operations.ts'
 import { AnchormeshError } from '../../src/platform/errors.ts'
 import { until } from '../support/until.ts'
-import { AUTHORIZED, adminListener, ask, problemOf, recordingLogger } from './support/listeners.ts'
+import type { LogLine } from '../support/recording-logger.ts'
+import { recordingLogger } from '../support/recording-logger.ts'
+import { AUTHORIZED, adminListener, ask, problemOf } from './support/listeners.ts'
 import { NAMESPACE, memoryNode } from './support/memory-operations.ts'
 
 const LINES = { 'content-type': 'application/x-ndjson' }
@@ -105,7 +107,8 @@ describe('POST batches', () => {
 
   it('ends a seal whose client goes away in the middle', async () => {
     const failed = Promise.withResolvers<unknown>()
-    const { logger, lines } = recordingLogger()
+    const lines: LogLine[] = []
+    const logger = recordingLogger(lines)
     const seal: Operations['seal'] = async ({ receipts }) => {
       try {
         for await (const receipt of receipts) expect(receipt).toBe(1)

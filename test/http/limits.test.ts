@@ -5,10 +5,10 @@ import { describe, expect, it } from 'vitest'
 import { ADMIN_LIMITS, HEARTBEAT_MS, PUBLIC_LIMITS } from '../../src/http/limits.ts'
 import { startAdminListener } from '../../src/http/admin-listener.ts'
 import { createAdminClient } from '../../src/http/admin-client.ts'
-import type { Operations } from '../../src/http/operations.ts'
+import type { Operations } from '../../src/operations.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
 import { systemRandom } from '../../src/platform/random.ts'
-import { createHandClock } from '../network/hand-clock.ts'
+import { createHandClock } from '../support/hand-clock.ts'
 import { until } from '../support/until.ts'
 import { AUTHORIZED, adminListener, all, ask, nodeWith, publicListener, rawExchange } from './support/listeners.ts'
 import { memoryNode } from './support/memory-operations.ts'
@@ -87,12 +87,12 @@ describe('a stream that is silent', () => {
     await clock.advance(HEARTBEAT_MS)
     const reader = (await response).body?.getReader()
     expect(Buffer.from((await reader?.read())?.value ?? []).toString('utf8')).toBe('\n')
-    await until('the next timer', () => clock.pending() > 0)
+    await until('the next timer', () => clock.pendingTimers() > 0)
     await clock.advance(HEARTBEAT_MS)
     expect(Buffer.from((await reader?.read())?.value ?? []).toString('utf8')).toBe('\n')
     await reader?.cancel()
     await until('no follower', () => node.followers() === 0)
-    expect(clock.pending()).toBe(0)
+    expect(clock.pendingTimers()).toBe(0)
 
     const seen = (async () => {
       for await (const { logSeq } of client.events({ follow: true })) return logSeq
@@ -184,7 +184,7 @@ describe('closing', () => {
     const closed = listener.close()
     await Promise.all([clock.advance(ADMIN_LIMITS.closeGraceMs), expect(answered).rejects.toMatchObject({ code: 'NODE_NOT_RUNNING' })])
     await closed
-    expect(clock.pending()).toBe(0)
+    expect(clock.pendingTimers()).toBe(0)
   })
 
   it('may be asked for twice', async () => {

@@ -2,11 +2,15 @@ import { createServer } from 'node:net'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import { EVENTS_LOOKED_AT_MAX } from '../../src/http/limits.ts'
 import * as schemas from '../../src/http/schemas.ts'
-import type { Operations } from '../../src/http/operations.ts'
+import type { LoggedEvent, Operations } from '../../src/operations.ts'
 import { AnchormeshError } from '../../src/platform/errors.ts'
 import type { FailureCode } from '../../src/platform/errors.ts'
-import { nodeWith, problemOf, publicListener, rawExchange, rawGet, recordingLogger } from './support/listeners.ts'
+import type { LogLine } from '../support/recording-logger.ts'
+import { recordingLogger } from '../support/recording-logger.ts'
+import { nodeWith, problemOf, publicListener, rawExchange, rawGet } from './support/listeners.ts'
 import { NAMESPACE, memoryNode } from './support/memory-operations.ts'
 
 const get = async (path: string, operations: Operations = nodeWith(3), init: RequestInit = {}): Promise<Response> =>
@@ -128,6 +132,57 @@ describe('GET /v1/events', () => {
     expect(body.next).toBe(body.events.length)
   })
 
+  it('looks at a bounded part of the log for one page, and goes on from there', async () => {
+    const operations = memoryNode()
+    const count = 2 * EVENTS_LOOKED_AT_MAX + 10
+    for (let number = 1; number <= count; number += 1) {
+      operations.append(Buffer.from(String(number)), number === count ? 'dao:other' : NAMESPACE)
+    }
+    let looked = 0
+    const events: Operations['events'] = async function* (query, signal) {
+      for await (const event of operations.events(query, signal)) {
+        looked += 1
+        yield event
+      }
+    }
+    const { url } = await publicListener({ operations: { ...operations, events } })
+    const pages = []
+    for (let after: number | null = 0; after !== null; after = pages.at(-1)?.next ?? null) {
+      looked = 0
+      const response = await fetch(`${url}/v1/events?namespace=dao:other&after=${after}`)
+      pages.push(schemas.eventsPage.parse(await response.json()))
+      expect(looked).toBeLessThanOrEqual(EVENTS_LOOKED_AT_MAX + 1)
+    }
+    expect(pages).toEqual([
+      { events: [], next: EVENTS_LOOKED_AT_MAX },
+      { events: [], next: 2 * EVENTS_LOOKED_AT_MAX },
+      { events: operations.log.slice(-1), next: null }
+    ])
+  })
+
+  it('filters by scope, namespace, signer and type', async () => {
+    const shared = (logSeq: number, event: JsonObject): LoggedEvent => ({ logSeq, scope: 'shared', id: 'a'.repeat(64), bytes: '', event })
+    const log: readonly LoggedEvent[] = [
+      { logSeq: 1, scope: 'local', id: null, bytes: '', event: { type: 'policy' } },
+      shared(2, { namespace: 'dao:a', signer: 'did:key:z6MkA', type: 'announce' }),
+      shared(3, { namespace: 'dao:b', signer: 'did:key:z6MkA', type: 'policy' })
+    ]
+    const events: Operations['events'] = async function* () {
+      yield* log
+    }
+    const { url } = await publicListener({ operations: memoryNode({ events }) })
+    const found = async (search: string): Promise<number[]> => {
+      const body = schemas.eventsPage.parse(await (await fetch(`${url}/v1/events?${search}`)).json())
+      return body.events.map(({ logSeq }) => logSeq)
+    }
+    expect(await found('')).toEqual([2, 3])
+    expect(await found('scope=all')).toEqual([1, 2, 3])
+    expect(await found('scope=local')).toEqual([1])
+    expect(await found('scope=all&type=policy')).toEqual([1, 3])
+    expect(await found('scope=all&namespace=dao:b')).toEqual([3])
+    expect(await found('scope=all&signer=did:key:z6MkA&type=announce')).toEqual([2])
+  })
+
   it.each(['limit=501', 'scope=mine', 'follow=true', 'after=-1', 'type=A', 'x=1'])('refuses %s', async (search) => {
     expect(await problemOf(await get(`/v1/events?${search}`))).toMatchObject({ status: 400, code: 'QUERY_INVALID' })
   })
@@ -194,7 +249,8 @@ describe('everything else', () => {
 
 describe('failures of the node', () => {
   it('are logged with their stack and told by the request id alone', async () => {
-    const { logger, lines } = recordingLogger()
+    const lines: LogLine[] = []
+    const logger = recordingLogger(lines)
     const status: Operations['status'] = () => Promise.reject(new TypeError('secret of line 12'))
     const { url } = await publicListener({ operations: memoryNode({ status }), logger })
     const response = await fetch(`${url}/health`)

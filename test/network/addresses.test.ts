@@ -7,8 +7,8 @@ import { createFoundAddresses } from '../../src/network/libp2p/found-addresses.t
 import { peerIdOfSeed } from '../../src/network/libp2p/peer-key.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
 import { seedOf } from './mesh.ts'
-import { createRecordingLogger } from './recording-logger.ts'
-import type { LogLine } from './recording-logger.ts'
+import { recordingLogger } from '../support/recording-logger.ts'
+import type { LogLine } from '../support/recording-logger.ts'
 
 const [self, b, c, stranger] = await Promise.all(['self', 'b', 'c', 'stranger'].map((name) => peerIdOfSeed(seedOf(name))))
 if (self === undefined || b === undefined || c === undefined || stranger === undefined) throw new Error('no PeerIds')
@@ -63,7 +63,7 @@ test('what mDNS finds is kept for admitted peers only, the newest first and eigh
 
 test('of what libp2p says, errors become debug lines', () => {
   const lines: LogLine[] = []
-  const log = componentLogger(createRecordingLogger(lines)).forComponent('libp2p:tcp')
+  const log = componentLogger(recordingLogger(lines)).forComponent('libp2p:tcp')
   log('connected to %a', 'somebody')
   log.trace('a frame')
   log.error('dial to %a failed - %e', multiaddr('/ip4/192.0.2.1/tcp/1'), new Error('refused'))

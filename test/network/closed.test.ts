@@ -6,12 +6,12 @@ import { CONNECTIONS_PER_PEER_MAX, createGater } from '../../src/network/libp2p/
 import { peerIdOfSeed } from '../../src/network/libp2p/peer-key.ts'
 import { until } from '../support/until.ts'
 import { createFastClock } from './fast-clock.ts'
-import { createHandClock } from './hand-clock.ts'
+import { createHandClock } from '../support/hand-clock.ts'
 import { createMesh, meshed, seedOf } from './mesh.ts'
 import { createRawPeer } from './raw-peer.ts'
 import type { RawPeer } from './raw-peer.ts'
-import { createRecordingLogger } from './recording-logger.ts'
-import type { LogLine } from './recording-logger.ts'
+import { recordingLogger } from '../support/recording-logger.ts'
+import type { LogLine } from '../support/recording-logger.ts'
 
 const mesh = createMesh()
 const raws: RawPeer[] = []
@@ -21,7 +21,7 @@ afterEach(async () => {
 
 test('a stranger that dials is cut off after the handshake, counted, and named in the log', async () => {
   const lines: LogLine[] = []
-  const a = await mesh.node('a', { knows: ['b'], logger: createRecordingLogger(lines) })
+  const a = await mesh.node('a', { knows: ['b'], logger: recordingLogger(lines) })
   const stranger = await mesh.node('stranger', { knows: [a] })
   const b = await mesh.node('b', { knows: [a] })
   await until('the stranger was refused more than once', () => a.status().refusedConnections > 1)
@@ -65,7 +65,7 @@ test('whoever is not admitted is not dialled either', async () => {
   raws.push(stranger)
   const gater = createGater({
     clock: createHandClock(),
-    logger: createRecordingLogger([]),
+    logger: recordingLogger([]),
     self: 'a',
     admitted: new Set(),
     connectionsOf: () => 0
@@ -85,7 +85,7 @@ test('whoever is not admitted is not dialled either', async () => {
 test('a bootstrap address of a peer that is not admitted is not dialled, and said so', async () => {
   const lines: LogLine[] = []
   const stranger = await mesh.node('stranger')
-  const a = await mesh.node('a', { options: { bootstrap: [stranger.address()] }, logger: createRecordingLogger(lines) })
+  const a = await mesh.node('a', { options: { bootstrap: [stranger.address()] }, logger: recordingLogger(lines) })
   expect(a.status()).toMatchObject({ peers: [], refusedConnections: 0 })
   expect(lines.filter(({ level }) => level === 'warn')).toMatchObject([{ fields: { peerId: stranger.peerId } }])
 })
@@ -109,7 +109,7 @@ describe('the gater', () => {
     const clock = createHandClock()
     const gater = createGater({
       clock,
-      logger: createRecordingLogger(lines),
+      logger: recordingLogger(lines),
       self: 'self',
       admitted: new Set(),
       connectionsOf: () => 0
@@ -137,7 +137,7 @@ describe('the gater', () => {
     let connections = 0
     const gater = createGater({
       clock: createHandClock(),
-      logger: createRecordingLogger([]),
+      logger: recordingLogger([]),
       self: 'self',
       admitted: new Set([b.toString()]),
       connectionsOf: () => connections
@@ -154,7 +154,7 @@ describe('the gater', () => {
     const [self, b, stranger] = await Promise.all([peer('self'), peer('b'), peer('stranger')])
     const { connectionGater } = createGater({
       clock: createHandClock(),
-      logger: createRecordingLogger([]),
+      logger: recordingLogger([]),
       self: self.toString(),
       admitted: new Set([b.toString()]),
       connectionsOf: () => 0

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { REPAIR_AFTER_MS, REPAIR_CHECK_MS, startGossipRepair } from '../../src/network/libp2p/gossip-repair.ts'
-import { createHandClock } from './hand-clock.ts'
-import type { HandClock } from './hand-clock.ts'
-import { createRecordingLogger } from './recording-logger.ts'
+import { createHandClock } from '../support/hand-clock.ts'
+import type { HandClock } from '../support/hand-clock.ts'
+import { recordingLogger } from '../support/recording-logger.ts'
 
 interface Rig {
   readonly clock: HandClock
@@ -19,7 +19,7 @@ function createRig(): Rig {
   const hungUp: string[] = []
   const stop = startGossipRepair({
     clock,
-    logger: createRecordingLogger([]),
+    logger: recordingLogger([]),
     connectedPeers: () => ['b', 'c'],
     hasGossip: (peerId) => !lost.has(peerId),
     speaksGossip: async (peerId) => !strangeToGossip.has(peerId),
@@ -41,7 +41,7 @@ test('a peer that stays silent is hung up, and again when that failed; one that 
   await clock.advance(REPAIR_CHECK_MS + REPAIR_AFTER_MS)
   expect(hungUp).toEqual(['b', 'b'])
   stop()
-  expect(clock.pending()).toBe(0)
+  expect(clock.pendingTimers()).toBe(0)
 })
 
 test('a peer that does not speak gossipsub is left alone', async () => {

@@ -4,7 +4,7 @@ import type { GossipRouter } from '../../src/network/libp2p/gossip.ts'
 import { createJudgeGate } from '../../src/network/libp2p/judge-gate.ts'
 import { createRejectMemory } from '../../src/network/libp2p/reject-memory.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
-import { createHandClock } from './hand-clock.ts'
+import { createHandClock } from '../support/hand-clock.ts'
 import { createRawPeer } from './raw-peer.ts'
 
 const clock = createHandClock()

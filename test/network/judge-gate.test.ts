@@ -7,10 +7,10 @@ import {
 } from '../../src/network/libp2p/judge-gate.ts'
 import type { JudgeGate } from '../../src/network/libp2p/judge-gate.ts'
 import type { GossipVerdict } from '../../src/network/network.ts'
-import { createHandClock } from './hand-clock.ts'
-import type { HandClock } from './hand-clock.ts'
-import { createRecordingLogger } from './recording-logger.ts'
-import type { LogLine } from './recording-logger.ts'
+import { createHandClock } from '../support/hand-clock.ts'
+import type { HandClock } from '../support/hand-clock.ts'
+import { recordingLogger } from '../support/recording-logger.ts'
+import type { LogLine } from '../support/recording-logger.ts'
 
 interface Rig {
   readonly clock: HandClock
@@ -30,7 +30,7 @@ function createRig(): Rig {
   const lines: LogLine[] = []
   const gate = createJudgeGate({
     clock,
-    logger: createRecordingLogger(lines),
+    logger: recordingLogger(lines),
     handlers: {
       judge() {
         const answer = Promise.withResolvers<GossipVerdict>()
@@ -51,7 +51,7 @@ test.each(['accept', 'ignore', 'reject'] as const)('%s is passed on', async (ver
   expect(await asked).toBe(verdict)
   expect(gate.counters()).toEqual({ judged: 1, dropped: 0, late: 0 })
   expect(lateRejects).toEqual([])
-  expect(clock.pending()).toBe(0)
+  expect(clock.pendingTimers()).toBe(0)
 })
 
 test('after 100 ms the answer is ignore, and a late reject is still told', async () => {
@@ -98,7 +98,7 @@ test('a judge that throws is a defect that is logged, and the answer is ignore',
   open[0]?.reject(new Error('broken'))
   expect(await asked).toBe('ignore')
   expect(lines).toMatchObject([{ level: 'error', fields: { peerId: 'b', error: 'broken' } }])
-  expect(clock.pending()).toBe(0)
+  expect(clock.pendingTimers()).toBe(0)
 })
 
 test('closing answers what is open and leaves no timer', async () => {
@@ -107,7 +107,7 @@ test('closing answers what is open and leaves no timer', async () => {
   gate.close()
   expect(await asked).toBe('ignore')
   expect(await ask('b')).toBe('ignore')
-  expect(clock.pending()).toBe(0)
+  expect(clock.pendingTimers()).toBe(0)
   open[0]?.resolve('reject')
   await clock.advance(0)
   expect(lateRejects).toEqual([])

@@ -11,10 +11,10 @@ import {
   STABLE_AFTER_MS
 } from '../../src/network/libp2p/keeper.ts'
 import type { Keeper } from '../../src/network/libp2p/keeper.ts'
-import { createHandClock } from './hand-clock.ts'
-import type { HandClock } from './hand-clock.ts'
-import { createRecordingLogger } from './recording-logger.ts'
-import type { LogLine } from './recording-logger.ts'
+import { createHandClock } from '../support/hand-clock.ts'
+import type { HandClock } from '../support/hand-clock.ts'
+import { recordingLogger } from '../support/recording-logger.ts'
+import type { LogLine } from '../support/recording-logger.ts'
 
 /** A dial that the keeper has begun. */
 interface Dial {
@@ -40,7 +40,7 @@ function createRig(fraction: () => number = () => 0): Rig {
   const keeper = createKeeper({
     clock,
     random: { bytes: (length) => new Uint8Array(length), fraction },
-    logger: createRecordingLogger(lines),
+    logger: recordingLogger(lines),
     dial(peerId, signal) {
       const answer = Promise.withResolvers<void>()
       signal.addEventListener('abort', () => answer.reject(new Error('aborted')), { once: true })
@@ -148,7 +148,7 @@ test('a connection that comes and goes during a dial leaves one next attempt, no
   expect(rig.keeper.nextDialAt('b')).toBe(planned)
   await rig.clock.advance(500)
   expect(rig.dials).toHaveLength(2)
-  expect(rig.clock.pending()).toBe(1)
+  expect(rig.clock.pendingTimers()).toBe(1)
 })
 
 test('whom it does not keep is none of its business', async () => {
@@ -194,7 +194,7 @@ test('stopping aborts dials, sets no more timers and waits for what is under way
   expect(dialAt(rig, 2).signal.aborted).toBe(true)
   rig.keeper.keep('e')
   rig.keeper.disconnected('c')
-  expect(rig.clock.pending()).toBe(0)
+  expect(rig.clock.pendingTimers()).toBe(0)
   await rig.clock.advance(120_000)
   expect(rig.dials).toHaveLength(3)
 })
@@ -244,7 +244,7 @@ test('in any order of events: at most eight dials, one per peer, and every lost 
         }
       }
       await rig.keeper.stop()
-      expect(rig.clock.pending()).toBe(0)
+      expect(rig.clock.pendingTimers()).toBe(0)
     }),
     { numRuns: 60 }
   )

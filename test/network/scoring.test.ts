@@ -8,7 +8,7 @@ import { createRejectMemory, FORGET_ONE_REJECT_MS } from '../../src/network/libp
 import { SCORE_THRESHOLDS, scoreParams } from '../../src/network/libp2p/scoring.ts'
 import type { GossipVerdict } from '../../src/network/network.ts'
 import { until } from '../support/until.ts'
-import { createHandClock } from './hand-clock.ts'
+import { createHandClock } from '../support/hand-clock.ts'
 import { createMesh, meshed } from './mesh.ts'
 import type { MeshNode } from './mesh.ts'
 import { createRawPeer } from './raw-peer.ts'

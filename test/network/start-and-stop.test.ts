@@ -14,8 +14,8 @@ import { until } from '../support/until.ts'
 import { createFastClock } from './fast-clock.ts'
 import { ANY_PORT, createMesh, meshed, seedOf } from './mesh.ts'
 import { createRawPeer } from './raw-peer.ts'
-import { createRecordingLogger } from './recording-logger.ts'
-import type { LogLine } from './recording-logger.ts'
+import { recordingLogger } from '../support/recording-logger.ts'
+import type { LogLine } from '../support/recording-logger.ts'
 
 const TOPIC = topicOf('dao:test')
 const mesh = createMesh()
@@ -91,7 +91,7 @@ test('a port that is taken is PORT_IN_USE, with the address, and nothing is left
 test('an IPv6 address that fails beside an IPv4 one that works is a warning', async () => {
   const lines: LogLine[] = []
   const listen = [ANY_PORT, '/ip6/2001:db8::1/tcp/0']
-  const a = await mesh.node('a', { options: { listen }, logger: createRecordingLogger(lines) })
+  const a = await mesh.node('a', { options: { listen }, logger: recordingLogger(lines) })
   expect(a.status().multiaddrs).toHaveLength(1)
   expect(lines.filter(({ level }) => level === 'warn')).toMatchObject([{ fields: { configured: listen } }])
 })

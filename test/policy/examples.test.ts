@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
+import { settingsWithoutEffect } from '../../src/cli/data-folder/without-effect.ts'
 import { federationSchema, peersSchema } from '../../src/policy/config-schema.ts'
 import { effectivePolicy } from '../../src/policy/policy.ts'
 import { parseConfig } from '../../src/policy/yaml.ts'
@@ -33,6 +34,26 @@ test.each([
   for (const key of keysOf(z.toJSONSchema(schema, { io: 'input' }))) {
     expect(text, key).toMatch(new RegExp(`^[ #-]*${key}:`, 'm'))
   }
+})
+
+test('the examples have every setting that has no effect yet', async () => {
+  const federation = parseConfig(await read('federation.yaml'), 'federation.yaml', federationSchema)
+  const peers = parseConfig(await read('peers.yaml'), 'peers.yaml', peersSchema)
+  if (!federation.ok || !peers.ok) throw new Error('the examples are not valid')
+  expect(settingsWithoutEffect(federation, peers).map(({ key }) => key)).toEqual([
+    'clock.requestSkewMs',
+    'namespaces.dao:vaultmesh.quorum',
+    'namespaces.dao:vaultmesh.attestations.measurements',
+    'rails.btc',
+    'rails.eip155',
+    'rails.rfc3161',
+    'sealing',
+    'sync.intervalMs',
+    'audit.syslog',
+    'peers[1].keys[0].tenant',
+    'peers[0].certificatePins',
+    'crossOrg.allow'
+  ])
 })
 
 test('the examples make a policy together', async () => {

@@ -18,6 +18,18 @@ function texts(text: string): string[] {
 
 const HEAD = `v: 1\nnode:\n  did: ${alice.did}\n  orgId: alpha\n`
 
+test('what is written is found by its path, whatever the defaults; what is empty is not', () => {
+  const lists = 'audit: {}\nsync: { intervalMs: 60000 }\nnamespaces:\n  dao:x: { tenant: x, quorum: { k: 1, of: [did:web:a.example] } }\n  dao:y: { tenant: y }\n'
+  const override = { path: ['audit', 'syslog'], value: '127.0.0.1:514', source: 'environment', name: 'ANCHORMESH_AUDIT_SYSLOG' } as const
+  const parsed = parseConfig(`${HEAD}  announce: []\n${lists}`, 'federation.yaml', federationSchema, [override])
+  if (!parsed.ok) throw new Error(parsed.problems.map(problemText).join('\n'))
+  expect(parsed.written(['sync', 'intervalMs'])).toEqual([['sync', 'intervalMs']])
+  expect(parsed.written(['namespaces', '*', 'quorum'])).toEqual([['namespaces', 'dao:x', 'quorum']])
+  expect(parsed.written(['namespaces', '*', 'tenant'])).toHaveLength(2)
+  expect(parsed.written(['audit', 'syslog'])).toEqual([['audit', 'syslog']])
+  for (const left of [['node', 'announce'], ['clock', 'futureSkewMs'], ['sealing'], ['namespaces', '*', 'rate']]) expect(parsed.written(left)).toEqual([])
+})
+
 describe('a configuration error names file, line, column and key', () => {
   const cases: readonly { name: string; text: string; expected: string }[] = [
     {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { LocalEvent } from '../../src/events/local.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
+import { CHECKPOINT_POSITIONS } from '../../src/projections/changes.ts'
 import { encodeCursor } from '../../src/projections/cursor.ts'
 import { policyOf } from '../support/identities.ts'
 import { settled } from '../support/settled.ts'
@@ -97,6 +98,37 @@ test('only the rows of a namespace, if one is named', async () => {
   expect([...follower.rows.keys()]).toEqual(['dao:other!x', 'dao:other!y'])
   const real = await openLedger({ policy })
   expect(await code(real.changes('trust-anchors', { namespace: 'dao:test' }))).toMatchObject({ code: 'QUERY_INVALID' })
+})
+
+test('who asks for what never changes keeps a cursor that is young enough, also after a restart', async () => {
+  const ledger = await counting(counted('a'))
+  const follower = new Follower((query) => ledger.changes('counting', query), 'dao:other')
+  await follower.readAll()
+  for (let from = 0; from < 10_000; from += 1_000) {
+    await ledger.appendLocal(...Array.from({ length: 1_000 }, () => counted('b')))
+    await ledger.caughtUp()
+    expect(await follower.read()).toBe('open')
+    // Nobody reads what is told of the others: no more than one word about every so many of them.
+    expect(follower.checkpoints.length).toBeLessThanOrEqual((from + 1_000) / CHECKPOINT_POSITIONS)
+  }
+  expect(follower.received).toEqual([])
+  expect(follower.checkpoints.at(-1)?.logSeq).toBeGreaterThan(ledger.log.head.logSeq - 2 * CHECKPOINT_POSITIONS)
+  await follower.disconnect()
+  await ledger.appendLocal(...Array.from({ length: 1_000 }, () => counted('b')), counted('dao:other!x'))
+  await ledger.caughtUp()
+  expect(await follower.read()).toBe('open')
+  expect(follower.received.map(({ key }) => key)).toEqual(['dao:other!x'])
+})
+
+test('a projection that a busy log does not touch has checkpoints, too', async () => {
+  const ledger = await counting()
+  const follower = follow(ledger)
+  await follower.readAll()
+  const untouching = Array.from({ length: 3 * CHECKPOINT_POSITIONS }, () => ({ ...counted('b'), type: 'other' }))
+  await ledger.appendLocal(...untouching)
+  await ledger.caughtUp()
+  await follower.readAll()
+  expect([follower.received, follower.checkpoints.at(-1)?.logSeq]).toEqual([[], ledger.log.head.logSeq])
 })
 
 test('cursors that are too old, foreign, of the future or none at all are told apart', async () => {
@@ -253,7 +285,7 @@ test('an abort ends the iteration: before it began, in the middle, and while it 
 test('leaving the loop and closing the ledger both end the iteration', async () => {
   const ledger = await counting(counted('a'))
   for await (const change of ledger.changes('counting')) {
-    expect(change.key).toBe('dao:test!a')
+    expect(change).toMatchObject({ kind: 'change', key: 'dao:test!a' })
     break
   }
   const changes = ledger.changes('counting')

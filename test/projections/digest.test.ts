@@ -2,10 +2,13 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { localEvent } from '../../src/events/local.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
+import { PROJECTIONS } from '../../src/projections/all.ts'
 import type { Digest } from '../../src/projections/digest.ts'
+import type { Projection } from '../../src/projections/projection.ts'
 import { announceBody, next } from '../support/events.ts'
 import type { SignedEvent } from '../support/events.ts'
 import { NAMESPACE, policyOf } from '../support/identities.ts'
+import { settled } from '../support/settled.ts'
 import { openLedger } from './support/ledger.ts'
 import { isFold, watchedStore, writeGate } from './support/stores.ts'
 import { ALICE, BERTA, CARL, EVERYBODY, OTHER_NAMESPACE, eventsOf, someActs } from './support/world.ts'
@@ -118,6 +121,74 @@ test('a namespace that is not carried has none; a halted projection and a positi
   gate.release()
   await slow.caughtUp()
   expect((await slow.digest(NAMESPACE)).count).toBe(1)
+})
+
+test('a digest needs the projections that it is made of, no other; of those it names the one that halted', async () => {
+  const broken = (name: string): Projection[] =>
+    PROJECTIONS.map((projection) =>
+      projection.name !== name ? projection : { ...projection, fold: () => Promise.reject(new Error('a defect')) }
+    )
+  const event = await next(ALICE, null, announceBody('batch-1'))
+  for (const { name } of PROJECTIONS) {
+    const ledger = await openLedger({ policy, projections: broken(name) })
+    await ledger.append(event)
+    const asked = ledger.digest(NAMESPACE)
+    if (['receipts', 'effects'].includes(name)) expect((await asked).count, name).toBe(1)
+    else await expect(asked, name).rejects.toMatchObject({ code: 'PROJECTION_HALTED', message: expect.stringContaining(name) as string })
+    await ledger.close()
+  }
+})
+
+test('asked again and again, a digest is worked out once for each state of its namespace, and never twice at a time', async () => {
+  const reads = { now: 0 }
+  const store = watchedStore(await openMemoryStore(), { onRead: () => void (reads.now += 1) })
+  const ledger = await openLedger({ store, policy })
+  await ledger.append(await next(ALICE, null, announceBody('batch-1')))
+  await ledger.caughtUp()
+  const costOf = async <T>(work: () => Promise<T>): Promise<{ readonly cost: number; readonly result: T }> => {
+    reads.now = 0
+    const result = await work()
+    return { cost: reads.now, result }
+  }
+  const first = await costOf(() => ledger.digest(NAMESPACE))
+  expect(first.cost).toBeGreaterThan(0)
+  expect(await costOf(() => ledger.digest(NAMESPACE))).toEqual({ cost: 0, result: first.result })
+  const other = await costOf(() => ledger.digest(OTHER_NAMESPACE))
+  expect([other.cost > 0, other.result.count]).toEqual([true, 0])
+  expect((await costOf(() => ledger.digest(NAMESPACE))).cost).toBe(0)
+
+  await ledger.append(await next(BERTA, null, announceBody('batch-2')))
+  await ledger.caughtUp()
+  const many = await costOf(() => Promise.all(Array.from({ length: 20 }, () => ledger.digest(NAMESPACE))))
+  expect(many.cost).toBeLessThan(2 * first.cost)
+  expect(new Set(many.result.map(({ count }) => count))).toEqual(new Set([2]))
+
+  await ledger.appendPolicy(policyOf(ALICE, EVERYBODY, { namespaces: [NAMESPACE, OTHER_NAMESPACE], announcers: [ALICE] }))
+  await ledger.caughtUp()
+  const byAnother = await ledger.digest(NAMESPACE)
+  expect(byAnother.winners.policyDigest).not.toBe(first.result.winners.policyDigest)
+  const before = { ...byAnother }
+  await ledger.engine.rebuild()
+  expect(await ledger.digest(NAMESPACE)).toEqual(before)
+})
+
+test('who asks while another answer is worked out gets none from before the question', async () => {
+  const held = Promise.withResolvers<void>()
+  const hold = { reads: false }
+  const store = watchedStore(await openMemoryStore(), { onRead: (key) => (hold.reads && key.startsWith('v!') ? held.promise : undefined) })
+  const ledger = await openLedger({ store, policy })
+  await ledger.append(await next(ALICE, null, announceBody('batch-1')))
+  await ledger.caughtUp()
+  const second = await next(BERTA, null, announceBody('batch-2'))
+  hold.reads = true
+  const early = ledger.digest(NAMESPACE)
+  await settled()
+  hold.reads = false
+  await ledger.append(second)
+  await ledger.caughtUp()
+  const late = ledger.digest(NAMESPACE)
+  held.resolve()
+  expect([(await early).count, (await late).count]).toEqual([1, 2])
 })
 
 test('a digest that is asked for while events come in is that of one position', async () => {

@@ -5,6 +5,7 @@ import type { LocalEvent } from '../../src/events/local.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
 import { PROJECTIONS } from '../../src/projections/all.ts'
 import { encodeCursor } from '../../src/projections/cursor.ts'
+import { PAGE_ENTRIES_MAX } from '../../src/projections/query.ts'
 import { codeOf } from '../support/code-of.ts'
 import { announceBody, next } from '../support/events.ts'
 import { policyOf } from '../support/identities.ts'
@@ -67,6 +68,35 @@ test('a page that ends with the last row has no cursor; an answer says what it i
   const ledger = await counting(counted('a'), counted('b'))
   const page = await ledger.query('counting', { limit: 2 })
   expect(page).toEqual({ projection: 'counting', version: 1, epoch: ledger.log.epoch, logSeq: 3, rows: [...countedRows([counted('a'), counted('b')], 2).values()], nextCursor: null })
+})
+
+test('a page looks at a bounded number of rows, however few match; following its cursor finds every match', async () => {
+  const reads = { now: 0 }
+  const store = watchedStore(await openMemoryStore(), { onRead: () => void (reads.now += 1) })
+  const ledger = await openLedger({ store, policy, projections: [countingProjection()] })
+  const nameOf = (index: number): string => `name-${String(index).padStart(5, '0')}`
+  const count = 2 * PAGE_ENTRIES_MAX + 500
+  for (let from = 0; from < count; from += 500) {
+    await ledger.appendLocal(...Array.from({ length: 500 }, (_, index) => counted(nameOf(from + index))))
+  }
+  const wanted = [0, 1, PAGE_ENTRIES_MAX - 1, PAGE_ENTRIES_MAX, count - 1].map(nameOf)
+  await ledger.appendLocal(...wanted.map((name) => counted(name)))
+  await ledger.caughtUp()
+
+  reads.now = 0
+  const page = await ledger.query('counting', { signer: 'nobody' })
+  expect([page.rows, typeof page.nextCursor]).toEqual([[], 'string'])
+  expect(reads.now).toBeLessThan(PAGE_ENTRIES_MAX + 10)
+  expect(names(await allRows(ledger, 'counting', { status: 'even' }))).toEqual(wanted)
+  expect(names(await allRows(ledger, 'counting', { status: 'even', limit: 2 }))).toEqual(wanted)
+  expect(await allRows(ledger, 'counting')).toHaveLength(count)
+  const before = { at: count + 1 }
+  expect(await allRows(ledger, 'counting', { ...before, status: 'even' })).toEqual([])
+  let pages = 0
+  for (let cursor: string | null | undefined; cursor !== null; pages += 1) {
+    cursor = (await ledger.query('counting', { signer: 'nobody', ...(cursor === undefined ? {} : { cursor }) })).nextCursor
+  }
+  expect(pages).toBe(3)
 })
 
 test('filters choose rows; a filter or namespace that a projection does not know is refused', async () => {

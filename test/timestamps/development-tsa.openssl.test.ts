@@ -7,7 +7,7 @@ import { systemRandom } from '../../src/platform/random.ts'
 import { startDevelopmentTsa } from '../../src/timestamps/clients/development-tsa.ts'
 import type { DevelopmentTsa } from '../../src/timestamps/clients/development-tsa.ts'
 import { requestTimestamp } from '../../src/timestamps/clients/rfc3161-client.ts'
-import { manualClock } from './support/manual-clock.ts'
+import { createHandClock } from '../support/hand-clock.ts'
 import { openssl, opensslDone, opensslIsInstalled, withFolder } from './support/openssl.ts'
 import { imprint, postQuery, queryDer, ROOT, SHA_512 } from './support/query.ts'
 
@@ -93,7 +93,7 @@ describe.skipIf(!installed)('the openssl command on the development TSA', () => 
 
   it('verifies what the client was given against the root as people write it', async () => {
     const nowMs = Date.UTC(2031, 0, 2, 3, 4, 5, 678)
-    const clock = manualClock(nowMs)
+    const clock = createHandClock(nowMs)
     const later = await startDevelopmentTsa({ clock, random: systemRandom })
     const request = { url: later.url, root: ROOT, tsa: 'dev', random: systemRandom, clock, timeoutMs: 1 }
     const stamped = await requestTimestamp(request)

@@ -11,11 +11,11 @@ import { startDevelopmentTsa } from '../../src/timestamps/clients/development-ts
 import type { DevelopmentTsa } from '../../src/timestamps/clients/development-tsa.ts'
 import { readTimestampResponse } from '../../src/timestamps/clients/timestamp-response.ts'
 import type { UnverifiedToken } from '../../src/timestamps/clients/timestamp-response.ts'
-import { manualClock } from './support/manual-clock.ts'
+import { createHandClock } from '../support/hand-clock.ts'
 import { imprint, postQuery, queryDer, ROOT, SHA_1, SHA_256, SHA_512 } from './support/query.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 21, 1, 2, 3, 40)
-const clock = manualClock(NOW_MS)
+const clock = createHandClock(NOW_MS)
 let tsa: DevelopmentTsa
 
 beforeAll(async () => {

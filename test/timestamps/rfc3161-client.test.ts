@@ -10,18 +10,18 @@ import { startDevelopmentTsa } from '../../src/timestamps/clients/development-ts
 import { requestTimestamp } from '../../src/timestamps/clients/rfc3161-client.ts'
 import type { TimestampResult } from '../../src/timestamps/clients/rfc3161-client.ts'
 import { readTimestampResponse } from '../../src/timestamps/clients/timestamp-response.ts'
-import { manualClock } from './support/manual-clock.ts'
+import { createHandClock } from '../support/hand-clock.ts'
 import { imprint, parseQuery, queryDer, ROOT, SHA_512 } from './support/query.ts'
 import { sendReply, startWrongAuthority } from './support/wrong-authority.ts'
 
 const TIMEOUT_MS = 5_000
-const clock = manualClock(Date.UTC(2026, 10, 21))
+const clock = createHandClock(Date.UTC(2026, 10, 21))
 let authority: DevelopmentAuthority
 
 beforeAll(async () => {
   authority = await createDevelopmentAuthority({ clock, random: systemRandom })
 })
-afterEach(() => expect(clock.pendingTimers).toBe(0))
+afterEach(() => expect(clock.pendingTimers()).toBe(0))
 
 const stamp = (url: string, root = ROOT): Promise<TimestampResult> =>
   requestTimestamp({ url, root, tsa: 'test', random: systemRandom, clock, timeoutMs: TIMEOUT_MS })
@@ -286,7 +286,7 @@ describe('an authority that is not there, or not where it should be', () => {
   it('stops in the middle of its answer', async () => {
     await using server = await startWrongAuthority((_query, response) => {
       response.writeHead(200, { 'content-type': 'application/timestamp-reply' })
-      response.write(Uint8Array.of(0x30, 0x82), () => clock.advance(TIMEOUT_MS))
+      response.write(Uint8Array.of(0x30, 0x82), () => void clock.advance(TIMEOUT_MS))
     })
     expect(await stamp(server.url)).toMatchObject({ ok: false, code: 'PROVIDER_TIMEOUT' })
   })

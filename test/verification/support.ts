@@ -6,7 +6,7 @@ import type { Logger } from '../../src/platform/logger.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
 import { viewPolicy } from '../../src/policy/policy-view.ts'
 import type { EffectivePolicy } from '../../src/policy/policy.ts'
-import type { ProjectionChange } from '../../src/projections/changes.ts'
+import type { ProjectionUpdate } from '../../src/projections/changes.ts'
 import { verdictOf } from '../../src/timestamps/verdict.ts'
 import type { TimestampVerifier, VerifierRequest, VerifierResult } from '../../src/timestamps/verifier.ts'
 import { VERIFY_MS_MAX } from '../../src/verification/check.ts'
@@ -81,12 +81,14 @@ export async function passRetry({ clock }: Ledger, { retries }: StartedWorker, c
 
 /** Whatever shows changes of a projection: a ledger or a node. */
 interface Followed {
-  changes(projection: string): AsyncIterable<ProjectionChange>
+  changes(projection: string): AsyncIterable<ProjectionUpdate>
 }
 
 /** The first row, now or later, of which `wanted` holds. */
 export async function rowOf(followed: Followed, projection: string, wanted: (row: JsonObject) => boolean): Promise<JsonObject> {
-  for await (const { row } of followed.changes(projection)) if (row !== null && wanted(row)) return row
+  for await (const update of followed.changes(projection)) {
+    if (update.kind === 'change' && update.row !== null && wanted(update.row)) return update.row
+  }
   throw new Error(`${projection} ended without such a row`)
 }
 

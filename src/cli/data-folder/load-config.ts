@@ -18,6 +18,7 @@ import { dataPaths } from './paths.ts'
 import { peerIdOfSeed } from './peer-id.ts'
 import { readTsaRoots } from './tsa-roots.ts'
 import { unsupportedProblems } from './unsupported.ts'
+import { settingsWithoutEffect } from './without-effect.ts'
 
 /** Where a node's configuration comes from, and what goes before the files. */
 export interface ConfigSources {
@@ -41,6 +42,8 @@ export interface LoadedConfig {
   /** The 32-byte seed of the PeerId's key. */
   readonly peerKeySeed: Uint8Array
   readonly peerId: string
+  /** What is set, and right, and does nothing in this version. */
+  readonly withoutEffect: readonly ConfigProblem[]
 }
 
 /** The text of both files, with the names to show in problems. */
@@ -114,7 +117,8 @@ export async function checkConfig(
     signer,
     signingKeys: signingKeys(keystore),
     peerKeySeed: seed,
-    peerId
+    peerId,
+    withoutEffect: settingsWithoutEffect(federation, peers)
   }
 }
 

@@ -1,5 +1,6 @@
-import { splitListen } from '../../policy/config-schema.ts'
 import type { FederationConfig } from '../../policy/config-schema.ts'
+import { isLoopback, isSameAddress, splitListen } from '../../policy/listen-address.ts'
+import type { ListenAddress } from '../../policy/listen-address.ts'
 import type { PolicyProblem } from '../../policy/policy.ts'
 
 /**
@@ -15,15 +16,22 @@ export function unsupportedProblems({ http, admin, store, namespaces }: Federati
   if (http.mtls !== 'off') refuse(['http', 'mtls'], 'is not supported by this version: it must be off')
   if (store.encrypt) refuse(['store', 'encrypt'], 'is not supported by this version: it must be false')
   for (const [name, { attestations }] of Object.entries(namespaces)) {
-    if (attestations.required) refuse(['namespaces', name, 'attestations', 'required'], 'is not supported by this version: it must be false')
+    const path = ['namespaces', name, 'attestations', 'required']
+    if (attestations.required) refuse(path, 'is not supported by this version: it must be false')
   }
-  const loopback = 'must be a loopback address: this version asks readers for no token'
-  if (!isLoopback(http.listen)) refuse(['http', 'listen'], loopback)
-  if (!isLoopback(admin.listen)) refuse(['admin', 'listen'], 'must be a loopback address: the token would travel in clear')
+  const [reading, operating] = [addressOf(http.listen), addressOf(admin.listen)]
+  const why = 'must be a loopback address:'
+  if (!isLoopback(reading.host)) refuse(['http', 'listen'], `${why} this version asks readers for no token`)
+  if (!isLoopback(operating.host)) refuse(['admin', 'listen'], `${why} the token would travel in clear`)
+  if (isSameAddress(reading, operating)) {
+    refuse(['admin', 'listen'], `names the same address as http.listen, ${http.listen}: this version needs two`)
+  }
   return problems
 }
 
-function isLoopback(listen: string): boolean {
-  const host = splitListen(listen)?.host ?? ''
-  return host === 'localhost' || host === '::1' || /^127(?:\.[0-9]{1,3}){3}$/.test(host)
+/** The schema has let nothing else through. */
+function addressOf(listen: string): ListenAddress {
+  const address = splitListen(listen)
+  if (address === null) throw new Error(`${listen} is no listen address`)
+  return address
 }

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../../protocols/canonical-json/v1/json.ts'
-import type { NodeStatus } from '../../http/operations.ts'
+import type { NodeStatus } from '../../operations.ts'
 import type { DevelopmentTsa } from '../../timestamps/clients/development-tsa.ts'
 import type { CommandContext } from '../command.ts'
 import type { DemoNode } from './demo-node.ts'

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import { AnchormeshError } from '../../platform/errors.ts'
 import type { CommandContext } from '../command.ts'
 import { commandFile } from '../package-info.ts'
-import type { Digest, NodeStatus, ProjectionPage } from '../../http/operations.ts'
+import type { Digest, NodeStatus, ProjectionPage } from '../../operations.ts'
 import { runningNode } from '../running-node.ts'
 import type { ReadyNode } from '../ready-line.ts'
 import { readReadyLine } from '../ready-line.ts'
@@ -42,7 +42,8 @@ export class DemoNode {
 
   /** Starts the node process and waits until it serves. */
   async start(): Promise<ReadyNode> {
-    const child = this.#children.spawn([commandFile, 'start', '--data', this.folder, '--while-stdin'], this.#environment)
+    const args = [commandFile, 'start', '--data', this.folder, '--while-stdin']
+    const child = this.#children.spawn(args, this.#environment)
     const ready = await firstReadyLine(child)
     if (ready === null) {
       const { code, signal } = await child.ended
@@ -90,7 +91,9 @@ export class DemoNode {
     const url = new URL(path, this.#process().ready.http)
     url.search = new URLSearchParams(query).toString()
     const response = await fetch(url, { signal: this.#context.signal })
-    if (!response.ok) throw new AnchormeshError('INTERNAL', `${this.name} answered ${url.href} with status ${response.status}`)
+    if (!response.ok) {
+      throw new AnchormeshError('INTERNAL', `${this.name} answered ${url.href} with status ${response.status}`)
+    }
     return (await response.json()) as Answer
   }
 
@@ -108,7 +111,10 @@ async function firstReadyLine(child: Child): Promise<ReadyNode | null> {
   return Array.isArray(first) ? readReadyLine(String(first[0])) : null
 }
 
-/** Listens where the system likes, on loopback alone; what the person's own environment says of a node does not hold here. */
+/**
+ * Listens where the system likes, on loopback alone; what the person's own environment says of a node does not hold
+ * here.
+ */
 function demoEnvironment(environment: CommandContext['environment']): Readonly<Record<string, string | undefined>> {
   const others = Object.entries(environment).filter(([name]) => !name.startsWith('ANCHORMESH_'))
   return {
@@ -119,7 +125,8 @@ function demoEnvironment(environment: CommandContext['environment']): Readonly<R
 }
 
 function failed(name: string, command: string, how: number | NodeJS.Signals | null, child: Child): AnchormeshError {
-  return new AnchormeshError('INTERNAL', `${name}: ${command} ended with ${how ?? 'no answer'}\n${child.errorText().trim()}`, {
+  const what = `${name}: ${command} ended with ${how ?? 'no answer'}`
+  return new AnchormeshError('INTERNAL', `${what}\n${child.errorText().trim()}`, {
     hint: 'The lines above are what the command said. --keep leaves the data folders, to look around in.'
   })
 }

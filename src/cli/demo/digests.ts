@@ -1,5 +1,5 @@
 import { sha256Hex } from '../../../protocols/primitives/sha256.ts'
-import type { Digest } from '../../http/operations.ts'
+import type { Digest } from '../../operations.ts'
 import { AnchormeshError } from '../../platform/errors.ts'
 import type { CommandContext } from '../command.ts'
 import { shortHash, table } from '../table.ts'

@@ -25,7 +25,8 @@ interface LockedPackage {
 /**
  * The receipts that the person gave, or else one for every package that the project's lock file pins: name, version
  * and integrity, as an organisation would keep evidence of what its software was built from. They are written to
- * `folder`. Throws `USAGE` where there is no lock file, as in a package that was installed, and `RECEIPTS_INVALID`.
+ * `folder`. Throws `USAGE` where there is no lock file, as in a package that was installed, or no receipt in the file
+ * that was given, and `RECEIPTS_INVALID`.
  */
 export async function demoReceipts(given: string | null, folder: string): Promise<DemoReceipts> {
   if (given !== null) {
@@ -47,10 +48,15 @@ export async function demoReceipts(given: string | null, folder: string): Promis
   return { file, about: 'every package that its package-lock.json pins: name, version, integrity' }
 }
 
-/** Reads them to the end, so that a file with an error in it stops the demo before it begins. */
+/** Reads them to the end, so that a file with an error in it, or with nothing, stops the demo before it begins. */
 async function checkReceipts(file: string): Promise<void> {
-  const receipts = readReceipts(await openFile(file), () => {})
-  while ((await receipts.next()).done !== true);
+  let count = 0
+  for await (const _receipt of readReceipts(await openFile(file), () => {})) count += 1
+  if (count > 0) return
+  throw new AnchormeshError('USAGE', `${file} holds no receipts`, {
+    hint: 'Give at least one, as JSON, one a line.',
+    detail: { file }
+  })
 }
 
 /** `node_modules/a/node_modules/@b/c` is the package `@b/c`. */

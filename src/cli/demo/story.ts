@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { LogVerification, Published, PublishedPack, SealedBatch } from '../../http/operations.ts'
+import type { LogVerification, Published, PublishedPack, SealedBatch } from '../../operations.ts'
 import { AnchormeshError } from '../../platform/errors.ts'
 import { figure, shortHash } from '../table.ts'
 import { everyNodeHas, meshed } from './cast.ts'
@@ -54,10 +54,12 @@ export async function killAndRestart({ archive, narrator }: Cast): Promise<void>
   const before = (await archive.status()).log
   const { pid } = archive
   await archive.kill()
-  await narrator.say(`process ${pid} is gone; its log had ${before.logSeq} records, head ${shortHash(before.headHash)}…`)
+  const had = `${before.logSeq} records, head ${shortHash(before.headHash)}…`
+  await narrator.say(`process ${pid} is gone; its log had ${had}`)
   await narrator.command('anchormesh log verify')
   const verified = await archive.run<LogVerification>(['log', 'verify'])
-  await narrator.say(`${verified.records} records, hash chain and indexes intact, head ${shortHash(verified.headHash)}…`)
+  const intact = `${verified.records} records, hash chain and indexes intact`
+  await narrator.say(`${intact}, head ${shortHash(verified.headHash)}…`)
   const ready = await archive.start()
   const { log } = await archive.status()
   const lost = verified.records < before.logSeq || log.logSeq < before.logSeq
@@ -72,7 +74,7 @@ export async function killAndRestart({ archive, narrator }: Cast): Promise<void>
   await narrator.reached(`process ${archive.pid} serves ${ready.http} with ${log.logSeq} records, head ${head}…`)
 }
 
-/** The restarted node takes part again, both ways: it hears of a further time-stamp, and announces a batch of its own. */
+/** The restarted node takes part again: it hears of a further time-stamp, and announces a batch of its own. */
 export async function takePartAgain(cast: Cast, { batchId, batchRoot }: SealedBatch): Promise<void> {
   const { maker, archive, narrator, namespace, folder, tsa, context } = cast
   await narrator.step('archive takes part again: it hears the others, and the others hear it')
@@ -92,7 +94,12 @@ async function seal(node: DemoNode, batch: string, file: string, { namespace }: 
   return await node.run<SealedBatch>(['seal', '--namespace', namespace, '--batch', batch, file])
 }
 
-async function announce(node: DemoNode, batch: string, anchorFiles: readonly string[], { namespace }: Cast): Promise<Published> {
+async function announce(
+  node: DemoNode,
+  batch: string,
+  anchorFiles: readonly string[],
+  { namespace }: Cast
+): Promise<Published> {
   const files = anchorFiles.flatMap((file) => ['--timestamp-anchor', file])
   return await node.run<Published>(['announce', '--namespace', namespace, '--batch', batch, ...files])
 }

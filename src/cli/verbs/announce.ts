@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { isJsonObject } from '../../../protocols/canonical-json/v1/json.ts'
 import type { JsonObject, JsonValue } from '../../../protocols/canonical-json/v1/json.ts'
@@ -7,6 +6,8 @@ import { AnchormeshError, messageOf } from '../../platform/errors.ts'
 import { batchArgument, listArgument, namespaceArgument } from '../arguments.ts'
 import type { RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'
+import { openFile, readText } from '../input.ts'
+import { requireCarriedNamespace } from '../known-namespace.ts'
 import { publishedText } from '../published.ts'
 import { withOperations } from '../with-operations.ts'
 
@@ -22,8 +23,8 @@ export const registerAnnounce: RegisterVerb = (program, runner) => {
     .command('announce')
     .summary('announce a sealed batch, with its timestamp anchors')
     .description(
-      'Signs and publishes an announce: the root of a sealed batch and its timestamp anchors. A batch can be announced ' +
-        'again when there are more of them.'
+      'Signs and publishes an announce: the root of a sealed batch and its timestamp anchors. A batch can be ' +
+        'announced again when there are more of them.'
     )
     .requiredOption('--namespace <namespace>', 'the namespace of the batch', namespaceArgument)
     .requiredOption('--batch <id>', 'the name that the batch was sealed under', batchArgument)
@@ -39,9 +40,10 @@ export const registerAnnounce: RegisterVerb = (program, runner) => {
     .action(({ namespace, batch, timestampAnchor = [] }: AnnounceOptions, command: Command) =>
       runner.run(command, async (context) => {
         const timestampAnchors = await Promise.all(timestampAnchor.map(readTimestampAnchor))
-        const published = await withOperations(context, (operations) =>
-          operations.announce({ namespace, batchId: batch, timestampAnchors })
-        )
+        const published = await withOperations(context, async (operations) => {
+          await requireCarriedNamespace(operations, namespace)
+          return await operations.announce({ namespace, batchId: batch, timestampAnchors })
+        })
         const about = [['batch', batch], ['timestamp anchors', timestampAnchors.length]] as const
         if (context.json) await context.output.json(published)
         else await context.output.line(publishedText(published, about))
@@ -50,7 +52,7 @@ export const registerAnnounce: RegisterVerb = (program, runner) => {
 }
 
 async function readTimestampAnchor(file: string): Promise<JsonObject> {
-  const text = await readFile(file, 'utf8')
+  const text = await readText((await openFile(file)).chunks)
   let value: JsonValue
   try {
     value = JSON.parse(text) as JsonValue

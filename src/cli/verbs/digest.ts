@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Digest } from '../../http/operations.ts'
+import type { Digest } from '../../operations.ts'
 import { namespaceArgument } from '../arguments.ts'
 import type { RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'

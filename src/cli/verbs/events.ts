@@ -1,10 +1,11 @@
 import { Option } from 'commander'
 import type { Command } from 'commander'
-import type { EventsQuery, LoggedEvent, Operations } from '../../http/operations.ts'
+import type { EventsQuery, LoggedEvent, Operations } from '../../operations.ts'
 import { AnchormeshError } from '../../platform/errors.ts'
 import { countArgument, namespaceArgument, positionArgument } from '../arguments.ts'
 import type { CommandContext, RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'
+import { requireKnownNamespace } from '../known-namespace.ts'
 import { cellText, shortDid, shortHash, time } from '../table.ts'
 import { withOperations } from '../with-operations.ts'
 
@@ -13,7 +14,9 @@ export const registerEvents: RegisterVerb = (program, runner) => {
   program
     .command('events')
     .summary('list the events of the log')
-    .description('Lists the events of the log in its order. With --json each line holds the stored bytes (base64url), too.')
+    .description(
+      'Lists the events of the log in its order. With --json each line holds the stored bytes (base64url), too.'
+    )
     .option('--namespace <namespace>', 'only events of this namespace', namespaceArgument)
     .option('--signer <did>', 'only events that this DID signed')
     .option('--type <type>', 'only events of this type')
@@ -34,12 +37,16 @@ export const registerEvents: RegisterVerb = (program, runner) => {
 
 async function listEvents(query: EventsQuery, context: CommandContext): Promise<void> {
   const { output, json, signal } = context
-  if (!json && output.answersToTerminal) await output.line(eventLine(HEADINGS))
-  const list = async (operations: Pick<Operations, 'events'>): Promise<void> => {
+  let shown = 0
+  const list = async (operations: Pick<Operations, 'events' | 'status'>): Promise<void> => {
+    await requireKnownNamespace(operations, query.namespace)
     for await (const event of operations.events(query, signal)) {
+      if (!json && shown === 0) await output.line(eventLine(HEADINGS))
+      shown += 1
       if (json) await output.json(event)
       else await output.line(eventLine(cellsOf(event)))
     }
+    if (shown === 0 && !signal.aborted) output.note('No events.')
   }
   if (query.follow === true) await list(await nodeToFollow(context))
   else await withOperations(context, list)

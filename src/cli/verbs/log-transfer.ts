@@ -1,11 +1,12 @@
 import type { Command } from 'commander'
-import type { ImportResult } from '../../http/operations.ts'
+import type { ImportResult } from '../../operations.ts'
 import { EXIT } from '../../platform/errors.ts'
 import { namespaceArgument } from '../arguments.ts'
 import type { CommandContext, VerbRunner } from '../command.ts'
 import { exportLines, readExport } from '../export-file.ts'
 import { examples } from '../help.ts'
 import { openInput } from '../input.ts'
+import { requireKnownNamespace } from '../known-namespace.ts'
 import { writeNewFile } from '../new-file.ts'
 import type { PutLine } from '../new-file.ts'
 import { facts, figure } from '../table.ts'
@@ -16,7 +17,9 @@ export function registerLogTransfer(log: Command, runner: VerbRunner): void {
   log
     .command('export')
     .summary('write the events of the log to a file')
-    .description('Writes the events of the log that travel, each as it was received, to a new file. Local records stay.')
+    .description(
+      'Writes the events of the log that travel, each as it was received, to a new file. Local records stay.'
+    )
     .argument('<file>', 'a file that is not there yet, or - for standard output')
     .option('--namespace <namespace>', 'only events of this namespace', namespaceArgument)
     .addHelpText('after', examples('anchormesh log export events.jsonl'))
@@ -27,8 +30,8 @@ export function registerLogTransfer(log: Command, runner: VerbRunner): void {
     .command('import')
     .summary('take in the events of an exported file')
     .description(
-      'Takes in the events of a file that `log export` wrote, by the same checks as events from the mesh. Exit 1 when ' +
-        'one was refused, 3 when one can’t be judged yet.'
+      'Takes in the events of a file that `log export` wrote, by the same checks as events from the mesh. Exit 1 ' +
+        'when one was refused, 3 when one can’t be judged yet.'
     )
     .argument('<file>', 'the file, or - for standard input')
     .addHelpText('after', examples('anchormesh log import events.jsonl'))
@@ -43,7 +46,9 @@ export function registerLogTransfer(log: Command, runner: VerbRunner): void {
         else await context.output.line(importText(result))
         if (Object.keys(result.refused).length > 0) return EXIT.failed
         if (result.pending === 0) return EXIT.done
-        context.output.note('What can’t be judged yet waits for a key or an earlier event: import again when that has come.')
+        context.output.note(
+          'What can’t be judged yet waits for a key or an earlier event: import again when that has come.'
+        )
         return EXIT.undecided
       })
     )
@@ -54,6 +59,7 @@ async function exportEvents(file: string, namespace: string | undefined, context
   let events = 0
   const write = async (put: PutLine): Promise<void> => {
     await withOperations(context, async (operations) => {
+      await requireKnownNamespace(operations, namespace)
       const counted = (count: number): void => {
         events = count
         progress.report({ done: count, total: null, unit: 'events' })

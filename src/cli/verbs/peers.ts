@@ -18,7 +18,7 @@ export const registerPeers: RegisterVerb = (program, runner) => {
         'federation.yaml. A running node takes it in at its next start.'
     )
     .argument('<file>', 'the file with the block, or - for standard input')
-    .option('--namespace <namespace>', 'let it only into this namespace; can be given several times', namespacesArgument)
+    .option('--namespace <namespace>', 'let it only into this namespace; can be given again', namespacesArgument)
     .addHelpText('after', examples('anchormesh peers add other-node.yaml'))
     .action((file: string, options: { readonly namespace?: readonly string[] }, command: Command) =>
       runner.run(command, async (context) => {
@@ -42,7 +42,8 @@ export const registerPeers: RegisterVerb = (program, runner) => {
     .command('list')
     .summary('list the nodes of peers.yaml and the rights that they have')
     .description(
-      'Lists the nodes of peers.yaml. A right needs both: the role there, and the DID under the namespace in federation.yaml.'
+      'Lists the nodes of peers.yaml. A right needs both: the role there, and the DID under the namespace in ' +
+        'federation.yaml.'
     )
     .addHelpText('after', examples('anchormesh peers list', 'anchormesh peers list --json'))
     .action((_options: object, command: Command) =>
@@ -52,7 +53,8 @@ export const registerPeers: RegisterVerb = (program, runner) => {
         const config = await loadConfig(configSources)
         const listed = listPeers(config.peers, config.policy)
         if (json) for (const peer of listed) await output.json(peer)
-        else await output.line(listed.length === 0 ? 'No peers yet: anchormesh peers add FILE' : peersTable(listed))
+        else if (listed.length > 0) await output.line(peersTable(listed))
+        if (listed.length === 0) output.note('No peers yet: anchormesh peers add FILE')
       })
     )
 }

@@ -1,26 +1,13 @@
 import type { Command } from 'commander'
-import type { Operations, ProjectionQuery } from '../../http/operations.ts'
+import type { JsonObject } from '../../../protocols/canonical-json/v1/json.ts'
+import { PAGE_LENGTH_MAX } from '../../http/limits.ts'
+import type { Operations, ProjectionQuery } from '../../operations.ts'
 import { batchArgument, countArgument, namespaceArgument, positionArgument, timeArgument } from '../arguments.ts'
 import type { CommandContext, RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'
-import { rowTable } from '../row-table.ts'
+import { requireKnownNamespace } from '../known-namespace.ts'
+import { rowTableInParts } from '../row-table.ts'
 import { withOperations } from '../with-operations.ts'
-
-interface QueryOptions {
-  readonly namespace?: string
-  readonly batchId?: string
-  readonly signer?: string
-  readonly status?: string
-  readonly fromTs?: number
-  readonly toTs?: number
-  readonly limit?: number
-  readonly cursor?: string
-  readonly at?: number
-  readonly waitFor?: number
-}
-
-/** The most that one page holds (`CONTRACT.md`, section 4). */
-const PAGE_ROWS_MAX = 500
 
 /** `anchormesh query`: the rows of a projection. */
 export const registerQuery: RegisterVerb = (program, runner) => {
@@ -41,12 +28,15 @@ export const registerQuery: RegisterVerb = (program, runner) => {
     .option('--limit <count>', 'at most so many rows (default: all)', countArgument)
     .option('--cursor <cursor>', 'go on where an earlier answer ended')
     .option('--at <logSeq>', 'the state at exactly this position of the log', positionArgument)
-    .option('--wait-for <logSeq>', 'wait, at most 5 s, until the projection has reached this position', positionArgument)
+    .option('--wait-for <logSeq>', 'wait, at most 5 s, until the projection is at this position', positionArgument)
     .addHelpText(
       'after',
-      examples('anchormesh query batches --namespace dao:vaultmesh', 'anchormesh query winners --batch 2026-11-21 --json')
+      examples(
+        'anchormesh query batches --namespace dao:vaultmesh',
+        'anchormesh query winners --batch 2026-11-21 --json'
+      )
     )
-    .action((projection: string, options: QueryOptions, command: Command) =>
+    .action((projection: string, options: ProjectionQuery, command: Command) =>
       runner.run(command, (context) =>
         withOperations(context, (operations) => query(operations, projection, options, context))
       )
@@ -56,25 +46,36 @@ export const registerQuery: RegisterVerb = (program, runner) => {
 async function query(
   operations: Operations,
   projection: string,
-  options: QueryOptions,
+  options: ProjectionQuery,
   { output, json }: CommandContext
 ): Promise<void> {
+  await requireKnownNamespace(operations, options.namespace)
+  const tablePart = rowTableInParts()
+  let gathered: readonly JsonObject[] = []
+  const showGathered = async (): Promise<void> => {
+    if (gathered.length > 0) await output.line(tablePart(gathered))
+    gathered = []
+  }
   let left = options.limit ?? Number.POSITIVE_INFINITY
   let cursor = options.cursor ?? null
   let shown = 0
+  // A page may be empty and have a cursor all the same: then the filter has passed over many rows.
   do {
-    const page = await operations.query(projection, pageQuery(options, Math.min(left, PAGE_ROWS_MAX), cursor))
+    const page = await operations.query(projection, pageQuery(options, Math.min(left, PAGE_LENGTH_MAX), cursor))
     if (json) for (const row of page.rows) await output.json(row)
-    else if (page.rows.length > 0) await output.line(rowTable(page.rows))
+    else gathered = [...gathered, ...page.rows]
+    if (gathered.length >= PAGE_LENGTH_MAX) await showGathered()
     shown += page.rows.length
     left -= page.rows.length
     cursor = page.nextCursor
   } while (cursor !== null && left > 0)
+  await showGathered()
   if (shown === 0) output.note(`No rows in ${projection}.`)
   if (cursor !== null) output.note(`There are more: --cursor ${cursor}`, { nextCursor: cursor })
 }
 
-function pageQuery(options: QueryOptions, limit: number, cursor: string | null): ProjectionQuery {
+/** The options, which have the names of the query's members, for one page. */
+function pageQuery(options: ProjectionQuery, limit: number, cursor: string | null): ProjectionQuery {
   const { limit: _all, cursor: _first, ...filters } = options
   return { ...filters, limit, ...(cursor === null ? {} : { cursor }) }
 }

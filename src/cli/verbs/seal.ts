@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { SealedBatch } from '../../http/operations.ts'
+import type { SealedBatch } from '../../operations.ts'
 import { batchArgument, namespaceArgument } from '../arguments.ts'
 import type { CommandContext, RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'
@@ -44,7 +44,11 @@ export const registerSeal: RegisterVerb = (program, runner) => {
     )
 }
 
-async function seal(file: string, { namespace, batch, proofs }: SealOptions, context: CommandContext): Promise<SealedBatch> {
+async function seal(
+  file: string,
+  { namespace, batch, proofs }: SealOptions,
+  context: CommandContext
+): Promise<SealedBatch> {
   const input = await openInput(file, context.stdin)
   const progress = context.progress('sealing')
   const receipts = readReceipts(input, (done) => progress.report({ done, total: null, unit: 'receipts' }))

@@ -12,7 +12,6 @@ import { startPublicListener } from '../../../src/http/public-listener.ts'
 import type { PublicListenerOptions } from '../../../src/http/public-listener.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { silentLogger } from '../../../src/platform/logger.ts'
-import type { Logger } from '../../../src/platform/logger.ts'
 import { systemRandom } from '../../../src/platform/random.ts'
 import type { MemoryNode } from './memory-operations.ts'
 import { memoryNode } from './memory-operations.ts'
@@ -83,16 +82,6 @@ export async function rawExchange(url: string, sent: string): Promise<string> {
   let received = ''
   for await (const chunk of socket) received += (chunk as Buffer).toString('utf8')
   return received
-}
-
-/** A logger that keeps what it is told. */
-export function recordingLogger(): { readonly logger: Logger; readonly lines: { readonly level: string; readonly message: string; readonly fields: Readonly<Record<string, unknown>> }[] } {
-  const lines: { level: string; message: string; fields: Readonly<Record<string, unknown>> }[] = []
-  const at = (level: string) => (fields: Readonly<Record<string, unknown>>, message: string) => {
-    lines.push({ level, message, fields })
-  }
-  const logger: Logger = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child: () => logger }
-  return { logger, lines }
 }
 
 /** A node in memory that holds `count` events. */

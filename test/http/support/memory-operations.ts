@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '../../../protocols/canonical-json/v1/json.ts'
 import { toBase64url } from '../../../protocols/primitives/bytes.ts'
 import { sha256Hex } from '../../../protocols/primitives/sha256.ts'
-import type { EventsQuery, LoggedEvent, NodeStatus, Operations, ProjectionPage, SubmitOutcome } from '../../../src/http/operations.ts'
+import type { EventsQuery, LoggedEvent, NodeStatus, Operations, ProjectionPage, SubmitOutcome } from '../../../src/operations.ts'
 import { AnchormeshError } from '../../../src/platform/errors.ts'
 
 /** What a node holds that is only this: a list of events, and batches by their id. */

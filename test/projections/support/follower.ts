@@ -1,38 +1,39 @@
 import type { JsonObject } from '../../../protocols/canonical-json/v1/json.ts'
 import type { AnchormeshError } from '../../../src/platform/errors.ts'
-import type { ChangesQuery, ProjectionChange } from '../../../src/projections/changes.ts'
+import type { ChangesQuery, ProjectionChange, ProjectionCheckpoint, ProjectionUpdate } from '../../../src/projections/changes.ts'
 import { settled } from '../../support/settled.ts'
 
-type Step = { readonly change: ProjectionChange } | { readonly ended: true } | { readonly failed: AnchormeshError }
+type Step = { readonly update: ProjectionUpdate } | { readonly ended: true } | { readonly failed: AnchormeshError }
 
 interface Connection {
-  readonly changes: AsyncGenerator<ProjectionChange>
+  readonly updates: AsyncGenerator<ProjectionUpdate>
   readonly abort: AbortController
 }
 
 /** A client of `changes` as its documentation wants it: it keeps rows and the last cursor, and begins anew when it has to. */
 export class Follower {
   readonly rows = new Map<string, JsonObject>()
-  /** Everything that came, in order. */
+  /** Every change that came, in order. */
   readonly received: ProjectionChange[] = []
+  readonly checkpoints: ProjectionCheckpoint[] = []
   cursor: string | undefined
-  readonly #open: (query: ChangesQuery) => AsyncGenerator<ProjectionChange>
+  readonly #open: (query: ChangesQuery) => AsyncGenerator<ProjectionUpdate>
   readonly #namespace: string | undefined
   #connection: Connection | null = null
   #next: Promise<Step> | null = null
 
-  constructor(open: (query: ChangesQuery) => AsyncGenerator<ProjectionChange>, namespace?: string) {
+  constructor(open: (query: ChangesQuery) => AsyncGenerator<ProjectionUpdate>, namespace?: string) {
     this.#open = open
     this.#namespace = namespace
   }
 
-  /** Takes up to `most` changes that are there by now; says why the iteration ended, if it did. */
+  /** Takes up to `most` updates that are there by now; says why the iteration ended, if it did. */
   async read(most: number = Infinity): Promise<'open' | 'ended' | AnchormeshError> {
     for (let taken = 0; taken < most; taken += 1) {
       const step = await this.#step()
       if (step === null) return 'open'
-      if ('change' in step) {
-        this.#apply(step.change)
+      if ('update' in step) {
+        this.#apply(step.update)
         continue
       }
       this.#connection = null
@@ -53,10 +54,10 @@ export class Follower {
   /** Hangs up; the next read goes on from the cursor. */
   async disconnect(): Promise<void> {
     if (this.#connection === null) return
-    const { changes, abort } = this.#connection
+    const { updates, abort } = this.#connection
     abort.abort()
     await this.#next
-    await changes.return(undefined)
+    await updates.return(undefined)
     this.#connection = null
     this.#next = null
   }
@@ -64,9 +65,9 @@ export class Follower {
   /** The next step, or `null` when there is none once everything has settled. */
   async #step(): Promise<Step | null> {
     this.#connection ??= this.#connect()
-    const { changes } = this.#connection
-    this.#next ??= changes.next().then(
-      (result): Step => (result.done === true ? { ended: true } : { change: result.value }),
+    const { updates } = this.#connection
+    this.#next ??= updates.next().then(
+      (result): Step => (result.done === true ? { ended: true } : { update: result.value }),
       (error: unknown): Step => ({ failed: error as AnchormeshError })
     )
     const step = await Promise.race([this.#next, quiet()])
@@ -82,14 +83,18 @@ export class Follower {
       ...(this.cursor === undefined ? {} : { cursor: this.cursor }),
       ...(this.#namespace === undefined ? {} : { namespace: this.#namespace })
     }
-    return { changes: this.#open(query), abort }
+    return { updates: this.#open(query), abort }
   }
 
-  #apply(change: ProjectionChange): void {
-    this.received.push(change)
-    if (change.row === null) this.rows.delete(change.key)
-    else this.rows.set(change.key, change.row)
-    if (change.cursor !== null) this.cursor = change.cursor
+  #apply(update: ProjectionUpdate): void {
+    if (update.cursor !== null) this.cursor = update.cursor
+    if (update.kind === 'checkpoint') {
+      this.checkpoints.push(update)
+      return
+    }
+    this.received.push(update)
+    if (update.row === null) this.rows.delete(update.key)
+    else this.rows.set(update.key, update.row)
   }
 }
 

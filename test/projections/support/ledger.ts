@@ -17,10 +17,10 @@ import { silentLogger } from '../../../src/platform/logger.ts'
 import type { EffectivePolicy } from '../../../src/policy/policy.ts'
 import { viewPolicy } from '../../../src/policy/policy-view.ts'
 import { PROJECTIONS } from '../../../src/projections/all.ts'
-import type { ChangesQuery, ProjectionChange } from '../../../src/projections/changes.ts'
+import type { ChangesQuery, ProjectionUpdate } from '../../../src/projections/changes.ts'
 import { followChanges } from '../../../src/projections/changes.ts'
 import type { Digest } from '../../../src/projections/digest.ts'
-import { digestNamespace } from '../../../src/projections/digest.ts'
+import { NamespaceDigests } from '../../../src/projections/digest.ts'
 import { ProjectionEngine } from '../../../src/projections/engine.ts'
 import type { Projection } from '../../../src/projections/projection.ts'
 import type { ProjectionPage, ProjectionQuery } from '../../../src/projections/query.ts'
@@ -41,7 +41,7 @@ export interface Ledger {
   /** Resolves once every projection has reached the log's head. */
   caughtUp(): Promise<void>
   query(projection: string, query?: ProjectionQuery): Promise<ProjectionPage>
-  changes(projection: string, query?: ChangesQuery): AsyncGenerator<ProjectionChange>
+  changes(projection: string, query?: ChangesQuery): AsyncGenerator<ProjectionUpdate>
   /** By the newest policy that was appended here. */
   digest(namespace: string): Promise<Digest>
   /** Ends folding; the store stays open. */
@@ -67,6 +67,14 @@ export async function openLedger(options: LedgerOptions = {}): Promise<Ledger> {
   let policy = options.policy
   if (policy !== undefined && log.head.logSeq === 0) await log.append([policyEntry(policy)])
   const engine = await ProjectionEngine.start(options.projections ?? PROJECTIONS, { log, store, clock, logger })
+  const digests = new NamespaceDigests({
+    engine,
+    store,
+    policy() {
+      if (policy === undefined) throw new Error('the ledger was opened without a policy')
+      return viewPolicy(policy)
+    }
+  })
   const append = async (entries: readonly AppendEntry[]): Promise<void> => void (await log.append(entries))
   return {
     log,
@@ -82,10 +90,7 @@ export async function openLedger(options: LedgerOptions = {}): Promise<Ledger> {
     caughtUp: () => engine.reached(log.head.logSeq, null),
     query: (projection, query = {}) => queryRows(engine, store, log.epoch, projection, query),
     changes: (projection, query = {}) => followChanges(engine, store, log.epoch, projection, query),
-    digest(namespace) {
-      if (policy === undefined) throw new Error('the ledger was opened without a policy')
-      return digestNamespace(engine, store, viewPolicy(policy), log.head.logSeq, namespace)
-    },
+    digest: (namespace) => digests.at(log.head.logSeq, namespace),
     async close() {
       await log.close()
       await engine.close()

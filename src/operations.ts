@@ -1,13 +1,13 @@
-import type { JsonObject, JsonValue } from '../../protocols/canonical-json/v1/json.ts'
-import type { ReceiptProof } from '../authoring/sealed-batches.ts'
-import type { SealedBatch } from '../authoring/seal.ts'
-import type { ImportResult } from '../ingest/import.ts'
-import type { EventsQuery, LoggedEvent } from '../log/list-events.ts'
-import type { LogVerification } from '../log/verify-log.ts'
-import type { NetworkStatus } from '../network/network.ts'
-import type { Digest } from '../projections/digest.ts'
-import type { ProjectionStatus, RebuiltProjection } from '../projections/engine.ts'
-import type { ProjectionPage, ProjectionQuery } from '../projections/query.ts'
+import type { JsonObject, JsonValue } from '../protocols/canonical-json/v1/json.ts'
+import type { ReceiptProof } from './authoring/sealed-batches.ts'
+import type { SealedBatch } from './authoring/seal.ts'
+import type { ImportResult } from './ingest/import.ts'
+import type { EventsQuery, LoggedEvent } from './log/list-events.ts'
+import type { LogVerification } from './log/verify-log.ts'
+import type { NetworkStatus } from './network/network.ts'
+import type { Digest } from './projections/digest.ts'
+import type { ProjectionStatus, RebuiltProjection } from './projections/engine.ts'
+import type { ProjectionPage, ProjectionQuery } from './projections/query.ts'
 
 export type {
   Digest,
@@ -33,7 +33,10 @@ export interface Operations {
   events(query: EventsQuery, signal?: AbortSignal): AsyncIterable<LoggedEvent>
   /** The shared event with this id, or null when the log holds none. */
   event(id: string): Promise<LoggedEvent | null>
-  /** One page of a projection. Throws `UNKNOWN_PROJECTION`, `STATE_OUTDATED`, `NOT_YET`, `PROJECTION_HALTED`, cursor codes. */
+  /**
+   * One page of a projection; go on while it has a cursor, also when it has no rows. Throws `UNKNOWN_PROJECTION`,
+   * `STATE_OUTDATED`, `NOT_YET`, `PROJECTION_HALTED`, cursor codes.
+   */
   query(projection: string, query: ProjectionQuery): Promise<ProjectionPage>
   /** What two nodes compare to know that they agree. Throws `NOT_FOUND` for a namespace that is not carried. */
   digest(namespace: string): Promise<Digest>
@@ -41,7 +44,7 @@ export interface Operations {
   submit(wire: Uint8Array): Promise<SubmitOutcome>
   /** Seals receipts (any I-JSON values) into a batch. Throws `BATCH_EXISTS`, `RECEIPTS_INVALID`, `NOT_FOUND`. */
   seal(request: SealRequest): Promise<SealedBatch>
-  /** The receipts of a batch that was sealed here, each with its inclusion proof, in batch order. Throws `BATCH_UNKNOWN`. */
+  /** The receipts of a batch that was sealed here, each with its proof, in batch order. Throws `BATCH_UNKNOWN`. */
   proofs(namespace: string, batchId: string): AsyncIterable<ReceiptProof>
   /** Announces a sealed batch. Throws `BATCH_UNKNOWN`, `PUBLISH_REFUSED`. */
   announce(request: AnnounceRequest): Promise<Published>
@@ -57,12 +60,24 @@ export interface Operations {
   importEvents(events: AsyncIterable<Uint8Array>, onProgress?: ProgressListener): Promise<ImportResult>
 }
 
-export type ProgressListener = (progress: { readonly done: number; readonly total: number | null; readonly unit: string }) => void
+/** How far long work is; `total` is null where nobody knows. */
+export interface WorkProgress {
+  readonly done: number
+  readonly total: number | null
+  readonly unit: string
+}
+
+export type ProgressListener = (progress: WorkProgress) => void
 
 /** The typed outcome of the ingest door as data. */
 export type SubmitOutcome =
   | { readonly outcome: 'accepted' | 'duplicate'; readonly id: string; readonly logSeq: number }
-  | { readonly outcome: 'pending' | 'ignored' | 'rejected'; readonly code: string; readonly detail: string; readonly id: string | null }
+  | {
+      readonly outcome: 'pending' | 'ignored' | 'rejected'
+      readonly code: string
+      readonly detail: string
+      readonly id: string | null
+    }
 
 export interface SealRequest {
   readonly namespace: string
@@ -97,7 +112,13 @@ export interface NodeStatus {
   readonly startedAt: number
   readonly uptimeMs: number
   readonly health: { readonly ok: boolean; readonly reasons: readonly string[] }
-  readonly log: { readonly logSeq: number; readonly epoch: string; readonly headHash: string; readonly storeBytes: number; readonly bytesPerEvent: number }
+  readonly log: {
+    readonly logSeq: number
+    readonly epoch: string
+    readonly headHash: string
+    readonly storeBytes: number
+    readonly bytesPerEvent: number
+  }
   readonly namespaces: readonly { readonly namespace: string; readonly members: number; readonly events: number }[]
   readonly projections: readonly ProjectionStatus[]
   readonly ingest: {

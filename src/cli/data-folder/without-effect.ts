@@ -1,0 +1,42 @@
+import type { ConfigPath } from '../../policy/yaml-reader.ts'
+import type { ConfigProblem } from '../../policy/yaml.ts'
+
+/** A file that was parsed: what is written in it, and where. */
+interface WrittenConfig {
+  /** The places that a pattern leads to; `*` is any key or index. What is left out or empty is nowhere. */
+  written(pattern: ConfigPath): readonly ConfigPath[]
+  problemAt(path: ConfigPath, message: string): ConfigProblem
+}
+
+/** Settings of later versions. Each is checked, so that a file which has them can stay when they come into use. */
+const FEDERATION: readonly ConfigPath[] = [
+  ['clock', 'requestSkewMs'],
+  ['namespaces', '*', 'quorum'],
+  ['namespaces', '*', 'attestations', 'measurements'],
+  ['rails', 'btc'],
+  ['rails', 'eip155'],
+  ['rails', 'rfc3161'],
+  ['sealing'],
+  ['sync', 'intervalMs'],
+  ['audit', 'syslog']
+]
+const PEERS: readonly ConfigPath[] = [
+  ['peers', '*', 'keys', '*', 'tenant'],
+  ['peers', '*', 'certificatePins'],
+  ['crossOrg', 'allow']
+]
+
+/**
+ * What the operator has set that does nothing in this version: one sentence for each setting, at the first place of it.
+ * Nobody is less protected by these than they believe (`unsupportedProblems` has those), so they are no errors.
+ */
+export function settingsWithoutEffect(federation: WrittenConfig, peers: WrittenConfig): readonly ConfigProblem[] {
+  const found = (config: WrittenConfig, patterns: readonly ConfigPath[]): readonly ConfigProblem[] =>
+    patterns.flatMap((pattern) => {
+      const [first, ...others] = config.written(pattern)
+      if (first === undefined) return []
+      const more = others.length === 0 ? '' : `, as ${others.length} more like it`
+      return [config.problemAt(first, `is accepted, but has no effect in this version${more}`)]
+    })
+  return [...found(federation, FEDERATION), ...found(peers, PEERS)]
+}
