@@ -259,7 +259,9 @@ class RunningNode implements AnchormeshNode {
   }
 
   importEvents: Operations['importEvents'] = async (events, onProgress): Promise<ImportResult> =>
-    await importEvents(this.#parts.door, events, (done) => onProgress?.({ done, total: null, unit: 'events' }))
+    await importEvents(this.#parts.door, events, this.#parts.engine, (done) => {
+      onProgress?.({ done, total: null, unit: 'events' })
+    })
 
   status: Operations['status'] = async (): Promise<NodeStatus> => {
     const { config, ports, policy, log, engine, door } = this.#parts

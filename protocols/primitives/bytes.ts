@@ -8,6 +8,11 @@ const BASE64URL_PAIRS: readonly string[] = Array.from(
   (_, bits) => BASE64URL_DIGITS.charAt(bits >> 6) + BASE64URL_DIGITS.charAt(bits & 63)
 )
 
+const BASE64URL_TEXT = /^[A-Za-z0-9_-]*$/
+
+/** Undefined in a browser. */
+const NodeBuffer: typeof Buffer | undefined = globalThis.Buffer
+
 const NOT_A_DIGIT = 255
 const HEX_VALUES = valuesOf(HEX_DIGITS)
 const BASE64URL_VALUES = valuesOf(BASE64URL_DIGITS)
@@ -46,28 +51,36 @@ export function toBase64url(bytes: Uint8Array): string {
 }
 
 /**
- * The bytes of base64url text. Null unless it is the one encoding of those bytes: no padding, no white space, unused
- * bits zero.
+ * Whether the text is the one base64url encoding of some bytes: no padding, no white space, unused bits zero.
  */
+export function isBase64url(text: string): boolean {
+  if (text.length % 4 === 1 || !BASE64URL_TEXT.test(text)) return false
+  const unusedBits = [0, 0, 0b1111, 0b11][text.length % 4] ?? 0
+  return (digitAt(BASE64URL_VALUES, text, text.length - 1) & unusedBits) === 0 || text === ''
+}
+
+/** The bytes of base64url text; null unless it is the one encoding of those bytes (`isBase64url`). */
 export function fromBase64url(text: string): Uint8Array | null {
-  if (text.length % 4 === 1) return null
+  return isBase64url(text) ? decodeBase64url(text) : null
+}
+
+function decodeBase64url(text: string): Uint8Array {
+  // Several times faster than the loop, where the runtime has it.
+  if (NodeBuffer !== undefined) return new Uint8Array(NodeBuffer.from(text, 'base64url'))
   const bytes = new Uint8Array(Math.floor((text.length * 3) / 4))
   let pending = 0
   let pendingBits = 0
   let at = 0
   for (let index = 0; index < text.length; index += 1) {
-    const digit = digitAt(BASE64URL_VALUES, text, index)
-    if (digit === NOT_A_DIGIT) return null
-    pending = (pending << 6) | digit
+    pending = (pending << 6) | digitAt(BASE64URL_VALUES, text, index)
     pendingBits += 6
-    if (pendingBits >= 8) {
-      pendingBits -= 8
-      bytes[at] = pending >> pendingBits
-      at += 1
-      pending &= (1 << pendingBits) - 1
-    }
+    if (pendingBits < 8) continue
+    pendingBits -= 8
+    bytes[at] = pending >> pendingBits
+    at += 1
+    pending &= (1 << pendingBits) - 1
   }
-  return pending === 0 ? bytes : null
+  return bytes
 }
 
 /** The text as UTF-8. */

@@ -1,19 +1,6 @@
-import type { Announce, AnnounceReading } from '../../protocols/event/v1/announce.ts'
-import { parseAnnounce } from '../../protocols/event/v1/announce.ts'
-import type { DecodedEvent } from '../../protocols/event/v1/codec.ts'
+import type { Announce } from '../../protocols/event/v1/announce.ts'
 
 export const ANNOUNCE_TYPE = 'announce'
-
-const readings = new WeakMap<DecodedEvent, AnnounceReading>()
-
-/** The announce in an event of that type. Several folds read the same event; it is parsed once. */
-export function announceOf(event: DecodedEvent): AnnounceReading {
-  const known = readings.get(event)
-  if (known !== undefined) return known
-  const reading = parseAnnounce(event.envelope.body)
-  readings.set(event, reading)
-  return reading
-}
 
 /** What an announce says of a batch, with the owner filled in. */
 export interface Claim {
@@ -24,13 +11,10 @@ export interface Claim {
 }
 
 /**
- * The claim of an announce event under the signer's organisation (`undefined` for a signer that policy no longer knows); `null` for a
- * body that is no announce, or for one of whose batch nobody can be the owner.
+ * The claim of an announce under the signer's organisation (`undefined` for a signer that policy no longer knows); `null` where nobody can be the
+ * owner of its batch.
  */
-export function claimOf(event: DecodedEvent, signerOrgId: string | undefined): Claim | null {
-  const reading = announceOf(event)
-  if (!reading.ok) return null
-  const owner = reading.announce.owner ?? signerOrgId
-  if (owner === undefined) return null
-  return { announce: reading.announce, owner, byOwner: owner === signerOrgId }
+export function claimOf(announce: Announce, signerOrgId: string | undefined): Claim | null {
+  const owner = announce.owner ?? signerOrgId
+  return owner === undefined ? null : { announce, owner, byOwner: owner === signerOrgId }
 }

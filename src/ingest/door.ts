@@ -4,7 +4,6 @@ import { EVENT_BYTES_MAX } from '../../protocols/event/v1/envelope.ts'
 import { equalBytes } from '../../protocols/primitives/bytes.ts'
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import type { CheckedPublicKey } from '../../protocols/signature/v1/ed25519.ts'
-import { chainIdOf } from '../events/chain.ts'
 import type { IgnoredCode, Outcome, PendingCode, Refusal } from '../events/outcome.ts'
 import { ignored, pending, rejected } from '../events/outcome.ts'
 import type { VerifiedEvent } from '../events/verified.ts'
@@ -114,7 +113,7 @@ export class IngestDoor {
     // [IGNORE] Per peer before any costly work.
     if (!this.#withinRateOfPeer(source)) return ignored('RATE_LIMITED', 'the peer sends faster than policy allows', null)
     // The caller's bytes often lie in the frame of a network: it would use them again, or all of it stay in memory while the event waits.
-    const own = new Uint8Array(wire)
+    const own = Buffer.from(wire)
     const known = this.#rejected.size === 0 ? undefined : this.#rejected.get(sha256Hex(own))
     if (known !== undefined) return known
     return await this.#judge(own, source, onValidated)
@@ -322,9 +321,9 @@ export class IngestDoor {
   }
 }
 
-function chainProblem(event: DecodedEvent, before: EventPosition): string | null {
+function chainProblem(event: VerifiedEvent, before: EventPosition): string | null {
   const { authorSeq, ts } = event.envelope
-  if (before.chain !== chainIdOf(event.envelope)) return 'its predecessor is an event of another chain'
+  if (before.chain !== event.chain) return 'its predecessor is an event of another chain'
   if (before.authorSeq !== authorSeq - 1) return `its predecessor is at authorSeq ${before.authorSeq}, it is at ${authorSeq}`
   if (ts < before.ts) return `its ts ${ts} is before that of its predecessor, ${before.ts}`
   return null

@@ -1,10 +1,22 @@
 import type { Outcome } from '../events/outcome.ts'
 import type { IngestDoor } from './door.ts'
+import type { EventSource } from './source.ts'
 
 // Enough in flight for a synced write to be shared by many; more would only live long enough to burden the garbage collector.
 const IN_FLIGHT_MAX = 256
 // Handed in together, so that their signatures are verified in one go; 32 take about 5 ms, in which nothing else runs.
 const TURN_EVENTS = 32
+
+// Twice what is in flight: folds stay busy, and find what came last still at hand and in the processor's caches.
+const BEHIND_MAX = 512
+
+const SOURCE: EventSource = { via: 'import' }
+
+/** Who reads along, as the projections do. */
+export interface Follower {
+  /** Resolves once it is at most `records` positions behind the log. */
+  notFarBehind(records: number): Promise<void>
+}
 
 /** What an import did, by outcome; refusals by code. */
 export interface ImportResult {
@@ -15,19 +27,24 @@ export interface ImportResult {
   readonly refused: Record<string, number>
 }
 
-/** Hands events in at the door in their order, many at a time. Throws what the door throws: a defect. */
+/**
+ * Hands events in at the door in their order, many at a time. Waits between them for what follows
+ * the log. Throws what the door throws: a defect.
+ */
 export async function importEvents(
   door: IngestDoor,
   events: AsyncIterable<Uint8Array>,
+  follower: Follower,
   onProgress: (read: number) => void = () => {}
 ): Promise<ImportResult> {
   const counts: ImportResult = { read: 0, accepted: 0, duplicate: 0, pending: 0, refused: {} }
   const flight = new Flight(IN_FLIGHT_MAX - TURN_EVENTS)
   let turn: Uint8Array[] = []
   const submitTurn = async (): Promise<void> => {
-    for (const wire of turn) flight.add(door.submit(wire, { via: 'import' }).then((outcome) => count(counts, outcome)))
+    for (const wire of turn) void flight.run(async () => count(counts, await door.submit(wire, SOURCE)))
     turn = []
     await flight.hasRoom()
+    await follower.notFarBehind(BEHIND_MAX)
     onProgress(counts.read)
   }
   for await (const wire of events) {
@@ -51,16 +68,16 @@ class Flight {
     this.#max = max
   }
 
-  add(work: Promise<void>): void {
+  /** Never rejects: `hasRoom` and `landed` throw what failed. */
+  async run(work: () => Promise<void>): Promise<void> {
     this.#under += 1
-    work
-      .catch((error: unknown) => {
-        this.#failure ??= { error }
-      })
-      .finally(() => {
-        this.#under -= 1
-        if (this.#waiting !== null && this.#under <= this.#waiting.until) this.#waiting.resolve()
-      })
+    try {
+      await work()
+    } catch (error) {
+      this.#failure ??= { error }
+    }
+    this.#under -= 1
+    if (this.#waiting !== null && this.#under <= this.#waiting.until) this.#waiting.resolve()
   }
 
   async hasRoom(): Promise<void> {

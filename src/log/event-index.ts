@@ -1,5 +1,4 @@
-import type { DecodedEvent } from '../../protocols/event/v1/codec.ts'
-import { chainIdOf } from '../events/chain.ts'
+import type { VerifiedEvent } from '../events/verified.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import { chainRunKey, idKey, tipKey } from './keys.ts'
 import { writeNumber } from './record.ts'
@@ -33,9 +32,9 @@ export class IndexWriter {
   readonly #tips = new Map<string, Uint8Array>()
   readonly #followed = new Set<string>()
 
-  add(logSeq: number, event: DecodedEvent): void {
+  add(logSeq: number, event: VerifiedEvent): void {
+    const { chain } = event
     const { namespace, authorSeq, prev, ts } = event.envelope
-    const chain = chainIdOf(event.envelope)
     this.#operations.push({ type: 'put', key: idKey(event.id), value: encodePosition({ logSeq, authorSeq, ts, chain }) })
     this.addedByNamespace.set(namespace, (this.addedByNamespace.get(namespace) ?? 0) + 1)
     const run = prev === null ? undefined : this.#runByTip.get(prev)
@@ -68,9 +67,9 @@ export class IndexWriter {
 }
 
 /** The position that an event has, or will have, in the log. */
-export function positionOf(event: DecodedEvent, logSeq: number): EventPosition {
-  const { authorSeq, ts } = event.envelope
-  return { logSeq, authorSeq, ts, chain: chainIdOf(event.envelope) }
+export function positionOf({ envelope, chain }: VerifiedEvent, logSeq: number): EventPosition {
+  const { authorSeq, ts } = envelope
+  return { logSeq, authorSeq, ts, chain }
 }
 
 const POSITION_BYTES = 56

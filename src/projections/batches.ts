@@ -1,8 +1,9 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { LocalRecord, LoggedRecord, SharedRecord } from '../log/log-reader.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
+import type { BatchSealed } from './batch-sealed.ts'
 import { batchSealedOf } from './batch-sealed.ts'
-import { claimIn } from './claims.ts'
+import { batchKeyOf, claimIn, rootKeyOf } from './claims.ts'
 import { NO_KEYS } from './projection.ts'
 import type { FoldContext, Projection } from './projection.ts'
 
@@ -31,13 +32,11 @@ type BatchRow = {
   readonly receiptsPresent: number
 }
 
-const keyOf = (namespace: string, owner: string, batchId: string, batchRoot: string): string =>
-  `${namespace}!${owner}!${batchId}!${batchRoot}`
-
 /** Every root that was claimed for a batch, who announced it, and whether the claim counts. */
 export const batches: Projection = {
   name: 'batches',
-  version: 1,
+  version: 2,
+  layout: { key: ['namespace', 'owner', 'batchId', 'batchRoot'], columns: ['receiptCount', 'announcements', 'effect', 'receiptsPresent'] },
   dependsOnPolicy: true,
   rowsChangeOften: false,
   namespacePrefix: (namespace) => `${namespace}!`,
@@ -63,17 +62,21 @@ export const batches: Projection = {
 function rowKeys(record: LoggedRecord, policy: PolicyView): readonly string[] {
   if (record.scope === 'local') {
     const sealed = batchSealedOf(record.event)
-    return sealed === null ? NO_KEYS : [keyOf(sealed.namespace, sealed.owner, sealed.batchId, sealed.batchRoot)]
+    return sealed === null ? NO_KEYS : [sealedKey(sealed)]
   }
   const claim = claimIn(record, policy)
-  return claim === null ? NO_KEYS : [keyOf(claim.namespace, claim.owner, claim.announce.batchId, claim.announce.batchRoot)]
+  return claim === null ? NO_KEYS : [claim.rootKey]
+}
+
+function sealedKey({ namespace, owner, batchId, batchRoot }: BatchSealed): string {
+  return rootKeyOf(batchKeyOf(namespace, owner, batchId), batchRoot)
 }
 
 function foldSealed(record: LocalRecord, { rows }: FoldContext): void {
   const sealed = batchSealedOf(record.event)
   if (sealed === null) return
   const { namespace, owner, batchId, batchRoot, leaves } = sealed
-  const key = keyOf(namespace, owner, batchId, batchRoot)
+  const key = sealedKey(sealed)
   const row = (rows.at(key) as BatchRow | undefined) ?? emptyRow({ namespace, owner, batchId, batchRoot })
   rows.put(key, { ...row, receiptsPresent: row.receiptsPresent + leaves.length })
 }
@@ -81,9 +84,8 @@ function foldSealed(record: LocalRecord, { rows }: FoldContext): void {
 function foldAnnounce(record: SharedRecord, { rows, policy }: FoldContext): void {
   const claim = claimIn(record, policy)
   if (claim === null) return
-  const { namespace, owner, byOwner, announce, signer, effect } = claim
+  const { namespace, owner, byOwner, announce, signer, effect, rootKey: key } = claim
   const { batchId, batchRoot, receiptCount } = announce
-  const key = keyOf(namespace, owner, batchId, batchRoot)
   const row = (rows.at(key) as BatchRow | undefined) ?? emptyRow({ namespace, owner, batchId, batchRoot })
   const before = row.announcements.find((announcement) => announcement.signer === signer)
   if (before !== undefined && before.eventId < record.event.id) return

@@ -3,7 +3,6 @@ import type { EvidenceIdentity, Verdict } from '../timestamps/verdict.ts'
 import type { Candidate } from '../timestamps/winner.ts'
 import { rankOf } from '../timestamps/winner.ts'
 import type { FoldedClaim } from './claims.ts'
-import { evidenceIdentity } from './evidence.ts'
 import type { Table } from './projection.ts'
 
 // Other members announced this much evidence for one root before its owner named it: at 16 an announce, 4,096 events.
@@ -49,8 +48,7 @@ export class Candidates {
   /** Remembers an announce; `byOwner` says that it makes its root one of the batch. */
   async announced(claim: FoldedClaim, eventId: string, byOwner: boolean): Promise<void> {
     if (byOwner) await this.#announcedRoot(claim.announce.batchRoot)
-    for (const timestampAnchor of claim.announce.timestampAnchors) {
-      const identity = evidenceIdentity(claim, timestampAnchor)
+    for (const { identity } of claim.evidence) {
       const before = await this.#evidence(identity)
       if (before !== undefined && before.eventId <= eventId) continue
       await this.#replace(before, { ...identity, eventId, verified: before?.verified ?? null })

@@ -7,6 +7,7 @@ import { haltedError } from './engine.ts'
 import type { ProjectionInstance } from './instance.ts'
 import { changesAfter } from './journal.ts'
 import { NOTHING_CHANGED, namespacePrefix, rowsInOrder } from './query.ts'
+import { decodeRow } from './row-codec.ts'
 import type { ProjectionState } from './state.ts'
 import { readState, rowsOfState } from './state.ts'
 
@@ -104,7 +105,7 @@ type Change = Omit<ProjectionChange, 'cursor'>
 
 async function* currentRows({ snapshot, instance, state, prefix }: Reading): AsyncGenerator<Change> {
   const rows = rowsOfState(instance.projection.name, state)
-  for await (const [key, row] of rowsInOrder(snapshot, rows, prefix, undefined, NOTHING_CHANGED)) {
+  for await (const [key, row] of rowsInOrder(snapshot, instance.projection, rows, prefix, undefined, NOTHING_CHANGED)) {
     yield { kind: 'change', key, row, logSeq: state.cursor }
   }
 }
@@ -126,7 +127,7 @@ async function* changedRows({ snapshot, instance, state, prefix }: Reading, know
   }
   for (const key of keys) {
     const bytes = await snapshot.get(rowsOfState(name, state) + key)
-    const row = bytes === undefined ? null : (JSON.parse(Buffer.from(bytes).toString('utf8')) as JsonObject)
+    const row = bytes === undefined ? null : decodeRow(instance.projection.layout, key, bytes)
     yield { kind: 'change', key, row, logSeq: state.cursor }
   }
 }

@@ -201,10 +201,11 @@ async function verdictSetDigest(reading: Reading): Promise<string> {
 /** The rows of the namespace; of trust anchors, those of its members' organisations. */
 async function* rowsOf(reading: Reading, name: string): AsyncGenerator<JsonObject> {
   const { engine, snapshot, states, policy, namespace } = reading
-  const prefix = engine.instance(name).projection.namespacePrefix(namespace)
+  const { projection } = engine.instance(name)
+  const prefix = projection.namespacePrefix(namespace)
   const organisations = new Set(policy.members(namespace).map(({ orgId }) => orgId))
   const rows = rowsOfState(name, states.get(name) as ProjectionState)
-  for await (const [, row] of rowsInOrder(snapshot, rows, prefix ?? '', undefined, NOTHING_CHANGED)) {
+  for await (const [, row] of rowsInOrder(snapshot, projection, rows, prefix ?? '', undefined, NOTHING_CHANGED)) {
     if (prefix !== null || organisations.has(row['orgId'] as string)) yield row
   }
 }

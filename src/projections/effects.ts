@@ -1,9 +1,9 @@
 import { ANCHOR_PACK_TYPE } from '../../protocols/event/v1/codec.ts'
-import { ANNOUNCE_TYPE, announceOf } from '../events/claim.ts'
 import { sortableNumber } from '../log/keys.ts'
 import type { SharedRecord } from '../log/log-reader.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
+import { announceIn, isAnnounce } from './claims.ts'
 import type { FirstFact } from './pack-facts.ts'
 import type { TouchedPacks } from './pack-fold.ts'
 import { effectOfPack, foldPack } from './pack-fold.ts'
@@ -25,6 +25,7 @@ const keyOf = (namespace: string, eventId: string): string => `${namespace}!${ev
 export const effects: Projection = {
   name: 'effects',
   version: 2,
+  layout: { key: ['namespace', 'eventId'], columns: ['type', 'signer', 'kid', 'authorSeq', 'effect', 'detail'] },
   dependsOnPolicy: true,
   rowsChangeOften: false,
   namespacePrefix: (namespace) => `${namespace}!`,
@@ -48,8 +49,8 @@ export const effects: Projection = {
 function effectOf(record: SharedRecord, policy: PolicyView): NoEffect | null {
   const { type, namespace, signer } = record.event.envelope
   const inTrust = namespace === TRUST_NAMESPACE
-  if (type === ANNOUNCE_TYPE && !inTrust) {
-    const reading = announceOf(record.event)
+  if (isAnnounce(record)) {
+    const reading = announceIn(record, policy)
     if (!reading.ok) return { effect: reading.code, detail: reading.detail }
     if (policy.hasRole(namespace, signer, 'announce')) return null
     return { effect: 'ROLE_MISSING', detail: `${signer} may not announce in ${namespace}` }

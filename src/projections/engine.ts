@@ -13,11 +13,9 @@ import { JOURNAL_POSITIONS_KEPT, pruneOperations } from './journal.ts'
 import { FOLD_RECORDS_MAX, FoldGroup, everyRecord } from './log-records.ts'
 import { meaningAffected } from './policy-change.ts'
 import type { Projection } from './projection.ts'
+import { RecordFeed } from './record-feed.ts'
 import { readState, writeState } from './state.ts'
 
-// Records that came in while a fold ran are kept parsed up to this many (about 3 KiB each); what comes after them is read from
-// the log again.
-const RECENT_RECORDS_MAX = 4_096
 // A disk that is full does not become free faster than this.
 const RETRY_AFTER_MS = 1_000
 
@@ -54,7 +52,7 @@ export class ProjectionEngine {
   readonly #logger: Logger
   readonly #instances: readonly ProjectionInstance[]
   readonly #watchers = new Set<() => void>()
-  #recent: LoggedRecord[] = []
+  readonly #feed = new RecordFeed()
   #working: Promise<void> | null = null
   /** Why the last attempt at folding failed, or `null`. */
   #trouble: string | null = null
@@ -168,6 +166,22 @@ export class ProjectionEngine {
     })
   }
 
+  /**
+   * Resolves once no projection is more than `records` positions behind the log, halted ones apart. Who takes in much at once waits for it: else the
+   * folds would read from the log again what they could have had at hand.
+   */
+  async notFarBehind(records: number): Promise<void> {
+    const isFar = (): boolean => this.#instances.some(({ halted, state }) => halted === null && state.cursor < this.head - records)
+    while (isFar() && !this.#closed) {
+      await new Promise<void>((resolve) => {
+        const stopWatching = this.onAdvanced(() => {
+          stopWatching()
+          resolve()
+        })
+      })
+    }
+  }
+
   /** Folds every projection anew from the log, beside the rows in use, and says whether the bytes came out the same. */
   async rebuild(onProgress?: RebuildProgress): Promise<RebuiltProjection[]> {
     return await this.#exclusively(async () => {
@@ -194,9 +208,7 @@ export class ProjectionEngine {
   }
 
   #take(records: readonly LoggedRecord[]): void {
-    const last = this.#recent.at(-1)?.record.logSeq
-    const follows = last === undefined || last + 1 === records[0]?.record.logSeq
-    if (follows && this.#recent.length + records.length <= RECENT_RECORDS_MAX) this.#recent.push(...records)
+    this.#feed.take(records)
     this.#advance()
   }
 
@@ -265,16 +277,12 @@ export class ProjectionEngine {
 
   /** The next records after a position: at most one group, and a policy always alone. */
   async #recordsAfter(cursor: number): Promise<LoggedRecord[]> {
-    const first = this.#recent[0]?.record.logSeq
-    const last = this.#recent.at(-1)?.record.logSeq ?? 0
     const group = new FoldGroup()
-    if (first !== undefined && first <= cursor + 1 && cursor < last) {
-      for (let index = cursor + 1 - first; index < this.#recent.length && !group.isFull; index += 1) group.add(this.#recent[index] as LoggedRecord)
+    if (this.#feed.has(cursor + 1)) {
+      group.fill(this.#feed.after(cursor))
     } else {
-      for await (const record of everyRecord(this.#log, cursor, Math.min(this.head, cursor + FOLD_RECORDS_MAX))) {
-        group.add(record)
-        if (group.isFull) break
-      }
+      const upTo = Math.min(this.head, cursor + FOLD_RECORDS_MAX)
+      for await (const record of everyRecord(this.#log, cursor, upTo)) if (group.add(record)) break
     }
     const { records } = group
     const policyIndex = records.findIndex(isPolicy)
@@ -340,8 +348,7 @@ export class ProjectionEngine {
   /** Drops parsed records that every projection has folded. */
   #forget(): void {
     const folded = Math.min(...this.#instances.filter(({ halted }) => halted === null).map(({ state }) => state.cursor))
-    const first = this.#recent[0]?.record.logSeq
-    if (first !== undefined && folded >= first) this.#recent = this.#recent.slice(folded - first + 1)
+    this.#feed.forget(folded)
   }
 
   async #refoldOrHalt(instance: ProjectionInstance, onProgress?: RebuildProgress): Promise<void> {

@@ -1,5 +1,4 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
-import { chainIdOf } from '../events/chain.ts'
 import { sortableNumber } from '../log/keys.ts'
 import type { LogReader, SharedRecord } from '../log/log-reader.ts'
 import { parseRecord } from '../log/log-reader.ts'
@@ -24,7 +23,8 @@ type EquivocationRow = {
 /** Positions of chains at which a key signed two different events. */
 export const equivocations: Projection = {
   name: 'equivocations',
-  version: 1,
+  version: 2,
+  layout: { key: ['namespace', 'signer', 'kid', null], columns: ['authorSeq', 'events', 'count'] },
   dependsOnPolicy: false,
   rowsChangeOften: false,
   namespacePrefix: (namespace) => `${namespace}!`,
@@ -36,18 +36,19 @@ export const equivocations: Projection = {
 }
 
 function foldPosition(record: SharedRecord, context: FoldContext): Promise<void> | undefined {
-  const last = lastKey(record)
-  return context.facts.isAtHand(last) ? foldAfter(record, context, context.facts.at(last)) : foldUnread(record, context, last)
+  const { facts } = context
+  const { chain } = record.event
+  return facts.isAtHand(chain) ? foldAfter(record, context, facts.at(chain)) : foldUnread(record, context)
 }
 
-async function foldUnread(record: SharedRecord, context: FoldContext, last: string): Promise<void> {
-  await foldAfter(record, context, await context.facts.get(last))
+async function foldUnread(record: SharedRecord, context: FoldContext): Promise<void> {
+  await foldAfter(record, context, await context.facts.get(record.event.chain))
 }
 
-/** `known` is the event of the chain that was folded last. While each event follows that, there is nothing to look for. */
+/** `known`, the fact under the chain's name, is its event that was folded last. While each event follows that, there is nothing to look for. */
 function foldAfter(record: SharedRecord, context: FoldContext, known: JsonObject | undefined): Promise<void> | undefined {
   const straight = known?.['forked'] !== true && (known?.['id'] ?? null) === record.event.envelope.prev
-  context.facts.put(lastKey(record), { id: record.event.id, forked: !straight })
+  context.facts.put(record.event.chain, { id: record.event.id, forked: !straight })
   return straight ? undefined : foldFork(record, context)
 }
 
@@ -55,14 +56,10 @@ async function foldFork(record: SharedRecord, { rows, log }: FoldContext): Promi
   const { namespace, signer, kid, authorSeq } = record.event.envelope
   const key = [namespace, signer, kid, sortableNumber(authorSeq)].join('!')
   const before = (await rows.get(key)) as EquivocationRow | undefined
-  const others = before?.events ?? (await siblings(record, log, chainIdOf(record.event.envelope)))
+  const others = before?.events ?? (await siblings(record, log, record.event.chain))
   if (others.length === 0) return
   const events = [...others, record.event.id].sort().slice(0, EVENTS_SHOWN_MAX)
   rows.put(key, { namespace, signer, kid, authorSeq, events, count: (before?.count ?? others.length) + 1 })
-}
-
-function lastKey(record: SharedRecord): string {
-  return `last!${chainIdOf(record.event.envelope)}`
 }
 
 /** Ids of the other events at the record's position of its chain that the log holds before it. */

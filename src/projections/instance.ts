@@ -8,6 +8,8 @@ import { journalOperation } from './journal.ts'
 import { generationPrefix, rowsPrefix } from './keys.ts'
 import { FoldGroup, everyRecord } from './log-records.ts'
 import type { Projection } from './projection.ts'
+import type { PackedRow } from './row-codec.ts'
+import { decodeRow, parseStored } from './row-codec.ts'
 import type { ProjectionState } from './state.ts'
 import { factsOfState, rowsOfState, writeState } from './state.ts'
 import type { RowChange } from './transaction.ts'
@@ -44,14 +46,14 @@ export class ProjectionInstance {
   async *factsWithPrefix(prefix: string): AsyncGenerator<[string, JsonObject]> {
     const facts = factsOfState(this.projection.name, this.state)
     for await (const [key, bytes] of this.#store.range(prefixRange(facts + prefix))) {
-      yield [key.slice(facts.length), JSON.parse(Buffer.from(bytes).toString('utf8')) as JsonObject]
+      yield [key.slice(facts.length), parseStored(bytes) as JsonObject]
     }
   }
 
   /** The rows whose key begins with `prefix`, as they are now, in key order. */
   async *rowsWithPrefix(prefix: string): AsyncGenerator<JsonObject> {
     const rows = this.rowsPrefix
-    for await (const [, bytes] of this.#store.range(prefixRange(rows + prefix))) yield JSON.parse(Buffer.from(bytes).toString('utf8')) as JsonObject
+    for await (const [key, bytes] of this.#store.range(prefixRange(rows + prefix))) yield decodeRow(this.projection.layout, key.slice(rows.length), bytes)
   }
 
   /** Folds records that follow the cursor. What comes back is to be written, then `commit`ted. */
@@ -60,7 +62,9 @@ export class ProjectionInstance {
     const transaction = await foldInto(generation, this.#cache, records, policy, this.#folding())
     const cursor = records.at(-1)?.record.logSeq ?? this.state.cursor
     const state = { ...this.state, cursor }
-    const operations = [...transaction.operations(), writeState(this.projection.name, state)]
+    const operations: WriteOperation[] = []
+    transaction.writeTo(operations)
+    operations.push(writeState(this.projection.name, state))
     if (transaction.changes.length > 0) operations.push(journalOperation(this.projection.name, cursor, 0, transaction.changes))
     const commit = (): void => {
       transaction.remember()
@@ -84,14 +88,15 @@ export class ProjectionInstance {
     let group = new FoldGroup()
     const flush = async (): Promise<void> => {
       const transaction = await foldInto(prefix, cache, group.records, policy, this.#folding())
-      await this.#store.write(transaction.operations(), { sync: false })
+      const operations: WriteOperation[] = []
+      transaction.writeTo(operations)
+      await this.#store.write(operations, { sync: false })
       transaction.remember()
       onProgress(group.records.at(-1)?.record.logSeq ?? 0)
       group = new FoldGroup()
     }
     for await (const record of everyRecord(this.#log, 0, upTo)) {
-      group.add(record)
-      if (group.isFull) await flush()
+      if (group.add(record)) await flush()
     }
     await flush()
     const state = (await this.#continueJournal(before, next)) ? next : { ...next, journalFrom: upTo, journalGeneration: next.generation }
@@ -140,7 +145,7 @@ export class ProjectionInstance {
     return true
   }
 
-  async #journalDifferences(differing: AsyncIterable<[string, JsonObject | null]>, logSeq: number): Promise<void> {
+  async #journalDifferences(differing: AsyncIterable<[string, PackedRow | null]>, logSeq: number): Promise<void> {
     let part = 1
     let changes: RowChange[] = []
     const write = async (): Promise<void> => {
@@ -176,7 +181,7 @@ async function foldInto(
   policy: PolicyView,
   { projection, store, log }: { projection: Projection; store: Store; log: LogReader }
 ): Promise<FoldTransaction> {
-  const transaction = new FoldTransaction(store, generation, cache)
+  const transaction = new FoldTransaction(store, generation, projection, cache)
   const keys: string[] = []
   for (const record of records) for (const key of projection.reads(record, policy)) keys.push(key)
   await transaction.prefetch(keys)
@@ -190,7 +195,7 @@ async function foldInto(
 }
 
 /** Rows that differ between two generations, with what stood there before, in key order. */
-async function* differingRows(store: Store, before: string, after: string): AsyncGenerator<[string, JsonObject | null]> {
+async function* differingRows(store: Store, before: string, after: string): AsyncGenerator<[string, PackedRow | null]> {
   const old = store.range(prefixRange(before))[Symbol.asyncIterator]()
   const fresh = store.range(prefixRange(after))[Symbol.asyncIterator]()
   try {
@@ -204,7 +209,7 @@ async function* differingRows(store: Store, before: string, after: string): Asyn
       if (leftFirst && left.done !== true) {
         const text = Buffer.from(left.value[1]).toString('utf8')
         const same = rightFirst && right.done !== true && text === Buffer.from(right.value[1]).toString('utf8')
-        if (!same && leftKey !== undefined) yield [leftKey, JSON.parse(text) as JsonObject]
+        if (!same && leftKey !== undefined) yield [leftKey, JSON.parse(text) as PackedRow]
       } else if (rightKey !== undefined) {
         yield [rightKey, null]
       }

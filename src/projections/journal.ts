@@ -2,6 +2,8 @@ import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { StoreReader, WriteOperation } from '../log/store.ts'
 import { prefixRange } from '../log/store.ts'
 import { journalKey, journalPrefix } from './keys.ts'
+import type { Projection } from './projection.ts'
+import { parseStored, unpackRow } from './row-codec.ts'
 import type { RowChange } from './transaction.ts'
 
 // `at=` and change cursors must reach back 1,000 positions; four times that also serves a consumer that was away for a while.
@@ -30,17 +32,17 @@ export async function pruneOperations(
 export async function* changesAfter(store: StoreReader, projection: string, after: number): AsyncGenerator<RowChange> {
   const { lt } = prefixRange(journalPrefix(projection))
   for await (const [, bytes] of store.range({ gte: journalKey(projection, after + 1, 0), lt })) {
-    for (const change of JSON.parse(Buffer.from(bytes).toString('utf8')) as RowChange[]) {
+    for (const change of parseStored(bytes) as unknown as RowChange[]) {
       if (change[0] > after) yield change
     }
   }
 }
 
 /** Rows as they stood at position `at`, as far as they differ from those of now: `null` for a row that was not there. */
-export async function rowsBefore(store: StoreReader, projection: string, at: number): Promise<Map<string, JsonObject | null>> {
+export async function rowsBefore(store: StoreReader, { name, layout }: Projection, at: number): Promise<Map<string, JsonObject | null>> {
   const before = new Map<string, JsonObject | null>()
-  for await (const [, key, row] of changesAfter(store, projection, at)) {
-    if (!before.has(key)) before.set(key, row)
+  for await (const [, key, row] of changesAfter(store, name, at)) {
+    if (!before.has(key)) before.set(key, row === null ? null : unpackRow(layout, key, row))
   }
   return before
 }

@@ -18,9 +18,16 @@ export class FoldGroup {
     return this.records.length >= FOLD_RECORDS_MAX || this.#bytes >= FOLD_BYTES_MAX
   }
 
-  add(record: LoggedRecord): void {
+  /** Returns whether it is full now. */
+  add(record: LoggedRecord): boolean {
     this.records.push(record)
     this.#bytes += record.record.payload.length
+    return this.isFull
+  }
+
+  /** Takes as many as find room. */
+  fill(records: Iterable<LoggedRecord>): void {
+    for (const record of records) if (this.add(record)) return
   }
 }
 

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { LogReader, LoggedRecord } from '../log/log-reader.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
+import type { RowLayout } from './row-codec.ts'
 
 /**
  * A part of a projection's data: `rows` are what queries and digests show, `facts` what the fold remembers beside them.
@@ -39,6 +40,8 @@ export interface Projection {
   readonly name: string
   /** Grows with every change of the fold or of the rows' form; a store with another one is folded anew. */
   readonly version: number
+  /** How rows are stored. */
+  readonly layout: RowLayout
   /** Whether rows depend on who is a member, of which organisation, in which role, or on pinned packs. */
   readonly dependsOnPolicy: boolean
   /**

@@ -7,7 +7,8 @@ import type { ProjectionEngine } from './engine.ts'
 import { haltedError } from './engine.ts'
 import type { ProjectionInstance } from './instance.ts'
 import { rowsBefore } from './journal.ts'
-import type { FilterName } from './projection.ts'
+import type { FilterName, Projection } from './projection.ts'
+import { decodeRow } from './row-codec.ts'
 import type { ProjectionState } from './state.ts'
 import { readState, rowsOfState } from './state.ts'
 
@@ -78,8 +79,9 @@ export async function queryRows(
   const snapshot = store.snapshot()
   try {
     const state = await readState(snapshot, instance.projection)
-    const changed = query.at === undefined ? NOTHING_CHANGED : await changedSince(query.at, state, snapshot, name)
-    const entries = rowsInOrder(snapshot, rowsOfState(name, state), prefix, after, changed)
+    const { projection } = instance
+    const changed = query.at === undefined ? NOTHING_CHANGED : await changedSince(query.at, state, snapshot, projection)
+    const entries = rowsInOrder(snapshot, projection, rowsOfState(name, state), prefix, after, changed)
     const { rows, goOnAfter } = await takeRows(entries, matches, limit)
     const nextCursor = goOnAfter === null ? null : encodeCursor({ ...place, after: goOnAfter })
     return { projection: name, version: state.version, epoch, logSeq: query.at ?? state.cursor, rows, nextCursor }
@@ -115,14 +117,14 @@ async function changedSince(
   at: number,
   { journalFrom }: ProjectionState,
   reader: StoreReader,
-  name: string
+  projection: Projection
 ): Promise<ReadonlyMap<string, JsonObject | null>> {
   if (at < journalFrom) {
     throw new AnchormeshError('STATE_OUTDATED', `the state at position ${at} is no longer kept`, {
       detail: { oldest: journalFrom }
     })
   }
-  return await rowsBefore(reader, name, at)
+  return await rowsBefore(reader, projection, at)
 }
 
 /** For rows as they are now. */
@@ -131,6 +133,7 @@ export const NOTHING_CHANGED: ReadonlyMap<string, JsonObject | null> = new Map()
 /** The rows of a moment in key order; `changed` says which differed then from what is stored now. */
 export async function* rowsInOrder(
   reader: StoreReader,
+  { layout }: Projection,
   rowsPrefix: string,
   prefix: string,
   after: string | undefined,
@@ -155,7 +158,7 @@ export async function* rowsInOrder(
       step()
       continue
     }
-    yield [key, JSON.parse(Buffer.from(bytes).toString('utf8')) as JsonObject]
+    yield [key, decodeRow(layout, key, bytes)]
   }
   for (; next !== undefined; step()) if (next[1] !== null) yield [next[0], next[1]]
 }

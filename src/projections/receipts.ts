@@ -9,7 +9,8 @@ export const receiptsOfBatch = (namespace: string, batchId: string, owner: strin
 /** The receipts that this node holds: one row a leaf. All of it is local. */
 export const receipts: Projection = {
   name: 'receipts',
-  version: 1,
+  version: 2,
+  layout: { key: ['namespace', 'batchId', 'owner', null], columns: ['index', 'receiptCount', 'batchRoot', 'leafHash', 'checked'] },
   dependsOnPolicy: false,
   rowsChangeOften: false,
   namespacePrefix: (namespace) => `${namespace}!`,

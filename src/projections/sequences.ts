@@ -3,6 +3,7 @@ import { chainIdOf } from '../events/chain.ts'
 import type { SharedRecord } from '../log/log-reader.ts'
 import type { StoreReader } from '../log/store.ts'
 import { prefixRange } from '../log/store.ts'
+import { BoundedMap } from '../platform/bounded-map.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import { foldPack } from './pack-fold.ts'
 import { isPack } from './packs.ts'
@@ -27,29 +28,30 @@ type SequenceRow = {
   readonly events: number
 }
 
-interface Chain {
-  readonly key: string
-  readonly namespace: string
-  readonly signer: string
-  readonly kid: string
-}
+// As many as chains whose names are kept; the key of another is simply put together again.
+const KEYS_KEPT_MAX = 10_000
+const keys = new BoundedMap<string, string>(KEYS_KEPT_MAX)
 
-function chainIn(record: SharedRecord): Chain {
-  const { namespace, signer, kid } = record.event.envelope
-  return { key: `${namespace}!${signer}!${kid}`, namespace, signer, kid }
+function rowKey({ event: { chain, envelope } }: SharedRecord): string {
+  const known = keys.get(chain)
+  if (known !== undefined) return known
+  const key = `${envelope.namespace}!${envelope.signer}!${envelope.kid}`
+  keys.set(chain, key)
+  return key
 }
 
 /** How far each chain has come, and each organisation's packs. */
 export const sequences: Projection = {
   name: 'sequences',
   version: 2,
+  layout: { key: ['namespace', 'signer', 'kid'], columns: ['tips', 'forked', 'events'] },
   // Which packs count depends on who belongs to the organisation.
   dependsOnPolicy: true,
   rowsChangeOften: true,
   namespacePrefix: (namespace) => `${namespace}!`,
   filters: { signer: (row, value) => row['signer'] === value },
 
-  reads: (record) => (record.scope === 'shared' ? [chainIn(record).key] : NO_KEYS),
+  reads: (record) => (record.scope === 'shared' ? [rowKey(record)] : NO_KEYS),
 
   fold(record, context) {
     if (record.scope === 'local') return undefined
@@ -79,26 +81,26 @@ async function foldRare(record: SharedRecord, context: FoldContext, forking: Pro
 }
 
 function foldTip(record: SharedRecord, context: FoldContext): Promise<void> | undefined {
-  const chain = chainIn(record)
-  const { authorSeq, prev } = record.event.envelope
-  const before = context.rows.at(chain.key) as SequenceRow | undefined
+  const key = rowKey(record)
+  const { namespace, signer, kid, authorSeq, prev } = record.event.envelope
+  const before = context.rows.at(key) as SequenceRow | undefined
   const follows = before === undefined ? prev === null : before.tips.some(({ id }) => id === prev)
   if (before?.forked === true || !follows) return foldFork(record, context, before)
-  const { key, ...identity } = chain
-  context.rows.put(key, { ...identity, tips: [{ authorSeq, id: record.event.id }], forked: false, events: (before?.events ?? 0) + 1 })
+  const tips = [{ authorSeq, id: record.event.id }]
+  context.rows.put(key, { namespace, signer, kid, tips, forked: false, events: (before?.events ?? 0) + 1 })
   return undefined
 }
 
 /** From the first fork on, the tips are facts, so that any number of them costs one entry an event. */
 async function foldFork(record: SharedRecord, context: FoldContext, before: SequenceRow | undefined): Promise<void> {
-  const { key, ...identity } = chainIn(record)
-  const { authorSeq, prev } = record.event.envelope
-  const prefix = tipsPrefix(chainIdOf(record.event.envelope))
+  const { namespace, signer, kid, authorSeq, prev } = record.event.envelope
+  const prefix = tipsPrefix(record.event.chain)
   if (before?.forked === false) for (const known of before.tips) context.facts.put(prefix + known.id, known)
   if (prev !== null) context.facts.del(prefix + prev)
   context.facts.put(prefix + record.event.id, { authorSeq, id: record.event.id })
   const tips = await context.facts.range(prefix, TIPS_SHOWN_MAX)
-  context.rows.put(key, { ...identity, tips: tips.map(([, shown]) => shown as Tip), forked: true, events: (before?.events ?? 0) + 1 })
+  const shown = tips.map(([, tip]) => tip as Tip)
+  context.rows.put(rowKey(record), { namespace, signer, kid, tips: shown, forked: true, events: (before?.events ?? 0) + 1 })
 }
 
 async function foldPackHead(record: SharedRecord, context: FoldContext): Promise<void> {

@@ -2,7 +2,7 @@ import type { LocalRecord, SharedRecord } from '../log/log-reader.ts'
 import type { EvidenceIdentity, TimestampAnchorStatus, VerdictCode } from '../timestamps/verdict.ts'
 import { verdictOf } from '../timestamps/verdict.ts'
 import { claimIn } from './claims.ts'
-import { evidenceIdentity, timestampAnchorKey } from './evidence.ts'
+import { timestampAnchorKey } from './evidence.ts'
 import { NO_KEYS } from './projection.ts'
 import type { FoldContext, Projection } from './projection.ts'
 
@@ -21,7 +21,11 @@ export type TimestampAnchorRow = EvidenceIdentity & {
  */
 export const timestampAnchors: Projection = {
   name: 'timestamp-anchors',
-  version: 2,
+  version: 3,
+  layout: {
+    key: ['namespace', 'batchId', 'chainId', 'evidenceId', 'owner', null],
+    columns: ['batchRoot', 'evidenceHash', 'announcements', 'status', 'code']
+  },
   dependsOnPolicy: true,
   rowsChangeOften: false,
   namespacePrefix: (namespace) => `${namespace}!`,
@@ -37,7 +41,7 @@ export const timestampAnchors: Projection = {
       return verdict === null ? NO_KEYS : [timestampAnchorKey(verdict)]
     }
     const claim = claimIn(record, policy)
-    return claim === null ? NO_KEYS : claim.announce.timestampAnchors.map((anchor) => timestampAnchorKey(evidenceIdentity(claim, anchor)))
+    return claim === null ? NO_KEYS : claim.evidence.map(({ key }) => key)
   },
 
   fold(record, context) {
@@ -54,9 +58,7 @@ export const timestampAnchors: Projection = {
 function foldAnnounce(record: SharedRecord, { rows, policy }: FoldContext): void {
   const claim = claimIn(record, policy)
   if (claim === null) return
-  for (const timestampAnchor of claim.announce.timestampAnchors) {
-    const identity = evidenceIdentity(claim, timestampAnchor)
-    const key = timestampAnchorKey(identity)
+  for (const { key, identity } of claim.evidence) {
     const before = rows.at(key) as TimestampAnchorRow | undefined
     const announcements = before?.announcements ?? []
     const own = announcements.find(({ signer }) => signer === claim.signer)

@@ -3,13 +3,15 @@ import type { StoreReader, WriteOperation } from '../log/store.ts'
 import { prefixRange } from '../log/store.ts'
 import { BoundedMap } from '../platform/bounded-map.ts'
 import { factsPrefix, rowsPrefix } from './keys.ts'
-import type { Table } from './projection.ts'
+import type { Projection, Table } from './projection.ts'
+import type { PackedRow, RowLayout } from './row-codec.ts'
+import { decodeRow, packRow, parseStored } from './row-codec.ts'
 
 // Values that are read again soon are those of busy chains and batches; 4,096 parsed rows are about 4 MiB.
 const CACHED_VALUES_MAX = 4_096
 
 /** One change of a row: the position that made it and what stood there before (`null`: nothing). */
-export type RowChange = readonly [logSeq: number, key: string, before: JsonObject | null]
+export type RowChange = readonly [logSeq: number, key: string, before: PackedRow | null]
 
 /** The values last read or written, kept between the folds of one generation. */
 export class ValueCache {
@@ -27,8 +29,8 @@ export class FoldTransaction {
   readonly #rows: FoldTable
   readonly #facts: FoldTable
 
-  constructor(store: StoreReader, generation: string, cache: ValueCache) {
-    this.#rows = new FoldTable(store, rowsPrefix(generation), cache.rows, this.changes)
+  constructor(store: StoreReader, generation: string, { layout }: Projection, cache: ValueCache) {
+    this.#rows = new FoldTable(store, rowsPrefix(generation), cache.rows, { layout, changes: this.changes })
     this.#facts = new FoldTable(store, factsPrefix(generation), cache.facts, null)
   }
 
@@ -50,8 +52,10 @@ export class FoldTransaction {
     this.#rows.logSeq = logSeq
   }
 
-  operations(): WriteOperation[] {
-    return [...this.#rows.operations(), ...this.#facts.operations()]
+  /** Adds what is to be written to `operations`. */
+  writeTo(operations: WriteOperation[]): void {
+    this.#rows.writeTo(operations)
+    this.#facts.writeTo(operations)
   }
 
   /** Takes the values into the cache, once they are written. */
@@ -71,16 +75,21 @@ class FoldTable implements Table {
   readonly #store: StoreReader
   readonly #prefix: string
   readonly #cache: BoundedMap<string, JsonObject | undefined> | null
-  readonly #changes: RowChange[] | null
+  readonly #tracked: { readonly layout: RowLayout; readonly changes: RowChange[] } | null
   readonly #entries = new Map<string, Entry>()
   logSeq = 1
 
-  /** `cache` is null for rows that are not read again; `changes` for facts, whose changes nobody asks for. */
-  constructor(store: StoreReader, prefix: string, cache: BoundedMap<string, JsonObject | undefined> | null, changes: RowChange[] | null) {
+  /** `cache` is null for rows that are not read again; `tracked` for facts, whose changes nobody asks for. */
+  constructor(
+    store: StoreReader,
+    prefix: string,
+    cache: BoundedMap<string, JsonObject | undefined> | null,
+    tracked: { readonly layout: RowLayout; readonly changes: RowChange[] } | null
+  ) {
     this.#store = store
     this.#prefix = prefix
     this.#cache = cache
-    this.#changes = changes
+    this.#tracked = tracked
   }
 
   async get(key: string): Promise<JsonObject | undefined> {
@@ -111,7 +120,8 @@ class FoldTable implements Table {
     const merged = new Map<string, JsonObject>()
     // What this fold deleted may hide as many stored entries.
     for await (const [storeKey, bytes] of this.#store.range({ ...prefixRange(this.#prefix + keyPrefix), ...(limit === undefined ? {} : { limit: limit + own.length }) })) {
-      merged.set(storeKey.slice(this.#prefix.length), parse(bytes))
+      const key = storeKey.slice(this.#prefix.length)
+      merged.set(key, this.#decode(key, bytes))
     }
     for (const [key, { value }] of own) {
       if (value === undefined) merged.delete(key)
@@ -126,11 +136,12 @@ class FoldTable implements Table {
     for (const [index, key] of unknown.entries()) this.#learn(key, values[index])
   }
 
-  *operations(): Generator<WriteOperation> {
+  writeTo(operations: WriteOperation[]): void {
+    const layout = this.#tracked?.layout
     for (const [key, { value, writtenAt }] of this.#entries) {
       if (writtenAt === 0) continue
-      if (value === undefined) yield { type: 'del', key: this.#prefix + key }
-      else yield { type: 'put', key: this.#prefix + key, value: JSON.stringify(value) }
+      if (value === undefined) operations.push({ type: 'del', key: this.#prefix + key })
+      else operations.push({ type: 'put', key: this.#prefix + key, value: JSON.stringify(layout === undefined ? value : packRow(layout, value)) })
     }
   }
 
@@ -141,10 +152,11 @@ class FoldTable implements Table {
 
   #write(key: string, value: JsonObject | undefined): void {
     const entry = this.#entry(key)
-    if (this.#changes !== null) {
+    if (this.#tracked !== null) {
       // Without what stood there before, the state at an earlier position could not be told.
       if (entry === undefined) throw new Error(`${key} was written without being read`)
-      if (entry.writtenAt !== this.logSeq) this.#changes.push([this.logSeq, key, entry.value ?? null])
+      const { layout, changes } = this.#tracked
+      if (entry.writtenAt !== this.logSeq) changes.push([this.logSeq, key, entry.value === undefined ? null : packRow(layout, entry.value)])
     }
     if (entry === undefined) this.#entries.set(key, { value, writtenAt: this.logSeq })
     else {
@@ -162,12 +174,12 @@ class FoldTable implements Table {
   }
 
   #learn(key: string, bytes: Uint8Array | undefined): Entry {
-    const entry = { value: bytes === undefined ? undefined : parse(bytes), writtenAt: 0 }
+    const entry = { value: bytes === undefined ? undefined : this.#decode(key, bytes), writtenAt: 0 }
     this.#entries.set(key, entry)
     return entry
   }
-}
 
-function parse(bytes: Uint8Array): JsonObject {
-  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as JsonObject
+  #decode(key: string, bytes: Uint8Array): JsonObject {
+    return this.#tracked === null ? (parseStored(bytes) as JsonObject) : decodeRow(this.#tracked.layout, key, bytes)
+  }
 }

@@ -6,6 +6,7 @@ import { foldPack, stateOfPack, tsOfPack } from './pack-fold.ts'
 import { isPack } from './packs.ts'
 import { NO_KEYS } from './projection.ts'
 import type { FoldContext, Projection } from './projection.ts'
+import { PLAIN_ROWS } from './row-codec.ts'
 
 /** Facts under which every key that was ever bound stands: `bound!<did or organisation>!<kid>!<public key>`. */
 export const BOUND_KEYS_PREFIX = 'bound!'
@@ -25,6 +26,8 @@ export type BoundKeyFact = KeyBinding & { readonly logged: boolean }
 export const trustAnchors: Projection = {
   name: 'trust-anchors',
   version: 2,
+  // Most of a key's fields are optional, and keys are few.
+  layout: PLAIN_ROWS,
   dependsOnPolicy: true,
   rowsChangeOften: true,
   namespacePrefix: () => null,

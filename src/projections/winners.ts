@@ -40,7 +40,11 @@ export type WinnerRow = {
  */
 export const winners: Projection = {
   name: 'winners',
-  version: 2,
+  version: 3,
+  layout: {
+    key: ['namespace', 'owner', 'batchId'],
+    columns: ['status', 'batchRoot', 'winner', 'losers', 'loserCount', 'earliestProvenTime', 'firstSeenLogSeq', 'verifiedHere']
+  },
   dependsOnPolicy: true,
   rowsChangeOften: false,
   namespacePrefix: (namespace) => `${namespace}!`,

@@ -1,7 +1,6 @@
 import { encodeCanonical } from '../../protocols/canonical-json/v1/codec.ts'
 import type { TimestampAnchor } from '../../protocols/event/v1/announce.ts'
-import { evidenceHashOf } from '../../protocols/event/v1/announce.ts'
-import { announceOf } from '../events/claim.ts'
+import { evidenceHashOf, parseAnnounce } from '../../protocols/event/v1/announce.ts'
 import type { LogReader } from '../log/log-reader.ts'
 import { parseRecord } from '../log/log-reader.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -58,7 +57,7 @@ export async function announcedAnchor(row: TimestampAnchorRow, log: LogReader): 
   const position = await log.find(eventId)
   const record = position === undefined ? undefined : await log.read(position.logSeq)
   const logged = record === undefined ? undefined : parseRecord(record)
-  const reading = logged?.scope === 'shared' ? announceOf(logged.event) : undefined
+  const reading = logged?.scope === 'shared' ? parseAnnounce(logged.event.envelope.body) : undefined
   const found = reading?.ok === true ? reading.announce.timestampAnchors.find((anchor) => evidenceHashOf(anchor) === row.evidenceHash) : undefined
   if (found === undefined) throw new Error(`event ${eventId} does not announce evidence ${row.evidenceHash}`)
   return found

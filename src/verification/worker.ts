@@ -12,6 +12,7 @@ import { encodeCursor } from '../projections/cursor.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
 import { timestampAnchorKey } from '../projections/evidence.ts'
 import { PAGE_ROWS_MAX, queryRows } from '../projections/query.ts'
+import { decodeRow } from '../projections/row-codec.ts'
 import { readState, rowsOfState } from '../projections/state.ts'
 import type { TimestampAnchorRow } from '../projections/timestamp-anchors.ts'
 import type { Finding } from '../timestamps/verdict.ts'
@@ -187,9 +188,10 @@ export class VerificationWorker {
     const { engine, store } = this.#ports
     const snapshot = store.snapshot()
     try {
-      const state = await readState(snapshot, engine.instance(PROJECTION).projection)
+      const { projection } = engine.instance(PROJECTION)
+      const state = await readState(snapshot, projection)
       const bytes = await snapshot.get(rowsOfState(PROJECTION, state) + key)
-      return bytes === undefined ? undefined : (JSON.parse(Buffer.from(bytes).toString('utf8')) as TimestampAnchorRow)
+      return bytes === undefined ? undefined : (decodeRow(projection.layout, key, bytes) as TimestampAnchorRow)
     } finally {
       await snapshot.close()
     }

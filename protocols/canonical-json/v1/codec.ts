@@ -23,8 +23,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  * big integers, objects of a class, numbers beyond ±(2^53 − 1), lone surrogates, more than `DEPTH_MAX` levels.
  */
 export function encodeCanonical(value: unknown): string {
-  assertIJson(value, 1)
-  return canonicalize(value) as string
+  return assertIJson(value, 1) ? JSON.stringify(value) : (canonicalize(value) as string)
 }
 
 /**
@@ -86,31 +85,39 @@ function isWithinDepth(value: JsonValue, depth: number): boolean {
   return depth <= DEPTH_MAX && Object.values<JsonValue>(value).every((member) => isWithinDepth(member, depth + 1))
 }
 
-function assertIJson(value: unknown, depth: number): void {
-  if (value === null || typeof value === 'boolean') return
-  if (typeof value === 'string') {
-    if (!value.isWellFormed()) throw new TypeError('canonical JSON: a string has a lone surrogate')
-    return
-  }
+/** Throws for what I-JSON can't hold. Returns whether the members stand in canonical order, so that `JSON.stringify` writes the canonical form. */
+function assertIJson(value: unknown, depth: number): boolean {
+  if (value === null || typeof value === 'boolean') return true
+  if (typeof value === 'string') return assertWellFormed(value)
   if (typeof value === 'number') {
-    if (Math.abs(value) <= Number.MAX_SAFE_INTEGER) return
+    if (Math.abs(value) <= Number.MAX_SAFE_INTEGER) return true
     throw new TypeError(`canonical JSON: ${value} is no I-JSON number`)
   }
   if (typeof value !== 'object') throw new TypeError(`canonical JSON: ${typeof value} has no JSON form`)
   if (depth > DEPTH_MAX) throw new TypeError(`canonical JSON: more than ${DEPTH_MAX} levels`)
+  let ordered = true
   if (Array.isArray(value)) {
     // By index and not by forEach: a hole must be refused, not skipped.
-    for (let index = 0; index < value.length; index += 1) assertIJson(value[index], depth + 1)
-    return
+    for (let index = 0; index < value.length; index += 1) ordered = assertIJson(value[index], depth + 1) && ordered
+    return ordered
   }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) {
     throw new TypeError('canonical JSON: an object of a class has no JSON form')
   }
-  for (const [key, member] of Object.entries(value)) {
-    assertIJson(key, depth)
-    assertIJson(member, depth + 1)
+  let previous: string | undefined
+  for (const key of Object.keys(value)) {
+    assertWellFormed(key)
+    if (previous !== undefined && previous >= key) ordered = false
+    ordered = assertIJson((value as Record<string, unknown>)[key], depth + 1) && ordered
+    previous = key
   }
+  return ordered
+}
+
+function assertWellFormed(text: string): true {
+  if (text.isWellFormed()) return true
+  throw new TypeError('canonical JSON: a string has a lone surrogate')
 }
 
 function isList(value: JsonValue): value is readonly JsonValue[] {

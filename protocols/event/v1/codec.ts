@@ -32,6 +32,12 @@ export interface EventSignature {
   readonly signature: Uint8Array
 }
 
+/** A signature as it came. */
+export interface DecodedSignature extends EventSignature {
+  /** The protected header (base64url): the one allowed encoding for the kid and the event's type. */
+  readonly protected: string
+}
+
 /** An event whose form is right. Whether its signatures are good and its signer may is not yet known. */
 export interface DecodedEvent {
   /** SHA-256 of the canonical bytes, hex. */
@@ -42,7 +48,7 @@ export interface DecodedEvent {
   /** The bytes as they came, which are what is stored and passed on. */
   readonly wire: Uint8Array
   /** Of exactly the kids that the canonical bytes name, ascending. */
-  readonly signatures: readonly EventSignature[]
+  readonly signatures: readonly DecodedSignature[]
 }
 
 export type EventDecoding =
@@ -120,7 +126,7 @@ function splitFrame(wire: Uint8Array): { canonical: Uint8Array; signatureBytes: 
 function readSignatures(envelope: Envelope, entries: readonly DetachedSignature[]) {
   const typ = typOfEvent(envelope.type)
   const named = namedSigners(envelope)
-  const signatures: EventSignature[] = []
+  const signatures: DecodedSignature[] = []
   for (const [index, entry] of entries.entries()) {
     // [REJECT] EV-10: the one allowed header. Almost always it is just what the signed bytes ask for, and need not be
     // taken apart.
@@ -128,7 +134,7 @@ function readSignatures(envelope: Envelope, entries: readonly DetachedSignature[
     const isExpected = expected !== undefined && entry.protected === protectedHeader(expected, typ)
     const kid = isExpected ? expected : kidOfProtectedHeader(entry.protected, typ)
     if (kid === null) return rejected('SIGNATURE_INVALID', 'a protected header is not the one allowed encoding')
-    signatures.push({ kid, signature: entry.signature })
+    signatures.push({ kid, protected: entry.protected, signature: entry.signature })
   }
   // [REJECT] EV-11, EV-12: exactly the kids that the signed bytes name.
   if (named === null) return rejected('SIGNER_MISMATCH', 'body.signingKids: no ascending list with the kid of the envelope')

@@ -2,7 +2,7 @@ import { isJsonObject } from '../../canonical-json/v1/json.ts'
 import type { JsonValue } from '../../canonical-json/v1/json.ts'
 import { isIntegerBetween, isStringLike, shapeProblem } from '../../canonical-json/v1/shape.ts'
 import type { Member, Shape } from '../../canonical-json/v1/shape.ts'
-import { fromBase64url } from '../../primitives/bytes.ts'
+import { fromBase64url, isBase64url } from '../../primitives/bytes.ts'
 import { sha256Hex } from '../../primitives/sha256.ts'
 import { HASH_PATTERN } from './envelope.ts'
 
@@ -125,6 +125,6 @@ function branchProblem({ txIndex, merkleBranch }: BitcoinTransactionAnchor, name
 }
 
 function isEvidence(value: JsonValue): boolean {
-  if (typeof value === 'string') return value !== '' && fromBase64url(value) !== null
+  if (typeof value === 'string') return value !== '' && isBase64url(value)
   return shapeProblem(value, { blob: HASH }, 'evidence') === null
 }

@@ -89,10 +89,19 @@ export function isAscendingKids(value: JsonValue | undefined): value is readonly
 /** What is signed: the protected header (base64url), a full stop, the payload as it is (RFC 7797 section 5). */
 export function signingInput(header: string, payload: Uint8Array): Uint8Array {
   const input = new Uint8Array(header.length + 1 + payload.length)
-  encoder.encodeInto(header, input)
-  input[header.length] = FULL_STOP
-  input.set(payload, header.length + 1)
+  writeSigningInput(header, payload, input)
   return input
+}
+
+/**
+ * Writes the signing input at the beginning of `target`, for who verifies many. Returns its length in bytes; throws `RangeError` where
+ * `target` is shorter.
+ */
+export function writeSigningInput(header: string, payload: Uint8Array, target: Uint8Array): number {
+  encoder.encodeInto(header, target)
+  target[header.length] = FULL_STOP
+  target.set(payload, header.length + 1)
+  return header.length + 1 + payload.length
 }
 
 /** The general serialization without a payload (RFC 7515 section 7.2.1 and appendix F) as canonical JSON. */

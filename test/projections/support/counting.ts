@@ -1,3 +1,4 @@
+import { PLAIN_ROWS } from '../../../src/projections/row-codec.ts'
 import type { JsonObject } from '../../../protocols/canonical-json/v1/json.ts'
 import type { LocalEvent } from '../../../src/events/local.ts'
 import type { LoggedRecord } from '../../../src/log/log-reader.ts'
@@ -17,6 +18,7 @@ export function countingProjection(options: { name?: string; version?: number; f
   return {
     name,
     version,
+    layout: PLAIN_ROWS,
     dependsOnPolicy: false,
     rowsChangeOften: version % 2 === 1,
     namespacePrefix: (namespace) => `${namespace}!`,
