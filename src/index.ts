@@ -53,7 +53,13 @@ export { effectivePolicy } from './policy/policy.ts'
 export type { EffectivePolicy, EffectivePolicyResult, PolicyProblem, PolicySelf } from './policy/policy.ts'
 export { federationSchema, peersSchema } from './policy/config-schema.ts'
 export type { FederationConfig, PeersConfig } from './policy/config-schema.ts'
-export type { InvalidCode, TimestampVerifier, UnreachableCode, VerifierRequest, VerifierResult } from './timestamps/verifier.ts'
+export type {
+  InvalidCode,
+  TimestampVerifier,
+  UnreachableCode,
+  VerifierRequest,
+  VerifierResult
+} from './timestamps/verifier.ts'
 export type { TimestampAnchor } from '../protocols/event/v1/announce.ts'
 export type { JsonObject } from '../protocols/canonical-json/v1/json.ts'
 export type { FinalityRule } from './policy/config-schema.ts'

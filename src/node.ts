@@ -1,103 +1,82 @@
 import { encodeCanonical } from '../protocols/canonical-json/v1/codec.ts'
 import type { JsonObject } from '../protocols/canonical-json/v1/json.ts'
-import { decodeEvent } from '../protocols/event/v1/codec.ts'
-import { toHex } from '../protocols/primitives/bytes.ts'
 import { Author } from './authoring/author.ts'
-import type { AuthoredEvent } from './authoring/author.ts'
-import { announceBatch, publishPack } from './authoring/publish.ts'
-import { sealReceipts } from './authoring/seal.ts'
-import { findSealedBatch, provenReceipts } from './authoring/sealed-batches.ts'
 import { localEvent } from './events/local.ts'
-import type { Outcome } from './events/outcome.ts'
 import { followBoundKeys, loadBoundKeys } from './ingest/bound-keys.ts'
 import { IngestDoor } from './ingest/door.ts'
-import { importEvents } from './ingest/import.ts'
 import { BlobStore } from './log/blob-store.ts'
-import type { CheckpointKeeper } from './log/checkpoint-file.ts'
 import type { EventLog } from './log/event-log.ts'
-import { listEvents, listed } from './log/list-events.ts'
-import { parseRecord } from './log/log-reader.ts'
 import { openLog } from './log/open-log.ts'
-import type { Store } from './log/store.ts'
-import { verifyLog } from './log/verify-log.ts'
-import type { GossipVerdict, Network } from './network/network.ts'
-import type { ImportResult, NodeStatus, Operations, Published, PublishedPack, ReceiptProof } from './operations.ts'
 import type { Clock } from './platform/clock.ts'
-import { AnchormeshError, messageOf } from './platform/errors.ts'
-import type { Logger } from './platform/logger.ts'
-import type { Random } from './platform/random.ts'
-import { notCarried } from './policy/not-carried.ts'
+import { AnchormeshError } from './platform/errors.ts'
 import type { EffectivePolicy } from './policy/policy.ts'
-import type { PolicyView } from './policy/policy-view.ts'
 import { viewPolicy } from './policy/policy-view.ts'
 import { PROJECTIONS } from './projections/all.ts'
-import type { ChangesQuery, ProjectionUpdate } from './projections/changes.ts'
-import { followChanges } from './projections/changes.ts'
 import { NamespaceDigests } from './projections/digest.ts'
 import { ProjectionEngine } from './projections/engine.ts'
-import { queryRows } from './projections/query.ts'
 import { Keyring } from './trust/keyring.ts'
-import type { TimestampVerifier } from './timestamps/verifier.ts'
-import type { Signer } from './trust/signer.ts'
 import { VerificationWorker } from './verification/worker.ts'
+import type { AnchormeshNode, NodeConfig, NodePorts } from './running-node.ts'
+import { RunningNode } from './running-node.ts'
 
-/** Who the node is and what it may do. */
-export interface NodeConfig {
-  readonly policy: EffectivePolicy
-  readonly signer: Signer
-  /** The release, for `status`. */
-  readonly version: string
-  /** How far ahead an event's `ts` may be, in milliseconds; default two minutes. */
-  readonly futureSkewMs?: number
-}
-
-/** Everything that the node needs of the world. Simulations bring their own. */
-export interface NodePorts {
-  readonly store: Store
-  readonly blobs: Store
-  readonly checkpoint: CheckpointKeeper
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  /** Without one the node works on its log alone. */
-  readonly network?: Network
-  /** Check timestamp anchors, each on the chains that it handles; what none handles stays unverified. Without any nothing wins. */
-  readonly verifiers?: readonly TimestampVerifier[]
-}
-
-/** A federation node: its operations, changes of projections, and its life. */
-export interface AnchormeshNode extends Operations {
-  /** Joins the mesh, if a network was given, and begins to verify, if verifiers were. Throws `PORT_IN_USE`, `CONFIG_INVALID`. */
-  start(): Promise<void>
-  /** The rows of a projection, then each change; see `followChanges`. */
-  changes(projection: string, query?: ChangesQuery): AsyncIterable<ProjectionUpdate>
-  /** Leaves the mesh, finishes what was taken in, and closes the stores. */
-  close(): Promise<void>
-}
+export type { AnchormeshNode, NodeConfig, NodePorts } from './running-node.ts'
 
 const FUTURE_SKEW_MS_DEFAULT = 120_000
 
-/** Opens the log, takes the policy into it, brings the projections up to date, and offers the node. Call `start` to join the mesh. */
+/**
+ * Opens the log, takes the policy into it, brings the projections up to date, and offers the node. Call `start` to join
+ * the mesh.
+ */
 export async function createNode(config: NodeConfig, ports: NodePorts): Promise<AnchormeshNode> {
   const log = await openLog(ports)
   const policy = viewPolicy(config.policy)
   await enforcePolicy(log, config.policy, ports.clock)
-  const engine = await ProjectionEngine.start(PROJECTIONS, { log, store: ports.store, clock: ports.clock, logger: ports.logger })
+  const engine = await ProjectionEngine.start(PROJECTIONS, {
+    log,
+    store: ports.store,
+    clock: ports.clock,
+    logger: ports.logger
+  })
   await keysFolded(engine, log.head.logSeq)
   const keyring = new Keyring()
   await loadBoundKeys(engine, keyring)
   const futureSkewMs = config.futureSkewMs ?? FUTURE_SKEW_MS_DEFAULT
-  const door = new IngestDoor({ log, keyring, policy: () => policy, clock: ports.clock, logger: ports.logger, futureSkewMs })
+  const door = new IngestDoor({
+    log,
+    keyring,
+    policy: () => policy,
+    clock: ports.clock,
+    logger: ports.logger,
+    futureSkewMs
+  })
   const author = new Author({ signer: config.signer, log, door, clock: ports.clock })
   const stopFollowing = await followBoundKeys({ log, engine, keyring, door, clock: ports.clock, logger: ports.logger })
   const { store, clock, random, logger, verifiers = [] } = ports
-  const verification = verifiers.length === 0 ? null : new VerificationWorker({ verifiers, log, engine, store, policy: () => policy, clock, random, logger })
+  const verification =
+    verifiers.length === 0
+      ? null
+      : new VerificationWorker({ verifiers, log, engine, store, policy: () => policy, clock, random, logger })
   const digests = new NamespaceDigests({ engine, store, policy: () => policy })
   const blobs = new BlobStore(ports.blobs)
-  return new RunningNode({ config, ports, policy, log, engine, keyring, door, author, digests, blobs, stopFollowing, verification })
+  return new RunningNode({
+    config,
+    ports,
+    policy,
+    log,
+    engine,
+    keyring,
+    door,
+    author,
+    digests,
+    blobs,
+    stopFollowing,
+    verification
+  })
 }
 
-/** A fold of the packs that halted binds no further keys, but the node opens: or nobody could look at it and rebuild it. */
+/**
+ * A fold of the packs that halted binds no further keys, but the node opens: or nobody could look at it and rebuild it.
+ */
 async function keysFolded(engine: ProjectionEngine, logSeq: number): Promise<void> {
   try {
     await engine.reached(logSeq, null, 'trust-anchors')
@@ -112,240 +91,4 @@ async function enforcePolicy(log: EventLog, policy: EffectivePolicy, clock: Cloc
   const last = await log.lastPolicy(log.head.logSeq)
   if (last !== undefined && encodeCanonical(last) === encodeCanonical(body)) return
   await log.append([{ scope: 'local', event: localEvent('policy', clock.now(), body) }])
-}
-
-interface NodeParts {
-  readonly config: NodeConfig
-  readonly ports: NodePorts
-  readonly policy: PolicyView
-  readonly log: EventLog
-  readonly engine: ProjectionEngine
-  readonly keyring: Keyring
-  readonly door: IngestDoor
-  readonly author: Author
-  readonly digests: NamespaceDigests
-  readonly blobs: BlobStore
-  readonly stopFollowing: () => void
-  /** `null` where the node was given no verifiers. */
-  readonly verification: VerificationWorker | null
-}
-
-class RunningNode implements AnchormeshNode {
-  readonly #parts: NodeParts
-  readonly #startedAt: number
-  readonly #startedMonotonic: number
-  #joined = false
-  #closing: Promise<void> | null = null
-  /** Two packs that are made at the same time would take the same number, and freeze the organisation. */
-  #packs: Promise<unknown> = Promise.resolve()
-  /** Batches whose receipts are being read, as many as there are callers: two seals of one batch could both find that it is new. */
-  readonly #sealing = new Set<string>()
-
-  constructor(parts: NodeParts) {
-    this.#parts = parts
-    this.#startedAt = parts.ports.clock.now()
-    this.#startedMonotonic = parts.ports.clock.monotonicMs()
-  }
-
-  async start(): Promise<void> {
-    const { ports, verification } = this.#parts
-    await ports.network?.start({ judge: (namespace, wire, peer) => this.#judgeGossip(namespace, wire, peer) })
-    this.#joined = true
-    verification?.start()
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#closeAll()
-    return this.#closing
-  }
-
-  /** Every part is closed, also after one that failed; the first failure is thrown. */
-  async #closeAll(): Promise<void> {
-    const { ports, engine, log, blobs, stopFollowing, verification } = this.#parts
-    const failures: unknown[] = []
-    const parts: (() => Promise<void> | void)[] = [
-      () => ports.network?.stop(),
-      () => verification?.stop(),
-      stopFollowing,
-      () => log.close(),
-      () => engine.close(),
-      () => ports.store.close(),
-      () => blobs.close()
-    ]
-    for (const close of parts) {
-      try {
-        await close()
-      } catch (error) {
-        failures.push(error)
-      }
-    }
-    if (failures.length > 0) throw failures[0]
-  }
-
-  changes(projection: string, query: ChangesQuery = {}): AsyncIterable<ProjectionUpdate> {
-    const { engine, ports, log } = this.#parts
-    return followChanges(engine, ports.store, log.epoch, projection, query)
-  }
-
-  events: Operations['events'] = (query, signal) => listEvents(this.#parts.log, query, signal)
-
-  event: Operations['event'] = async (id) => {
-    const { log } = this.#parts
-    const position = await log.find(id)
-    const record = position === undefined ? undefined : await log.read(position.logSeq)
-    return record === undefined ? null : listed(parseRecord(record))
-  }
-
-  query: Operations['query'] = (projection, query) => {
-    const { engine, ports, log } = this.#parts
-    return queryRows(engine, ports.store, log.epoch, projection, query)
-  }
-
-  digest: Operations['digest'] = (namespace) => {
-    const { digests, log } = this.#parts
-    return digests.at(log.head.logSeq, namespace)
-  }
-
-  submit: Operations['submit'] = async (wire) => {
-    const outcome = await this.#parts.door.submit(wire, { via: 'import' })
-    if (outcome.outcome !== 'accepted') return outcome
-    const decoded = decodeEvent(wire)
-    if (decoded.ok) await this.#published({ ...outcome, namespace: decoded.event.envelope.namespace, wire })
-    return outcome
-  }
-
-  seal: Operations['seal'] = async ({ namespace, batchId, receipts }) => {
-    const key = `${namespace}!${batchId}`
-    if (this.#sealing.has(key)) throw batchExists(namespace, batchId, 'is being sealed right now')
-    this.#sealing.add(key)
-    try {
-      return await this.#sealNew(namespace, batchId, receipts)
-    } finally {
-      this.#sealing.delete(key)
-    }
-  }
-
-  async *proofs(namespace: string, batchId: string): AsyncGenerator<ReceiptProof> {
-    const { engine, log, blobs, policy } = this.#parts
-    await engine.reached(log.head.logSeq, null, 'batches')
-    await engine.reached(log.head.logSeq, null, 'receipts')
-    yield* provenReceipts({ engine, blobs }, { namespace, owner: policy.self.orgId, batchId })
-  }
-
-  announce: Operations['announce'] = async (request) => await this.#published(await announceBatch(request, await this.#publishing('batches')))
-
-  publishPack: Operations['publishPack'] = async () => {
-    const published = this.#packs.then(() => this.#publishNextPack())
-    this.#packs = published.catch(() => undefined)
-    return await published
-  }
-
-  verifyLog: Operations['verifyLog'] = async (onProgress) => {
-    const { store, checkpoint } = this.#parts.ports
-    return await verifyLog(store, checkpoint, (done, total) => onProgress?.({ done, total, unit: 'records' }))
-  }
-
-  rebuild: Operations['rebuild'] = async (onProgress) => {
-    const { engine, keyring, door } = this.#parts
-    const rebuilt = await engine.rebuild(({ projection, done, total }) => onProgress?.({ done, total, unit: `records of ${projection}` }))
-    // A fold of the packs that had halted may have bound keys only now.
-    if (await loadBoundKeys(engine, keyring)) await door.keysBound()
-    return rebuilt
-  }
-
-  async *exportEvents(namespace?: string): AsyncGenerator<Uint8Array> {
-    const { log } = this.#parts
-    for await (const { bytes } of listEvents(log, namespace === undefined ? {} : { namespace })) yield Buffer.from(bytes, 'base64url')
-  }
-
-  importEvents: Operations['importEvents'] = async (events, onProgress): Promise<ImportResult> =>
-    await importEvents(this.#parts.door, events, this.#parts.engine, (done) => {
-      onProgress?.({ done, total: null, unit: 'events' })
-    })
-
-  status: Operations['status'] = async (): Promise<NodeStatus> => {
-    const { config, ports, policy, log, engine, door } = this.#parts
-    const { logSeq, hash } = log.head
-    const storeBytes = await ports.store.sizeBytes()
-    const namespaces = []
-    for (const namespace of policy.namespaces) {
-      namespaces.push({ namespace, members: policy.members(namespace).length, events: await log.count(namespace) })
-    }
-    const projections = engine.status()
-    const reasons = projections.filter(({ state }) => state === 'halted').map(({ name, reason }) => `projection ${name} ${reason ?? 'halted'}`)
-    if (log.fault !== null) reasons.push(`the log can't be written: ${log.fault}`)
-    return {
-      did: config.signer.did,
-      orgId: policy.self.orgId,
-      kid: config.signer.kid,
-      version: config.version,
-      startedAt: this.#startedAt,
-      uptimeMs: Math.round(ports.clock.monotonicMs() - this.#startedMonotonic),
-      health: { ok: reasons.length === 0, reasons },
-      log: { logSeq, epoch: log.epoch, headHash: toHex(hash), storeBytes, bytesPerEvent: logSeq === 0 ? 0 : Math.round(storeBytes / logSeq) },
-      namespaces,
-      projections,
-      ingest: door.status(),
-      network: this.#joined ? (ports.network?.status() ?? null) : null
-    }
-  }
-
-  async #sealNew(namespace: string, batchId: string, receipts: Parameters<Operations['seal']>[0]['receipts']): Promise<Awaited<ReturnType<Operations['seal']>>> {
-    const { engine, policy, log, blobs, ports } = this.#parts
-    if (policy.settings(namespace) === undefined) throw notCarried(namespace, policy.namespaces)
-    const identity = { namespace, owner: policy.self.orgId, batchId }
-    // A write that seemed to fail may have sealed the batch: the log must know what it holds before it is asked.
-    await log.recover()
-    await engine.reached(log.head.logSeq, null, 'batches')
-    if ((await findSealedBatch({ engine, blobs }, identity)) !== null) {
-      throw batchExists(namespace, batchId, 'is sealed already')
-    }
-    return await sealReceipts(identity, receipts, { log, blobs, clock: ports.clock, random: ports.random })
-  }
-
-  async #publishNextPack(): Promise<PublishedPack> {
-    const { orgId, packSeq, packHash, ...authored } = await publishPack(await this.#publishing('trust-anchors'))
-    return { ...(await this.#published(authored)), orgId, packSeq, packHash }
-  }
-
-  /** What publishing works with, once the projection that it reads is up to date. */
-  async #publishing(projection: 'batches' | 'trust-anchors'): Promise<Parameters<typeof announceBatch>[1]> {
-    const { engine, author, policy, blobs, ports, log } = this.#parts
-    await log.recover()
-    await engine.reached(log.head.logSeq, null, projection)
-    return { engine, blobs, author, policy: () => policy, clock: ports.clock }
-  }
-
-  /** The event is durable here; only now does it leave the node. A mesh that can't take it changes nothing of that: it travels by sync. */
-  async #published({ id, logSeq, namespace, wire }: AuthoredEvent): Promise<Published> {
-    const { network, logger } = this.#parts.ports
-    try {
-      return { id, logSeq, recipients: (await network?.publish(namespace, wire)) ?? 0 }
-    } catch (error) {
-      logger.warn({ id, namespace, reason: messageOf(error) }, 'an event is in the log, but the mesh could not take it')
-      return { id, logSeq, recipients: 0 }
-    }
-  }
-
-  #judgeGossip(namespace: string, wire: Uint8Array, peer: string): Promise<GossipVerdict> {
-    return new Promise((resolve) => {
-      this.#parts.door.submit(wire, { via: 'gossip', peer, namespace }, () => resolve('accept')).then(
-        (outcome) => resolve(verdictOf(outcome)),
-        (error: unknown) => {
-          this.#parts.ports.logger.error({ reason: messageOf(error), peer }, 'an event could not be judged')
-          resolve('ignore')
-        }
-      )
-    })
-  }
-}
-
-/** What gossip is told: a policy refusal is never `reject`, or honest peers would graylist each other. */
-function verdictOf(outcome: Outcome): GossipVerdict {
-  if (outcome.outcome === 'rejected') return 'reject'
-  return outcome.outcome === 'accepted' || outcome.outcome === 'duplicate' ? 'accept' : 'ignore'
-}
-
-function batchExists(namespace: string, batchId: string, how: string): AnchormeshError {
-  return new AnchormeshError('BATCH_EXISTS', `batch ${batchId} of ${namespace} ${how}`, { hint: 'choose another batch id' })
 }

@@ -2,7 +2,8 @@ import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import type { Network, NetworkHandlers, NetworkStatus, PeerStatus } from '../../src/network/network.ts'
 import { BoundedMap } from '../../src/platform/bounded-map.ts'
 
-// gossipsub forgets messages after minutes; 65,536 ids are more than a run by hand sends in that time, and about 8 MiB a node.
+// gossipsub forgets messages after minutes; 65,536 ids are more than a run by hand sends in that time, and about 8 MiB
+// a node.
 const SEEN_MESSAGES_MAX = 65_536
 
 /** A node as the mesh knows it. */
@@ -23,9 +24,9 @@ export interface MemoryLink {
 }
 
 /**
- * A mesh in memory. Every node that has started is linked with every other; a message that is published or accepted goes to each linked
- * subscriber, waits in the link's queue, and arrives when it is delivered here. Each node judges a message once, as gossipsub does: what
- * it has seen, whatever the verdict, is not judged again.
+ * A mesh in memory. Every node that has started is linked with every other; a message that is published or accepted
+ * goes to each linked subscriber, waits in the link's queue, and arrives when it is delivered here. Each node judges a
+ * message once, as gossipsub does: what it has seen, whatever the verdict, is not judged again.
  */
 export interface MemoryHub {
   /** The network port of a node; one that has stopped may join again, by a new port. */
@@ -33,11 +34,14 @@ export interface MemoryHub {
   /** The links on which messages wait, the one with the oldest message first. */
   links(): readonly MemoryLink[]
   /**
-   * Lets the oldest message of a link arrive; resolves once it is judged and passed on. False when none waits or the link is cut.
-   * The message leaves the queue at once, so that several may be judged at the same time.
+   * Lets the oldest message of a link arrive; resolves once it is judged and passed on. False when none waits or the
+   * link is cut. The message leaves the queue at once, so that several may be judged at the same time.
    */
   deliver(from: string, to: string): Promise<boolean>
-  /** Delivers, oldest first, until nothing waits on a link that is not cut. Resolves with the number of messages that arrived. */
+  /**
+   * Delivers, oldest first, until nothing waits on a link that is not cut. Resolves with the number of messages that
+   * arrived.
+   */
   drain(): Promise<number>
   /** Cuts one direction: what waits and what is still sent stays in the queue, as on a stream that resends. */
   cut(from: string, to: string): void
@@ -61,7 +65,9 @@ export function createMemoryHub(): MemoryHub {
   let order = 0
 
   const send = (from: string, namespace: string, wire: Uint8Array, except: string | null): number => {
-    const receivers = [...nodes.values()].filter((node) => node.runs && node.peer.peerId !== from && node.peer.peerId !== except && node.carries(namespace))
+    const receivers = [...nodes.values()].filter(
+      (node) => node.runs && node.peer.peerId !== from && node.peer.peerId !== except && node.carries(namespace)
+    )
     for (const { peer } of receivers) {
       const name = linkName(from, peer.peerId)
       const queue = queues.get(name) ?? []
@@ -178,7 +184,12 @@ class MemoryNode implements Network {
     return {
       peerId: this.peer.peerId,
       multiaddrs: this.runs ? [addressOf(this.peer)] : [],
-      peers: others.map(({ peer }) => peerStatus(peer, running.some((other) => other.peer === peer))),
+      peers: others.map(({ peer }) =>
+        peerStatus(
+          peer,
+          running.some((other) => other.peer === peer)
+        )
+      ),
       topics: Object.fromEntries(topics),
       gossip: { ...this.#counts, dropped: 0, late: 0 },
       refusedConnections: 0

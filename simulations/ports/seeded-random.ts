@@ -12,13 +12,17 @@ export interface SeededRandom extends Random {
   readonly seed: string
   /** An integer from 0 up to, but not including, `limit`. */
   below(limit: number): number
-  /** A generator of its own, so that what one part of a run draws does not move what another draws. Its seed is `<seed>/<name>`. */
+  /**
+   * A generator of its own, so that what one part of a run draws does not move what another draws. Its seed is
+   * `<seed>/<name>`.
+   */
   fork(name: string): SeededRandom
 }
 
 /**
- * The generator of a seed: the byte stream SHA-256(seed ‖ 0) ‖ SHA-256(seed ‖ 1) ‖ …, the seed in UTF-8 and the counter as eight bytes,
- * big-endian. It is the same in every language and on every processor, and costs about a microsecond for 32 bytes.
+ * The generator of a seed: the byte stream SHA-256(seed ‖ 0) ‖ SHA-256(seed ‖ 1) ‖ …, the seed in UTF-8 and the counter
+ * as eight bytes, big-endian. It is the same in every language and on every processor, and costs about a microsecond
+ * for 32 bytes.
  */
 export function seededRandom(seed: string): SeededRandom {
   const prefix = utf8(seed)
@@ -36,7 +40,7 @@ export function seededRandom(seed: string): SeededRandom {
 
   const bytes = (length: number): Uint8Array => {
     const drawn = new Uint8Array(length)
-    for (let filled = 0; filled < length; ) {
+    for (let filled = 0; filled < length;) {
       if (used === block.length) nextBlock()
       const part = block.subarray(used, Math.min(BLOCK_BYTES, used + length - filled))
       drawn.set(part, filled)

@@ -6,8 +6,9 @@ const START_MS_DEFAULT = 1_750_000_000_000
 /** A clock that stands still until it is told to go on. */
 export interface VirtualClock extends Clock {
   /**
-   * Lets `byMs` milliseconds pass: each timer that comes due runs at its own time, in order of due time and then of setting, and what it
-   * started settles before the next one runs. Timers that are set on the way run too when they are due. One `advance` at a time.
+   * Lets `byMs` milliseconds pass: each timer that comes due runs at its own time, in order of due time and then of
+   * setting, and what it started settles before the next one runs. Timers that are set on the way run too when they are
+   * due. One `advance` at a time.
    */
   advance(byMs: number): Promise<void>
   /** How many timers are set: neither run nor cancelled. */
@@ -18,8 +19,8 @@ export interface VirtualClockOptions {
   /** Milliseconds since 1970 at which the clock begins. */
   readonly startMs?: number
   /**
-   * Resolves when everything has run that waits for no timer: one real turn of the event loop, where all parts are in memory.
-   * It is the driver's, because the house keeps real timers out of this folder.
+   * Resolves when everything has run that waits for no timer: one real turn of the event loop, where all parts are in
+   * memory. It is the driver's, because the house keeps real timers out of this folder.
    */
   readonly settle: () => Promise<void>
 }

@@ -36,7 +36,10 @@ export class Author {
     return this.#signer
   }
 
-  /** Signs and logs an event. Throws `PUBLISH_REFUSED` (with the door's code) when the door does not accept it, `STORE_FULL` for a full disk. */
+  /**
+   * Signs and logs an event. Throws `PUBLISH_REFUSED` (with the door's code) when the door does not accept it,
+   * `STORE_FULL` for a full disk.
+   */
   async author(type: string, namespace: string, body: JsonObject): Promise<AuthoredEvent> {
     const before = this.#lines.get(namespace) ?? Promise.resolve()
     const authored = before.then(() => this.#authorNext(type, namespace, body))
@@ -53,9 +56,13 @@ export class Author {
     const wire = encodeEvent(envelope, [{ kid: this.#signer.kid, signature }])
     const outcome = await this.#door.submit(wire, { via: 'own' })
     if (outcome.outcome === 'accepted') return { id: outcome.id, logSeq: outcome.logSeq, namespace, wire }
-    if (outcome.outcome === 'duplicate') throw new Error(`a new event of this node is already in its log: ${outcome.id}`)
-    if (outcome.code === 'STORE_FULL') throw new AnchormeshError('STORE_FULL', outcome.detail, { hint: 'free disk space, then try again' })
-    throw new AnchormeshError('PUBLISH_REFUSED', `the event was not accepted: ${outcome.code}: ${outcome.detail}`, { detail: { code: outcome.code } })
+    if (outcome.outcome === 'duplicate')
+      throw new Error(`a new event of this node is already in its log: ${outcome.id}`)
+    if (outcome.code === 'STORE_FULL')
+      throw new AnchormeshError('STORE_FULL', outcome.detail, { hint: 'free disk space, then try again' })
+    throw new AnchormeshError('PUBLISH_REFUSED', `the event was not accepted: ${outcome.code}: ${outcome.detail}`, {
+      detail: { code: outcome.code }
+    })
   }
 
   async #nextEnvelope(type: string, namespace: string, body: JsonObject): Promise<Envelope> {
@@ -66,7 +73,17 @@ export class Author {
     const now = this.#clock.now()
     if (tip === null) return { v: 1, type, namespace, signer, kid, authorSeq: 1, prev: null, ts: now, body }
     // A clock that was set back must not break the chain.
-    return { v: 1, type, namespace, signer, kid, authorSeq: tip.authorSeq + 1, prev: tip.id, ts: Math.max(now, tip.ts), body }
+    return {
+      v: 1,
+      type,
+      namespace,
+      signer,
+      kid,
+      authorSeq: tip.authorSeq + 1,
+      prev: tip.id,
+      ts: Math.max(now, tip.ts),
+      body
+    }
   }
 
   async #ownTip(namespace: string): Promise<{ authorSeq: number; id: string; ts: number } | null> {

@@ -25,8 +25,8 @@ export interface PublishPorts extends SealedBatchPorts {
 }
 
 /**
- * Announces a batch that was sealed here. Throws `BATCH_UNKNOWN`, and `PUBLISH_REFUSED` (with the code in its detail) for what would have no
- * effect: a timestamp anchor that is none, a missing role.
+ * Announces a batch that was sealed here. Throws `BATCH_UNKNOWN`, and `PUBLISH_REFUSED` (with the code in its detail)
+ * for what would have no effect: a timestamp anchor that is none, a missing role.
  */
 export async function announceBatch(
   request: { readonly namespace: string; readonly batchId: string; readonly timestampAnchors: readonly JsonObject[] },
@@ -34,8 +34,10 @@ export async function announceBatch(
 ): Promise<AuthoredEvent> {
   const { namespace, batchId, timestampAnchors } = request
   const { self } = ports.policy()
-  if (!ports.policy().carries(namespace) || namespace === TRUST_NAMESPACE) throw refused('NAMESPACE_NOT_CARRIED', `${namespace} is not carried here`)
-  if (!ports.policy().hasRole(namespace, self.did, 'announce')) throw refused('ROLE_MISSING', `this node may not announce in ${namespace}`)
+  if (!ports.policy().carries(namespace) || namespace === TRUST_NAMESPACE)
+    throw refused('NAMESPACE_NOT_CARRIED', `${namespace} is not carried here`)
+  if (!ports.policy().hasRole(namespace, self.did, 'announce'))
+    throw refused('ROLE_MISSING', `this node may not announce in ${namespace}`)
   const identity = { namespace, owner: self.orgId, batchId }
   const sealed = await findSealedBatch(ports, identity)
   if (sealed === null) throw unknownBatch(identity)
@@ -46,14 +48,21 @@ export async function announceBatch(
 }
 
 /**
- * Publishes the next anchor pack of this node's organisation: all its keys as they stand, this node's own among them. Throws `PUBLISH_REFUSED`
- * with the code that the pack would get everywhere else.
+ * Publishes the next anchor pack of this node's organisation: all its keys as they stand, this node's own among them.
+ * Throws `PUBLISH_REFUSED` with the code that the pack would get everywhere else.
  */
-export async function publishPack(ports: PublishPorts): Promise<AuthoredEvent & { readonly orgId: string; readonly packSeq: number; readonly packHash: string }> {
+export async function publishPack(
+  ports: PublishPorts
+): Promise<AuthoredEvent & { readonly orgId: string; readonly packSeq: number; readonly packHash: string }> {
   const { orgId } = ports.policy().self
   const { root, head, frozen } = await storedPacks(ports.engine, orgId, ports.policy())
   if (frozen) throw refused('PACK_FORK', `two packs of ${orgId} stand at number ${head.packSeq + 1}`)
-  const pack = nextPack(orgId, [...head.keys.values()].map(({ key }) => key), head, ports)
+  const pack = nextPack(
+    orgId,
+    [...head.keys.values()].map(({ key }) => key),
+    head,
+    ports
+  )
   const body = pack as unknown as JsonObject
   const hash = packHash(body)
   const judged = judgePack(root, head, { hash, pack })
@@ -62,10 +71,21 @@ export async function publishPack(ports: PublishPorts): Promise<AuthoredEvent & 
   return { ...authored, orgId, packSeq: pack.packSeq, packHash: hash }
 }
 
-function nextPack(orgId: string, known: readonly PackKey[], head: { packSeq: number; hash: string | null; threshold: number }, ports: PublishPorts): AnchorPack {
+function nextPack(
+  orgId: string,
+  known: readonly PackKey[],
+  head: { packSeq: number; hash: string | null; threshold: number },
+  ports: PublishPorts
+): AnchorPack {
   const { kid, publicKey } = ports.author.signer
   const now = ports.clock.now()
-  const own: PackKey = { kid, publicKey: toBase64url(publicKey), status: 'ACTIVE', uses: ['event', 'pack'], notBefore: now }
+  const own: PackKey = {
+    kid,
+    publicKey: toBase64url(publicKey),
+    status: 'ACTIVE',
+    uses: ['event', 'pack'],
+    notBefore: now
+  }
   const keys = known.some((key) => key.kid === kid) ? known : [...known, own]
   const sorted = keys.toSorted((left, right) => (left.kid < right.kid ? -1 : 1))
   const { threshold } = head

@@ -35,40 +35,55 @@ export interface SealPorts {
 }
 
 /**
- * Seals receipts into a batch: each gets its own salt and becomes a blob, their leaf hashes go into the log as one append. Throws
- * `RECEIPTS_INVALID` for none, too many, one that is too large or no I-JSON, or a bad batch id; then the log holds nothing of it.
+ * Seals receipts into a batch: each gets its own salt and becomes a blob, their leaf hashes go into the log as one
+ * append. Throws `RECEIPTS_INVALID` for none, too many, one that is too large or no I-JSON, or a bad batch id; then the
+ * log holds nothing of it.
  */
 export async function sealReceipts(
   identity: { readonly namespace: string; readonly owner: string; readonly batchId: string },
   receipts: AsyncIterable<JsonValue> | Iterable<JsonValue>,
   ports: SealPorts
 ): Promise<SealedBatch> {
-  if (!NAME_PATTERN.test(identity.batchId)) throw invalid(`${identity.batchId} is no batch id`, 'use letters, digits and . _ : # -, at most 128')
+  if (!NAME_PATTERN.test(identity.batchId))
+    throw invalid(`${identity.batchId} is no batch id`, 'use letters, digits and . _ : # -, at most 128')
   const leaves: string[] = []
   let batchRoot: string
   try {
     batchRoot = await storeReceipts(leaves, receipts, ports)
   } catch (error) {
-    // Nothing would ever name them, so nobody could ask for their erasure. That this fails too, on a full disk, is not what the caller must know.
+    // Nothing would ever name them, so nobody could ask for their erasure. That this fails too, on a full disk, is not
+    // what the caller must know.
     await Promise.allSettled([ports.blobs.delete(leaves)])
     throw error
   }
   const sealed = { ...identity, batchRoot, receiptCount: leaves.length }
   const ts = ports.clock.now()
   // The log may hold the batch even if this seems to fail, so the receipts stay.
-  const records = await ports.log.append(parts(sealed, leaves).map((body) => ({ scope: 'local', event: localEvent('batch-sealed', ts, body) })))
+  const records = await ports.log.append(
+    parts(sealed, leaves).map((body) => ({ scope: 'local', event: localEvent('batch-sealed', ts, body) }))
+  )
   return { ...sealed, logSeq: records.at(-1)?.record.logSeq ?? 0 }
 }
 
 /** Makes each receipt a blob, adds their leaf hashes to `leaves` as they come, and gives the root over them, hex. */
-async function storeReceipts(leaves: string[], receipts: AsyncIterable<JsonValue> | Iterable<JsonValue>, ports: SealPorts): Promise<string> {
+async function storeReceipts(
+  leaves: string[],
+  receipts: AsyncIterable<JsonValue> | Iterable<JsonValue>,
+  ports: SealPorts
+): Promise<string> {
   const tree = new MerkleAccumulator()
   let blobs: { hash: string; bytes: Uint8Array }[] = []
   for await (const receipt of receipts) {
     const index = leaves.length
-    if (index === BATCH_RECEIPTS_MAX) throw invalid(`a batch has at most ${BATCH_RECEIPTS_MAX} receipts`, 'seal the rest as another batch')
+    if (index === BATCH_RECEIPTS_MAX)
+      throw invalid(`a batch has at most ${BATCH_RECEIPTS_MAX} receipts`, 'seal the rest as another batch')
     const encoded = encodeReceipt({ receipt, salt: ports.random.bytes(SALT_BYTES) })
-    if (!encoded.ok) throw invalid(`receipt ${index + 1}: ${encoded.code}: ${encoded.detail}`, 'a receipt is a JSON value of at most 64 KiB', { index })
+    if (!encoded.ok)
+      throw invalid(
+        `receipt ${index + 1}: ${encoded.code}: ${encoded.detail}`,
+        'a receipt is a JSON value of at most 64 KiB',
+        { index }
+      )
     const leaf = leafHash(encoded.record)
     tree.append(leaf)
     leaves.push(toHex(leaf))

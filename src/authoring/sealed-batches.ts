@@ -21,7 +21,10 @@ export interface BatchIdentity {
 }
 
 /** Root and number of receipts of a batch that was sealed here; `null` when there is none. */
-export async function findSealedBatch({ engine }: SealedBatchPorts, { namespace, owner, batchId }: BatchIdentity): Promise<{ batchRoot: string; receiptCount: number } | null> {
+export async function findSealedBatch(
+  { engine }: SealedBatchPorts,
+  { namespace, owner, batchId }: BatchIdentity
+): Promise<{ batchRoot: string; receiptCount: number } | null> {
   for await (const row of engine.instance('batches').rowsWithPrefix(`${namespace}!${owner}!${batchId}!`)) {
     const receiptCount = row['receiptsPresent'] as number
     if (receiptCount > 0) return { batchRoot: row['batchRoot'] as string, receiptCount }
@@ -39,13 +42,17 @@ export interface ReceiptProof extends BatchIdentity {
   readonly record: string | null
 }
 
-/** The receipts of a batch that was sealed here, in order. Keeps two hashes a receipt in memory. Throws `BATCH_UNKNOWN`. */
+/**
+ * The receipts of a batch that was sealed here, in order. Keeps two hashes a receipt in memory. Throws `BATCH_UNKNOWN`.
+ */
 export async function* provenReceipts(ports: SealedBatchPorts, identity: BatchIdentity): AsyncGenerator<ReceiptProof> {
   const sealed = await findSealedBatch(ports, identity)
   if (sealed === null) throw unknownBatch(identity)
   const { namespace, owner, batchId } = identity
   const leaves: string[] = []
-  for await (const row of ports.engine.instance('receipts').rowsWithPrefix(receiptsOfBatch(namespace, batchId, owner))) {
+  for await (const row of ports.engine
+    .instance('receipts')
+    .rowsWithPrefix(receiptsOfBatch(namespace, batchId, owner))) {
     leaves.push(row['leafHash'] as string)
   }
   const tree = new MerkleTree(leaves.map(hashBytes))
@@ -63,7 +70,9 @@ export async function* provenReceipts(ports: SealedBatchPorts, identity: BatchId
 }
 
 export function unknownBatch({ namespace, batchId }: BatchIdentity): AnchormeshError {
-  return new AnchormeshError('BATCH_UNKNOWN', `no batch ${batchId} of ${namespace} was sealed here`, { hint: 'seal it first: anchormesh seal' })
+  return new AnchormeshError('BATCH_UNKNOWN', `no batch ${batchId} of ${namespace} was sealed here`, {
+    hint: 'seal it first: anchormesh seal'
+  })
 }
 
 function hashBytes(hex: string): Uint8Array {

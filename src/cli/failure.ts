@@ -12,7 +12,12 @@ export interface Failure {
 }
 
 /** The question was wrong, not the answer. */
-const USAGE_CODES: ReadonlySet<FailureCode> = new Set(['USAGE', 'CONFIG_INVALID', 'QUERY_INVALID', 'UNKNOWN_PROJECTION'])
+const USAGE_CODES: ReadonlySet<FailureCode> = new Set([
+  'USAGE',
+  'CONFIG_INVALID',
+  'QUERY_INVALID',
+  'UNKNOWN_PROJECTION'
+])
 /** Asked again later, the same command may well be done. */
 const UNDECIDED_CODES: ReadonlySet<FailureCode> = new Set(['NOT_YET', 'TSA_REQUEST_FAILED'])
 

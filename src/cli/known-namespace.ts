@@ -2,14 +2,17 @@ import type { Operations } from '../operations.ts'
 import { notCarried } from '../policy/not-carried.ts'
 
 /** Throws `NOT_FOUND`, naming those that are carried, for a namespace in which this node can do nothing. */
-export async function requireCarriedNamespace(operations: Pick<Operations, 'status'>, namespace: string): Promise<void> {
+export async function requireCarriedNamespace(
+  operations: Pick<Operations, 'status'>,
+  namespace: string
+): Promise<void> {
   const carried = await carriedNamespaces(operations)
   if (!carried.includes(namespace)) throw notCarried(namespace, carried)
 }
 
 /**
- * The same for a namespace of which this node knows nothing: an empty answer would hide a slip of the keyboard. One that
- * is carried no more is known as long as the log holds events of it.
+ * The same for a namespace of which this node knows nothing: an empty answer would hide a slip of the keyboard. One
+ * that is carried no more is known as long as the log holds events of it.
  */
 export async function requireKnownNamespace(
   operations: Pick<Operations, 'status' | 'events'>,

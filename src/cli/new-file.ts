@@ -10,8 +10,8 @@ const WRITE_CHARS = 256 * 1024
 
 /**
  * Writes the lines that `write` puts to a new file. It appears when it is whole and synced, and never takes the place
- * of another: throws `USAGE` when there is one of that name, or no file can be made there, and then `write` has not been
- * called. Answers what `write` does.
+ * of another: throws `USAGE` when there is one of that name, or no file can be made there, and then `write` has not
+ * been called. Answers what `write` does.
  */
 export async function writeNewFile<Result>(path: string, write: (put: PutLine) => Promise<Result>): Promise<Result> {
   const partial = `${path}.${process.pid}.part`
@@ -52,5 +52,7 @@ async function refuseExisting(path: string): Promise<void> {
 }
 
 function alreadyThere(path: string): AnchormeshError {
-  return new AnchormeshError('USAGE', `${path} is already there`, { hint: 'Choose another name, or move that file away.' })
+  return new AnchormeshError('USAGE', `${path} is already there`, {
+    hint: 'Choose another name, or move that file away.'
+  })
 }

@@ -13,8 +13,8 @@ export interface Output {
   /** Writes a value as one line of JSON. */
   json(value: unknown): Promise<void>
   /**
-   * Says something that is no part of the answer: to a person the text (not with `--quiet`), and with `--json` the data,
-   * where there is any.
+   * Says something that is no part of the answer: to a person the text (not with `--quiet`), and with `--json` the
+   * data, where there is any.
    */
   note(text: string, data?: unknown): void
   /** Whether a person reads the answer as it is written. */
@@ -34,7 +34,8 @@ export function createOutput(
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error
       // Without a reader of notes there is still one of the answer.
-      if (stream === stdout) options.interruption.interrupt(new Interrupted(EXIT.done, 'the reader of the answer has gone'))
+      if (stream === stdout)
+        options.interruption.interrupt(new Interrupted(EXIT.done, 'the reader of the answer has gone'))
     })
   }
   const line = async (text: string): Promise<void> => {

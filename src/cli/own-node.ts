@@ -51,7 +51,8 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
       { ...parts, store, blobs, checkpoint: checkpointFile(paths.storeState) }
     )
   } catch (error) {
-    for (const open of opened.toReversed()) await open.close().catch((second: unknown) => reportSecond(parts.logger, second))
+    for (const open of opened.toReversed())
+      await open.close().catch((second: unknown) => reportSecond(parts.logger, second))
     throw error
   }
 }

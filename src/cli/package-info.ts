@@ -3,13 +3,18 @@ import { dirname, join } from 'node:path'
 
 const NAME = 'anchormesh'
 
-/** The folder of the package's `package.json`; it is above `src` in a checkout, above `dist/src` in an installed package. */
+/**
+ * The folder of the package's `package.json`; it is above `src` in a checkout, above `dist/src` in an installed
+ * package.
+ */
 export const packageRoot: string = findRoot(import.meta.dirname)
 
 /** The version in `package.json`, so that it is written in one place only. */
 export const packageVersion: string = readPackage(packageRoot)?.version ?? '0.0.0'
 
-/** What a person types in a terminal reaches this file; it checks the version of Node and loads `main.ts` or its build. */
+/**
+ * What a person types in a terminal reaches this file; it checks the version of Node and loads `main.ts` or its build.
+ */
 export const commandFile: string = join(packageRoot, 'src', 'cli', 'anchormesh.cjs')
 
 function findRoot(folder: string): string {

@@ -7,7 +7,10 @@ import { JsonLineError, readJsonLines } from './json-lines.ts'
  * The receipts of a JSON Lines file, one a line. `onReceipt` is called with the number of those that were taken. Throws
  * `RECEIPTS_INVALID`, with the line, for what is no receipt.
  */
-export async function* readReceipts({ name, chunks }: Input, onReceipt: (count: number) => void): AsyncGenerator<JsonValue> {
+export async function* readReceipts(
+  { name, chunks }: Input,
+  onReceipt: (count: number) => void
+): AsyncGenerator<JsonValue> {
   let count = 0
   try {
     for await (const { value } of readJsonLines(chunks)) {

@@ -73,7 +73,12 @@ function meshText(network: NetworkStatus | null): string {
     peersText(network.peers),
     topics,
     facts([
-      ['gossip', Object.entries(gossip).map(([what, count]) => `${figure(count)} ${what}`).join(', ')],
+      [
+        'gossip',
+        Object.entries(gossip)
+          .map(([what, count]) => `${figure(count)} ${what}`)
+          .join(', ')
+      ],
       ['connections refused', refusedConnections === 0 ? null : figure(refusedConnections)],
       ...multiaddrs.map((address, index) => [index === 0 ? 'listening on' : '', address] as const)
     ])

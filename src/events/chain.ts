@@ -10,7 +10,11 @@ const cache = new BoundedMap<string, string>(CACHE_ENTRIES_MAX)
  * The name of the chain `(signer, kid, namespace)`: SHA-256, in hex, over the JCS array of the three, so that it has
  * one length whatever they are.
  */
-export function chainIdOf(chain: { readonly signer: string; readonly kid: string; readonly namespace: string }): string {
+export function chainIdOf(chain: {
+  readonly signer: string
+  readonly kid: string
+  readonly namespace: string
+}): string {
   const name = `${chain.signer}\n${chain.kid}\n${chain.namespace}`
   const known = cache.get(name)
   if (known !== undefined) return known

@@ -11,8 +11,8 @@ export interface Claim {
 }
 
 /**
- * The claim of an announce under the signer's organisation (`undefined` for a signer that policy no longer knows); `null` where nobody can be the
- * owner of its batch.
+ * The claim of an announce under the signer's organisation (`undefined` for a signer that policy no longer knows);
+ * `null` where nobody can be the owner of its batch.
  */
 export function claimOf(announce: Announce, signerOrgId: string | undefined): Claim | null {
   const owner = announce.owner ?? signerOrgId

@@ -24,7 +24,9 @@ export function encodeLocalEvent(event: LocalEvent): string {
   return encodeCanonical({ v: event.v, type: event.type, ts: event.ts, body: event.body })
 }
 
-/** Reads a stored local event. It was written by this node and is covered by the hash chain; anything else is a defect. */
+/**
+ * Reads a stored local event. It was written by this node and is covered by the hash chain; anything else is a defect.
+ */
 export function decodeLocalEvent(payload: Uint8Array): LocalEvent {
   return JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8')) as LocalEvent
 }

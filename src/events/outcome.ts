@@ -32,11 +32,19 @@ export function outcomeName(outcome: Outcome): string {
 /** The outcomes that say why. */
 export type Refusal = Extract<Outcome, { readonly code: string }>
 
-export function rejected(code: RejectedCode, detail: string, id: string | null): Extract<Outcome, { outcome: 'rejected' }> {
+export function rejected(
+  code: RejectedCode,
+  detail: string,
+  id: string | null
+): Extract<Outcome, { outcome: 'rejected' }> {
   return { outcome: 'rejected', code, detail, id }
 }
 
-export function ignored(code: IgnoredCode, detail: string, id: string | null): Extract<Outcome, { outcome: 'ignored' }> {
+export function ignored(
+  code: IgnoredCode,
+  detail: string,
+  id: string | null
+): Extract<Outcome, { outcome: 'ignored' }> {
   return { outcome: 'ignored', code, detail, id }
 }
 

@@ -7,7 +7,9 @@ import { chainIdOf } from './chain.ts'
 
 declare const verified: unique symbol
 
-/** An event all of whose signatures were found good under keys bound to its signer. Only `verifySignatures` makes one. */
+/**
+ * An event all of whose signatures were found good under keys bound to its signer. Only `verifySignatures` makes one.
+ */
 export type VerifiedEvent = DecodedEvent & {
   /** The name of the chain that it belongs to (`chainIdOf`). */
   readonly chain: string
@@ -18,7 +20,8 @@ export type SignatureCheck =
   | { readonly ok: true; readonly event: VerifiedEvent }
   | { readonly ok: false; readonly code: 'SIGNATURE_INVALID'; readonly detail: string }
 
-// Header and event together are one wire's content, but for the base64url of the header, which is at most 400 characters.
+// Header and event together are one wire's content, but for the base64url of the header, which is at most 400
+// characters.
 const input = new Uint8Array(EVENT_BYTES_MAX + 1_024)
 
 /**

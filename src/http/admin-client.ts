@@ -27,8 +27,8 @@ export interface AdminClient extends Operations {
 
 /**
  * The operations of the node whose admin listener is at `url`. What the node throws is thrown here with the same code,
- * message, hint and detail; besides that `ADMIN_TOKEN_INVALID`, and `NODE_NOT_RUNNING` when it does not answer or breaks
- * off.
+ * message, hint and detail; besides that `ADMIN_TOKEN_INVALID`, and `NODE_NOT_RUNNING` when it does not answer or
+ * breaks off.
  * Streams are read as they are consumed, and end the request when their consumer stops.
  */
 export function createAdminClient({ url, token }: AdminAddress): AdminClient {

@@ -10,7 +10,11 @@ export function requireToken(app: App, token: string): void {
     const shown = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(request.headers.authorization ?? '')?.[1]
     if (shown !== undefined && timingSafeEqual(sha256(shown), expected)) return
     reply.header('www-authenticate', 'Bearer')
-    throw new RequestRefused('ADMIN_TOKEN_INVALID', 'the admin listener asks for the token in run/admin.json', 'Read it from the data folder of the node that runs now.')
+    throw new RequestRefused(
+      'ADMIN_TOKEN_INVALID',
+      'the admin listener asks for the token in run/admin.json',
+      'Read it from the data folder of the node that runs now.'
+    )
   })
 }
 

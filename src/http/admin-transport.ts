@@ -52,13 +52,17 @@ export class AdminTransport {
    */
   async exchange({ method, path, query = {}, body, signal }: AdminRequest): Promise<Answer> {
     const url = new URL(`/v1/admin/${path}`, this.#address.url)
-    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value))
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined) url.searchParams.set(name, String(value))
     const upload = uploadOf(body?.content)
     let response: Response
     try {
       response = await fetch(url, {
         method,
-        headers: { authorization: `Bearer ${this.#address.token}`, ...(body === undefined ? {} : { 'content-type': body.type }) },
+        headers: {
+          authorization: `Bearer ${this.#address.token}`,
+          ...(body === undefined ? {} : { 'content-type': body.type })
+        },
         // An admin listener sends nobody elsewhere; whoever does must not get the token.
         redirect: 'error',
         ...(upload.body === null ? {} : { body: upload.body, duplex: 'half' as const }),
@@ -130,7 +134,11 @@ export class AdminTransport {
     const failed = uploadFailure()
     if (failed !== null) return failed.error
     const { url } = this.#address
-    return new AnchormeshError('NODE_NOT_RUNNING', `the node at ${url} ${what}: ${reasonOf(error)}`, { hint, detail: { url }, cause: error })
+    return new AnchormeshError('NODE_NOT_RUNNING', `the node at ${url} ${what}: ${reasonOf(error)}`, {
+      hint,
+      detail: { url },
+      cause: error
+    })
   }
 }
 
@@ -139,9 +147,13 @@ function checked<Value>(schema: z.ZodType<Value>, json: string): Value {
   const parsed = schema.safeParse(jsonOf(json))
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
-  throw new AnchormeshError('INTERNAL', `the node answered in a form that this release does not know: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`, {
-    hint: 'The node that runs may be of another release than this command.'
-  })
+  throw new AnchormeshError(
+    'INTERNAL',
+    `the node answered in a form that this release does not know: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`,
+    {
+      hint: 'The node that runs may be of another release than this command.'
+    }
+  )
 }
 
 interface Upload {

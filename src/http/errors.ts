@@ -55,7 +55,9 @@ type EffectCode =
   | 'PACK_FORK'
 
 /** Statuses of what is said of an event (CONTRACT, section 6). `STORE_FULL` stands above. */
-const EVENT_STATUS: Readonly<Record<Exclude<RejectedCode | IgnoredCode | PendingCode | EffectCode, FailureCode>, number>> = {
+const EVENT_STATUS: Readonly<
+  Record<Exclude<RejectedCode | IgnoredCode | PendingCode | EffectCode, FailureCode>, number>
+> = {
   EVENT_TOO_LARGE: 413,
   MALFORMED: 400,
   NOT_CANONICAL: 400,
@@ -106,7 +108,9 @@ const LISTENER_STATUS = {
 /** Every code that an answer can carry. */
 export type HttpCode = keyof typeof FAILURE_STATUS | keyof typeof EVENT_STATUS | keyof typeof LISTENER_STATUS
 
-const STATUS: ReadonlyMap<string, number> = new Map(Object.entries({ ...FAILURE_STATUS, ...EVENT_STATUS, ...LISTENER_STATUS }))
+const STATUS: ReadonlyMap<string, number> = new Map(
+  Object.entries({ ...FAILURE_STATUS, ...EVENT_STATUS, ...LISTENER_STATUS })
+)
 
 /** Seconds after which it is worth to ask again, for the statuses 429 and 503 that pass. */
 const RETRY_AFTER_SECONDS: Readonly<Partial<Record<string, number>>> = {
@@ -164,12 +168,20 @@ export class RequestRefused extends Error {
 }
 
 /** A problem of this code. */
-export function problem(code: string, detail: string, requestId: string, more: Partial<Omit<Problem, 'code' | 'detail'>> = {}): Problem {
+export function problem(
+  code: string,
+  detail: string,
+  requestId: string,
+  more: Partial<Omit<Problem, 'code' | 'detail'>> = {}
+): Problem {
   const status = statusOf(code)
   return { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, code, detail, requestId, ...more }
 }
 
-/** What a failure says to a client. An event that the node refuses to publish has the code that it would get everywhere else. */
+/**
+ * What a failure says to a client. An event that the node refuses to publish has the code that it would get everywhere
+ * else.
+ */
 export function problemOfFailure(error: AnchormeshError | RequestRefused, requestId: string): Problem {
   const hint = error.hint === undefined ? {} : { hint: error.hint }
   if (error instanceof RequestRefused) return problem(error.code, error.message, requestId, hint)
@@ -187,8 +199,10 @@ export function problemOfFailure(error: AnchormeshError | RequestRefused, reques
 /** The failure that a problem tells of: the reverse of `problemOfFailure`. */
 export function failureOfProblem({ code, detail, hint, data, status, requestId }: Problem): AnchormeshError {
   const options = hint === undefined ? {} : { hint }
-  if (isFailureCode(code)) return new AnchormeshError(code, detail, { ...options, ...(data === undefined ? {} : { detail: data }) })
-  if (Object.hasOwn(EVENT_STATUS, code)) return new AnchormeshError('PUBLISH_REFUSED', detail, { ...options, detail: { ...data, code } })
+  if (isFailureCode(code))
+    return new AnchormeshError(code, detail, { ...options, ...(data === undefined ? {} : { detail: data }) })
+  if (Object.hasOwn(EVENT_STATUS, code))
+    return new AnchormeshError('PUBLISH_REFUSED', detail, { ...options, detail: { ...data, code } })
   // A code of a listener, or of a newer release: whether the request or the node was at fault, the status says.
   const failure = status < 500 ? 'USAGE' : 'INTERNAL'
   return new AnchormeshError(failure, `${code}: ${detail}`, { ...options, detail: { ...data, code, requestId } })

@@ -5,7 +5,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
  * An `onSend` hook: gives an answer a strong ETag, the hash of its bytes, and answers 304 to a client that has these
  * bytes (RFC 9110 section 13.1.2).
  */
-export async function answerNotModified(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+export async function answerNotModified(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown
+): Promise<unknown> {
   if (reply.statusCode !== 200 || typeof payload !== 'string') return payload
   const etag = `"${createHash('sha256').update(payload).digest('base64url')}"`
   reply.header('etag', etag)

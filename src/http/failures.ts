@@ -26,8 +26,8 @@ const INVALID_PART: Readonly<Partial<Record<string, HttpCode>>> = {
 }
 
 /**
- * Says what to tell a client of a failure, and logs what the operator should know. Defects are logged with their stack and
- * told by their request id alone; so are, to readers, failures of the store, because their messages name files.
+ * Says what to tell a client of a failure, and logs what the operator should know. Defects are logged with their stack
+ * and told by their request id alone; so are, to readers, failures of the store, because their messages name files.
  */
 export function describeFailure(error: unknown, request: FastifyRequest, logger: Logger): Problem {
   const { id: requestId, method } = request
@@ -38,7 +38,10 @@ export function describeFailure(error: unknown, request: FastifyRequest, logger:
   }
   const known = knownFailure(error)
   if (known === null) {
-    logger.error({ ...place, stack: error instanceof Error ? error.stack : String(error) }, 'a request failed by a defect')
+    logger.error(
+      { ...place, stack: error instanceof Error ? error.stack : String(error) },
+      'a request failed by a defect'
+    )
     return hidden('INTERNAL', requestId)
   }
   const told = problemOfFailure(known, requestId)
@@ -51,8 +54,12 @@ export function describeFailure(error: unknown, request: FastifyRequest, logger:
 export function sendProblem(reply: FastifyReply, told: Problem): FastifyReply {
   const retryAfter = retryAfterOf(told.code)
   if (retryAfter !== null) reply.header('retry-after', retryAfter)
-  // As bytes, because fastify would add a charset to a string, which this media type does not know (RFC 8259 section 11).
-  return reply.code(told.status).type(PROBLEM_MEDIA_TYPE).send(Buffer.from(JSON.stringify(told)))
+  // As bytes, because fastify would add a charset to a string, which this media type does not know (RFC 8259 section
+  // 11).
+  return reply
+    .code(told.status)
+    .type(PROBLEM_MEDIA_TYPE)
+    .send(Buffer.from(JSON.stringify(told)))
 }
 
 /** Whether the answer goes to somebody who has shown the admin token. */

@@ -26,8 +26,9 @@ export function frameOf(wire: Uint8Array): Uint8Array {
 }
 
 /**
- * The events of a stream of frames, one in memory at a time. Of one that is longer than an event may be, only so much is
- * handed on as shows that (`EVENT_BYTES_MAX` + 1 bytes), so that the door refuses it like any other. Throws `FrameCut`.
+ * The events of a stream of frames, one in memory at a time. Of one that is longer than an event may be, only so much
+ * is handed on as shows that (`EVENT_BYTES_MAX` + 1 bytes), so that the door refuses it like any other. Throws
+ * `FrameCut`.
  */
 export async function* readFrames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let frame = new FrameInProgress()

@@ -14,8 +14,8 @@ export function lineOf(value: unknown): string {
 
 /**
  * Receipts as a client sends them: one JSON value a line, blank lines ignored. A line is at most as long as a receipt
- * record may be. Throws `RECEIPTS_INVALID` that names the first line that is no I-JSON (a repeated member name, a number
- * that would be rounded): its value would not be the one that was meant.
+ * record may be. Throws `RECEIPTS_INVALID` that names the first line that is no I-JSON (a repeated member name, a
+ * number that would be rounded): its value would not be the one that was meant.
  */
 export async function* readReceipts(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<JsonValue> {
   let line = 0

@@ -27,7 +27,8 @@ import { VerificationQueue } from './verification-queue.ts'
 
 // A replayed reject costs one hash instead of a verification; 16,384 of them are about 3 MiB.
 const REJECTED_REMEMBERED_MAX = 16_384
-// Verified but not taken in (rate, full disk, clock): when it comes again soon its signature is not checked again. At most 24 MiB.
+// Verified but not taken in (rate, full disk, clock): when it comes again soon its signature is not checked again. At
+// most 24 MiB.
 const VERIFIED_KEPT_MAX = 512
 // Every event that waits in the pool, and as many that were refused for now; 8,192 ids are about 1 MiB.
 const CHARGED_REMEMBERED_MAX = 8_192
@@ -64,8 +65,8 @@ interface JudgingContext {
 }
 
 /**
- * The one door: gossip, sync, HTTP and the command line all hand their bytes in here and get the same typed outcome from the same checks in
- * the same order. The first check that fails gives the code.
+ * The one door: gossip, sync, HTTP and the command line all hand their bytes in here and get the same typed outcome
+ * from the same checks in the same order. The first check that fails gives the code.
  */
 export class IngestDoor {
   readonly #ports: DoorPorts
@@ -91,8 +92,9 @@ export class IngestDoor {
   }
 
   /**
-   * Judges one event's bytes. `accepted` comes only after the event is durable; `onValidated` is called earlier, when nothing but the
-   * append is left, so that gossip may pass it on. Bad input is an outcome; a rejected promise is a defect.
+   * Judges one event's bytes. `accepted` comes only after the event is durable; `onValidated` is called earlier, when
+   * nothing but the append is left, so that gossip may pass it on. Bad input is an outcome; a rejected promise is a
+   * defect.
    */
   async submit(wire: Uint8Array, source: EventSource, onValidated: () => void = () => {}): Promise<Outcome> {
     const outcome = await this.#judgeOnce(wire, source, onValidated)
@@ -109,17 +111,22 @@ export class IngestDoor {
 
   async #judgeOnce(wire: Uint8Array, source: EventSource, onValidated: () => void): Promise<Outcome> {
     // [REJECT] An event is at most 49,152 bytes (EV-1).
-    if (wire.length > EVENT_BYTES_MAX) return rejected('EVENT_TOO_LARGE', `${wire.length} bytes; an event has at most ${EVENT_BYTES_MAX}`, null)
+    if (wire.length > EVENT_BYTES_MAX)
+      return rejected('EVENT_TOO_LARGE', `${wire.length} bytes; an event has at most ${EVENT_BYTES_MAX}`, null)
     // [IGNORE] Per peer before any costly work.
-    if (!this.#withinRateOfPeer(source)) return ignored('RATE_LIMITED', 'the peer sends faster than policy allows', null)
-    // The caller's bytes often lie in the frame of a network: it would use them again, or all of it stay in memory while the event waits.
+    if (!this.#withinRateOfPeer(source))
+      return ignored('RATE_LIMITED', 'the peer sends faster than policy allows', null)
+    // The caller's bytes often lie in the frame of a network: it would use them again, or all of it stay in memory
+    // while the event waits.
     const own = Buffer.from(wire)
     const known = this.#rejected.size === 0 ? undefined : this.#rejected.get(sha256Hex(own))
     if (known !== undefined) return known
     return await this.#judge(own, source, onValidated)
   }
 
-  /** By the hash of the full bytes, never by id, or garbage signatures under a true id would keep the true event out. */
+  /**
+   * By the hash of the full bytes, never by id, or garbage signatures under a true id would keep the true event out.
+   */
   #remember(wire: Uint8Array, outcome: Outcome): Outcome {
     if (outcome.outcome === 'rejected') this.#rejected.set(sha256Hex(wire), outcome)
     return outcome
@@ -157,12 +164,14 @@ export class IngestDoor {
     const { namespace, signer } = event.envelope
     const policy = this.#ports.policy()
     // [IGNORE] A namespace that is carried.
-    if (!policy.carries(namespace)) return ignored('NAMESPACE_NOT_CARRIED', `${namespace} is not carried here`, event.id)
+    if (!policy.carries(namespace))
+      return ignored('NAMESPACE_NOT_CARRIED', `${namespace} is not carried here`, event.id)
     if (source.namespace !== undefined && source.namespace !== namespace) {
       return ignored('NAMESPACE_NOT_CARRIED', `an event of ${namespace} came by way of ${source.namespace}`, event.id)
     }
     // [IGNORE] A signer that is a member of it.
-    if (!policy.isMember(namespace, signer)) return ignored('SIGNER_NOT_MEMBER', `${signer} is no member of ${namespace}`, event.id)
+    if (!policy.isMember(namespace, signer))
+      return ignored('SIGNER_NOT_MEMBER', `${signer} is no member of ${namespace}`, event.id)
     return null
   }
 
@@ -183,7 +192,8 @@ export class IngestDoor {
     // An event can come into the log by a write that seemed to have failed; then nobody has freed what waits for it.
     this.#free(event.id)
     const record = await this.#ports.log.read(held.logSeq)
-    if (record !== undefined && equalBytes(record.payload, event.wire)) return { outcome: 'duplicate', id: event.id, logSeq: held.logSeq }
+    if (record !== undefined && equalBytes(record.payload, event.wire))
+      return { outcome: 'duplicate', id: event.id, logSeq: held.logSeq }
     // [IGNORE] The first valid set of signatures is kept.
     return ignored('SAME_ID_OTHER_BYTES', 'the event is held with other signatures', event.id)
   }
@@ -225,9 +235,11 @@ export class IngestDoor {
   async #admit(event: VerifiedEvent, context: JudgingContext): Promise<Outcome> {
     const { source } = context
     const { prev, ts, signer, namespace } = event.envelope
-    // [IGNORE] Per signer only after its signature is good, or garbage in its name would silence it; once an event, or copies would.
+    // [IGNORE] Per signer only after its signature is good, or garbage in its name would silence it; once an event, or
+    // copies would.
     if (!this.#charged.has(event.id)) {
-      if (!this.#withinRateOfSigner(namespace, signer, source)) return this.#keep(event, 'RATE_LIMITED', 'the signer exceeds its rate')
+      if (!this.#withinRateOfSigner(namespace, signer, source))
+        return this.#keep(event, 'RATE_LIMITED', 'the signer exceeds its rate')
     }
     if (prev !== null) {
       const before = await this.#predecessor(prev)
@@ -238,7 +250,8 @@ export class IngestDoor {
       if (broken !== null) return rejected('CHAIN_BROKEN', broken, event.id)
     }
     // [IGNORE] `ts` is not beyond the future bound.
-    if (ts > this.#ports.clock.now() + this.#ports.futureSkewMs) return this.#later(event, 'FUTURE_TIMESTAMP', 'its ts is too far ahead of the clock here')
+    if (ts > this.#ports.clock.now() + this.#ports.futureSkewMs)
+      return this.#later(event, 'FUTURE_TIMESTAMP', 'its ts is too far ahead of the clock here')
     if (this.#ports.log.busy) return this.#later(event, 'OVERLOADED', 'too many events wait to be written')
     if (prev !== null && !this.#ports.log.isQueued(prev) && (await this.#ports.log.find(prev)) === undefined) {
       return this.#later(event, 'STORE_FULL', 'its predecessor could not be written')
@@ -247,13 +260,17 @@ export class IngestDoor {
     return await this.#append(event, context)
   }
 
-  /** One that is being judged right now counts as soon as it waits to be written: a chain may come in faster than the disk is. */
+  /**
+   * One that is being judged right now counts as soon as it waits to be written: a chain may come in faster than the
+   * disk is.
+   */
   async #predecessor(prev: string): Promise<EventPosition | undefined> {
     const { log } = this.#ports
     const known = log.peek(prev)
     if (known !== undefined) return known
     await this.#judging.get(prev)?.queued.given()
-    // Looked for once more at the end: while the store was read it may have come, and then nobody would wake who waits for it.
+    // Looked for once more at the end: while the store was read it may have come, and then nobody would wake who waits
+    // for it.
     return log.peek(prev) ?? (await log.find(prev)) ?? log.peek(prev)
   }
 
@@ -293,7 +310,13 @@ export class IngestDoor {
     return pending('PREDECESSOR_MISSING', `its predecessor ${prev} is not here yet`, event.id)
   }
 
-  #wait(event: DecodedEvent, { source }: JudgingContext, code: PendingCode, verified: VerifiedEvent | undefined, predecessor: string | null): void {
+  #wait(
+    event: DecodedEvent,
+    { source }: JudgingContext,
+    code: PendingCode,
+    verified: VerifiedEvent | undefined,
+    predecessor: string | null
+  ): void {
     this.#pending.add({ bytesHash: sha256Hex(event.wire), code, event, verified, source, predecessor })
   }
 
@@ -324,7 +347,8 @@ export class IngestDoor {
 function chainProblem(event: VerifiedEvent, before: EventPosition): string | null {
   const { authorSeq, ts } = event.envelope
   if (before.chain !== event.chain) return 'its predecessor is an event of another chain'
-  if (before.authorSeq !== authorSeq - 1) return `its predecessor is at authorSeq ${before.authorSeq}, it is at ${authorSeq}`
+  if (before.authorSeq !== authorSeq - 1)
+    return `its predecessor is at authorSeq ${before.authorSeq}, it is at ${authorSeq}`
   if (ts < before.ts) return `its ts ${ts} is before that of its predecessor, ${before.ts}`
   return null
 }

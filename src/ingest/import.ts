@@ -2,7 +2,8 @@ import type { Outcome } from '../events/outcome.ts'
 import type { IngestDoor } from './door.ts'
 import type { EventSource } from './source.ts'
 
-// Enough in flight for a synced write to be shared by many; more would only live long enough to burden the garbage collector.
+// Enough in flight for a synced write to be shared by many; more would only live long enough to burden the garbage
+// collector.
 const IN_FLIGHT_MAX = 256
 // Handed in together, so that their signatures are verified in one go; 32 take about 5 ms, in which nothing else runs.
 const TURN_EVENTS = 32
@@ -100,6 +101,7 @@ class Flight {
 }
 
 function count(counts: ImportResult, outcome: Outcome): void {
-  if ('code' in outcome && outcome.outcome !== 'pending') counts.refused[outcome.code] = (counts.refused[outcome.code] ?? 0) + 1
+  if ('code' in outcome && outcome.outcome !== 'pending')
+    counts.refused[outcome.code] = (counts.refused[outcome.code] ?? 0) + 1
   else counts[outcome.outcome] += 1
 }

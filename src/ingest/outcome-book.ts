@@ -37,7 +37,14 @@ export class OutcomeBook {
     }
     const lines = this.#lines(`${peer ?? via} ${name}`)
     if (lines > LINES_PER_MINUTE) return
-    const fields = { outcome: name, id: outcome.id, detail: outcome.detail, via, peer, ...(lines === LINES_PER_MINUTE ? { more: 'not logged this minute' } : {}) }
+    const fields = {
+      outcome: name,
+      id: outcome.id,
+      detail: outcome.detail,
+      via,
+      peer,
+      ...(lines === LINES_PER_MINUTE ? { more: 'not logged this minute' } : {})
+    }
     if (outcome.outcome === 'rejected') this.#logger.warn(fields, 'event rejected')
     else this.#logger.info(fields, `event ${outcome.outcome}`)
   }

@@ -55,7 +55,8 @@ export class PendingPool {
     this.#entries.set(entry.bytesHash, entry)
     this.#bytes += size
     if (entry.predecessor !== null) addTo(this.#byPredecessor, entry.predecessor, entry.bytesHash)
-    while (this.#entries.size > PENDING_EVENTS_MAX || this.#bytes > PENDING_BYTES_MAX) this.#dropOldest(this.#entries.keys())
+    while (this.#entries.size > PENDING_EVENTS_MAX || this.#bytes > PENDING_BYTES_MAX)
+      this.#dropOldest(this.#entries.keys())
   }
 
   /** Takes out what waited for this event. */
@@ -97,7 +98,10 @@ export class PendingPool {
 
 function isFull({ hashes, bytes }: Share, more: number): boolean {
   if (hashes.size === 0) return false
-  return hashes.size >= PENDING_EVENTS_MAX / PENDING_SHARE_OF_PEER || bytes + more > PENDING_BYTES_MAX / PENDING_SHARE_OF_PEER
+  return (
+    hashes.size >= PENDING_EVENTS_MAX / PENDING_SHARE_OF_PEER ||
+    bytes + more > PENDING_BYTES_MAX / PENDING_SHARE_OF_PEER
+  )
 }
 
 function peerOf({ source }: PendingEvent): string {

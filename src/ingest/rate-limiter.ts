@@ -33,7 +33,8 @@ export class RateLimiter {
   #take(name: string, capacity: number, periodMs: number): boolean {
     const now = this.#clock.monotonicMs()
     const known = this.#buckets.get(name)
-    const tokens = known === undefined ? capacity : Math.min(capacity, known.tokens + ((now - known.at) * capacity) / periodMs)
+    const tokens =
+      known === undefined ? capacity : Math.min(capacity, known.tokens + ((now - known.at) * capacity) / periodMs)
     const taken = tokens >= 1
     this.#buckets.set(name, { tokens: taken ? tokens - 1 : tokens, at: now })
     return taken

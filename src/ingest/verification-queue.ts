@@ -10,8 +10,9 @@ interface Queued {
 }
 
 /**
- * Verifies signatures one after another in one go for all events that come in the same turn. A verification that runs between other work costs
- * a quarter more, because each throws the other's code and tables out of the processor's caches.
+ * Verifies signatures one after another in one go for all events that come in the same turn. A verification that runs
+ * between other work costs a quarter more, because each throws the other's code and tables out of the processor's
+ * caches.
  */
 export class VerificationQueue {
   #queue: Queued[] = []

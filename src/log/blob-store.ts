@@ -14,14 +14,26 @@ export class BlobStore {
     this.#store = store
   }
 
-  /** Writes the blobs; with `sync` they and all that was written before survive a loss of power. Throws `STORE_FULL`. */
-  async put(blobs: readonly { readonly hash: string; readonly bytes: Uint8Array }[], options: { readonly sync: boolean }): Promise<void> {
-    const operations: WriteOperation[] = blobs.map(({ hash, bytes }) => ({ type: 'put', key: blobKey(hash), value: bytes }))
+  /**
+   * Writes the blobs; with `sync` they and all that was written before survive a loss of power. Throws `STORE_FULL`.
+   */
+  async put(
+    blobs: readonly { readonly hash: string; readonly bytes: Uint8Array }[],
+    options: { readonly sync: boolean }
+  ): Promise<void> {
+    const operations: WriteOperation[] = blobs.map(({ hash, bytes }) => ({
+      type: 'put',
+      key: blobKey(hash),
+      value: bytes
+    }))
     await this.#write(operations, options)
   }
 
   async delete(hashes: readonly string[]): Promise<void> {
-    await this.#write(hashes.map((hash) => ({ type: 'del', key: blobKey(hash) })), { sync: false })
+    await this.#write(
+      hashes.map((hash) => ({ type: 'del', key: blobKey(hash) })),
+      { sync: false }
+    )
   }
 
   async getMany(hashes: readonly string[]): Promise<(Uint8Array | undefined)[]> {

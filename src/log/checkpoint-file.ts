@@ -14,8 +14,8 @@ const checkpointSchema = z.object({
 })
 
 /**
- * What is known of the store from outside of it. LevelDB opens silently with fewer rows after a damaged write-ahead log,
- * and as an empty store without its `CURRENT`; only a length that stands elsewhere shows that.
+ * What is known of the store from outside of it. LevelDB opens silently with fewer rows after a damaged write-ahead
+ * log, and as an empty store without its `CURRENT`; only a length that stands elsewhere shows that.
  */
 export type StoreCheckpoint = z.infer<typeof checkpointSchema>
 

@@ -35,7 +35,11 @@ export class IndexWriter {
   add(logSeq: number, event: VerifiedEvent): void {
     const { chain } = event
     const { namespace, authorSeq, prev, ts } = event.envelope
-    this.#operations.push({ type: 'put', key: idKey(event.id), value: encodePosition({ logSeq, authorSeq, ts, chain }) })
+    this.#operations.push({
+      type: 'put',
+      key: idKey(event.id),
+      value: encodePosition({ logSeq, authorSeq, ts, chain })
+    })
     this.addedByNamespace.set(namespace, (this.addedByNamespace.get(namespace) ?? 0) + 1)
     const run = prev === null ? undefined : this.#runByTip.get(prev)
     if (run === undefined) {
@@ -58,7 +62,11 @@ export class IndexWriter {
   operations(): WriteOperation[] {
     for (const run of this.#runs) {
       const firstLogSeq = run.logSeqs[0] ?? 0
-      this.#operations.push({ type: 'put', key: chainRunKey(run.chain, run.firstAuthorSeq, firstLogSeq), value: encodeRun(run.logSeqs) })
+      this.#operations.push({
+        type: 'put',
+        key: chainRunKey(run.chain, run.firstAuthorSeq, firstLogSeq),
+        value: encodeRun(run.logSeqs)
+      })
     }
     for (const key of this.#followed) this.#operations.push({ type: 'del', key })
     for (const [key, value] of this.#tips) this.#operations.push({ type: 'put', key, value })
@@ -86,7 +94,8 @@ export function encodePosition(position: EventPosition): Uint8Array {
 
 /** Throws `STORE_CORRUPT` for bytes that are no position. */
 export function decodePosition(bytes: Uint8Array): EventPosition {
-  if (bytes.length !== POSITION_BYTES) throw new AnchormeshError('STORE_CORRUPT', `an entry of the id index has ${bytes.length} bytes`)
+  if (bytes.length !== POSITION_BYTES)
+    throw new AnchormeshError('STORE_CORRUPT', `an entry of the id index has ${bytes.length} bytes`)
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return {
     logSeq: Number(buffer.readBigUInt64BE(0)),
@@ -102,7 +111,8 @@ export function encodeTip(tip: { readonly authorSeq: number; readonly logSeq: nu
 
 export function decodeTip(bytes: Uint8Array): { readonly authorSeq: number; readonly logSeq: number } {
   const [authorSeq, logSeq] = decodeRun(bytes)
-  if (authorSeq === undefined || logSeq === undefined) throw new AnchormeshError('STORE_CORRUPT', `a tip has ${bytes.length} bytes`)
+  if (authorSeq === undefined || logSeq === undefined)
+    throw new AnchormeshError('STORE_CORRUPT', `a tip has ${bytes.length} bytes`)
   return { authorSeq, logSeq }
 }
 

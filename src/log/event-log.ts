@@ -27,8 +27,7 @@ import type { Store, WriteOperation } from './store.ts'
 
 /** What is to be appended: an event that the door admitted, or a local event. */
 export type AppendEntry =
-  | { readonly scope: 'shared'; readonly event: VerifiedEvent }
-  | { readonly scope: 'local'; readonly event: LocalEvent }
+  { readonly scope: 'shared'; readonly event: VerifiedEvent } | { readonly scope: 'local'; readonly event: LocalEvent }
 
 /** What the log is built on. */
 export interface LogPorts {
@@ -59,7 +58,9 @@ export class EventLog extends LogReader {
   readonly #listeners = new Set<(records: readonly LoggedRecord[]) => void>()
   readonly #queue: QueuedAppend[] = []
   readonly #counts = new Map<string, number>()
-  /** Events that wait to be written: a successor may follow them into the queue, and falls with them if the write fails. */
+  /**
+   * Events that wait to be written: a successor may follow them into the queue, and falls with them if the write fails.
+   */
   readonly #queuedEvents = new Map<string, EventPosition>()
   readonly #recent = new BoundedMap<string, EventPosition>(RECENT_POSITIONS_MAX)
   /** Recent events that nothing follows yet, queued successors included. */
@@ -99,8 +100,9 @@ export class EventLog extends LogReader {
   }
 
   /**
-   * Appends the entries at consecutive positions, in one synced batch with whatever else waits. Resolves when they are durable.
-   * Throws `STORE_FULL` when the disk has no room or the write failed; then none of them counts as logged, unless `recover` finds it.
+   * Appends the entries at consecutive positions, in one synced batch with whatever else waits. Resolves when they are
+   * durable. Throws `STORE_FULL` when the disk has no room or the write failed; then none of them counts as logged,
+   * unless `recover` finds it.
    */
   append(entries: readonly AppendEntry[]): Promise<readonly LoggedRecord[]> {
     if (this.#closed) return Promise.reject(new AnchormeshError('INTERNAL', 'the log is closed'))
@@ -109,7 +111,9 @@ export class EventLog extends LogReader {
     }
     this.#queuedRecords += entries.length
     for (const entry of entries) if (entry.scope === 'shared') this.#queueEvent(entry.event)
-    const payloads = entries.map((entry) => (entry.scope === 'shared' ? entry.event.wire : utf8(encodeLocalEvent(entry.event))))
+    const payloads = entries.map((entry) =>
+      entry.scope === 'shared' ? entry.event.wire : utf8(encodeLocalEvent(entry.event))
+    )
     return new Promise((resolve, reject) => {
       this.#queue.push({ entries, payloads, resolve, reject })
       this.#writing ??= this.#writeQueue()
@@ -158,7 +162,8 @@ export class EventLog extends LogReader {
     let bytes = 0
     for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
       const size = first.payloads.reduce((sum, payload) => sum + payload.length, 0)
-      if (group.length > 0 && (records + first.entries.length > GROUP_RECORDS_MAX || bytes + size > GROUP_BYTES_MAX)) break
+      if (group.length > 0 && (records + first.entries.length > GROUP_RECORDS_MAX || bytes + size > GROUP_BYTES_MAX))
+        break
       this.#queue.shift()
       if (first.entries.some((entry) => entry.scope === 'shared' && this.#recovered.has(entry.event.id))) {
         this.#refuse(first, storeFull('it is in the log, by a write that seemed to have failed'))
@@ -182,8 +187,9 @@ export class EventLog extends LogReader {
   }
 
   /**
-   * Brings the store back if a write failed. What that write left in the store although its answer was a failure (as a sync can) is in
-   * the log from now on, and listeners are told of it. Throws `STORE_FULL` while the store can't be opened.
+   * Brings the store back if a write failed. What that write left in the store although its answer was a failure (as a
+   * sync can) is in the log from now on, and listeners are told of it. Throws `STORE_FULL` while the store can't be
+   * opened.
    */
   async recover(): Promise<void> {
     if (!this.#health.isBroken) return
@@ -199,7 +205,10 @@ export class EventLog extends LogReader {
     await this.#recovering
   }
 
-  /** Without waiting for an event: as long as the store can't be opened, it can't be read either, and no event gets as far as here. */
+  /**
+   * Without waiting for an event: as long as the store can't be opened, it can't be read either, and no event gets as
+   * far as here.
+   */
   #recoverLater(): void {
     this.#cancelRecovery ??= this.#clock.after(REOPEN_EVERY_MS, () => {
       this.#cancelRecovery = null
@@ -247,7 +256,8 @@ export class EventLog extends LogReader {
           indexes.add(logSeq, entry.event)
           records.push({ record, scope: 'shared', event: entry.event })
         } else {
-          if (entry.event.type === 'policy') operations.push({ type: 'put', key: policyKey(logSeq), value: new Uint8Array() })
+          if (entry.event.type === 'policy')
+            operations.push({ type: 'put', key: policyKey(logSeq), value: new Uint8Array() })
           records.push({ record, scope: 'local', event: entry.event })
         }
       }
@@ -261,7 +271,10 @@ export class EventLog extends LogReader {
       await this.#store.write(operations, { sync: true })
     } catch (error) {
       this.writeFailed(messageOf(error))
-      this.#logger.error({ reason: messageOf(error), logSeq: this.#head.logSeq }, 'a write to the store failed; nothing of it was acknowledged')
+      this.#logger.error(
+        { reason: messageOf(error), logSeq: this.#head.logSeq },
+        'a write to the store failed; nothing of it was acknowledged'
+      )
       throw storeFull(messageOf(error))
     }
     this.#head = { logSeq, hash }
@@ -282,13 +295,17 @@ export class EventLog extends LogReader {
     this.#recent.set(event.id, positionOf(event, logSeq))
   }
 
-  /** The place in its chain of an event that waits to be written (`logSeq` 0) or was written lately; `undefined` says nothing. */
+  /**
+   * The place in its chain of an event that waits to be written (`logSeq` 0) or was written lately; `undefined` says
+   * nothing.
+   */
   peek(eventId: string): EventPosition | undefined {
     return this.#queuedEvents.get(eventId) ?? this.#recent.get(eventId)
   }
 
   /**
-   * Whether it is known at once that nothing follows the event: then no successor of it can be held. `false` says nothing.
+   * Whether it is known at once that nothing follows the event: then no successor of it can be held. `false` says
+   * nothing.
    */
   isOpenTip(eventId: string): boolean {
     return this.#openTips.has(eventId)
@@ -305,7 +322,8 @@ export class EventLog extends LogReader {
 
   async #countsAfter(added: ReadonlyMap<string, number>): Promise<Map<string, number>> {
     const counts = new Map<string, number>()
-    for (const [namespace, count] of added) counts.set(namespace, (this.#counts.get(namespace) ?? (await this.count(namespace))) + count)
+    for (const [namespace, count] of added)
+      counts.set(namespace, (this.#counts.get(namespace) ?? (await this.count(namespace))) + count)
     return counts
   }
 
@@ -313,7 +331,10 @@ export class EventLog extends LogReader {
     this.#cancelCheckpoint ??= this.#clock.after(CHECKPOINT_EVERY_MS, () => {
       this.#cancelCheckpoint = null
       this.writeCheckpoint().catch((error: unknown) => {
-        this.#logger.warn({ reason: messageOf(error) }, 'store.json could not be written; it is tried again after the next append')
+        this.#logger.warn(
+          { reason: messageOf(error) },
+          'store.json could not be written; it is tried again after the next append'
+        )
       })
     })
   }
@@ -347,7 +368,10 @@ export class EventLog extends LogReader {
     try {
       await this.writeCheckpoint()
     } catch (error) {
-      this.#logger.warn({ reason: messageOf(error) }, 'store.json could not be written; it says less than the log holds, which does no harm')
+      this.#logger.warn(
+        { reason: messageOf(error) },
+        'store.json could not be written; it says less than the log holds, which does no harm'
+      )
     }
   }
 }

@@ -2,7 +2,15 @@ import { equalBytes } from '../../protocols/primitives/bytes.ts'
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import type { EventPosition } from './event-index.ts'
 import { decodeRun, encodeTip } from './event-index.ts'
-import { CHAINS_PREFIX, ID_PREFIX, NAMESPACE_COUNT_PREFIX, POLICY_PREFIX, TIPS_PREFIX, parseSortableNumber, tipKey } from './keys.ts'
+import {
+  CHAINS_PREFIX,
+  ID_PREFIX,
+  NAMESPACE_COUNT_PREFIX,
+  POLICY_PREFIX,
+  TIPS_PREFIX,
+  parseSortableNumber,
+  tipKey
+} from './keys.ts'
 import type { StoreReader } from './store.ts'
 import { prefixRange } from './store.ts'
 
@@ -13,8 +21,8 @@ export interface Finding {
 }
 
 /**
- * What the indexes of a log must hold, collected from its records one after the other, to be compared with what they do hold.
- * Grows with the chains, not with the events.
+ * What the indexes of a log must hold, collected from its records one after the other, to be compared with what they do
+ * hold. Grows with the chains, not with the events.
  */
 export class ExpectedIndexes {
   /** By event id. */
@@ -43,7 +51,10 @@ export class ExpectedIndexes {
     return tip?.position
   }
 
-  /** Everything in which the stored indexes differ. Whether each event stands in the id index, the walk over the records has seen. */
+  /**
+   * Everything in which the stored indexes differ. Whether each event stands in the id index, the walk over the records
+   * has seen.
+   */
   async *differences(store: StoreReader): AsyncGenerator<Finding> {
     yield* this.#idDifferences(store)
     yield* this.#chainDifferences(store)
@@ -54,16 +65,19 @@ export class ExpectedIndexes {
 
   async *#idDifferences(store: StoreReader): AsyncGenerator<Finding> {
     const entries = await countOf(store.range(prefixRange(ID_PREFIX)))
-    if (entries !== this.#events) yield { logSeq: null, problem: `the id index has ${entries} entries, the log ${this.#events} events` }
+    if (entries !== this.#events)
+      yield { logSeq: null, problem: `the id index has ${entries} entries, the log ${this.#events} events` }
   }
 
   async *#chainDifferences(store: StoreReader): AsyncGenerator<Finding> {
     const indexed = new SetSum()
     for await (const [key, bytes] of store.range(prefixRange(CHAINS_PREFIX))) {
       const [, chain = '', first = ''] = key.split('!')
-      for (const [offset, logSeq] of decodeRun(bytes).entries()) indexed.add(placeInChain(chain, parseSortableNumber(first) + offset, logSeq))
+      for (const [offset, logSeq] of decodeRun(bytes).entries())
+        indexed.add(placeInChain(chain, parseSortableNumber(first) + offset, logSeq))
     }
-    if (!indexed.equals(this.#chains)) yield { logSeq: null, problem: 'the chain index does not name just the events of the log, each at its place' }
+    if (!indexed.equals(this.#chains))
+      yield { logSeq: null, problem: 'the chain index does not name just the events of the log, each at its place' }
   }
 
   async *#tipDifferences(store: StoreReader): AsyncGenerator<Finding> {
@@ -76,9 +90,11 @@ export class ExpectedIndexes {
         continue
       }
       missing.delete(id)
-      if (!equalBytes(bytes, encodeTip(tip.position))) yield { logSeq: tip.position.logSeq, problem: `the tip index has ${id} elsewhere` }
+      if (!equalBytes(bytes, encodeTip(tip.position)))
+        yield { logSeq: tip.position.logSeq, problem: `the tip index has ${id} elsewhere` }
     }
-    for (const id of missing) yield { logSeq: this.#tips.get(id)?.position.logSeq ?? null, problem: `the tip index lacks ${id}` }
+    for (const id of missing)
+      yield { logSeq: this.#tips.get(id)?.position.logSeq ?? null, problem: `the tip index lacks ${id}` }
   }
 
   async *#countDifferences(store: StoreReader): AsyncGenerator<Finding> {
@@ -89,7 +105,8 @@ export class ExpectedIndexes {
     for (const namespace of new Set([...this.#counts.keys(), ...indexed.keys()])) {
       const count = this.#counts.get(namespace) ?? 0
       const said = indexed.get(namespace) ?? '0'
-      if (said !== String(count)) yield { logSeq: null, problem: `${namespace} has ${count} events, its count says ${said}` }
+      if (said !== String(count))
+        yield { logSeq: null, problem: `${namespace} has ${count} events, its count says ${said}` }
     }
   }
 
@@ -118,8 +135,8 @@ const HALF = 2 ** 48
 const DIGITS_OF_HALF = 12
 
 /**
- * Tells whether two sets are the same, in whatever order each is gone through, without holding either: the sum of the hashes of what is
- * in it. Against damage, not against somebody who chooses what is in the sets.
+ * Tells whether two sets are the same, in whatever order each is gone through, without holding either: the sum of the
+ * hashes of what is in it. Against damage, not against somebody who chooses what is in the sets.
  */
 class SetSum {
   #low = 0

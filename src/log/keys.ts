@@ -24,7 +24,9 @@ export const ID_PREFIX = 'i!'
 export const idKey = (eventId: string): string => ID_PREFIX + eventId
 
 export const CHAINS_PREFIX = 'c!'
-/** `c!<chain>!<authorSeq of the first>!<logSeq of the first>` → log positions of a run of consecutive events of a chain. */
+/**
+ * `c!<chain>!<authorSeq of the first>!<logSeq of the first>` → log positions of a run of consecutive events of a chain.
+ */
 export const chainPrefix = (chain: string): string => `${CHAINS_PREFIX}${chain}!`
 export const chainRunKey = (chain: string, authorSeq: number, logSeq: number): string =>
   `${chainPrefix(chain)}${sortableNumber(authorSeq)}!${sortableNumber(logSeq)}`
@@ -33,7 +35,8 @@ export const TIPS_PREFIX = 't!'
 /** `t!<namespace>!<chain>!<event id>` → a tip: an event of the namespace that none follows. */
 export const tipPrefix = (namespace: string, chain?: string): string =>
   `${TIPS_PREFIX}${namespace}!${chain === undefined ? '' : `${chain}!`}`
-export const tipKey = (namespace: string, chain: string, eventId: string): string => tipPrefix(namespace, chain) + eventId
+export const tipKey = (namespace: string, chain: string, eventId: string): string =>
+  tipPrefix(namespace, chain) + eventId
 
 export const NAMESPACE_COUNT_PREFIX = 'n!'
 /** `n!<namespace>` → how many shared events it has. */

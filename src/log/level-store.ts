@@ -10,19 +10,23 @@ import { checkWriteAheadLogs } from './write-ahead-check.ts'
 
 type Database = AbstractLevel<string | Buffer | Uint8Array, string, Uint8Array>
 
-// Eight times LevelDB's default: fewer and larger level-0 files halve the compaction work of a bulk import. While one buffer is
-// written out a second one fills, so it can cost 64 MiB; a start has at most one of them to replay, in well under a second.
+// Eight times LevelDB's default: fewer and larger level-0 files halve the compaction work of a bulk import. While one
+// buffer is written out a second one fills, so it can cost 64 MiB; a start has at most one of them to replay, in well
+// under a second.
 const WRITE_BUFFER_BYTES = 32 * 1024 * 1024
 // LevelDB's default is 8 MiB; the id index and the rows in use of a busy node fit in this.
 const BLOCK_CACHE_BYTES = 32 * 1024 * 1024
 
-/** Folders that this process has open: at a second try LevelDB refuses, but lets go of the lock that keeps other processes out. */
+/**
+ * Folders that this process has open: at a second try LevelDB refuses, but lets go of the lock that keeps other
+ * processes out.
+ */
 const openFolders = new Set<string>()
 
 /**
  * Opens the LevelDB folder `location`. With `create` false a missing store is an error, never a new one.
- * Throws `STORE_LOCKED` when another process holds it, `STORE_CORRUPT` when it is damaged or LevelDB refuses it, `STORE_FULL` when there is no
- * room to open it.
+ * Throws `STORE_LOCKED` when another process holds it, `STORE_CORRUPT` when it is damaged or LevelDB refuses it,
+ * `STORE_FULL` when there is no room to open it.
  */
 export async function openLevelStore(location: string, options: { readonly create: boolean }): Promise<Store> {
   const folder = resolve(location)
@@ -59,14 +63,18 @@ function locked(location: string, by: string, cause?: unknown): AnchormeshError 
   })
 }
 
-// What LevelDB says of a disk without room, of a quota and of a limit on file sizes: it hands on the words of the system.
+// What LevelDB says of a disk without room, of a quota and of a limit on file sizes: it hands on the words of the
+// system.
 const NO_ROOM = /no space left|quota exceeded|file too large/i
 
 function openFailure(location: string, error: unknown): AnchormeshError {
   if (error instanceof AnchormeshError) return error
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   if (NO_ROOM.test(messageOf(cause))) {
-    return new AnchormeshError('STORE_FULL', `there is no room to open the store ${location}: ${messageOf(cause)}`, { hint: 'free disk space', cause })
+    return new AnchormeshError('STORE_FULL', `there is no room to open the store ${location}: ${messageOf(cause)}`, {
+      hint: 'free disk space',
+      cause
+    })
   }
   if (codeOf(cause) === 'LEVEL_LOCKED') return locked(location, 'another process', cause)
   return new AnchormeshError('STORE_CORRUPT', `the store ${location} can't be opened: ${messageOf(cause)}`, {
@@ -75,7 +83,10 @@ function openFailure(location: string, error: unknown): AnchormeshError {
   })
 }
 
-/** Whether the store could not be used at that moment (a full disk, a store that is being opened anew); what it holds is not in doubt. */
+/**
+ * Whether the store could not be used at that moment (a full disk, a store that is being opened anew); what it holds is
+ * not in doubt.
+ */
 export function isStoreUnavailable(error: unknown): boolean {
   const code = codeOf(error)
   if (typeof code !== 'string') return false
@@ -85,7 +96,11 @@ export function isStoreUnavailable(error: unknown): boolean {
 const AS_TEXT = { valueEncoding: 'utf8' } as const
 
 /** LevelDB takes text as it is, which is cheaper than encoding it first. */
-function putInto(batch: AbstractChainedBatch<Database, string, Uint8Array>, key: string, value: Uint8Array | string): void {
+function putInto(
+  batch: AbstractChainedBatch<Database, string, Uint8Array>,
+  key: string,
+  value: Uint8Array | string
+): void {
   if (typeof value === 'string') batch.put<string, string>(key, value, AS_TEXT)
   else batch.put(key, value)
 }
@@ -229,26 +244,35 @@ class LevelStore extends LevelReader implements Store {
 }
 
 /**
- * After a write that was cut in the middle LevelDB takes further ones, also synced, as soon as there is room; but when it is opened again it reads
- * its write-ahead log only as far as the cut. So nothing more is acknowledged until it was opened anew.
+ * After a write that was cut in the middle LevelDB takes further ones, also synced, as soon as there is room; but when
+ * it is opened again it reads its write-ahead log only as far as the cut. So nothing more is acknowledged until it was
+ * opened anew.
  */
 function refusedWrite(): AnchormeshError {
-  return new AnchormeshError('STORE_FULL', 'an earlier write failed, and the store was not opened anew since', { hint: 'free disk space' })
+  return new AnchormeshError('STORE_FULL', 'an earlier write failed, and the store was not opened anew since', {
+    hint: 'free disk space'
+  })
 }
 
 /**
- * What a failed read or write means: bytes that LevelDB can't read are damage; a write that fails, or a store that could not be opened again
- * after one, is a disk without room. Anything else is a defect and stays what it is.
+ * What a failed read or write means: bytes that LevelDB can't read are damage; a write that fails, or a store that
+ * could not be opened again after one, is a disk without room. Anything else is a defect and stays what it is.
  */
 function failure(error: unknown, doing: 'read' | 'write', gate: Gate): unknown {
   const code = codeOf(error)
   if (code === 'LEVEL_IO_ERROR' || code === 'LEVEL_CORRUPTION') {
     return doing === 'write'
       ? new AnchormeshError('STORE_FULL', messageOf(error), { hint: 'free disk space', cause: error })
-      : new AnchormeshError('STORE_CORRUPT', `the store can't be read: ${messageOf(error)}`, { hint: 'run `anchormesh log verify`, then restore a backup', cause: error })
+      : new AnchormeshError('STORE_CORRUPT', `the store can't be read: ${messageOf(error)}`, {
+          hint: 'run `anchormesh log verify`, then restore a backup',
+          cause: error
+        })
   }
   if (!gate.closed && typeof code === 'string' && code.endsWith('_NOT_OPEN')) {
-    return new AnchormeshError('STORE_FULL', 'the store could not be opened again after a failed write', { hint: 'free disk space', cause: error })
+    return new AnchormeshError('STORE_FULL', 'the store could not be opened again after a failed write', {
+      hint: 'free disk space',
+      cause: error
+    })
   }
   return error
 }

@@ -28,7 +28,11 @@ export interface LoggedEvent {
 }
 
 /** The records that the filter lets through, in log order. */
-export async function* listEvents(log: EventLog, filter: EventsQuery, signal?: AbortSignal): AsyncGenerator<LoggedEvent> {
+export async function* listEvents(
+  log: EventLog,
+  filter: EventsQuery,
+  signal?: AbortSignal
+): AsyncGenerator<LoggedEvent> {
   let position = filter.after ?? 0
   let left = filter.limit ?? Infinity
   while (left > 0 && !isAborted(signal)) {
@@ -50,7 +54,8 @@ export async function* listEvents(log: EventLog, filter: EventsQuery, signal?: A
 export function listed(logged: LoggedRecord): LoggedEvent {
   const { record } = logged
   const bytes = toBase64url(record.payload)
-  if (logged.scope === 'local') return { logSeq: record.logSeq, scope: 'local', id: null, bytes, event: { ...logged.event } }
+  if (logged.scope === 'local')
+    return { logSeq: record.logSeq, scope: 'local', id: null, bytes, event: { ...logged.event } }
   return { logSeq: record.logSeq, scope: 'shared', id: logged.event.id, bytes, event: { ...logged.event.envelope } }
 }
 
@@ -61,7 +66,8 @@ function isAborted(signal: AbortSignal | undefined): boolean {
 
 function passes(logged: LoggedRecord, { scope = 'shared', namespace, signer, type }: EventsQuery): boolean {
   if (scope !== 'all' && logged.scope !== scope) return false
-  if (logged.scope === 'local') return namespace === undefined && signer === undefined && (type === undefined || logged.event.type === type)
+  if (logged.scope === 'local')
+    return namespace === undefined && signer === undefined && (type === undefined || logged.event.type === type)
   const { envelope } = logged.event
   const fits = (wanted: string | undefined, value: string): boolean => wanted === undefined || wanted === value
   return fits(namespace, envelope.namespace) && fits(signer, envelope.signer) && fits(type, envelope.type)

@@ -74,7 +74,12 @@ export class LogReader {
 
   /** The position of the newest policy at or before `upTo`; `undefined` in a log without one. */
   async policyPosition(upTo: number): Promise<number | undefined> {
-    for await (const [key] of this.#reader.range({ gte: POLICY_PREFIX, lte: policyKey(upTo), reverse: true, limit: 1 })) {
+    for await (const [key] of this.#reader.range({
+      gte: POLICY_PREFIX,
+      lte: policyKey(upTo),
+      reverse: true,
+      limit: 1
+    })) {
       return parseSortableNumber(key.slice(POLICY_PREFIX.length))
     }
     return undefined
@@ -90,7 +95,8 @@ export class LogReader {
 
   /** Every namespace that has shared events, carried now or not. */
   async *namespaces(): AsyncGenerator<string> {
-    for await (const [key] of this.#reader.range(prefixRange(NAMESPACE_COUNT_PREFIX))) yield key.slice(NAMESPACE_COUNT_PREFIX.length)
+    for await (const [key] of this.#reader.range(prefixRange(NAMESPACE_COUNT_PREFIX)))
+      yield key.slice(NAMESPACE_COUNT_PREFIX.length)
   }
 
   /** How many shared events the namespace has. */
@@ -138,12 +144,18 @@ export interface Tip {
   readonly logSeq: number
 }
 
-/** Parses the content of a record of the own log, which was checked on its way in. Throws `STORE_CORRUPT` when it is damaged. */
+/**
+ * Parses the content of a record of the own log, which was checked on its way in. Throws `STORE_CORRUPT` when it is
+ * damaged.
+ */
 export function parseRecord(record: LogRecord): LoggedRecord {
   if (record.scope === 'local') return { scope: 'local', record, event: decodeLocalEvent(record.payload) }
   const decoded = decodeEvent(record.payload)
   if (!decoded.ok) {
-    throw new AnchormeshError('STORE_CORRUPT', `record ${record.logSeq} is no event: ${decoded.code}: ${decoded.detail}`)
+    throw new AnchormeshError(
+      'STORE_CORRUPT',
+      `record ${record.logSeq} is no event: ${decoded.code}: ${decoded.detail}`
+    )
   }
   return { scope: 'shared', record, event: fromOwnLog(decoded.event) }
 }
@@ -153,4 +165,3 @@ function mustDecode(logSeq: number, bytes: Uint8Array): LogRecord {
   if (record === null) throw new AnchormeshError('STORE_CORRUPT', `record ${logSeq} is damaged`)
   return record
 }
-

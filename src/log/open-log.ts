@@ -17,8 +17,8 @@ type StoreMeta = z.infer<typeof metaSchema>
 
 /**
  * Opens the log of a store, or begins one in an empty store. Reads two records, whatever the log's length.
- * Throws `STORE_NEWER` for a later format and `STORE_CORRUPT` when the store holds less than, or something else than, what
- * the checkpoint outside of it says.
+ * Throws `STORE_NEWER` for a later format and `STORE_CORRUPT` when the store holds less than, or something else than,
+ * what the checkpoint outside of it says.
  */
 export async function openLog(ports: LogPorts & { readonly random: Random }): Promise<EventLog> {
   const checkpoint = await ports.checkpoint.read()
@@ -27,17 +27,25 @@ export async function openLog(ports: LogPorts & { readonly random: Random }): Pr
   const head = await reader.readHead()
   if (meta === null) {
     if (checkpoint !== null) throw corrupt(`it is empty, but had ${checkpoint.head.logSeq} records`)
-    for await (const [key] of ports.store.range({ limit: 1 })) throw corrupt(`it does not say of what format it is, but holds ${key}`)
+    for await (const [key] of ports.store.range({ limit: 1 }))
+      throw corrupt(`it does not say of what format it is, but holds ${key}`)
     return await beginLog(ports)
   }
   if (checkpoint !== null) await compare(reader, meta, head.logSeq, checkpoint)
-  else ports.logger.warn({ logSeq: head.logSeq }, 'store.json is missing; the length of the log could not be checked from outside')
+  else
+    ports.logger.warn(
+      { logSeq: head.logSeq },
+      'store.json is missing; the length of the log could not be checked from outside'
+    )
   const log = new EventLog({ epoch: meta.epoch, head }, ports)
   try {
     await log.writeCheckpoint()
   } catch (error) {
     // What it says is still true, and a node on a full disk can at least be asked.
-    ports.logger.warn({ reason: messageOf(error) }, 'store.json could not be written; it is tried again after the next append')
+    ports.logger.warn(
+      { reason: messageOf(error) },
+      'store.json could not be written; it is tried again after the next append'
+    )
   }
   return log
 }
@@ -47,9 +55,13 @@ async function readMeta(ports: LogPorts): Promise<StoreMeta | null> {
   if (bytes === undefined) return null
   const meta = parseMeta(Buffer.from(bytes).toString('utf8'))
   if (meta.formatVersion > STORE_FORMAT_VERSION) {
-    throw new AnchormeshError('STORE_NEWER', `the store has format version ${meta.formatVersion}; this release knows ${STORE_FORMAT_VERSION}`, {
-      hint: 'use the release that wrote this data folder, or a newer one'
-    })
+    throw new AnchormeshError(
+      'STORE_NEWER',
+      `the store has format version ${meta.formatVersion}; this release knows ${STORE_FORMAT_VERSION}`,
+      {
+        hint: 'use the release that wrote this data folder, or a newer one'
+      }
+    )
   }
   return meta
 }

@@ -28,10 +28,14 @@ const POSITION_BYTES = 8
 const HEADER_BYTES = HASH_BYTES + 1 + 8
 
 /**
- * Makes the record that follows `previousHash`, and its stored form. The hash is SHA-256 over the hash before it (32 bytes), `logSeq` (8), scope (1),
- * `recordedAt` (8) and the payload, numbers big-endian; stored are the hash, the scope, `recordedAt` and the payload.
+ * Makes the record that follows `previousHash`, and its stored form. The hash is SHA-256 over the hash before it (32
+ * bytes), `logSeq` (8), scope (1), `recordedAt` (8) and the payload, numbers big-endian; stored are the hash, the
+ * scope, `recordedAt` and the payload.
  */
-export function sealRecord(previousHash: Uint8Array, content: Omit<LogRecord, 'hash'>): { readonly record: LogRecord; readonly stored: Uint8Array } {
+export function sealRecord(
+  previousHash: Uint8Array,
+  content: Omit<LogRecord, 'hash'>
+): { readonly record: LogRecord; readonly stored: Uint8Array } {
   const { logSeq, scope, recordedAt, payload } = content
   const bytes = Buffer.allocUnsafe(POSITION_BYTES + HEADER_BYTES + payload.length)
   bytes.set(previousHash, 0)

@@ -4,8 +4,8 @@ import { FREE_BYTES_CHECK_EVERY_MS, FREE_BYTES_MIN, REOPEN_EVERY_MS } from './li
 import type { Store } from './store.ts'
 
 /**
- * Whether the store can be written. After one write that failed, LevelDB refuses all others until it is opened anew; and a disk with little room
- * is left alone while there is still enough of it for LevelDB to work.
+ * Whether the store can be written. After one write that failed, LevelDB refuses all others until it is opened anew;
+ * and a disk with little room is left alone while there is still enough of it for LevelDB to work.
  */
 export class StoreHealth {
   readonly #store: Store
@@ -40,11 +40,12 @@ export class StoreHealth {
   }
 
   /**
-   * Opens the store anew and has `takeUp` look at what it holds. Tries it once a second, and only when there is room: a store that was closed
-   * and can't be opened again can't be read either. Throws `STORE_FULL`.
+   * Opens the store anew and has `takeUp` look at what it holds. Tries it once a second, and only when there is room: a
+   * store that was closed and can't be opened again can't be read either. Throws `STORE_FULL`.
    */
   async reopen(takeUp: () => Promise<void>): Promise<void> {
-    if (this.#fault !== null && this.#clock.monotonicMs() - this.#fault.at < REOPEN_EVERY_MS) throw storeFull(this.#fault.reason)
+    if (this.#fault !== null && this.#clock.monotonicMs() - this.#fault.at < REOPEN_EVERY_MS)
+      throw storeFull(this.#fault.reason)
     await this.assureRoom()
     try {
       await this.#store.reopen()

@@ -35,14 +35,14 @@ export interface StoreSnapshot extends StoreReader {
 export interface Store extends StoreReader {
   /**
    * Writes all operations or none. With `sync` it resolves only when they would survive a loss of power.
-   * A failed write leaves what was written before untouched, and may have written what it was given. Throws `STORE_FULL`; then everything else
-   * does until `reopen`.
+   * A failed write leaves what was written before untouched, and may have written what it was given. Throws
+   * `STORE_FULL`; then everything else does until `reopen`.
    */
   write(operations: readonly WriteOperation[], options: { readonly sync: boolean }): Promise<void>
   snapshot(): StoreSnapshot
   /**
-   * Brings the store back after a failed write; reads and writes wait meanwhile. Throws `STORE_FULL` while it can't be opened; then reads
-   * throw that too.
+   * Brings the store back after a failed write; reads and writes wait meanwhile. Throws `STORE_FULL` while it can't be
+   * opened; then reads throw that too.
    */
   reopen(): Promise<void>
   /** Bytes on disk, about; 0 in memory. */

@@ -30,9 +30,10 @@ export interface LogVerification {
 }
 
 /**
- * Reads every record: are the positions without a gap, does each hash follow from the one before, does each event parse, is it in the id
- * index at its position, is its predecessor in its chain before it, do the other indexes hold just what the records say, is the log the one
- * that `store.json` knows. Works on one moment of the store, so a running node can go on.
+ * Reads every record: are the positions without a gap, does each hash follow from the one before, does each event
+ * parse, is it in the id index at its position, is its predecessor in its chain before it, do the other indexes hold
+ * just what the records say, is the log the one that `store.json` knows. Works on one moment of the store, so a running
+ * node can go on.
  */
 export async function verifyLog(
   store: Store,
@@ -101,9 +102,11 @@ class LogWalk {
   #checkHash(record: LogRecord): void {
     if (record.logSeq !== this.#logSeq + 1) this.#found(record.logSeq, `it follows record ${this.#logSeq}`)
     const sealed = sealRecord(this.#hash, record)
-    if (!equalBytes(sealed.record.hash, record.hash)) this.#found(record.logSeq, 'its hash does not follow from the record before it and its content')
+    if (!equalBytes(sealed.record.hash, record.hash))
+      this.#found(record.logSeq, 'its hash does not follow from the record before it and its content')
     const head = this.#checkpoint?.head
-    if (record.logSeq === head?.logSeq && toHex(record.hash) !== head.hash) this.#found(record.logSeq, 'it is not the record that store.json knows')
+    if (record.logSeq === head?.logSeq && toHex(record.hash) !== head.hash)
+      this.#found(record.logSeq, 'it is not the record that store.json knows')
     this.#logSeq = record.logSeq
     this.#hash = record.hash
   }
@@ -124,7 +127,8 @@ class LogWalk {
       const position = positionOf(event, record.logSeq)
       const indexed = positions[index]
       if (indexed === undefined) this.#found(record.logSeq, `event ${event.id} is not in the id index`)
-      else if (!equalBytes(indexed, encodePosition(position))) this.#found(record.logSeq, `the id index has event ${event.id} elsewhere`)
+      else if (!equalBytes(indexed, encodePosition(position)))
+        this.#found(record.logSeq, `the id index has event ${event.id} elsewhere`)
       if (prev !== null && !isBefore(this.#indexes.follow(prev) ?? (await this.#find(prev)), position)) {
         this.#found(record.logSeq, `its predecessor ${prev} is not before it in its chain`)
       }
@@ -158,7 +162,8 @@ class LogWalk {
   }
 
   compareLength(): void {
-    if (this.#checkpoint === null) this.#found(null, 'store.json is missing: the length of the log can not be checked from outside')
+    if (this.#checkpoint === null)
+      this.#found(null, 'store.json is missing: the length of the log can not be checked from outside')
     else if (this.#checkpoint.head.logSeq > this.#logSeq) {
       this.#found(null, `store.json says ${this.#checkpoint.head.logSeq} records, the log ends at ${this.#logSeq}`)
     }
@@ -181,7 +186,12 @@ class LogWalk {
 }
 
 function isBefore(predecessor: EventPosition | undefined, { logSeq, chain, authorSeq }: EventPosition): boolean {
-  return predecessor !== undefined && predecessor.logSeq < logSeq && predecessor.chain === chain && predecessor.authorSeq === authorSeq - 1
+  return (
+    predecessor !== undefined &&
+    predecessor.logSeq < logSeq &&
+    predecessor.chain === chain &&
+    predecessor.authorSeq === authorSeq - 1
+  )
 }
 
 function positionIn(key: string): number {
@@ -190,6 +200,7 @@ function positionIn(key: string): number {
 
 /** The position of the last record, for telling how far the walk is; 0 without records. */
 async function lastPosition(store: StoreReader): Promise<number> {
-  for await (const [key] of store.range({ ...prefixRange(RECORD_PREFIX), reverse: true, limit: 1 })) return positionIn(key)
+  for await (const [key] of store.range({ ...prefixRange(RECORD_PREFIX), reverse: true, limit: 1 }))
+    return positionIn(key)
   return 0
 }

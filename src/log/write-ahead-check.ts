@@ -3,22 +3,26 @@ import { join } from 'node:path'
 import { AnchormeshError } from '../platform/errors.ts'
 
 /**
- * LevelDB's write-ahead log as LevelDB's `doc/log_format.md` has it: blocks of 32 KiB, in each of them fragments of a masked CRC-32C (4 bytes), a
- * length (2), a type (1), little-endian, and the data. What has no room for a header at the end of a block is left empty.
+ * LevelDB's write-ahead log as LevelDB's `doc/log_format.md` has it: blocks of 32 KiB, in each of them fragments of a
+ * masked CRC-32C (4 bytes), a length (2), a type (1), little-endian, and the data. What has no room for a header at the
+ * end of a block is left empty.
  */
 const BLOCK_BYTES = 32_768
 const HEADER_BYTES = 7
 const TYPE_OFFSET = 6
-/** A batch that does not fit into the rest of a block is cut into fragments of these types; one that does has type 1. */
+/**
+ * A batch that does not fit into the rest of a block is cut into fragments of these types; one that does has type 1.
+ */
 const FIRST = 2
 const MIDDLE = 3
 const LAST = 4
 const NAME = /^\d+\.log$/
 
 /**
- * Looks at the write-ahead logs of a LevelDB folder before LevelDB does. LevelDB leaves out what is damaged without a word, and what it takes over it
- * deletes; so a damaged byte would make a hole in the log. Reads some MiB (no more than the write buffer holds), whatever the size of the store.
- * A torn end is what a crash leaves behind and no damage. Throws `STORE_CORRUPT` for damage that intact data follow.
+ * Looks at the write-ahead logs of a LevelDB folder before LevelDB does. LevelDB leaves out what is damaged without a
+ * word, and what it takes over it deletes; so a damaged byte would make a hole in the log. Reads some MiB (no more than
+ * the write buffer holds), whatever the size of the store. A torn end is what a crash leaves behind and no damage.
+ * Throws `STORE_CORRUPT` for damage that intact data follow.
  */
 export async function checkWriteAheadLogs(location: string): Promise<void> {
   for (const name of await namesIn(location)) {
@@ -32,7 +36,10 @@ export async function checkWriteAheadLogs(location: string): Promise<void> {
   }
 }
 
-/** The offset of the first fragment that is damaged, though an intact one follows, or that is out of place; `null` when there is none. */
+/**
+ * The offset of the first fragment that is damaged, though an intact one follows, or that is out of place; `null` when
+ * there is none.
+ */
 export function findDamage(bytes: Uint8Array): number | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let damagedAt: number | null = null
@@ -85,9 +92,13 @@ const CRC_OF_BYTE = Int32Array.from({ length: 256 }, (_, byte) => {
   return crc
 })
 
-/** CRC-32C (RFC 3720, appendix B.4). In signed 32-bit numbers and by index, which takes a quarter of the time: it may go over 32 MiB. */
+/**
+ * CRC-32C (RFC 3720, appendix B.4). In signed 32-bit numbers and by index, which takes a quarter of the time: it may go
+ * over 32 MiB.
+ */
 function crc32c(data: Uint8Array): number {
   let crc = -1
-  for (let index = 0; index < data.length; index += 1) crc = (crc >>> 8) ^ (CRC_OF_BYTE[(crc ^ (data[index] as number)) & 0xff] as number)
+  for (let index = 0; index < data.length; index += 1)
+    crc = (crc >>> 8) ^ (CRC_OF_BYTE[(crc ^ (data[index] as number)) & 0xff] as number)
   return ~crc >>> 0
 }

@@ -45,7 +45,12 @@ export interface NetworkStatus {
   /** Per carried namespace, how many peers are in this node's gossip mesh and how many subscribe to the topic. */
   readonly topics: Readonly<Record<string, { readonly mesh: number; readonly subscribers: number }>>
   /** Messages since the start: delivered to `judge`, and answered without it because the queue was full or late. */
-  readonly gossip: { readonly judged: number; readonly dropped: number; readonly late: number; readonly published: number }
+  readonly gossip: {
+    readonly judged: number
+    readonly dropped: number
+    readonly late: number
+    readonly published: number
+  }
   /** Connections refused by the gater because `peers.yaml` does not bind the PeerId. */
   readonly refusedConnections: number
 }

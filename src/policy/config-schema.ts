@@ -151,13 +151,11 @@ function finalityProblem(chain: string, rule: FinalityRule): string | null {
   return chain.startsWith('btc:') && rule.depth === undefined ? 'needs depth' : null
 }
 
-const quorum = z
-  .strictObject({ k: count(1, 1_000), of: listOf(did, 'DID') })
-  .superRefine((value, context) => {
-    if (value.k > value.of.length) {
-      context.addIssue({ code: 'custom', path: ['k'], message: `asks for ${value.k} of ${value.of.length}` })
-    }
-  })
+const quorum = z.strictObject({ k: count(1, 1_000), of: listOf(did, 'DID') }).superRefine((value, context) => {
+  if (value.k > value.of.length) {
+    context.addIssue({ code: 'custom', path: ['k'], message: `asks for ${value.k} of ${value.of.length}` })
+  }
+})
 
 const rate = z.strictObject({
   // Events per minute, in buckets that hold one minute's worth. A whole mesh of busy signers comes through one peer…

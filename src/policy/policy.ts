@@ -18,7 +18,9 @@ export type PolicyPeer = {
   readonly keys: readonly BoundKey[]
 }
 
-/** What one namespace allows. Lists of DIDs are sorted. `rate` is in events per minute, `dailyCap` in events per day. */
+/**
+ * What one namespace allows. Lists of DIDs are sorted. `rate` is in events per minute, `dailyCap` in events per day.
+ */
 export type NamespacePolicy = {
   readonly tenant: string
   readonly members: Readonly<Record<Role, readonly string[]>>
@@ -100,8 +102,9 @@ export function effectivePolicy(
     }
   })
   if (problems.length > 0) return { ok: false, problems }
-  const namespaces = Object.entries(federation.namespaces)
-    .map(([name, config]) => [name, namespacePolicy(config)] as const)
+  const namespaces = Object.entries(federation.namespaces).map(
+    ([name, config]) => [name, namespacePolicy(config)] as const
+  )
   return {
     ok: true,
     policy: {
@@ -239,7 +242,9 @@ function peerKeys(peer: PeerConfig, index: number, kids: KidRegister, problems: 
     const fault = publicKey === null ? { message: 'is not base64url in its one correct form' } : keyFault(publicKey)
     if (fault !== null) {
       problems.push({ file: 'peers.yaml', path: [...path, 'publicKey'], ...fault })
-    } else if (peer.keys.findIndex(({ kid, publicKey: bound }) => kid === key.kid && bound === key.publicKey) < keyIndex) {
+    } else if (
+      peer.keys.findIndex(({ kid, publicKey: bound }) => kid === key.kid && bound === key.publicKey) < keyIndex
+    ) {
       problems.push(inPeers([...path, 'kid'], `names ${key.kid} a second time`))
     } else if (kids.bind(peer.orgId, key, { file: 'peers.yaml', path: [...path, 'kid'] })) {
       keys.set(key.kid, key)

@@ -34,7 +34,9 @@ export interface YamlSource {
 /** A mesh of four thousand peers with three keys each fits in; a text beyond it is not what it claims to be. */
 export const CONFIG_CHARS_MAX = 4 * 1024 * 1024
 
-/** The configuration is eight levels deep. `yaml` composes by recursion and can kill the process beyond several hundred. */
+/**
+ * The configuration is eight levels deep. `yaml` composes by recursion and can kill the process beyond several hundred.
+ */
 const DEPTH_MAX = 64
 
 /** Values after aliases are expanded: what a file of the greatest size could hold when written out. */

@@ -1,8 +1,8 @@
 import type { LocalEvent } from '../events/local.ts'
 
 /**
- * The body of the local event `batch-sealed`: some consecutive leaves of a batch that this node sealed. A large batch takes several, in
- * one append. Only hashes: the receipts are blobs under their leaf hash.
+ * The body of the local event `batch-sealed`: some consecutive leaves of a batch that this node sealed. A large batch
+ * takes several, in one append. Only hashes: the receipts are blobs under their leaf hash.
  */
 export type BatchSealed = {
   readonly namespace: string

@@ -7,7 +7,10 @@ import { batchKeyOf, claimIn, rootKeyOf } from './claims.ts'
 import { NO_KEYS } from './projection.ts'
 import type { FoldContext, Projection } from './projection.ts'
 
-/** One signer's announcement of a root: the smallest of its event ids, so that it does not depend on the order of arrival. */
+/**
+ * One signer's announcement of a root: the smallest of its event ids, so that it does not depend on the order of
+ * arrival.
+ */
 type Announcement = {
   readonly signer: string
   readonly eventId: string
@@ -26,7 +29,10 @@ type BatchRow = {
   readonly receiptCount: number | null
   /** One a signer, sorted by signer: at most as many as the namespace ever had members. */
   readonly announcements: readonly Announcement[]
-  /** Why what was announced does not count; `null` when it does (the owner announced it, with the right to) and while nobody announced it. */
+  /**
+   * Why what was announced does not count; `null` when it does (the owner announced it, with the right to) and while
+   * nobody announced it.
+   */
   readonly effect: 'NOT_OWNER' | 'ROLE_MISSING' | null
   /** Local: how many of its receipts this node holds. */
   readonly receiptsPresent: number
@@ -36,7 +42,10 @@ type BatchRow = {
 export const batches: Projection = {
   name: 'batches',
   version: 2,
-  layout: { key: ['namespace', 'owner', 'batchId', 'batchRoot'], columns: ['receiptCount', 'announcements', 'effect', 'receiptsPresent'] },
+  layout: {
+    key: ['namespace', 'owner', 'batchId', 'batchRoot'],
+    columns: ['receiptCount', 'announcements', 'effect', 'receiptsPresent']
+  },
   dependsOnPolicy: true,
   rowsChangeOften: false,
   namespacePrefix: (namespace) => `${namespace}!`,
@@ -55,7 +64,14 @@ export const batches: Projection = {
   shared(row) {
     const { namespace, owner, batchId, batchRoot, receiptCount, announcements } = row as BatchRow
     if (announcements.length === 0) return null
-    return { namespace, owner, batchId, batchRoot, receiptCount, announcements: announcements.map(({ signer, eventId }) => ({ signer, eventId })) }
+    return {
+      namespace,
+      owner,
+      batchId,
+      batchRoot,
+      receiptCount,
+      announcements: announcements.map(({ signer, eventId }) => ({ signer, eventId }))
+    }
   }
 }
 

@@ -15,16 +15,18 @@ type EvidenceFact = EvidenceIdentity & {
   readonly verified: { readonly provenTime: number; readonly position: number } | null
 }
 
-/** How much of a batch's evidence is verified: all of it, and that which counts because the owner announced its root. */
+/**
+ * How much of a batch's evidence is verified: all of it, and that which counts because the owner announced its root.
+ */
 export interface CandidateCounts {
   readonly verified: number
   readonly counting: number
 }
 
 /**
- * The evidence of one batch among the facts of `winners`: `root!` the roots that the owner announced, `evidence!` what was announced
- * for any root, `rank!` and `time!` what counts, in the order of strength and of time, so that a winner is found by reading no more
- * than is shown.
+ * The evidence of one batch among the facts of `winners`: `root!` the roots that the owner announced, `evidence!` what
+ * was announced for any root, `rank!` and `time!` what counts, in the order of strength and of time, so that a winner
+ * is found by reading no more than is shown.
  */
 export class Candidates {
   readonly #facts: Table
@@ -113,7 +115,10 @@ export class Candidates {
 
   #places(candidate: Candidate): { readonly rank: string; readonly time: string } {
     const rank = rankOf(candidate)
-    return { rank: `rank!${this.#batch}!${rank}`, time: `time!${this.#batch}!${sortableNumber(candidate.provenTime)}!${rank}` }
+    return {
+      rank: `rank!${this.#batch}!${rank}`,
+      time: `time!${this.#batch}!${sortableNumber(candidate.provenTime)}!${rank}`
+    }
   }
 
   async #evidence(identity: EvidenceIdentity): Promise<EvidenceFact | undefined> {
@@ -125,6 +130,13 @@ export class Candidates {
   }
 }
 
-function candidateOf({ chainId, evidenceId, evidenceHash, batchRoot, eventId, verified }: EvidenceFact): Candidate | null {
+function candidateOf({
+  chainId,
+  evidenceId,
+  evidenceHash,
+  batchRoot,
+  eventId,
+  verified
+}: EvidenceFact): Candidate | null {
   return verified === null ? null : { chainId, evidenceId, evidenceHash, batchRoot, eventId, ...verified }
 }

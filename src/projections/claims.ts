@@ -34,7 +34,8 @@ interface FoldedAnnounce {
 }
 
 /** What names a batch. */
-export const batchKeyOf = (namespace: string, owner: string, batchId: string): string => `${namespace}!${owner}!${batchId}`
+export const batchKeyOf = (namespace: string, owner: string, batchId: string): string =>
+  `${namespace}!${owner}!${batchId}`
 
 /** What names a root that was claimed for a batch. */
 export const rootKeyOf = (batchKey: string, batchRoot: string): string => `${batchKey}!${batchRoot}`
@@ -71,14 +72,20 @@ function readClaim({ envelope }: VerifiedEvent, announce: Announce, policy: Poli
   const claim = claimOf(announce, policy.orgOf(signer))
   if (claim === null) return null
   const effect = policy.hasRole(namespace, signer, 'announce') ? null : 'ROLE_MISSING'
-  const evidence = announce.timestampAnchors.map((timestampAnchor) => claimedEvidence(namespace, claim, timestampAnchor))
+  const evidence = announce.timestampAnchors.map((timestampAnchor) =>
+    claimedEvidence(namespace, claim, timestampAnchor)
+  )
   const batchKey = batchKeyOf(namespace, claim.owner, announce.batchId)
   const rootKey = rootKeyOf(batchKey, announce.batchRoot)
   const { owner, byOwner } = claim
   return { announce, owner, byOwner, namespace, signer, effect, batchKey, rootKey, evidence }
 }
 
-function claimedEvidence(namespace: string, { owner, announce }: Claim, timestampAnchor: TimestampAnchor): ClaimedEvidence {
+function claimedEvidence(
+  namespace: string,
+  { owner, announce }: Claim,
+  timestampAnchor: TimestampAnchor
+): ClaimedEvidence {
   const identity = {
     namespace,
     batchId: announce.batchId,

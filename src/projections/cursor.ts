@@ -5,7 +5,13 @@ import { AnchormeshError } from '../platform/errors.ts'
 export type CursorContent =
   | { readonly kind: 'page'; readonly epoch: string; readonly projection: string; readonly after: string }
   /** `generation`: of the rows that its keeper knows; they may have been folded anew in a way that no change tells. */
-  | { readonly kind: 'changes'; readonly epoch: string; readonly projection: string; readonly logSeq: number; readonly generation: number }
+  | {
+      readonly kind: 'changes'
+      readonly epoch: string
+      readonly projection: string
+      readonly logSeq: number
+      readonly generation: number
+    }
 
 export function encodeCursor(content: CursorContent): string {
   const { kind, epoch, projection } = content
@@ -19,7 +25,8 @@ export function decodeCursor<Kind extends CursorContent['kind']>(
   expected: { readonly kind: Kind; readonly epoch: string; readonly projection: string }
 ): Extract<CursorContent, { kind: Kind }> {
   const fields = parse(text)
-  if (fields === null || fields[0] !== expected.kind) throw new AnchormeshError('QUERY_INVALID', 'the cursor is none of this query')
+  if (fields === null || fields[0] !== expected.kind)
+    throw new AnchormeshError('QUERY_INVALID', 'the cursor is none of this query')
   const [kind, epoch, projection, ...place] = fields
   if (epoch !== expected.epoch || projection !== expected.projection) {
     throw new AnchormeshError('CURSOR_FOREIGN', `the cursor is of epoch ${epoch} and projection ${projection}`, {
@@ -27,7 +34,10 @@ export function decodeCursor<Kind extends CursorContent['kind']>(
       detail: { epoch: expected.epoch }
     })
   }
-  const content = kind === 'page' ? { kind, epoch, projection, after: place[0] } : { kind, epoch, projection, logSeq: place[0], generation: place[1] }
+  const content =
+    kind === 'page'
+      ? { kind, epoch, projection, after: place[0] }
+      : { kind, epoch, projection, logSeq: place[0], generation: place[1] }
   return content as Extract<CursorContent, { kind: Kind }>
 }
 
@@ -50,5 +60,7 @@ function parse(text: string): Fields | null {
 
 function isPlace(kind: string, place: readonly unknown[]): boolean {
   if (kind === 'page') return place.length === 1 && typeof place[0] === 'string'
-  return kind === 'changes' && place.length === 2 && place.every((part) => Number.isSafeInteger(part) && Number(part) >= 0)
+  return (
+    kind === 'changes' && place.length === 2 && place.every((part) => Number.isSafeInteger(part) && Number(part) >= 0)
+  )
 }

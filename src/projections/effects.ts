@@ -118,7 +118,7 @@ async function linkCarrier(key: string, eventId: string, { facts }: FoldContext)
 
 async function showTouched(orgId: string, packs: TouchedPacks, context: FoldContext): Promise<void> {
   const known = (await context.facts.get(firstCarrierKey(orgId, packs))) as FirstFact | undefined
-  for (let eventId = known?.first ?? null; eventId !== null; ) {
+  for (let eventId = known?.first ?? null; eventId !== null;) {
     const carrier = (await context.facts.get(carrierKey(orgId, eventId))) as CarrierFact | undefined
     if (carrier === undefined) throw new Error(`carrier ${eventId} of ${orgId} is not among the facts`)
     await showEffect(orgId, eventId, carrier, context)

@@ -10,6 +10,7 @@ import type { PolicyView } from '../policy/policy-view.ts'
 import { viewPolicy } from '../policy/policy-view.ts'
 import { ProjectionInstance } from './instance.ts'
 import { JOURNAL_POSITIONS_KEPT, pruneOperations } from './journal.ts'
+import { FoldProgress } from './fold-progress.ts'
 import { FOLD_RECORDS_MAX, FoldGroup, everyRecord } from './log-records.ts'
 import { meaningAffected } from './policy-change.ts'
 import type { Projection } from './projection.ts'
@@ -51,7 +52,7 @@ export class ProjectionEngine {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #instances: readonly ProjectionInstance[]
-  readonly #watchers = new Set<() => void>()
+  readonly #progress: FoldProgress
   readonly #feed = new RecordFeed()
   #working: Promise<void> | null = null
   /** Why the last attempt at folding failed, or `null`. */
@@ -66,13 +67,18 @@ export class ProjectionEngine {
     this.#store = ports.store
     this.#clock = ports.clock
     this.#logger = ports.logger
+    this.#progress = new FoldProgress(ports.clock)
   }
 
   /**
-   * Takes the projections up where their cursors stand. One whose version differs from the stored one is folded anew from the
-   * log before this resolves; if that fails it is halted. What an interrupted fold left behind is removed.
+   * Takes the projections up where their cursors stand. One whose version differs from the stored one is folded anew
+   * from the log before this resolves; if that fails it is halted. What an interrupted fold left behind is removed.
    */
-  static async start(projections: readonly Projection[], ports: EnginePorts, onProgress?: RebuildProgress): Promise<ProjectionEngine> {
+  static async start(
+    projections: readonly Projection[],
+    ports: EnginePorts,
+    onProgress?: RebuildProgress
+  ): Promise<ProjectionEngine> {
     const instances: ProjectionInstance[] = []
     for (const projection of projections) {
       const state = await readState(ports.store, projection)
@@ -135,51 +141,31 @@ export class ProjectionEngine {
     return this.#instances.map(({ projection }) => projection.name)
   }
 
-  /** Calls `watcher` whenever a cursor moved, a projection halted or was folded anew, and at the end. Returns the way to stop it. */
-  onAdvanced(watcher: () => void): () => void {
-    this.#watchers.add(watcher)
-    return () => this.#watchers.delete(watcher)
-  }
-
   /**
-   * Resolves once the projection (all of them, without a name) has reached `logSeq`. Throws `PROJECTION_HALTED`, or `NOT_YET` after `timeoutMs`
-   * (`null`: however long it takes) and when the node closes.
+   * Calls `watcher` whenever a cursor moved, a projection halted or was folded anew, and at the end. Returns the way to
+   * stop it.
    */
-  reached(logSeq: number, timeoutMs: number | null, name?: string): Promise<void> {
-    const waitedFor = name === undefined ? this.#instances : [this.instance(name)]
-    return new Promise((resolve, reject) => {
-      const finish = (end: () => void): void => {
-        stopWatching()
-        cancelTimer()
-        end()
-      }
-      const look = (): void => {
-        const halted = waitedFor.find((instance) => instance.halted !== null)
-        if (halted !== undefined) finish(() => reject(haltedError(halted)))
-        else if (waitedFor.every(({ state }) => state.cursor >= logSeq)) finish(resolve)
-        else if (this.#closed) giveUp()
-      }
-      const stopWatching = this.onAdvanced(look)
-      const giveUp = (): void => finish(() => reject(new AnchormeshError('NOT_YET', `position ${logSeq} is not reached yet`, { hint: 'ask again' })))
-      const cancelTimer = timeoutMs === null ? () => {} : this.#clock.after(timeoutMs, giveUp)
-      look()
-    })
+  onAdvanced(watcher: () => void): () => void {
+    return this.#progress.onAdvanced(watcher)
   }
 
   /**
-   * Resolves once no projection is more than `records` positions behind the log, halted ones apart. Who takes in much at once waits for it: else the
-   * folds would read from the log again what they could have had at hand.
+   * Resolves once the projection (all of them, without a name) has reached `logSeq`. Throws `PROJECTION_HALTED`, or
+   * `NOT_YET` after `timeoutMs` (`null`: however long it takes) and when the node closes.
+   */
+  async reached(logSeq: number, timeoutMs: number | null, name?: string): Promise<void> {
+    const waitedFor = name === undefined ? this.#instances : [this.instance(name)]
+    await this.#progress.reached(waitedFor, logSeq, timeoutMs)
+  }
+
+  /**
+   * Resolves once no projection is more than `records` positions behind the log, halted ones apart. Who takes in much
+   * at once waits for it: else the folds would read from the log again what they could have had at hand.
    */
   async notFarBehind(records: number): Promise<void> {
-    const isFar = (): boolean => this.#instances.some(({ halted, state }) => halted === null && state.cursor < this.head - records)
-    while (isFar() && !this.#closed) {
-      await new Promise<void>((resolve) => {
-        const stopWatching = this.onAdvanced(() => {
-          stopWatching()
-          resolve()
-        })
-      })
-    }
+    const isFar = (): boolean =>
+      this.#instances.some(({ halted, state }) => halted === null && state.cursor < this.head - records)
+    while (isFar() && !this.#closed) await this.#progress.next()
   }
 
   /** Folds every projection anew from the log, beside the rows in use, and says whether the bytes came out the same. */
@@ -192,7 +178,15 @@ export class ProjectionEngine {
         const after = await instance.fingerprint()
         const { name: projection, version } = instance.projection
         const identical = before.hash === after.hash
-        results.push({ projection, version, logSeq: instance.state.cursor, rows: after.rows, before: before.hash, after: after.hash, identical })
+        results.push({
+          projection,
+          version,
+          logSeq: instance.state.cursor,
+          rows: after.rows,
+          before: before.hash,
+          after: after.hash,
+          identical
+        })
       }
       return results
     })
@@ -204,7 +198,7 @@ export class ProjectionEngine {
     this.#stopListening()
     this.#cancelRetry?.()
     while (this.#working !== null) await this.#working
-    this.#tellWatchers()
+    this.#progress.close()
   }
 
   #take(records: readonly LoggedRecord[]): void {
@@ -243,18 +237,16 @@ export class ProjectionEngine {
       return await result
     } finally {
       this.#working = null
-      this.#tellWatchers()
+      this.#progress.tell()
       this.#advance()
     }
   }
 
-  #tellWatchers(): void {
-    for (const watcher of this.#watchers) watcher()
-  }
-
   #lagging(): ProjectionInstance | undefined {
     if (this.#closed) return undefined
-    const behind = this.#instances.filter(({ halted, state }) => halted === null && state.cursor < this.#log.head.logSeq)
+    const behind = this.#instances.filter(
+      ({ halted, state }) => halted === null && state.cursor < this.#log.head.logSeq
+    )
     return behind.sort((left, right) => left.state.cursor - right.state.cursor)[0]
   }
 
@@ -265,7 +257,7 @@ export class ProjectionEngine {
       const records = await this.#recordsAfter(from).catch((error: unknown) => this.#haltAll(group, error))
       await this.#foldGroup(group, records)
       this.#trouble = null
-      this.#tellWatchers()
+      this.#progress.tell()
     }
   }
 
@@ -368,20 +360,17 @@ export class ProjectionEngine {
   }
 }
 
-export type RebuildProgress = (progress: { readonly projection: string; readonly done: number; readonly total: number }) => void
+export type RebuildProgress = (progress: {
+  readonly projection: string
+  readonly done: number
+  readonly total: number
+}) => void
 
 export interface EnginePorts {
   readonly log: EventLog
   readonly store: Store
   readonly clock: Clock
   readonly logger: Logger
-}
-
-/** The failure of asking a halted projection. */
-export function haltedError(instance: ProjectionInstance): AnchormeshError {
-  return new AnchormeshError('PROJECTION_HALTED', `projection ${instance.projection.name} ${instance.halted}`, {
-    hint: 'run `anchormesh log verify`, then `anchormesh log rebuild`'
-  })
 }
 
 function isPolicy(record: LoggedRecord): boolean {

@@ -45,8 +45,15 @@ async function foldUnread(record: SharedRecord, context: FoldContext): Promise<v
   await foldAfter(record, context, await context.facts.get(record.event.chain))
 }
 
-/** `known`, the fact under the chain's name, is its event that was folded last. While each event follows that, there is nothing to look for. */
-function foldAfter(record: SharedRecord, context: FoldContext, known: JsonObject | undefined): Promise<void> | undefined {
+/**
+ * `known`, the fact under the chain's name, is its event that was folded last. While each event follows that, there is
+ * nothing to look for.
+ */
+function foldAfter(
+  record: SharedRecord,
+  context: FoldContext,
+  known: JsonObject | undefined
+): Promise<void> | undefined {
   const straight = known?.['forked'] !== true && (known?.['id'] ?? null) === record.event.envelope.prev
   context.facts.put(record.event.chain, { id: record.event.id, forked: !straight })
   return straight ? undefined : foldFork(record, context)

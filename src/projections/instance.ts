@@ -53,7 +53,8 @@ export class ProjectionInstance {
   /** The rows whose key begins with `prefix`, as they are now, in key order. */
   async *rowsWithPrefix(prefix: string): AsyncGenerator<JsonObject> {
     const rows = this.rowsPrefix
-    for await (const [key, bytes] of this.#store.range(prefixRange(rows + prefix))) yield decodeRow(this.projection.layout, key.slice(rows.length), bytes)
+    for await (const [key, bytes] of this.#store.range(prefixRange(rows + prefix)))
+      yield decodeRow(this.projection.layout, key.slice(rows.length), bytes)
   }
 
   /** Folds records that follow the cursor. What comes back is to be written, then `commit`ted. */
@@ -65,7 +66,8 @@ export class ProjectionInstance {
     const operations: WriteOperation[] = []
     transaction.writeTo(operations)
     operations.push(writeState(this.projection.name, state))
-    if (transaction.changes.length > 0) operations.push(journalOperation(this.projection.name, cursor, 0, transaction.changes))
+    if (transaction.changes.length > 0)
+      operations.push(journalOperation(this.projection.name, cursor, 0, transaction.changes))
     const commit = (): void => {
       transaction.remember()
       this.state = state
@@ -75,8 +77,8 @@ export class ProjectionInstance {
   }
 
   /**
-   * Folds the log anew up to `upTo` under `policy`, beside the rows in use, and swaps. The journal goes on with the rows that differ, as changes
-   * at `upTo`, where it can; else it begins anew.
+   * Folds the log anew up to `upTo` under `policy`, beside the rows in use, and swaps. The journal goes on with the
+   * rows that differ, as changes at `upTo`, where it can; else it begins anew.
    */
   async refold(upTo: number, policy: PolicyView, onProgress: (done: number) => void = () => {}): Promise<void> {
     const { name, version } = this.projection
@@ -99,7 +101,9 @@ export class ProjectionInstance {
       if (group.add(record)) await flush()
     }
     await flush()
-    const state = (await this.#continueJournal(before, next)) ? next : { ...next, journalFrom: upTo, journalGeneration: next.generation }
+    const state = (await this.#continueJournal(before, next))
+      ? next
+      : { ...next, journalFrom: upTo, journalGeneration: next.generation }
     await this.#store.write([writeState(name, state)], { sync: false })
     this.state = state
     this.policy = policy
@@ -124,7 +128,7 @@ export class ProjectionInstance {
   async removeOtherGenerations(): Promise<void> {
     const all = prefixRange(generationPrefix(this.projection.name, 0).slice(0, -17))
     const used = generationPrefix(this.projection.name, this.state.generation)
-    for (let from: string = all.gte; ; ) {
+    for (let from: string = all.gte; ;) {
       const key = await firstKey(this.#store, from, all.lt)
       if (key === undefined) return
       const generation = key.slice(0, used.length)
@@ -138,7 +142,8 @@ export class ProjectionInstance {
     if (before.version !== next.version || before.cursor === 0) return false
     const { name } = this.projection
     const differing = differingRows(this.#store, rowsOfState(name, before), rowsOfState(name, next))
-    // At an unchanged position nobody would hear of a difference, and of positions that were never folded there is nothing to tell.
+    // At an unchanged position nobody would hear of a difference, and of positions that were never folded there is
+    // nothing to tell.
     if (next.cursor === before.cursor) return await isEmpty(differing)
     if (next.cursor > before.cursor + 1) return false
     await this.#journalDifferences(differing, next.cursor)
@@ -230,7 +235,8 @@ async function isEmpty(entries: AsyncIterable<unknown>): Promise<boolean> {
 async function deleteRange(store: Store, prefix: string): Promise<void> {
   for (;;) {
     const operations: WriteOperation[] = []
-    for await (const [key] of store.range({ ...prefixRange(prefix), limit: CHUNK_KEYS })) operations.push({ type: 'del', key })
+    for await (const [key] of store.range({ ...prefixRange(prefix), limit: CHUNK_KEYS }))
+      operations.push({ type: 'del', key })
     if (operations.length === 0) return
     await store.write(operations, { sync: false })
   }

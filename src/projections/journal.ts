@@ -6,11 +6,17 @@ import type { Projection } from './projection.ts'
 import { parseStored, unpackRow } from './row-codec.ts'
 import type { RowChange } from './transaction.ts'
 
-// `at=` and change cursors must reach back 1,000 positions; four times that also serves a consumer that was away for a while.
+// `at=` and change cursors must reach back 1,000 positions; four times that also serves a consumer that was away for a
+// while.
 export const JOURNAL_POSITIONS_KEPT = 4_096
 
 /** Writes the changes of positions up to `logSeq` down, with what stood in each row before. */
-export function journalOperation(projection: string, logSeq: number, part: number, changes: readonly RowChange[]): WriteOperation {
+export function journalOperation(
+  projection: string,
+  logSeq: number,
+  part: number,
+  changes: readonly RowChange[]
+): WriteOperation {
   return { type: 'put', key: journalKey(projection, logSeq, part), value: JSON.stringify(changes) }
 }
 
@@ -38,8 +44,14 @@ export async function* changesAfter(store: StoreReader, projection: string, afte
   }
 }
 
-/** Rows as they stood at position `at`, as far as they differ from those of now: `null` for a row that was not there. */
-export async function rowsBefore(store: StoreReader, { name, layout }: Projection, at: number): Promise<Map<string, JsonObject | null>> {
+/**
+ * Rows as they stood at position `at`, as far as they differ from those of now: `null` for a row that was not there.
+ */
+export async function rowsBefore(
+  store: StoreReader,
+  { name, layout }: Projection,
+  at: number
+): Promise<Map<string, JsonObject | null>> {
   const before = new Map<string, JsonObject | null>()
   for await (const [, key, row] of changesAfter(store, name, at)) {
     if (!before.has(key)) before.set(key, row === null ? null : unpackRow(layout, key, row))

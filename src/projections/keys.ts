@@ -1,8 +1,8 @@
 import { sortableNumber } from '../log/keys.ts'
 
 /**
- * Where projections stand in the store: the state of each under `w!`, its data under `v!<name>!<generation>!` (a rebuild writes the
- * next generation beside the one in use, and swaps), its journal beside the generations.
+ * Where projections stand in the store: the state of each under `w!`, its data under `v!<name>!<generation>!` (a
+ * rebuild writes the next generation beside the one in use, and swaps), its journal beside the generations.
  */
 
 /** `w!<name>` → version, generation and cursor. */

@@ -2,11 +2,11 @@ import type { LogReader, LoggedRecord } from '../log/log-reader.ts'
 import { parseRecord } from '../log/log-reader.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 
-// A fold of this many records is one batch: enough that folding keeps up with the log's groups of 512, few enough to stay
-// within some MiB.
+// A fold of this many records is one batch: enough that folding keeps up with the log's groups of 512, few enough to
+// stay within some MiB.
 export const FOLD_RECORDS_MAX = 1_024
-// Usual events stay far below this. What comes to more are events of the greatest size and sealed batches, 256 rows in 17 KiB: this is about
-// 16,000 of those.
+// Usual events stay far below this. What comes to more are events of the greatest size and sealed batches, 256 rows in
+// 17 KiB: this is about 16,000 of those.
 const FOLD_BYTES_MAX = 1024 * 1024
 
 /** Records that are folded at once. */
@@ -32,8 +32,8 @@ export class FoldGroup {
 }
 
 /**
- * The parsed records with `after < logSeq <= upTo`, every one of them. Throws `STORE_CORRUPT` at one that is missing or damaged: a fold that
- * went on would skip it.
+ * The parsed records with `after < logSeq <= upTo`, every one of them. Throws `STORE_CORRUPT` at one that is missing or
+ * damaged: a fold that went on would skip it.
  */
 export async function* everyRecord(log: LogReader, after: number, upTo: number): AsyncGenerator<LoggedRecord> {
   let position = after

@@ -172,7 +172,7 @@ class PackFold {
     const known = (await this.#facts.get(firstKey)) as FirstFact | undefined
     if (known === undefined) return false
     this.#facts.del(firstKey)
-    for (let hash: string | null = known.first; hash !== null; ) {
+    for (let hash: string | null = known.first; hash !== null;) {
       const { logSeq, next } = (await mustGet(this.#facts, waitingKey(this.#orgId, hash))) as WaitingFact
       this.#facts.del(waitingKey(this.#orgId, hash))
       this.#released.push({ hash, logSeq })

@@ -4,11 +4,17 @@ import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 
 /**
- * Whether the change from one policy to the next gives another meaning to events that are already in the log: another organisation
- * or another role of a DID that signed some, other pins of organisations, other keys at the root of one that signed packs, or other chains
- * that may win. A newly admitted DID without events costs nothing, unless its organisation has some in `_trust`.
+ * Whether the change from one policy to the next gives another meaning to events that are already in the log: another
+ * organisation or another role of a DID that signed some, other pins of organisations, other keys at the root of one
+ * that signed packs, or other chains that may win. A newly admitted DID without events costs nothing, unless its
+ * organisation has some in `_trust`.
  */
-export async function meaningAffected(before: PolicyView, after: PolicyView, log: LogReader, upTo: number): Promise<boolean> {
+export async function meaningAffected(
+  before: PolicyView,
+  after: PolicyView,
+  log: LogReader,
+  upTo: number
+): Promise<boolean> {
   if (JSON.stringify(before.policy.organisations) !== JSON.stringify(after.policy.organisations)) return true
   // Those of the log, not of the policies: folds show what was admitted in a namespace that neither carries.
   for await (const namespace of log.namespaces()) {
@@ -36,9 +42,12 @@ function changedDids(before: PolicyView, after: PolicyView, namespace: string): 
   return new Set([...dids].filter((did) => meaning(before, did) !== meaning(after, did)))
 }
 
-const finalityIn = (policy: PolicyView, namespace: string): string => JSON.stringify(policy.settings(namespace)?.finality ?? {})
+const finalityIn = (policy: PolicyView, namespace: string): string =>
+  JSON.stringify(policy.settings(namespace)?.finality ?? {})
 
-/** The keys that an organisation's first pack is held against: those of all its DIDs, also of one that signed nothing. */
+/**
+ * The keys that an organisation's first pack is held against: those of all its DIDs, also of one that signed nothing.
+ */
 function rootKeys({ policy }: PolicyView, orgId: string): unknown {
   return policy.peers.filter((peer) => peer.orgId === orgId).map(({ keys }) => keys)
 }

@@ -9,13 +9,18 @@ import type { RowLayout } from './row-codec.ts'
  */
 export interface Table {
   get(key: string): Promise<JsonObject | undefined>
-  /** The value of a key that `reads` named or that was read before. Throws for another: that is a defect of the fold. */
+  /**
+   * The value of a key that `reads` named or that was read before. Throws for another: that is a defect of the fold.
+   */
   at(key: string): JsonObject | undefined
   /** Whether the key was read already, so that `at` has it. */
   isAtHand(key: string): boolean
   put(key: string, value: JsonObject): void
   del(key: string): void
-  /** Entries whose key begins with `prefix`, in key order, those of the running fold included; at most `limit`, where one is given. */
+  /**
+   * Entries whose key begins with `prefix`, in key order, those of the running fold included; at most `limit`, where
+   * one is given.
+   */
   range(prefix: string, limit?: number): Promise<[string, JsonObject][]>
 }
 
@@ -45,7 +50,8 @@ export interface Projection {
   /** Whether rows depend on who is a member, of which organisation, in which role, or on pinned packs. */
   readonly dependsOnPolicy: boolean
   /**
-   * Whether rows change again and again (one a chain) or are written once (one a batch): only the former are worth keeping at hand.
+   * Whether rows change again and again (one a chain) or are written once (one a batch): only the former are worth
+   * keeping at hand.
    */
   readonly rowsChangeOften: boolean
   /** The rows that folding this record will read, so that they are fetched at once. Leaving one out costs time only. */

@@ -4,13 +4,17 @@ import { NO_KEYS } from './projection.ts'
 import type { Projection } from './projection.ts'
 
 /** Where the receipts of one batch begin. */
-export const receiptsOfBatch = (namespace: string, batchId: string, owner: string): string => `${namespace}!${batchId}!${owner}!`
+export const receiptsOfBatch = (namespace: string, batchId: string, owner: string): string =>
+  `${namespace}!${batchId}!${owner}!`
 
 /** The receipts that this node holds: one row a leaf. All of it is local. */
 export const receipts: Projection = {
   name: 'receipts',
   version: 2,
-  layout: { key: ['namespace', 'batchId', 'owner', null], columns: ['index', 'receiptCount', 'batchRoot', 'leafHash', 'checked'] },
+  layout: {
+    key: ['namespace', 'batchId', 'owner', null],
+    columns: ['index', 'receiptCount', 'batchRoot', 'leafHash', 'checked']
+  },
   dependsOnPolicy: false,
   rowsChangeOften: false,
   namespacePrefix: (namespace) => `${namespace}!`,

@@ -1,7 +1,7 @@
 import type { LoggedRecord } from '../log/log-reader.ts'
 
-// Records that came in while a fold ran are kept parsed up to this many and this much payload; parsed they take about three times as much.
-// What comes after them is read from the log again.
+// Records that came in while a fold ran are kept parsed up to this many and this much payload; parsed they take about
+// three times as much. What comes after them is read from the log again.
 const RECORDS_MAX = 4_096
 const BYTES_MAX = 16 * 1024 * 1024
 
@@ -23,7 +23,8 @@ export class RecordFeed {
   /** The records after position `logSeq`, as long as they are here. Ask `has` first. */
   *after(logSeq: number): Generator<LoggedRecord> {
     const first = this.#first()
-    for (let index = logSeq + 1 - first; index < this.#records.length; index += 1) yield this.#records[index] as LoggedRecord
+    for (let index = logSeq + 1 - first; index < this.#records.length; index += 1)
+      yield this.#records[index] as LoggedRecord
   }
 
   /** Whether it has the record at the position. */

@@ -1,8 +1,8 @@
 import type { JsonObject, JsonValue } from '../../protocols/canonical-json/v1/json.ts'
 
 /**
- * How a projection's usual rows are stored: what their keys say is not said again, and columns stand without their names. It makes a row less than
- * half as long, and length is what LevelDB's work goes by.
+ * How a projection's usual rows are stored: what their keys say is not said again, and columns stand without their
+ * names. It makes a row less than half as long, and length is what LevelDB's work goes by.
  */
 export interface RowLayout {
   /** The field that each `!`-separated part of the key holds as text; `null` for a part that is no field. */

@@ -12,7 +12,8 @@ import type { FoldContext, Projection } from './projection.ts'
 import type { ProjectionState } from './state.ts'
 import { factsOfState } from './state.ts'
 
-// A chain has one tip unless its key signed a fork; a row that lists more would grow with each event of a hostile signer.
+// A chain has one tip unless its key signed a fork; a row that lists more would grow with each event of a hostile
+// signer.
 const TIPS_SHOWN_MAX = 64
 
 type Tip = { readonly authorSeq: number; readonly id: string }
@@ -63,7 +64,11 @@ export const sequences: Projection = {
 }
 
 /** How many events a row stands for, and the ids of all their tips; nothing for the row of an organisation's packs. */
-export async function chainTips(row: JsonObject, reader: StoreReader, state: ProjectionState): Promise<{ readonly events: number; readonly tips: readonly string[] }> {
+export async function chainTips(
+  row: JsonObject,
+  reader: StoreReader,
+  state: ProjectionState
+): Promise<{ readonly events: number; readonly tips: readonly string[] }> {
   if (row['tips'] === undefined) return { events: 0, tips: [] }
   const { namespace, signer, kid, tips, forked, events } = row as SequenceRow
   if (!forked) return { events, tips: tips.map(({ id }) => id) }
@@ -100,7 +105,14 @@ async function foldFork(record: SharedRecord, context: FoldContext, before: Sequ
   context.facts.put(prefix + record.event.id, { authorSeq, id: record.event.id })
   const tips = await context.facts.range(prefix, TIPS_SHOWN_MAX)
   const shown = tips.map(([, tip]) => tip as Tip)
-  context.rows.put(rowKey(record), { namespace, signer, kid, tips: shown, forked: true, events: (before?.events ?? 0) + 1 })
+  context.rows.put(rowKey(record), {
+    namespace,
+    signer,
+    kid,
+    tips: shown,
+    forked: true,
+    events: (before?.events ?? 0) + 1
+  })
 }
 
 async function foldPackHead(record: SharedRecord, context: FoldContext): Promise<void> {

@@ -15,10 +15,13 @@ export interface ProjectionState {
 }
 
 /**
- * The state as the store holds it. Read from the same snapshot as the rows it belongs to them, while what an instance knows of its state may be
- * one write behind the disk.
+ * The state as the store holds it. Read from the same snapshot as the rows it belongs to them, while what an instance
+ * knows of its state may be one write behind the disk.
  */
-export async function readState(reader: StoreReader, { name, version }: Pick<Projection, 'name' | 'version'>): Promise<ProjectionState> {
+export async function readState(
+  reader: StoreReader,
+  { name, version }: Pick<Projection, 'name' | 'version'>
+): Promise<ProjectionState> {
   const bytes = await reader.get(stateKey(name))
   if (bytes !== undefined) return JSON.parse(Buffer.from(bytes).toString('utf8')) as ProjectionState
   return { version, generation: 0, cursor: 0, journalFrom: 0, journalGeneration: 0 }

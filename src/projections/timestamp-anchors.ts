@@ -16,8 +16,8 @@ export type TimestampAnchorRow = EvidenceIdentity & {
 }
 
 /**
- * The timestamp anchors that were announced, and what this node found out about each. Two that share an evidence id but differ in root or
- * content are two rows, or garbage under a true transaction's id could hide the true one.
+ * The timestamp anchors that were announced, and what this node found out about each. Two that share an evidence id but
+ * differ in root or content are two rows, or garbage under a true transaction's id could hide the true one.
  */
 export const timestampAnchors: Projection = {
   name: 'timestamp-anchors',
@@ -64,8 +64,15 @@ function foldAnnounce(record: SharedRecord, { rows, policy }: FoldContext): void
     const own = announcements.find(({ signer }) => signer === claim.signer)
     if (own !== undefined && own.eventId <= record.event.id) continue
     const others = announcements.filter(({ signer }) => signer !== claim.signer)
-    const sorted = [...others, { signer: claim.signer, eventId: record.event.id }].sort((left, right) => (left.signer < right.signer ? -1 : 1))
-    rows.put(key, { ...identity, announcements: sorted, status: before?.status ?? 'unverified', code: before?.code ?? null })
+    const sorted = [...others, { signer: claim.signer, eventId: record.event.id }].sort((left, right) =>
+      left.signer < right.signer ? -1 : 1
+    )
+    rows.put(key, {
+      ...identity,
+      announcements: sorted,
+      status: before?.status ?? 'unverified',
+      code: before?.code ?? null
+    })
   }
 }
 

@@ -23,7 +23,9 @@ export class ValueCache {
   }
 }
 
-/** What one fold of a group of records reads and writes in one generation; nothing is written before `operations` is. */
+/**
+ * What one fold of a group of records reads and writes in one generation; nothing is written before `operations` is.
+ */
 export class FoldTransaction {
   readonly changes: RowChange[] = []
   readonly #rows: FoldTable
@@ -119,7 +121,10 @@ class FoldTable implements Table {
     const own = [...this.#entries].filter(([key, { writtenAt }]) => writtenAt > 0 && key.startsWith(keyPrefix))
     const merged = new Map<string, JsonObject>()
     // What this fold deleted may hide as many stored entries.
-    for await (const [storeKey, bytes] of this.#store.range({ ...prefixRange(this.#prefix + keyPrefix), ...(limit === undefined ? {} : { limit: limit + own.length }) })) {
+    for await (const [storeKey, bytes] of this.#store.range({
+      ...prefixRange(this.#prefix + keyPrefix),
+      ...(limit === undefined ? {} : { limit: limit + own.length })
+    })) {
       const key = storeKey.slice(this.#prefix.length)
       merged.set(key, this.#decode(key, bytes))
     }
@@ -141,7 +146,12 @@ class FoldTable implements Table {
     for (const [key, { value, writtenAt }] of this.#entries) {
       if (writtenAt === 0) continue
       if (value === undefined) operations.push({ type: 'del', key: this.#prefix + key })
-      else operations.push({ type: 'put', key: this.#prefix + key, value: JSON.stringify(layout === undefined ? value : packRow(layout, value)) })
+      else
+        operations.push({
+          type: 'put',
+          key: this.#prefix + key,
+          value: JSON.stringify(layout === undefined ? value : packRow(layout, value))
+        })
     }
   }
 
@@ -156,7 +166,8 @@ class FoldTable implements Table {
       // Without what stood there before, the state at an earlier position could not be told.
       if (entry === undefined) throw new Error(`${key} was written without being read`)
       const { layout, changes } = this.#tracked
-      if (entry.writtenAt !== this.logSeq) changes.push([this.logSeq, key, entry.value === undefined ? null : packRow(layout, entry.value)])
+      if (entry.writtenAt !== this.logSeq)
+        changes.push([this.logSeq, key, entry.value === undefined ? null : packRow(layout, entry.value)])
     }
     if (entry === undefined) this.#entries.set(key, { value, writtenAt: this.logSeq })
     else {

@@ -34,16 +34,26 @@ export type WinnerRow = {
 }
 
 /**
- * The winner of each batch that its owner announced: the strongest timestamp anchor that this node verified, on a chain that the namespace's policy
- * lists, for a root that the owner announced. An owner's first announce of a batch costs one row; what it says beside is looked up in the log when
- * the first verdict comes. Further announces of a batch are remembered among the facts.
+ * The winner of each batch that its owner announced: the strongest timestamp anchor that this node verified, on a chain
+ * that the namespace's policy lists, for a root that the owner announced. An owner's first announce of a batch costs
+ * one row; what it says beside is looked up in the log when the first verdict comes. Further announces of a batch are
+ * remembered among the facts.
  */
 export const winners: Projection = {
   name: 'winners',
   version: 3,
   layout: {
     key: ['namespace', 'owner', 'batchId'],
-    columns: ['status', 'batchRoot', 'winner', 'losers', 'loserCount', 'earliestProvenTime', 'firstSeenLogSeq', 'verifiedHere']
+    columns: [
+      'status',
+      'batchRoot',
+      'winner',
+      'losers',
+      'loserCount',
+      'earliestProvenTime',
+      'firstSeenLogSeq',
+      'verifiedHere'
+    ]
   },
   dependsOnPolicy: true,
   rowsChangeOften: false,
@@ -81,11 +91,19 @@ function foldAnnounce(record: SharedRecord, context: FoldContext): Promise<void>
   const row = context.rows.at(key) as WinnerRow | undefined
   if (row !== undefined || !counts(claim)) return foldFurtherAnnounce(record, claim, row, context)
   const { namespace, owner } = claim
-  context.rows.put(key, { ...emptyRow({ namespace, owner, batchId: claim.announce.batchId }), firstSeenLogSeq: record.record.logSeq })
+  context.rows.put(key, {
+    ...emptyRow({ namespace, owner, batchId: claim.announce.batchId }),
+    firstSeenLogSeq: record.record.logSeq
+  })
   return undefined
 }
 
-async function foldFurtherAnnounce(record: SharedRecord, claim: FoldedClaim, row: WinnerRow | undefined, { rows, facts }: FoldContext): Promise<void> {
+async function foldFurtherAnnounce(
+  record: SharedRecord,
+  claim: FoldedClaim,
+  row: WinnerRow | undefined,
+  { rows, facts }: FoldContext
+): Promise<void> {
   const key = claimedBatch(claim)
   const candidates = candidatesOf(key, row, facts)
   await candidates.announced(claim, record.event.id, counts(claim))
@@ -109,7 +127,11 @@ async function foldVerdict(verdict: Verdict, context: FoldContext): Promise<void
 }
 
 /** The announce that made the row; remembering it again changes nothing. */
-async function rememberFirstAnnounce(row: WinnerRow, candidates: Candidates, { log, policy }: FoldContext): Promise<void> {
+async function rememberFirstAnnounce(
+  row: WinnerRow,
+  candidates: Candidates,
+  { log, policy }: FoldContext
+): Promise<void> {
   if (row.firstSeenLogSeq === null) return
   const record = await log.read(row.firstSeenLogSeq)
   const first = record === undefined ? undefined : parseRecord(record)
@@ -160,6 +182,8 @@ const counts = ({ byOwner, effect }: FoldedClaim): boolean => byOwner && effect 
 
 const saysNothing = (claim: FoldedClaim): boolean => !counts(claim) && claim.announce.timestampAnchors.length === 0
 
-const batchKey = ({ namespace, owner, batchId }: Pick<WinnerRow, 'namespace' | 'owner' | 'batchId'>): string => `${namespace}!${owner}!${batchId}`
+const batchKey = ({ namespace, owner, batchId }: Pick<WinnerRow, 'namespace' | 'owner' | 'batchId'>): string =>
+  `${namespace}!${owner}!${batchId}`
 
-const claimedBatch = ({ namespace, owner, announce }: FoldedClaim): string => `${namespace}!${owner}!${announce.batchId}`
+const claimedBatch = ({ namespace, owner, announce }: FoldedClaim): string =>
+  `${namespace}!${owner}!${announce.batchId}`

@@ -38,8 +38,8 @@ export type Finding =
     }
 
 /**
- * The body of the local event `verdict`: which evidence, what was found, and the digest of the namespace's policy that it was found under. The newest
- * verdict on a piece of evidence is the one that counts.
+ * The body of the local event `verdict`: which evidence, what was found, and the digest of the namespace's policy that
+ * it was found under. The newest verdict on a piece of evidence is the one that counts.
  */
 export type Verdict = EvidenceIdentity & Finding & { readonly policyDigest: string }
 

@@ -38,8 +38,8 @@ export type VerifierResult =
   | { readonly outcome: 'notYetFinal'; readonly depth: number; readonly needed: number; readonly retryAfterMs: number }
 
 /**
- * Checks timestamp anchors of some chains by itself: no other node is asked. What can be expected is a result; a verifier that throws counts
- * as one that could not be reached.
+ * Checks timestamp anchors of some chains by itself: no other node is asked. What can be expected is a result; a
+ * verifier that throws counts as one that could not be reached.
  */
 export interface TimestampVerifier {
   /** For log lines. */

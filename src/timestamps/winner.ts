@@ -13,7 +13,8 @@ export type Candidate = {
 }
 
 /** What decided between two candidates, in the order in which it is asked. */
-export type WinnerRule = 'rail' | 'chain-id' | 'block-height' | 'gen-time' | 'evidence-id' | 'batch-root' | 'event-id' | 'evidence-hash'
+export type WinnerRule =
+  'rail' | 'chain-id' | 'block-height' | 'gen-time' | 'evidence-id' | 'batch-root' | 'event-id' | 'evidence-hash'
 
 export type Loser = Candidate & {
   /** The winner's evidence hash. */
@@ -25,20 +26,32 @@ export type Loser = Candidate & {
 const RAILS = ['btc', 'eip155', 'rfc3161'] as const
 
 /**
- * The total order of candidates (rail, chain, block or time, evidence, root, event), as text that sorts like it: the stronger candidate has the smaller text. Only one and the same candidate has
- * an equal one. Two contents under one evidence id in a single event are told apart by their hash.
+ * The total order of candidates (rail, chain, block or time, evidence, root, event), as text that sorts like it: the
+ * stronger candidate has the smaller text. Only one and the same candidate has an equal one. Two contents under one
+ * evidence id in a single event are told apart by their hash.
  */
 export function rankOf(candidate: Candidate): string {
   // `!` sorts before every character of a chain id, and the other parts have one width each.
-  return rankParts(candidate).map(([, part]) => part).join('!')
+  return rankParts(candidate)
+    .map(([, part]) => part)
+    .join('!')
 }
 
-/** The winner and, in the order of their strength, the others with what decided against each; `null` without candidates. */
-export function selectWinner(candidates: readonly Candidate[]): { readonly winner: Candidate; readonly losers: readonly Loser[] } | null {
+/**
+ * The winner and, in the order of their strength, the others with what decided against each; `null` without candidates.
+ */
+export function selectWinner(
+  candidates: readonly Candidate[]
+): { readonly winner: Candidate; readonly losers: readonly Loser[] } | null {
   const ranked = candidates.map((candidate) => ({ candidate, rank: rankOf(candidate) }))
-  const [winner, ...others] = ranked.toSorted((left, right) => (left.rank < right.rank ? -1 : 1)).map(({ candidate }) => candidate)
+  const [winner, ...others] = ranked
+    .toSorted((left, right) => (left.rank < right.rank ? -1 : 1))
+    .map(({ candidate }) => candidate)
   if (winner === undefined) return null
-  return { winner, losers: others.map((loser) => ({ ...loser, supersededBy: winner.evidenceHash, rule: decidingRule(winner, loser) })) }
+  return {
+    winner,
+    losers: others.map((loser) => ({ ...loser, supersededBy: winner.evidenceHash, rule: decidingRule(winner, loser) }))
+  }
 }
 
 function decidingRule(winner: Candidate, loser: Candidate): WinnerRule {
@@ -48,14 +61,23 @@ function decidingRule(winner: Candidate, loser: Candidate): WinnerRule {
   return deciding[0]
 }
 
-function rankParts({ chainId, position, evidenceId, batchRoot, eventId, evidenceHash }: Candidate): readonly (readonly [WinnerRule, string])[] {
+function rankParts({
+  chainId,
+  position,
+  evidenceId,
+  batchRoot,
+  eventId,
+  evidenceHash
+}: Candidate): readonly (readonly [WinnerRule, string])[] {
   const rail = RAILS.findIndex((name) => chainId.startsWith(`${name}:`))
   if (rail < 0) throw new Error(`${chainId} is on no rail`)
   return [
     ['rail', String(rail)],
     ['chain-id', chainId],
     // A later block has less of the chain to be dug out with; an authority's earlier word is the better one.
-    RAILS[rail] === 'rfc3161' ? ['gen-time', fixedWidth(position)] : ['block-height', fixedWidth(Number.MAX_SAFE_INTEGER - position)],
+    RAILS[rail] === 'rfc3161'
+      ? ['gen-time', fixedWidth(position)]
+      : ['block-height', fixedWidth(Number.MAX_SAFE_INTEGER - position)],
     ['evidence-id', evidenceId],
     ['batch-root', batchRoot],
     ['event-id', eventId],

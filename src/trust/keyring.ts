@@ -23,8 +23,8 @@ export type KeyLookup =
 
 /**
  * Every key that was ever bound to a signer: by its own did:key, by configuration, by packs of its organisation. It
- * only grows (up to 16 keys of a kid), so that what was admitted once is admitted everywhere; what a key may still do is
- * decided by folds.
+ * only grows (up to 16 keys of a kid), so that what was admitted once is admitted everywhere; what a key may still do
+ * is decided by folds.
  * Grows with the keys that operators configure and with the packs of the organisations that they pinned.
  */
 export class Keyring {
@@ -52,15 +52,23 @@ export class Keyring {
     const ofSigner = this.#bound.get(`${signer}\n${kid}`)
     if (ofSigner === undefined && signer === `did:key:${kid}`) return this.#didKey(signer)
     const ofOrganisation = orgId === undefined ? undefined : this.#bound.get(`${orgId}\n${kid}`)
-    const keys = ofSigner === undefined || ofOrganisation === undefined ? (ofSigner ?? ofOrganisation) : union(ofSigner, ofOrganisation)
-    return keys === undefined ? { ok: false, code: 'KEY_UNKNOWN', detail: `no key ${kid} is bound to ${signer}` } : { ok: true, keys }
+    const keys =
+      ofSigner === undefined || ofOrganisation === undefined
+        ? (ofSigner ?? ofOrganisation)
+        : union(ofSigner, ofOrganisation)
+    return keys === undefined
+      ? { ok: false, code: 'KEY_UNKNOWN', detail: `no key ${kid} is bound to ${signer}` }
+      : { ok: true, keys }
   }
 
   #didKey(did: string): KeyLookup {
     const known = this.#didKeys.get(did)
     if (known !== undefined) return known
     const bytes = publicKeyOfDidKey(did)
-    const lookup: KeyLookup = bytes === null ? { ok: false, code: 'KEY_WEAK', detail: `${did} is not the did:key of an Ed25519 key` } : checkedKey(bytes)
+    const lookup: KeyLookup =
+      bytes === null
+        ? { ok: false, code: 'KEY_WEAK', detail: `${did} is not the did:key of an Ed25519 key` }
+        : checkedKey(bytes)
     if (this.#didKeys.size >= DID_KEYS_CACHED_MAX) this.#didKeys.clear()
     this.#didKeys.set(did, lookup)
     return lookup

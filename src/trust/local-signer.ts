@@ -6,8 +6,8 @@ import type { Signer } from './signer.ts'
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 /**
- * A signer whose key is in this process: `seed` is the 32-byte Ed25519 seed. Without `identity` the signer is the key's own did:key.
- * Throws `RangeError` for a seed of another length.
+ * A signer whose key is in this process: `seed` is the 32-byte Ed25519 seed. Without `identity` the signer is the key's
+ * own did:key. Throws `RangeError` for a seed of another length.
  */
 export function localSigner(seed: Uint8Array, identity?: { readonly did: string; readonly kid: string }): Signer {
   if (seed.length !== 32) throw new RangeError(`an Ed25519 seed has 32 bytes, not ${seed.length}`)

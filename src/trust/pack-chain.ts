@@ -50,8 +50,7 @@ export interface AnchoredKey {
 
 /** What becomes of a pack on the state that it continues. */
 export type JudgedPack =
-  | { readonly ok: true; readonly state: PackState }
-  | { readonly ok: false; readonly effect: PackEffect }
+  { readonly ok: true; readonly state: PackState } | { readonly ok: false; readonly effect: PackEffect }
 
 /** How far an organisation has come. */
 export interface PackHead {

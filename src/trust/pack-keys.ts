@@ -8,8 +8,8 @@ import { checkedKey } from './keyring.ts'
 const NONE: ReadonlyMap<string, KeyLookup> = new Map()
 
 /**
- * The keys that an anchor pack itself introduces, by kid, for checking its co-signers: a new key signs the pack that names it. Only of
- * kids that signed. Empty for other events.
+ * The keys that an anchor pack itself introduces, by kid, for checking its co-signers: a new key signs the pack that
+ * names it. Only of kids that signed. Empty for other events.
  */
 export function packKeysOf(event: DecodedEvent): ReadonlyMap<string, KeyLookup> {
   if (event.envelope.type !== ANCHOR_PACK_TYPE || event.signatures.length < 2) return NONE

@@ -31,10 +31,15 @@ export interface CheckPorts {
 }
 
 /**
- * Asks the verifier, with a limit of time, and reads its answer as a finding. One that throws, or answers what is no result, counts as unreachable.
- * Rejects only when `signal` aborts.
+ * Asks the verifier, with a limit of time, and reads its answer as a finding. One that throws, or answers what is no
+ * result, counts as unreachable. Rejects only when `signal` aborts.
  */
-export async function checkEvidence(verifier: TimestampVerifier, request: VerifierRequest, ports: CheckPorts, signal: AbortSignal): Promise<Checked> {
+export async function checkEvidence(
+  verifier: TimestampVerifier,
+  request: VerifierRequest,
+  ports: CheckPorts,
+  signal: AbortSignal
+): Promise<Checked> {
   const { clock, logger } = ports
   const limit = new AbortController()
   const cancelLimit = clock.after(VERIFY_MS_MAX, () => limit.abort())
@@ -43,8 +48,12 @@ export async function checkEvidence(verifier: TimestampVerifier, request: Verifi
     return checkedResult(await untilAborted(verifier.verify(request, either), either))
   } catch (error) {
     signal.throwIfAborted()
-    if (limit.signal.aborted) return { finding: undecided('unreachable', 'PROVIDER_TIMEOUT'), next: { failed: true, askedMs: 0 } }
-    logger.error({ verifier: verifier.name, chainId: request.timestampAnchor.chainId, reason: messageOf(error) }, 'a verifier failed; it is tried again')
+    if (limit.signal.aborted)
+      return { finding: undecided('unreachable', 'PROVIDER_TIMEOUT'), next: { failed: true, askedMs: 0 } }
+    logger.error(
+      { verifier: verifier.name, chainId: request.timestampAnchor.chainId, reason: messageOf(error) },
+      'a verifier failed; it is tried again'
+    )
     return { finding: undecided('unreachable', 'VERIFIER_FAILED'), next: { failed: true, askedMs: 0 } }
   } finally {
     cancelLimit()
@@ -58,7 +67,10 @@ export async function announcedAnchor(row: TimestampAnchorRow, log: LogReader): 
   const record = position === undefined ? undefined : await log.read(position.logSeq)
   const logged = record === undefined ? undefined : parseRecord(record)
   const reading = logged?.scope === 'shared' ? parseAnnounce(logged.event.envelope.body) : undefined
-  const found = reading?.ok === true ? reading.announce.timestampAnchors.find((anchor) => evidenceHashOf(anchor) === row.evidenceHash) : undefined
+  const found =
+    reading?.ok === true
+      ? reading.announce.timestampAnchors.find((anchor) => evidenceHashOf(anchor) === row.evidenceHash)
+      : undefined
   if (found === undefined) throw new Error(`event ${eventId} does not announce evidence ${row.evidenceHash}`)
   return found
 }
@@ -67,11 +79,16 @@ export async function announcedAnchor(row: TimestampAnchorRow, log: LogReader): 
 function checkedResult(result: VerifierResult): Checked {
   const checked = readResult(result)
   const { finding, next } = checked
-  if (encodeCanonical(finding).length > FINDING_CHARACTERS_MAX) throw new RangeError(`a finding has at most ${FINDING_CHARACTERS_MAX} characters`)
-  if (finding.outcome === 'verified' && ![finding.provenTime, finding.position].every((value) => Number.isSafeInteger(value) && value >= 0)) {
+  if (encodeCanonical(finding).length > FINDING_CHARACTERS_MAX)
+    throw new RangeError(`a finding has at most ${FINDING_CHARACTERS_MAX} characters`)
+  if (
+    finding.outcome === 'verified' &&
+    ![finding.provenTime, finding.position].every((value) => Number.isSafeInteger(value) && value >= 0)
+  ) {
     throw new TypeError('time and position are integers from 0')
   }
-  if (next !== 'never' && !Number.isFinite(next.askedMs)) throw new TypeError('retryAfterMs is a number of milliseconds')
+  if (next !== 'never' && !Number.isFinite(next.askedMs))
+    throw new TypeError('retryAfterMs is a number of milliseconds')
   return checked
 }
 
@@ -79,15 +96,27 @@ function readResult(result: VerifierResult): Checked {
   switch (result.outcome) {
     case 'valid': {
       const { provenTime, position, finality } = result
-      return { finding: { outcome: 'verified', code: null, provenTime, position, evidence: { ...result.evidence, finality } }, next: 'never' }
+      return {
+        finding: { outcome: 'verified', code: null, provenTime, position, evidence: { ...result.evidence, finality } },
+        next: 'never'
+      }
     }
     case 'invalid':
-      return { finding: { ...undecided('invalid', result.code), evidence: { detail: result.detail.slice(0, DETAIL_CHARACTERS_MAX).toWellFormed() } }, next: 'never' }
+      return {
+        finding: {
+          ...undecided('invalid', result.code),
+          evidence: { detail: result.detail.slice(0, DETAIL_CHARACTERS_MAX).toWellFormed() }
+        },
+        next: 'never'
+      }
     case 'unreachable':
       return { finding: undecided('unreachable', result.code), next: { failed: true, askedMs: result.retryAfterMs } }
     case 'notYetFinal': {
       const { depth, needed } = result
-      return { finding: { ...undecided('pending', null), evidence: { depth, needed } }, next: { failed: false, askedMs: result.retryAfterMs } }
+      return {
+        finding: { ...undecided('pending', null), evidence: { depth, needed } },
+        next: { failed: false, askedMs: result.retryAfterMs }
+      }
     }
     default:
       throw new TypeError('the answer has no known outcome')

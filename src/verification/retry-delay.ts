@@ -10,8 +10,8 @@ const ASKED_MS_MAX = 60 * 60_000
 const JITTER = 0.25
 
 /**
- * Milliseconds until the next try after `failures` in a row (0: none, it is only too early): twice as long each time, at least what was asked for,
- * and up to a quarter more by chance.
+ * Milliseconds until the next try after `failures` in a row (0: none, it is only too early): twice as long each time,
+ * at least what was asked for, and up to a quarter more by chance.
  */
 export function retryDelay(failures: number, askedMs: number, random: Random): number {
   const backoffMs = Math.min(DELAY_MS_MAX, DELAY_MS_MIN * 2 ** Math.max(0, failures - 1))

@@ -24,7 +24,8 @@ import { retryDelay } from './retry-delay.ts'
 
 const PROJECTION = 'timestamp-anchors'
 
-// Checks mostly wait for a provider. Eight keep a few providers busy, and leave the processor to ingest when they compute.
+// Checks mostly wait for a provider. Eight keep a few providers busy, and leave the processor to ingest when they
+// compute.
 const CHECKS_AT_ONCE = 8
 // Rows that wait for their first check; the projection holds the others, so a few rounds are enough.
 const QUEUED_MAX = 64
@@ -53,9 +54,9 @@ interface Taken {
 }
 
 /**
- * Checks what `timestamp-anchors` shows as undecided, in the background, and logs what it finds as `verdict`s. The projection is the queue, so a restart
- * goes on where the node stopped; what no verifier handles, and what policy names no finality for, stays unverified. A check that finds what
- * the row says already is not logged again.
+ * Checks what `timestamp-anchors` shows as undecided, in the background, and logs what it finds as `verdict`s. The
+ * projection is the queue, so a restart goes on where the node stopped; what no verifier handles, and what policy names
+ * no finality for, stays unverified. A check that finds what the row says already is not logged again.
  */
 export class VerificationWorker {
   readonly #ports: VerificationPorts
@@ -111,8 +112,11 @@ export class VerificationWorker {
     const { engine, store, log } = this.#ports
     this.#pass = new AbortController()
     const { cursor: logSeq, generation } = engine.instance(PROJECTION).state
-    for (let cursor: string | null | undefined; cursor !== null; ) {
-      const page = await queryRows(engine, store, log.epoch, PROJECTION, { limit: PAGE_ROWS_MAX, ...(cursor === undefined ? {} : { cursor }) })
+    for (let cursor: string | null | undefined; cursor !== null;) {
+      const page = await queryRows(engine, store, log.epoch, PROJECTION, {
+        limit: PAGE_ROWS_MAX,
+        ...(cursor === undefined ? {} : { cursor })
+      })
       for (const row of page.rows) await this.#take(row as TimestampAnchorRow)
       cursor = page.nextCursor
     }
@@ -178,7 +182,10 @@ export class VerificationWorker {
       this.#goOn(key, checked.next)
     } catch (error) {
       if (this.#signal.aborted) return
-      this.#ports.logger.error({ reason: messageOf(error), row: key }, 'a timestamp anchor could not be checked; it is tried again')
+      this.#ports.logger.error(
+        { reason: messageOf(error), row: key },
+        'a timestamp anchor could not be checked; it is tried again'
+      )
       this.#goOn(key, { failed: true, askedMs: 0 })
     }
   }

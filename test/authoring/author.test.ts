@@ -39,7 +39,13 @@ test('events follow one another, and are in the log when they are given out', as
   for (const batchId of ['batch-1', 'batch-2', 'batch-3']) {
     const event = await announce(ingest, batchId)
     expect(await ingest.log.find(event.id)).toMatchObject({ logSeq: event.logSeq })
-    expect(envelopeOf(event)).toMatchObject({ signer: self.signer.did, kid: self.signer.kid, type: 'announce', namespace: NAMESPACE, ts: ingest.clock.now() })
+    expect(envelopeOf(event)).toMatchObject({
+      signer: self.signer.did,
+      kid: self.signer.kid,
+      type: 'announce',
+      namespace: NAMESPACE,
+      ts: ingest.clock.now()
+    })
     events.push(event)
     await ingest.clock.advance(10)
   }
@@ -47,9 +53,14 @@ test('events follow one another, and are in the log when they are given out', as
 })
 
 test('events that are asked for at the same moment follow one another as well; each namespace has a chain of its own', async () => {
-  const ingest = await openIngest(self, everybody, { policy: policyOf(self, everybody, { namespaces: [NAMESPACE, 'dao:second'] }) })
+  const ingest = await openIngest(self, everybody, {
+    policy: policyOf(self, everybody, { namespaces: [NAMESPACE, 'dao:second'] })
+  })
   const names = Array.from({ length: 30 }, (_, index) => `batch-${index}`)
-  const [first, second] = await Promise.all([Promise.all(names.map((name) => announce(ingest, name))), Promise.all(names.map((name) => announce(ingest, name, 'dao:second')))])
+  const [first, second] = await Promise.all([
+    Promise.all(names.map((name) => announce(ingest, name))),
+    Promise.all(names.map((name) => announce(ingest, name, 'dao:second')))
+  ])
   expectChain(first)
   expectChain(second)
   expect(await ingest.rows('equivocations')).toEqual([])
@@ -63,8 +74,14 @@ test('a refused event takes no place, and the next in line goes on', async () =>
     announce(ingest, 'batch-2', 'dao:other'),
     announce(ingest, 'batch-3')
   ])
-  expect(tooLarge).toMatchObject({ status: 'rejected', reason: { code: 'PUBLISH_REFUSED', detail: { code: 'EVENT_TOO_LARGE' } } })
-  expect(foreign).toMatchObject({ status: 'rejected', reason: { code: 'PUBLISH_REFUSED', detail: { code: 'NAMESPACE_NOT_CARRIED' } } })
+  expect(tooLarge).toMatchObject({
+    status: 'rejected',
+    reason: { code: 'PUBLISH_REFUSED', detail: { code: 'EVENT_TOO_LARGE' } }
+  })
+  expect(foreign).toMatchObject({
+    status: 'rejected',
+    reason: { code: 'PUBLISH_REFUSED', detail: { code: 'NAMESPACE_NOT_CARRIED' } }
+  })
   if (first?.status !== 'fulfilled' || last?.status !== 'fulfilled') throw new Error('refused')
   expectChain([first.value, last.value])
 })
@@ -78,7 +95,11 @@ test('a body that is no I-JSON is refused, and the next in line goes on', async 
 test('a signer that can not sign just now takes no place', async () => {
   const ingest = await openIngest(self, everybody)
   let works = false
-  const signer = { ...self.signer, sign: async (message: Uint8Array) => (works ? await self.signer.sign(message) : Promise.reject(new Error('the HSM is locked'))) }
+  const signer = {
+    ...self.signer,
+    sign: async (message: Uint8Array) =>
+      works ? await self.signer.sign(message) : Promise.reject(new Error('the HSM is locked'))
+  }
   const author = new Author({ signer, log: ingest.log, door: ingest.door, clock: ingest.clock })
   await expect(author.author('announce', NAMESPACE, announceBody('batch-1'))).rejects.toThrow('the HSM is locked')
   works = true
@@ -88,10 +109,16 @@ test('a signer that can not sign just now takes no place', async () => {
 test('a chain goes on after a restart', async () => {
   const location = `${temporaryFolder()}/store`
   const checkpoint = memoryCheckpoint()
-  const before = await openIngest(self, everybody, { store: await openLevelStore(location, { create: true }), checkpoint })
+  const before = await openIngest(self, everybody, {
+    store: await openLevelStore(location, { create: true }),
+    checkpoint
+  })
   const events = [await announce(before, 'batch-1'), await announce(before, 'batch-2')]
   await before.close()
-  const after = await openIngest(self, everybody, { store: await openLevelStore(location, { create: false }), checkpoint })
+  const after = await openIngest(self, everybody, {
+    store: await openLevelStore(location, { create: false }),
+    checkpoint
+  })
   expectChain([...events, await announce(after, 'batch-3')])
 })
 
@@ -140,7 +167,10 @@ test('a clock that was set back far: the node says that it can not publish, unti
   const { ts } = envelopeOf(first)
   ingest.clock.setNow(ts - 3_600_000)
   const before = await ingest.fingerprint()
-  await expect(announce(ingest, 'batch-2')).rejects.toMatchObject({ code: 'PUBLISH_REFUSED', detail: { code: 'FUTURE_TIMESTAMP' } })
+  await expect(announce(ingest, 'batch-2')).rejects.toMatchObject({
+    code: 'PUBLISH_REFUSED',
+    detail: { code: 'FUTURE_TIMESTAMP' }
+  })
   expect(await ingest.fingerprint()).toEqual(before)
   ingest.clock.setNow(ts - 100_000)
   expectChain([first, await announce(ingest, 'batch-2')])

@@ -17,10 +17,14 @@ const RECEIPTS: readonly JsonValue[] = [{ invoice: 1 }, { invoice: 2 }, { invoic
 
 const receiptsOf = (count: number): JsonValue[] => Array.from({ length: count }, (_, invoice) => ({ invoice }))
 
-const seal = ({ node }: MemoryNode, batchId: string, receipts: AsyncIterable<JsonValue> | Iterable<JsonValue> = RECEIPTS) =>
-  node.seal({ namespace: NAMESPACE, batchId, receipts })
+const seal = (
+  { node }: MemoryNode,
+  batchId: string,
+  receipts: AsyncIterable<JsonValue> | Iterable<JsonValue> = RECEIPTS
+) => node.seal({ namespace: NAMESPACE, batchId, receipts })
 
-const announce = ({ node }: MemoryNode, batchId: string) => node.announce({ namespace: NAMESPACE, batchId, timestampAnchors: [] })
+const announce = ({ node }: MemoryNode, batchId: string) =>
+  node.announce({ namespace: NAMESPACE, batchId, timestampAnchors: [] })
 
 /** What must not change when something is refused: the length of the log and its head. */
 async function logOf({ node }: MemoryNode): Promise<unknown> {
@@ -34,7 +38,10 @@ function holds({ leafHash: leaf, index, treeSize, path }: ReceiptProof, root: st
 }
 
 /** What an announce says of its batch, read from the log. */
-async function announced({ node }: MemoryNode, id: string): Promise<{ readonly batchRoot: string; readonly receiptCount: number }> {
+async function announced(
+  { node }: MemoryNode,
+  id: string
+): Promise<{ readonly batchRoot: string; readonly receiptCount: number }> {
   const event = await node.event(id)
   return event?.event['body'] as { batchRoot: string; receiptCount: number }
 }
@@ -68,9 +75,13 @@ describe('proofs', () => {
 
 test('BATCH_EXISTS: of those who seal one batch at the same time exactly one does', async () => {
   const opened = await openNode(self, members)
-  const results = await Promise.allSettled(Array.from({ length: 8 }, (_, index) => seal(opened, 'batch-1', [`from ${index}`])))
+  const results = await Promise.allSettled(
+    Array.from({ length: 8 }, (_, index) => seal(opened, 'batch-1', [`from ${index}`]))
+  )
   const refused = results.filter((result) => result.status === 'rejected')
-  expect(refused.map(({ reason }: { reason: unknown }) => reason)).toEqual(Array.from({ length: 7 }, () => expect.objectContaining({ code: 'BATCH_EXISTS' }) as unknown))
+  expect(refused.map(({ reason }: { reason: unknown }) => reason)).toEqual(
+    Array.from({ length: 7 }, () => expect.objectContaining({ code: 'BATCH_EXISTS' }) as unknown)
+  )
   expect(await collect(opened.node.proofs(NAMESPACE, 'batch-1'))).toHaveLength(1)
 })
 
@@ -86,7 +97,8 @@ test('BATCH_UNKNOWN: what others announced is not sealed here, in whose name eve
   const opened = await openNode(self, members)
   const theirs = await next(other, null, announceBody('batch-1', { owner: other.orgId }))
   const inMyName = await next(other, theirs, announceBody('batch-2', { owner: self.orgId }))
-  for (const { wire } of [theirs, inMyName]) expect(await opened.node.submit(wire)).toMatchObject({ outcome: 'accepted' })
+  for (const { wire } of [theirs, inMyName])
+    expect(await opened.node.submit(wire)).toMatchObject({ outcome: 'accepted' })
   const before = await logOf(opened)
   for (const batchId of ['batch-1', 'batch-2']) {
     await expect(announce(opened, batchId)).rejects.toMatchObject({ code: 'BATCH_UNKNOWN' })

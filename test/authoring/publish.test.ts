@@ -31,11 +31,21 @@ describe('an announce', () => {
   test('says what was sealed, in the name of the own organisation', async () => {
     const opened = await open()
     const sealed = await opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: [1, 2, 3] })
-    const published = await opened.node.announce({ namespace: NAMESPACE, batchId: 'batch', timestampAnchors: [{ chainId: 'rfc3161:test', token: TOKEN }] })
+    const published = await opened.node.announce({
+      namespace: NAMESPACE,
+      batchId: 'batch',
+      timestampAnchors: [{ chainId: 'rfc3161:test', token: TOKEN }]
+    })
     const reading = parseAnnounce(await bodyOf(opened, published.id))
     expect(reading).toMatchObject({
       ok: true,
-      announce: { owner: self.orgId, batchId: 'batch', batchRoot: sealed.batchRoot, receiptCount: 3, timestampAnchors: [{ chainId: 'rfc3161:test', token: TOKEN }] }
+      announce: {
+        owner: self.orgId,
+        batchId: 'batch',
+        batchRoot: sealed.batchRoot,
+        receiptCount: 3,
+        timestampAnchors: [{ chainId: 'rfc3161:test', token: TOKEN }]
+      }
     })
     expect(await rows(opened, 'batches')).toMatchObject([{ batchRoot: sealed.batchRoot, receiptsPresent: 3 }])
     expect(await rows(opened, 'effects')).toEqual([])
@@ -47,7 +57,15 @@ describe('an announce', () => {
     const ids = []
     for (const name of ['one', 'two']) {
       const token = Buffer.from(name).toString('base64url')
-      ids.push((await opened.node.announce({ namespace: NAMESPACE, batchId: 'batch', timestampAnchors: [{ chainId: 'rfc3161:test', token }] })).id)
+      ids.push(
+        (
+          await opened.node.announce({
+            namespace: NAMESPACE,
+            batchId: 'batch',
+            timestampAnchors: [{ chainId: 'rfc3161:test', token }]
+          })
+        ).id
+      )
     }
     expect(new Set(ids).size).toBe(2)
     expect(await rows(opened, 'timestamp-anchors')).toHaveLength(2)
@@ -56,25 +74,40 @@ describe('an announce', () => {
   test.each<[string, string, JsonObject[]]>([
     ['an anchor that is none', 'BODY_INVALID', [{ hello: 'there' }]],
     ['an anchor of an unknown kind', 'BODY_INVALID', [{ chainId: 'doge:mainnet', txid: 'a'.repeat(64) }]],
-    ['seventeen anchors', 'BODY_INVALID', Array.from({ length: 17 }, () => ({ chainId: 'rfc3161:test', token: TOKEN }))],
-    ['evidence that makes it too large', 'EVENT_TOO_LARGE', [{ chainId: 'rfc3161:test', token: Buffer.alloc(49_152).toString('base64url') }]]
+    [
+      'seventeen anchors',
+      'BODY_INVALID',
+      Array.from({ length: 17 }, () => ({ chainId: 'rfc3161:test', token: TOKEN }))
+    ],
+    [
+      'evidence that makes it too large',
+      'EVENT_TOO_LARGE',
+      [{ chainId: 'rfc3161:test', token: Buffer.alloc(49_152).toString('base64url') }]
+    ]
   ])('with %s is refused: %s', async (_, code, timestampAnchors) => {
     const opened = await open()
     await opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: [1] })
     const before = (await opened.node.status()).log
-    await expect(opened.node.announce({ namespace: NAMESPACE, batchId: 'batch', timestampAnchors })).rejects.toMatchObject({ code: 'PUBLISH_REFUSED', detail: { code } })
+    await expect(
+      opened.node.announce({ namespace: NAMESPACE, batchId: 'batch', timestampAnchors })
+    ).rejects.toMatchObject({ code: 'PUBLISH_REFUSED', detail: { code } })
     expect((await opened.node.status()).log).toEqual(before)
   })
 
   test('by a node without the role is refused: ROLE_MISSING', async () => {
     const opened = await open({ announcers: [ada] })
     await opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: [1] })
-    await expect(opened.node.announce({ namespace: NAMESPACE, batchId: 'batch', timestampAnchors: [] })).rejects.toMatchObject({ code: 'PUBLISH_REFUSED', detail: { code: 'ROLE_MISSING' } })
+    await expect(
+      opened.node.announce({ namespace: NAMESPACE, batchId: 'batch', timestampAnchors: [] })
+    ).rejects.toMatchObject({ code: 'PUBLISH_REFUSED', detail: { code: 'ROLE_MISSING' } })
   })
 
   test.each(['dao:other', '_trust'])('in %s is refused: NAMESPACE_NOT_CARRIED', async (namespace) => {
     const { node } = await open()
-    await expect(node.announce({ namespace, batchId: 'batch', timestampAnchors: [] })).rejects.toMatchObject({ code: 'PUBLISH_REFUSED', detail: { code: 'NAMESPACE_NOT_CARRIED' } })
+    await expect(node.announce({ namespace, batchId: 'batch', timestampAnchors: [] })).rejects.toMatchObject({
+      code: 'PUBLISH_REFUSED',
+      detail: { code: 'NAMESPACE_NOT_CARRIED' }
+    })
   })
 })
 
@@ -85,14 +118,35 @@ describe('packs', () => {
     const first = await opened.node.publishPack()
     await opened.ports.clock.advance(1_000)
     const second = await opened.node.publishPack()
-    expect([first, second]).toMatchObject([{ orgId: self.orgId, packSeq: 1 }, { orgId: self.orgId, packSeq: 2 }])
+    expect([first, second]).toMatchObject([
+      { orgId: self.orgId, packSeq: 1 },
+      { orgId: self.orgId, packSeq: 2 }
+    ])
     const readings = await Promise.all([first, second].map(async ({ id }) => parseAnchorPack(await bodyOf(opened, id))))
     expect(readings).toMatchObject([
-      { ok: true, pack: { prevPack: null, kind: 'full', threshold: 1, validUntil: before + 90 * 86_400_000, keys: [{ kid: self.signer.kid, status: 'ACTIVE', uses: ['event', 'pack'], notBefore: before }] } },
-      { ok: true, pack: { prevPack: first.packHash, validUntil: before + 1_000 + 90 * 86_400_000, keys: [{ kid: self.signer.kid, notBefore: before }] } }
+      {
+        ok: true,
+        pack: {
+          prevPack: null,
+          kind: 'full',
+          threshold: 1,
+          validUntil: before + 90 * 86_400_000,
+          keys: [{ kid: self.signer.kid, status: 'ACTIVE', uses: ['event', 'pack'], notBefore: before }]
+        }
+      },
+      {
+        ok: true,
+        pack: {
+          prevPack: first.packHash,
+          validUntil: before + 1_000 + 90 * 86_400_000,
+          keys: [{ kid: self.signer.kid, notBefore: before }]
+        }
+      }
     ])
     expect(await rows(opened, 'effects')).toEqual([])
-    expect(await rows(opened, 'trust-anchors')).toMatchObject([{ orgId: self.orgId, kid: self.signer.kid, status: 'ACTIVE', packSeq: 1, updatedAt: before }])
+    expect(await rows(opened, 'trust-anchors')).toMatchObject([
+      { orgId: self.orgId, kid: self.signer.kid, status: 'ACTIVE', packSeq: 1, updatedAt: before }
+    ])
   })
 
   test('go on after a restart', async () => {
@@ -100,14 +154,21 @@ describe('packs', () => {
     const first = await opened.node.publishPack()
     const again = await reopen(opened)
     expect(await again.node.publishPack()).toMatchObject({ packSeq: 2 })
-    expect(parseAnchorPack(await bodyOf(again, (await again.node.publishPack()).id))).toMatchObject({ ok: true, pack: { packSeq: 3 } })
+    expect(parseAnchorPack(await bodyOf(again, (await again.node.publishPack()).id))).toMatchObject({
+      ok: true,
+      pack: { packSeq: 3 }
+    })
     expect(first.packSeq).toBe(1)
   })
 
   test('take up what another machine of the organisation published', async () => {
     const machine = member('machine-2', self.orgId)
     const opened = await open({}, [self, machine, ada])
-    const pack = makePack({ orgId: self.orgId, keys: [packKey(machine.signer), packKey(self.signer)], signers: [machine.signer] })
+    const pack = makePack({
+      orgId: self.orgId,
+      keys: [packKey(machine.signer), packKey(self.signer)],
+      signers: [machine.signer]
+    })
     const event = await packEvent(machine.signer, [machine.signer], pack)
     expect(await opened.node.submit(event.wire)).toMatchObject({ outcome: 'accepted' })
     const published = await opened.node.publishPack()
@@ -117,8 +178,18 @@ describe('packs', () => {
   })
 
   test.each<[string, string, PolicyOptions, (opened: MemoryNode) => Promise<void>]>([
-    ['two must sign', 'PACK_THRESHOLD', { organisations: [{ orgId: self.orgId, threshold: 2 }] }, () => Promise.resolve()],
-    ['the first pack is pinned and has not come', 'PACK_PREV_MISMATCH', { organisations: [{ orgId: self.orgId, threshold: 1, firstPack: 'a'.repeat(64) }] }, () => Promise.resolve()],
+    [
+      'two must sign',
+      'PACK_THRESHOLD',
+      { organisations: [{ orgId: self.orgId, threshold: 2 }] },
+      () => Promise.resolve()
+    ],
+    [
+      'the first pack is pinned and has not come',
+      'PACK_PREV_MISMATCH',
+      { organisations: [{ orgId: self.orgId, threshold: 1, firstPack: 'a'.repeat(64) }] },
+      () => Promise.resolve()
+    ],
     [
       'its own key is retired',
       'PACK_THRESHOLD',
@@ -142,7 +213,9 @@ describe('packs', () => {
       'PACK_FORK',
       {},
       async ({ node }) => {
-        const packs = [packKey(self.signer), packKey(self.signer, { notBefore: 1 })].map((key) => makePack({ orgId: self.orgId, keys: [key], signers: [self.signer] }))
+        const packs = [packKey(self.signer), packKey(self.signer, { notBefore: 1 })].map((key) =>
+          makePack({ orgId: self.orgId, keys: [key], signers: [self.signer] })
+        )
         const [one, two] = packs
         if (one === undefined || two === undefined) throw new Error('no packs')
         await node.submit((await packEvent(self.signer, [self.signer], one)).wire)

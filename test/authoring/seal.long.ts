@@ -12,7 +12,9 @@ function* numbers(count: number): Generator<number> {
 
 test('one receipt more than a batch may hold is refused, and nothing of the batch stays', async () => {
   const { node, ports } = await openNode(self, [self])
-  await expect(node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: numbers(BATCH_RECEIPTS_MAX + 1) })).rejects.toMatchObject({
+  await expect(
+    node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: numbers(BATCH_RECEIPTS_MAX + 1) })
+  ).rejects.toMatchObject({
     code: 'RECEIPTS_INVALID',
     message: expect.stringContaining(String(BATCH_RECEIPTS_MAX)) as string
   })

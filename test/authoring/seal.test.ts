@@ -28,25 +28,32 @@ function bytes(hex: string): Uint8Array {
 /** Whether the proof shows that the record is in the batch, by the protocol's own check. */
 function holds({ record, leafHash: leaf, index, treeSize, path, batchRoot }: ReceiptProof): boolean {
   const own = record !== null && toHex(leafHash(utf8(record))) === leaf
-  return own && verifyInclusion({ leafHash: bytes(leaf), index, treeSize, path: path.map(bytes), root: bytes(batchRoot) })
+  return (
+    own && verifyInclusion({ leafHash: bytes(leaf), index, treeSize, path: path.map(bytes), root: bytes(batchRoot) })
+  )
 }
 
 async function proofsOf({ node }: MemoryNode, batchId: string): Promise<ReceiptProof[]> {
   return await collect(node.proofs(NAMESPACE, batchId))
 }
 
-test.each([1, 2, 3, 7, 8, 255, 256, 257, 1_000])('a batch of %i receipts: each is proven, in order, with a salt of its own', async (count) => {
-  const opened = await openNode(self, everybody)
-  const sealed = await opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(count) })
-  expect(sealed).toMatchObject({ namespace: NAMESPACE, owner: self.orgId, batchId: 'batch', receiptCount: count })
-  const proofs = await proofsOf(opened, 'batch')
-  expect(proofs.map(({ index, treeSize }) => [index, treeSize])).toEqual(receipts(count).map((_, index) => [index, count]))
-  expect(proofs.filter((proof) => !holds(proof))).toEqual([])
-  expect(new Set(proofs.map(({ batchRoot }) => batchRoot))).toEqual(new Set([sealed.batchRoot]))
-  const decoded = proofs.map(({ record }) => decodeReceipt(utf8(record ?? '')))
-  expect(decoded.map((receipt) => receipt.ok && receipt.receipt)).toEqual(receipts(count))
-  expect(new Set(decoded.map((receipt) => receipt.ok && toHex(receipt.salt))).size).toBe(count)
-})
+test.each([1, 2, 3, 7, 8, 255, 256, 257, 1_000])(
+  'a batch of %i receipts: each is proven, in order, with a salt of its own',
+  async (count) => {
+    const opened = await openNode(self, everybody)
+    const sealed = await opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(count) })
+    expect(sealed).toMatchObject({ namespace: NAMESPACE, owner: self.orgId, batchId: 'batch', receiptCount: count })
+    const proofs = await proofsOf(opened, 'batch')
+    expect(proofs.map(({ index, treeSize }) => [index, treeSize])).toEqual(
+      receipts(count).map((_, index) => [index, count])
+    )
+    expect(proofs.filter((proof) => !holds(proof))).toEqual([])
+    expect(new Set(proofs.map(({ batchRoot }) => batchRoot))).toEqual(new Set([sealed.batchRoot]))
+    const decoded = proofs.map(({ record }) => decodeReceipt(utf8(record ?? '')))
+    expect(decoded.map((receipt) => receipt.ok && receipt.receipt)).toEqual(receipts(count))
+    expect(new Set(decoded.map((receipt) => receipt.ok && toHex(receipt.salt))).size).toBe(count)
+  }
+)
 
 test('a proof fits no other place, no other record and no other batch', async () => {
   const opened = await openNode(self, everybody)
@@ -68,8 +75,19 @@ test('the same receipts sealed twice have different roots: nobody can guess what
 
 test('batches whose names begin alike keep apart', async () => {
   const opened = await openNode(self, everybody)
-  for (const [batchId, count] of [['a', 2], ['a.b', 3], ['a:1', 4], ['a-', 5]] as const) await opened.node.seal({ namespace: NAMESPACE, batchId, receipts: receipts(count) })
-  for (const [batchId, count] of [['a', 2], ['a.b', 3], ['a:1', 4], ['a-', 5]] as const) {
+  for (const [batchId, count] of [
+    ['a', 2],
+    ['a.b', 3],
+    ['a:1', 4],
+    ['a-', 5]
+  ] as const)
+    await opened.node.seal({ namespace: NAMESPACE, batchId, receipts: receipts(count) })
+  for (const [batchId, count] of [
+    ['a', 2],
+    ['a.b', 3],
+    ['a:1', 4],
+    ['a-', 5]
+  ] as const) {
     const proofs = await proofsOf(opened, batchId)
     expect(proofs).toHaveLength(count)
     expect(proofs.every(holds)).toBe(true)
@@ -90,16 +108,24 @@ describe('what can not be sealed', () => {
   ])('RECEIPTS_INVALID: %s; nothing of it stays', async (_, batchId, make) => {
     const opened = await openNode(self, everybody)
     const before = await opened.node.status()
-    await expect(opened.node.seal({ namespace: NAMESPACE, batchId, receipts: make() })).rejects.toMatchObject({ code: 'RECEIPTS_INVALID', name: 'AnchormeshError' })
+    await expect(opened.node.seal({ namespace: NAMESPACE, batchId, receipts: make() })).rejects.toMatchObject({
+      code: 'RECEIPTS_INVALID',
+      name: 'AnchormeshError'
+    })
     expect((await opened.node.status()).log).toEqual(before.log)
     expect(await collect(opened.ports.blobs.range({}))).toEqual([])
     // The name is free.
-    if (batchId === 'batch') expect(await opened.node.seal({ namespace: NAMESPACE, batchId, receipts: receipts(1) })).toMatchObject({ receiptCount: 1 })
+    if (batchId === 'batch')
+      expect(await opened.node.seal({ namespace: NAMESPACE, batchId, receipts: receipts(1) })).toMatchObject({
+        receiptCount: 1
+      })
   })
 
   test('the number of the receipt that is wrong is told', async () => {
     const { node } = await openNode(self, everybody)
-    await expect(node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: [...receipts(4), { n: Infinity }] })).rejects.toMatchObject({ detail: { index: 4 } })
+    await expect(
+      node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: [...receipts(4), { n: Infinity }] })
+    ).rejects.toMatchObject({ detail: { index: 4 } })
   })
 
   test('BATCH_EXISTS: a second batch of the same name, at once, later and after a restart; the first stays as it is', async () => {
@@ -110,9 +136,13 @@ describe('what can not be sealed', () => {
     ])
     expect([first.status, second.status]).toEqual(['fulfilled', 'rejected'])
     expect(second).toMatchObject({ reason: { code: 'BATCH_EXISTS' } })
-    await expect(opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(4) })).rejects.toMatchObject({ code: 'BATCH_EXISTS' })
+    await expect(
+      opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(4) })
+    ).rejects.toMatchObject({ code: 'BATCH_EXISTS' })
     const again = await reopen(opened)
-    await expect(again.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(4) })).rejects.toMatchObject({ code: 'BATCH_EXISTS' })
+    await expect(
+      again.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(4) })
+    ).rejects.toMatchObject({ code: 'BATCH_EXISTS' })
     const proofs = await proofsOf(again, 'batch')
     expect(proofs).toHaveLength(3)
     expect(proofs.every(holds)).toBe(true)
@@ -120,19 +150,27 @@ describe('what can not be sealed', () => {
 
   test('a batch of the same name that another organisation announced is another batch', async () => {
     const { node } = await openNode(self, everybody)
-    expect(await node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(1) })).toMatchObject({ owner: self.orgId })
+    expect(await node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(1) })).toMatchObject({
+      owner: self.orgId
+    })
   })
 
   test('NOT_FOUND: a namespace that is not carried, or where no batches are', async () => {
     const { node } = await openNode(self, everybody)
-    await expect(node.seal({ namespace: 'dao:other', batchId: 'batch', receipts: receipts(1) })).rejects.toMatchObject({ code: 'NOT_FOUND' })
-    await expect(node.seal({ namespace: '_trust', batchId: 'batch', receipts: receipts(1) })).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    await expect(node.seal({ namespace: 'dao:other', batchId: 'batch', receipts: receipts(1) })).rejects.toMatchObject({
+      code: 'NOT_FOUND'
+    })
+    await expect(node.seal({ namespace: '_trust', batchId: 'batch', receipts: receipts(1) })).rejects.toMatchObject({
+      code: 'NOT_FOUND'
+    })
   })
 
   test('BATCH_UNKNOWN: proofs and an announce of a batch that was not sealed here', async () => {
     const opened = await openNode(self, everybody)
     await expect(proofsOf(opened, 'batch')).rejects.toMatchObject({ code: 'BATCH_UNKNOWN' })
-    await expect(opened.node.announce({ namespace: NAMESPACE, batchId: 'batch', timestampAnchors: [] })).rejects.toMatchObject({ code: 'BATCH_UNKNOWN' })
+    await expect(
+      opened.node.announce({ namespace: NAMESPACE, batchId: 'batch', timestampAnchors: [] })
+    ).rejects.toMatchObject({ code: 'BATCH_UNKNOWN' })
   })
 
   test('a source of receipts that fails midway leaves nothing behind', async () => {
@@ -141,9 +179,13 @@ describe('what can not be sealed', () => {
       yield* receipts(600)
       await Promise.reject(new Error('the file could not be read on'))
     }
-    await expect(opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: failing() })).rejects.toThrow('the file could not be read on')
+    await expect(opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: failing() })).rejects.toThrow(
+      'the file could not be read on'
+    )
     expect(await collect(opened.ports.blobs.range({}))).toEqual([])
-    expect(await opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(2) })).toMatchObject({ receiptCount: 2 })
+    expect(await opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(2) })).toMatchObject({
+      receiptCount: 2
+    })
   })
 })
 
@@ -162,8 +204,12 @@ describe('a full disk', () => {
   test('under the receipts: STORE_FULL, nothing is sealed, and sealing works when there is room again', async () => {
     const opened = await open()
     opened.blobs.full = () => true
-    await expect(opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(600) })).rejects.toMatchObject({ code: 'STORE_FULL' })
-    await expect(opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(1) })).rejects.toMatchObject({ code: 'STORE_FULL' })
+    await expect(
+      opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(600) })
+    ).rejects.toMatchObject({ code: 'STORE_FULL' })
+    await expect(
+      opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(1) })
+    ).rejects.toMatchObject({ code: 'STORE_FULL' })
     opened.blobs.full = () => false
     await opened.ports.clock.advance(REOPEN_EVERY_MS)
     await opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(600) })
@@ -175,7 +221,9 @@ describe('a full disk', () => {
   test('under the log: STORE_FULL, and the batch can be sealed when there is room again', async () => {
     const opened = await open()
     opened.store.full = (key) => key.startsWith('r!')
-    await expect(opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(3) })).rejects.toMatchObject({ code: 'STORE_FULL' })
+    await expect(
+      opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(3) })
+    ).rejects.toMatchObject({ code: 'STORE_FULL' })
     opened.store.full = () => false
     await opened.ports.clock.advance(REOPEN_EVERY_MS)
     await opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(3) })
@@ -186,11 +234,15 @@ describe('a full disk', () => {
     const opened = await open()
     opened.store.mode = 'kept'
     opened.store.full = (key) => key.startsWith('r!')
-    await expect(opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(3) })).rejects.toMatchObject({ code: 'STORE_FULL' })
+    await expect(
+      opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(3) })
+    ).rejects.toMatchObject({ code: 'STORE_FULL' })
     opened.store.full = () => false
     await opened.ports.clock.advance(REOPEN_EVERY_MS)
     await quiet(opened)
-    await expect(opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(3) })).rejects.toMatchObject({ code: 'BATCH_EXISTS' })
+    await expect(
+      opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: receipts(3) })
+    ).rejects.toMatchObject({ code: 'BATCH_EXISTS' })
     const proofs = await proofsOf(opened, 'batch')
     expect(proofs).toHaveLength(3)
     expect(proofs.filter((proof) => !holds(proof))).toEqual([])

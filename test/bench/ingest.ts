@@ -11,8 +11,9 @@ import { cpuMicroseconds, median, report } from './report.ts'
 import { announces, ingest, members, openNode } from './workload.ts'
 
 /**
- * What a durable ingest costs beside what it can't do without: one native signature verification, and an event's share of a raw synced
- * LevelDB batch of the same bytes in groups of the same size. Rounds alternate, so that a machine that slows down slows both.
+ * What a durable ingest costs beside what it can't do without: one native signature verification, and an event's share
+ * of a raw synced LevelDB batch of the same bytes in groups of the same size. Rounds alternate, so that a machine that
+ * slows down slows both.
  */
 const EVENTS = 20_000
 const SIGNERS = 50
@@ -51,11 +52,20 @@ report('ingest', [
   { name: 'CPU per native crypto.verify', value: median(costs.verify), unit: 'µs' },
   { name: 'CPU per event, raw synced LevelDB batch', value: median(costs.batch), unit: 'µs' },
   { name: 'ingest / (verify + batch)', value: median(ratios), unit: 'ratio', bound: 1.5, compare: '<=' },
-  { name: 'signature verifications, 2,000 events received three times each', value: signaturesVerified, unit: 'verifications', bound: 2_000, compare: '<=' },
+  {
+    name: 'signature verifications, 2,000 events received three times each',
+    value: signaturesVerified,
+    unit: 'verifications',
+    bound: 2_000,
+    compare: '<='
+  },
   { name: 'of those accepted', value: outcomes['accepted'] ?? 0, unit: 'events', bound: 2_000, compare: '>=' }
 ])
 
-function signingInputs(all: readonly SignedEvent[], authors: readonly TestMember[]): { key: KeyObject; input: Uint8Array; signature: Uint8Array }[] {
+function signingInputs(
+  all: readonly SignedEvent[],
+  authors: readonly TestMember[]
+): { key: KeyObject; input: Uint8Array; signature: Uint8Array }[] {
   const keys = new Map(
     authors.map(({ signer }) => {
       const x = Buffer.from(signer.publicKey).toString('base64url')
@@ -74,7 +84,8 @@ function signingInputs(all: readonly SignedEvent[], authors: readonly TestMember
 }
 
 async function verifyAll(): Promise<void> {
-  for (const { key, input, signature } of inputs) if (!verify(null, input, key, signature)) throw new Error('a signature is bad')
+  for (const { key, input, signature } of inputs)
+    if (!verify(null, input, key, signature)) throw new Error('a signature is bad')
 }
 
 async function writeRaw(): Promise<void> {
@@ -82,7 +93,11 @@ async function writeRaw(): Promise<void> {
   const store = await openLevelStore(join(folder, 'store'), { create: true })
   for (let from = 0; from < EVENTS; from += GROUP) {
     const group = events.slice(from, from + GROUP)
-    const operations = group.map(({ wire }, offset) => ({ type: 'put' as const, key: `e!${String(from + offset).padStart(16, '0')}`, value: wire }))
+    const operations = group.map(({ wire }, offset) => ({
+      type: 'put' as const,
+      key: `e!${String(from + offset).padStart(16, '0')}`,
+      value: wire
+    }))
     await store.write(operations, { sync: true })
   }
   await store.close()

@@ -15,10 +15,19 @@ export interface Figure {
 /** Prints the figures as a table and writes them to `results/<name>.json` beside this file. */
 export function report(name: string, figures: readonly Figure[]): void {
   const machine = `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`
-  const rows = figures.map((figure) => [figure.name, format(figure.value), figure.unit, boundOf(figure), holds(figure) ? '' : 'FALLS SHORT'])
+  const rows = figures.map((figure) => [
+    figure.name,
+    format(figure.value),
+    figure.unit,
+    boundOf(figure),
+    holds(figure) ? '' : 'FALLS SHORT'
+  ])
   const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   console.log(`\n${name} (${machine}, Node ${process.versions.node})`)
-  for (const row of rows) console.log(`  ${row.map((cell, column) => (column === 1 ? cell.padStart(widths[1] ?? 0) : cell.padEnd(widths[column] ?? 0))).join('  ')}`)
+  for (const row of rows)
+    console.log(
+      `  ${row.map((cell, column) => (column === 1 ? cell.padStart(widths[1] ?? 0) : cell.padEnd(widths[column] ?? 0))).join('  ')}`
+    )
   const folder = join(import.meta.dirname, 'results')
   mkdirSync(folder, { recursive: true })
   const result = { name, machine, node: process.versions.node, commit: commit(), at: new Date().toISOString(), figures }
@@ -56,7 +65,10 @@ function format(value: number): string {
 
 function commit(): string {
   try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore']
+    }).trim()
   } catch {
     return 'unknown'
   }

@@ -18,8 +18,8 @@ import { report } from './report.ts'
 import { caughtUp, members, openNode } from './workload.ts'
 
 /**
- * What a node with a long log does before it is ready: how many records and rows it reads, how long it takes, how much memory it has then.
- * The log is built through its own append, with signatures that nobody checks.
+ * What a node with a long log does before it is ready: how many records and rows it reads, how long it takes, how much
+ * memory it has then. The log is built through its own append, with signatures that nobody checks.
  */
 const EVENTS = 200_000
 const SIGNERS = 50
@@ -39,12 +39,21 @@ async function build(): Promise<void> {
     await caughtUp(filled.node)
     await filled.node.close()
     // A process of its own, so that building leaves nothing in its memory.
-    const child = spawnSync(process.execPath, [import.meta.filename, made], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawnSync(process.execPath, [import.meta.filename, made], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit']
+    })
     if (child.status !== 0) throw new Error(`the started node ended with exit code ${String(child.status)}`)
     const measured = JSON.parse(child.stdout) as { reads: number; milliseconds: number; rssMiB: number; logSeq: number }
     report('startup', [
       { name: 'events in the log', value: measured.logSeq, unit: 'records', bound: EVENTS, compare: '>=' },
-      { name: 'store entries read until ready (no full scan)', value: measured.reads, unit: 'entries', bound: 1_000, compare: '<=' },
+      {
+        name: 'store entries read until ready (no full scan)',
+        value: measured.reads,
+        unit: 'entries',
+        bound: 1_000,
+        compare: '<='
+      },
       { name: 'resident memory when ready', value: measured.rssMiB, unit: 'MiB', bound: 300, compare: '<=' },
       { name: 'time until ready', value: measured.milliseconds, unit: 'ms' }
     ])

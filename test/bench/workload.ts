@@ -41,7 +41,10 @@ export interface BenchNode {
 }
 
 /** A node without a mesh on a LevelDB folder: a new one, or the one that is there. */
-export async function openNode(signers: readonly TestMember[], folder: string = mkdtempSync(join(tmpdir(), 'anchormesh-bench-'))): Promise<BenchNode> {
+export async function openNode(
+  signers: readonly TestMember[],
+  folder: string = mkdtempSync(join(tmpdir(), 'anchormesh-bench-'))
+): Promise<BenchNode> {
   const self = signers[0] as TestMember
   const checkpoint = checkpointFile(join(folder, 'store.json'))
   const create = (await checkpoint.read()) === null

@@ -21,7 +21,10 @@ test('three nodes agree, one of them after a kill, and no process is left', { ti
     expect(stdout).toMatch(/ events +([0-9a-f]{16}) +\1 +\1 +yes/)
     expect(stdout).not.toMatch(/ NO$/m)
     for (const name of ['maker', 'auditor', 'archive']) {
-      expect(await runJson(['log', 'verify', '--data', join(folder, name)])).toMatchObject({ ok: true, problemCount: 0 })
+      expect(await runJson(['log', 'verify', '--data', join(folder, name)])).toMatchObject({
+        ok: true,
+        problemCount: 0
+      })
     }
   } finally {
     rmSync(folder, { recursive: true })
@@ -36,13 +39,17 @@ test('receipts that can’t be sealed: the demo says why before it begins', { ti
   expect(stderr).toMatch(/^error RECEIPTS_INVALID: .*receipts\.jsonl, line 1: is not JSON/)
 })
 
-test.each(['', '\n\n'])('a file without receipts, %j: wrong usage, before any node starts', { timeout: DEMO_MS }, async (text) => {
-  const receipts = join(newFolder(), 'receipts.jsonl')
-  await writeFile(receipts, text)
-  const { code, stdout, stderr } = await run(['demo', '--receipts', receipts])
-  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
-  expect(stderr).toMatch(/^error USAGE: .*receipts\.jsonl holds no receipts\n/)
-})
+test.each(['', '\n\n'])(
+  'a file without receipts, %j: wrong usage, before any node starts',
+  { timeout: DEMO_MS },
+  async (text) => {
+    const receipts = join(newFolder(), 'receipts.jsonl')
+    await writeFile(receipts, text)
+    const { code, stdout, stderr } = await run(['demo', '--receipts', receipts])
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toMatch(/^error USAGE: .*receipts\.jsonl holds no receipts\n/)
+  }
+)
 
 test('SIGINT in the middle leaves neither a process nor a folder behind', { timeout: DEMO_MS }, async () => {
   const receipts = join(newFolder(), 'receipts.jsonl')

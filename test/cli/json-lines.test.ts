@@ -31,14 +31,19 @@ describe('JSON Lines', () => {
       fc.asyncProperty(fc.array(value), fc.array(fc.nat(20)), fc.boolean(), async (values, lengths, lineFeedAtEnd) => {
         const text = values.map((item) => JSON.stringify(item)).join('\n') + (lineFeedAtEnd ? '\n' : '')
         const lines = await read(text, lengths)
-        expect(lines.map((line) => line.value)).toEqual(values.map((item) => JSON.parse(JSON.stringify(item)) as unknown))
+        expect(lines.map((line) => line.value)).toEqual(
+          values.map((item) => JSON.parse(JSON.stringify(item)) as unknown)
+        )
         expect(lines.map(({ number }) => number)).toEqual(values.map((_, index) => index + 1))
       })
     )
   })
 
   test('blank lines and CR LF are no matter, and count', async () => {
-    expect(await read('\n1\r\n  \n2')).toEqual([{ number: 2, value: 1 }, { number: 4, value: 2 }])
+    expect(await read('\n1\r\n  \n2')).toEqual([
+      { number: 2, value: 1 },
+      { number: 4, value: 2 }
+    ])
   })
 
   test.each([

@@ -25,9 +25,11 @@ test('two machines’ worth of folders become one mesh by identity and peers add
   expect(arrived).toMatchObject({ id: published.id, event: { type: 'announce' } })
 
   const waitFor = ['--wait-for', String(arrived.logSeq)]
-  expect(await runJsonLines(['query', 'batches', '--namespace', NAMESPACE, ...waitFor, '--data', right])).toMatchObject([
-    { owner: 'left-org', batchId: 'b-1', effect: null, receiptsPresent: 0 }
-  ])
-  const [here, there] = await Promise.all([left, right].map((data) => runJson<Digest>(['digest', '--namespace', NAMESPACE, '--data', data])))
+  expect(await runJsonLines(['query', 'batches', '--namespace', NAMESPACE, ...waitFor, '--data', right])).toMatchObject(
+    [{ owner: 'left-org', batchId: 'b-1', effect: null, receiptsPresent: 0 }]
+  )
+  const [here, there] = await Promise.all(
+    [left, right].map((data) => runJson<Digest>(['digest', '--namespace', NAMESPACE, '--data', data]))
+  )
   expect({ ...there, logSeq: 0 }).toEqual({ ...here, logSeq: 0 })
 })

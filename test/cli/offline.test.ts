@@ -56,14 +56,30 @@ describe('without a running node, a verb opens the store itself', () => {
     const proofsFile = join(maker, 'proofs.jsonl')
 
     const sealed = await runJson<SealedBatch>(['seal', ...batch, '--proofs', proofsFile, receipts])
-    expect(sealed).toMatchObject({ namespace: NAMESPACE, owner: 'maker', batchId: 'b-1', receiptCount: RECEIPTS.length })
-    const proofs = readFileSync(proofsFile, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as ReceiptProof)
+    expect(sealed).toMatchObject({
+      namespace: NAMESPACE,
+      owner: 'maker',
+      batchId: 'b-1',
+      receiptCount: RECEIPTS.length
+    })
+    const proofs = readFileSync(proofsFile, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as ReceiptProof)
     expect(proofs.map(({ index, treeSize, batchRoot }) => ({ index, treeSize, batchRoot }))).toEqual(
       RECEIPTS.map((_, index) => ({ index, treeSize: RECEIPTS.length, batchRoot: sealed.batchRoot }))
     )
     for (const [index, { leafHash, treeSize, path, record }] of proofs.entries()) {
       expect(decodeReceipt(utf8(record ?? ''))).toMatchObject({ ok: true, receipt: RECEIPTS[index] })
-      expect(verifyInclusion({ leafHash: hash(leafHash), index, treeSize, path: path.map(hash), root: hash(sealed.batchRoot) })).toBe(true)
+      expect(
+        verifyInclusion({
+          leafHash: hash(leafHash),
+          index,
+          treeSize,
+          path: path.map(hash),
+          root: hash(sealed.batchRoot)
+        })
+      ).toBe(true)
     }
 
     const published = await runJson<Published>(['announce', ...batch])
@@ -75,11 +91,25 @@ describe('without a running node, a verb opens the store itself', () => {
     expect(events.map(({ id }) => id)).toEqual([published.id, pack.id])
     const all = await runJsonLines<LoggedEvent>(['events', '--scope', 'all', '--data', maker])
     // After these the node may log what it has learned of them.
-    expect(all.slice(0, 4).map(({ event }) => event['type'])).toEqual(['policy', 'batch-sealed', 'announce', 'anchor-pack'])
+    expect(all.slice(0, 4).map(({ event }) => event['type'])).toEqual([
+      'policy',
+      'batch-sealed',
+      'announce',
+      'anchor-pack'
+    ])
     const some = ['events', '--scope', 'all', '--after', '1', '--limit', '2', '--data', maker]
     expect(await runJsonLines<LoggedEvent>(some)).toEqual(all.slice(1, 3))
 
-    const batches = await runJsonLines(['query', 'batches', '--namespace', NAMESPACE, '--batch', 'b-1', '--data', maker])
+    const batches = await runJsonLines([
+      'query',
+      'batches',
+      '--namespace',
+      NAMESPACE,
+      '--batch',
+      'b-1',
+      '--data',
+      maker
+    ])
     expect(batches).toMatchObject([{ batchRoot: sealed.batchRoot, receiptCount: RECEIPTS.length, effect: null }])
     expect(await runJsonLines(['query', 'receipts', '--data', maker])).toHaveLength(RECEIPTS.length)
     const digest = await runJson<Digest>(['digest', '--namespace', NAMESPACE, '--data', maker])
@@ -95,7 +125,9 @@ describe('without a running node, a verb opens the store itself', () => {
     expect(await runJson(['log', 'export', exported, '--data', maker])).toEqual({ file: exported, events: 2 })
     const imported = await runJson<ImportResult>(['log', 'import', exported, '--data', other])
     expect(imported).toEqual({ read: 2, accepted: 2, duplicate: 0, pending: 0, refused: {} })
-    const again = await runJson<ImportResult>(['log', 'import', '-', '--data', other], { input: readFileSync(exported, 'utf8') })
+    const again = await runJson<ImportResult>(['log', 'import', '-', '--data', other], {
+      input: readFileSync(exported, 'utf8')
+    })
     expect(again).toEqual({ read: 2, accepted: 0, duplicate: 2, pending: 0, refused: {} })
     const there = await runJson<Digest>(['digest', '--namespace', NAMESPACE, '--data', other])
     expect({ ...there, logSeq: digest.logSeq }).toEqual(digest)
@@ -109,8 +141,12 @@ describe('without a running node, a verb opens the store itself', () => {
     expect(sealed).toMatch(/^batch +b-1\nnamespace +test:mesh\nowner +maker\nreceipts +4\nroot +[0-9a-f]{64}\n$/)
     expect(await runWell(['announce', ...batch])).toMatch(/sent to +0 peers/)
     expect(await runWell(['query', 'batches', '--data', maker])).toMatch(/^NAMESPACE +OWNER +BATCH ID/)
-    expect(await runWell(['events', '--data', maker])).toMatch(/^LOGSEQ +TIME .*\n3 +20[0-9T:Z-]+ +announce +test:mesh +did:key:z6Mk/)
-    expect(await runWell(['status', '--data', maker])).toMatch(/^node +not running; opened for this command\nhealth +ok\n/)
+    expect(await runWell(['events', '--data', maker])).toMatch(
+      /^LOGSEQ +TIME .*\n3 +20[0-9T:Z-]+ +announce +test:mesh +did:key:z6Mk/
+    )
+    expect(await runWell(['status', '--data', maker])).toMatch(
+      /^node +not running; opened for this command\nhealth +ok\n/
+    )
     expect(await runWell(['peers', 'list', '--data', maker])).toMatch(/^ORGANISATION .*\nother +did:key:z6Mk/)
     expect(await runWell(['log', 'verify', '--data', maker])).toMatch(/^log +intact\n/)
   })
@@ -121,7 +157,10 @@ describe('without a running node, a verb opens the store itself', () => {
     await runWell([...seal, 'b-1'], { input: '0\n'.repeat(PAGE_ENTRIES_MAX + 1) })
     await runWell([...seal, 'b-2'], { input: '1\n2\n' })
     const query = ['query', 'receipts', '--batch', 'b-2', '--data', maker]
-    expect(await runJsonLines(query)).toMatchObject([{ batchId: 'b-2', index: 0 }, { batchId: 'b-2', index: 1 }])
+    expect(await runJsonLines(query)).toMatchObject([
+      { batchId: 'b-2', index: 0 },
+      { batchId: 'b-2', index: 1 }
+    ])
     expect(await runJsonLines([...query, '--limit', '1'])).toMatchObject([{ batchId: 'b-2', index: 0 }])
   })
 
@@ -139,15 +178,28 @@ describe('without a running node, a verb opens the store itself', () => {
     for (const [verb, headings, count] of lists) {
       const lines = (await runWell([...verb, '--data', maker])).trimEnd().split('\n')
       expect(lines, verb.join(' ')).toHaveLength(count + 1)
-      expect(lines.findIndex((line) => headings.test(line)), verb.join(' ')).toBe(0)
-      expect(lines.findLastIndex((line) => headings.test(line)), verb.join(' ')).toBe(0)
+      expect(
+        lines.findIndex((line) => headings.test(line)),
+        verb.join(' ')
+      ).toBe(0)
+      expect(
+        lines.findLastIndex((line) => headings.test(line)),
+        verb.join(' ')
+      ).toBe(0)
     }
-    for (const [verb, note] of [[['events'], 'No events.'], [['query', 'receipts'], 'No rows in receipts.']] as const) {
+    for (const [verb, note] of [
+      [['events'], 'No events.'],
+      [['query', 'receipts'], 'No rows in receipts.']
+    ] as const) {
       expect(await run([...verb, '--data', other])).toMatchObject({ code: 0, stdout: '', stderr: `${note}\n` })
     }
     const alone = join(newFolder(), 'alone')
     await init(alone, 'alone')
-    expect(await run(['peers', 'list', '--data', alone])).toMatchObject({ code: 0, stdout: '', stderr: 'No peers yet: anchormesh peers add FILE\n' })
+    expect(await run(['peers', 'list', '--data', alone])).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: 'No peers yet: anchormesh peers add FILE\n'
+    })
   })
 })
 
@@ -156,7 +208,10 @@ describe('what is refused', () => {
     const { maker, receipts } = await oneFolder()
     const batch = ['--namespace', NAMESPACE, '--batch', 'b-1', '--data', maker]
     await runWell(['seal', ...batch, receipts])
-    expect(await runFailing(['seal', ...batch, receipts])).toMatchObject({ exitCode: 1, error: { code: 'BATCH_EXISTS' } })
+    expect(await runFailing(['seal', ...batch, receipts])).toMatchObject({
+      exitCode: 1,
+      error: { code: 'BATCH_EXISTS' }
+    })
     const unknown = ['announce', '--namespace', NAMESPACE, '--batch', 'b-2', '--data', maker]
     expect(await runFailing(unknown)).toMatchObject({ exitCode: 1, error: { code: 'BATCH_UNKNOWN' } })
   })
@@ -174,7 +229,11 @@ describe('what is refused', () => {
     ]
     for (const verb of verbs) {
       const failed = await runFailing([...verb, '--namespace', 'test:other', '--data', maker])
-      expect(failed, verb.join(' ')).toMatchObject({ exitCode: 1, stdout: '', error: { code: 'NOT_FOUND', message: 'this node does not carry test:other' } })
+      expect(failed, verb.join(' ')).toMatchObject({
+        exitCode: 1,
+        stdout: '',
+        error: { code: 'NOT_FOUND', message: 'this node does not carry test:other' }
+      })
       expect(failed.error.hint, verb.join(' ')).toContain(NAMESPACE)
     }
     expect(existsSync(out)).toBe(false)
@@ -190,7 +249,9 @@ describe('what is refused', () => {
     const file = join(maker, 'federation.yaml')
     writeFileSync(file, readFileSync(file, 'utf8').replaceAll(NAMESPACE, 'test:another'))
     expect(await runJsonLines(['query', 'batches', '--namespace', NAMESPACE, '--data', maker])).toHaveLength(1)
-    expect(await runJsonLines(['query', 'winners', '--status', 'settled', '--namespace', NAMESPACE, '--data', maker])).toEqual([])
+    expect(
+      await runJsonLines(['query', 'winners', '--status', 'settled', '--namespace', NAMESPACE, '--data', maker])
+    ).toEqual([])
     expect(await runJsonLines(['events', '--namespace', NAMESPACE, '--data', maker])).toHaveLength(1)
   })
 
@@ -203,7 +264,9 @@ describe('what is refused', () => {
       ['\n\n', /no receipts/]
     ] as const
     for (const [input, message] of inputs) {
-      const failed = await runFailing(['seal', '--namespace', NAMESPACE, '--batch', 'b-1', '--data', maker, '-'], { input })
+      const failed = await runFailing(['seal', '--namespace', NAMESPACE, '--batch', 'b-1', '--data', maker, '-'], {
+        input
+      })
       expect(failed).toMatchObject({ exitCode: 1, error: { code: 'RECEIPTS_INVALID' } })
       expect(failed.error.message).toMatch(message)
     }
@@ -231,7 +294,11 @@ describe('what is refused', () => {
       // Every verb on the first path, every path with one verb.
       for (const verb of index === 0 ? verbs(path) : verbs(path).slice(2, 3)) {
         const failed = await runFailing(verb)
-        expect(failed, verb.join(' ')).toMatchObject({ exitCode: 2, stdout: '', error: { code: 'USAGE', message: `${path} can't be read: ${reason}` } })
+        expect(failed, verb.join(' ')).toMatchObject({
+          exitCode: 2,
+          stdout: '',
+          error: { code: 'USAGE', message: `${path} can't be read: ${reason}` }
+        })
       }
     }
   })
@@ -260,7 +327,10 @@ describe('what is refused', () => {
 
   test('events --follow has nothing to follow, and status --watch goes on asking', async () => {
     const { maker } = await oneFolder()
-    expect(await runFailing(['events', '--follow', '--data', maker])).toMatchObject({ exitCode: 1, error: { code: 'NODE_NOT_RUNNING' } })
+    expect(await runFailing(['events', '--follow', '--data', maker])).toMatchObject({
+      exitCode: 1,
+      error: { code: 'NODE_NOT_RUNNING' }
+    })
     const watching = launch(['status', '--watch', '--json', '--data', maker])
     await until('two answers', () => watching.stdout().split('\n').length > 2)
     watching.process.kill('SIGINT')
@@ -277,7 +347,17 @@ describe('what is refused', () => {
 
   test('a file that is no timestamp anchor', async () => {
     const { maker, receipts } = await oneFolder()
-    const anchor = ['announce', '--namespace', NAMESPACE, '--batch', 'b-1', '--data', maker, '--timestamp-anchor', receipts]
+    const anchor = [
+      'announce',
+      '--namespace',
+      NAMESPACE,
+      '--batch',
+      'b-1',
+      '--data',
+      maker,
+      '--timestamp-anchor',
+      receipts
+    ]
     expect(await runFailing(anchor)).toMatchObject({ exitCode: 2, error: { code: 'USAGE' } })
   })
 
@@ -323,7 +403,10 @@ describe('the data folder', () => {
     await init(folder, 'maker')
     const files = ['federation.yaml', 'peers.yaml', 'keystore.json'].map((name) => join(folder, name))
     const before = files.map((file) => readFileSync(file, 'utf8'))
-    expect(await runFailing(['init', '--data', folder, '--org', 'other'])).toMatchObject({ exitCode: 2, error: { code: 'USAGE' } })
+    expect(await runFailing(['init', '--data', folder, '--org', 'other'])).toMatchObject({
+      exitCode: 2,
+      error: { code: 'USAGE' }
+    })
     expect(files.map((file) => readFileSync(file, 'utf8'))).toEqual(before)
   })
 
@@ -334,15 +417,27 @@ describe('the data folder', () => {
     const written = readFileSync(file, 'utf8')
     const kept = JSON.parse(written) as { readonly head: { readonly logSeq: number } }
     writeFileSync(file, JSON.stringify({ ...kept, head: { ...kept.head, logSeq: kept.head.logSeq + 5 } }))
-    expect(await runFailing(['log', 'verify', '--data', maker])).toMatchObject({ exitCode: 1, error: { code: 'STORE_CORRUPT' } })
+    expect(await runFailing(['log', 'verify', '--data', maker])).toMatchObject({
+      exitCode: 1,
+      error: { code: 'STORE_CORRUPT' }
+    })
     writeFileSync(file, 'not JSON')
-    expect(await runFailing(['log', 'verify', '--data', maker])).toMatchObject({ exitCode: 1, error: { code: 'STORE_CORRUPT' } })
+    expect(await runFailing(['log', 'verify', '--data', maker])).toMatchObject({
+      exitCode: 1,
+      error: { code: 'STORE_CORRUPT' }
+    })
     writeFileSync(file, JSON.stringify({ ...kept, formatVersion: 99 }))
-    expect(await runFailing(['log', 'verify', '--data', maker])).toMatchObject({ exitCode: 1, error: { code: 'STORE_NEWER' } })
+    expect(await runFailing(['log', 'verify', '--data', maker])).toMatchObject({
+      exitCode: 1,
+      error: { code: 'STORE_NEWER' }
+    })
     writeFileSync(file, written)
     expect(await runJson(['log', 'verify', '--data', maker])).toMatchObject({ ok: true })
     rmSync(join(maker, 'store'), { recursive: true })
-    expect(await runFailing(['log', 'verify', '--data', maker])).toMatchObject({ exitCode: 1, error: { code: 'STORE_CORRUPT' } })
+    expect(await runFailing(['log', 'verify', '--data', maker])).toMatchObject({
+      exitCode: 1,
+      error: { code: 'STORE_CORRUPT' }
+    })
     expect(existsSync(join(maker, 'store', 'CURRENT'))).toBe(false)
   })
 

@@ -45,14 +45,21 @@ describe('with a node running, a verb goes through its admin listener', () => {
     expect(await runJson(['pack', 'publish', ...data])).toMatchObject({ orgId: 'maker', packSeq: 1 })
     const events = await runJsonLines<LoggedEvent>(['events', '--scope', 'all', ...data])
     // After these the node may log what it has learned of them.
-    expect(events.slice(0, 4).map(({ event }) => event['type'])).toEqual(['policy', 'batch-sealed', 'announce', 'anchor-pack'])
+    expect(events.slice(0, 4).map(({ event }) => event['type'])).toEqual([
+      'policy',
+      'batch-sealed',
+      'announce',
+      'anchor-pack'
+    ])
     expect(events[2]?.id).toBe(published.id)
     expect(await runJsonLines(['query', 'batches', ...BATCH, ...data])).toMatchObject([{ batchRoot: sealed.batchRoot }])
     const digest = await runJson<Digest>(['digest', '--namespace', NAMESPACE, ...data])
     const verification = await runJson<LogVerification>(['log', 'verify', ...data])
     expect(verification.ok).toBe(true)
     expect(verification.records).toBeGreaterThanOrEqual(events.length)
-    expect(await runJsonLines(['log', 'rebuild', ...data])).not.toContainEqual(expect.objectContaining({ identical: false }))
+    expect(await runJsonLines(['log', 'rebuild', ...data])).not.toContainEqual(
+      expect.objectContaining({ identical: false })
+    )
     const exported = await runWell(['log', 'export', '-', ...data])
     expect(await runJson(['log', 'import', '-', ...data], { input: exported })).toMatchObject({ read: 2, duplicate: 2 })
     expect(await runWell(['status', ...data])).toMatch(/^node +running for [0-9.]+ s\n/)
@@ -196,7 +203,10 @@ describe('what is in the way', () => {
     const answer = await fetch(new URL('/v1/admin/status', url), { headers: { authorization: 'Bearer wrong' } })
     expect(answer.status).toBe(401)
     writeFileSync(adminFileOf(folder), JSON.stringify({ ...readAdmin(folder), token: 'wrong' }))
-    expect(await runFailing(['status', '--data', folder])).toMatchObject({ exitCode: 1, error: { code: 'STORE_LOCKED' } })
+    expect(await runFailing(['status', '--data', folder])).toMatchObject({
+      exitCode: 1,
+      error: { code: 'STORE_LOCKED' }
+    })
   })
 })
 
@@ -207,12 +217,17 @@ test('settings without effect are named at the start, each once, with its line',
   const text = `${readFileSync(file, 'utf8')}sync:\n  intervalMs: 60000\n`
   writeFileSync(file, text)
   const node = await startNode(folder)
-  const warnings = node.stderr().split('\n').filter((line) => line.includes('no effect in this version'))
+  const warnings = node
+    .stderr()
+    .split('\n')
+    .filter((line) => line.includes('no effect in this version'))
   expect(warnings).toHaveLength(1)
   const [warning] = warnings.map((line) => JSON.parse(line) as { readonly msg: string })
   const line = text.split('\n').indexOf('  intervalMs: 60000') + 1
   expect(warning).toMatchObject({ file, line, key: 'sync.intervalMs' })
-  expect(warning?.msg).toMatch(/federation\.yaml:[0-9]+:[0-9]+ sync\.intervalMs: is accepted, but has no effect in this version$/)
+  expect(warning?.msg).toMatch(
+    /federation\.yaml:[0-9]+:[0-9]+ sync\.intervalMs: is accepted, but has no effect in this version$/
+  )
 })
 
 test('nothing but the ready line is on standard output', async () => {

@@ -14,9 +14,12 @@ describe('tables', () => {
       { heading: 'SIZE', cell: ({ size }: { name: string; size: number }) => size, align: 'right' },
       { heading: 'NOTE', cell: () => '' }
     ] as const
-    expect(table(columns, [{ name: 'öl', size: 5 }, { name: 'longer', size: 12_345 }])).toBe(
-      ['NAME     SIZE', 'öl          5', 'longer  12345'].join('\n')
-    )
+    expect(
+      table(columns, [
+        { name: 'öl', size: 5 },
+        { name: 'longer', size: 12_345 }
+      ])
+    ).toBe(['NAME     SIZE', 'öl          5', 'longer  12345'].join('\n'))
   })
 
   test('a table that comes in parts has its headings again only where there is more to say', () => {
@@ -33,8 +36,19 @@ describe('tables', () => {
 
   test('rows of any projection: hashes and DIDs short, times as times, lists by their length', () => {
     const did = 'did:key:z6MkmLgQGYC1uanZdZuzroBaTW4dC7PZP7n3RiBEoymagRo7'
-    const row = { batchRoot: 'ab'.repeat(32), signer: did, updatedAt: 0, receiptCount: 7, announcements: [1, 2], winner: null }
-    expect(rowTable([row]).split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+    const row = {
+      batchRoot: 'ab'.repeat(32),
+      signer: did,
+      updatedAt: 0,
+      receiptCount: 7,
+      announcements: [1, 2],
+      winner: null
+    }
+    expect(
+      rowTable([row])
+        .split('\n')
+        .map((line) => line.split(/ {2,}/))
+    ).toEqual([
       ['BATCH ROOT', 'SIGNER', 'UPDATED AT', 'RECEIPT COUNT', 'ANNOUNCEMENTS'],
       ['abababababababab', shortDid(did), '1970-01-01T00:00:00Z', '7', '2']
     ])
@@ -62,7 +76,9 @@ describe('failures', () => {
   })
 
   test('as JSON it is one line, for a person several', () => {
-    const failure = failureOf(new AnchormeshError('CONFIG_INVALID', 'first\nsecond', { hint: 'look', detail: { a: 1 } }))
+    const failure = failureOf(
+      new AnchormeshError('CONFIG_INVALID', 'first\nsecond', { hint: 'look', detail: { a: 1 } })
+    )
     expect(JSON.parse(failureText(failure, true))).toEqual({
       error: { code: 'CONFIG_INVALID', message: 'first\nsecond', hint: 'look', detail: { a: 1 } }
     })

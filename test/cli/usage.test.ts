@@ -25,7 +25,8 @@ describe('help', () => {
   test.each(VERBS)('%s --help says what it does, its options, those of all, and an example', async (verb) => {
     const help = await runWell([...verb.split(' '), '--help'])
     expect(help).toMatch(new RegExp(`^Usage: anchormesh ${verb}`))
-    for (const option of ['--json', '--quiet', '--data', '--config', '--help', '--version']) expect(help).toContain(option)
+    for (const option of ['--json', '--quiet', '--data', '--config', '--help', '--version'])
+      expect(help).toContain(option)
     expect(help).toContain(`anchormesh ${verb}`)
     expect(help).toMatch(/Examples?:\n {2}anchormesh /)
   })
@@ -61,12 +62,15 @@ describe('wrong usage ends with exit code 2 and changes nothing', () => {
     expect(error.hint).toContain(hint)
   })
 
-  test.each([[[]], [['log']], [['peers']], [['pack']]])('anchormesh %j shows the commands that there are', async (args) => {
-    const { code, stderr, stdout } = await run(args)
-    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
-    expect(stderr).toContain('Commands:')
-    expect(stderr).toContain('error USAGE: a command is missing')
-  })
+  test.each([[[]], [['log']], [['peers']], [['pack']]])(
+    'anchormesh %j shows the commands that there are',
+    async (args) => {
+      const { code, stderr, stdout } = await run(args)
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+      expect(stderr).toContain('Commands:')
+      expect(stderr).toContain('error USAGE: a command is missing')
+    }
+  )
 
   test('for a person, the error is a line and a hint', async () => {
     const { code, stderr } = await run(['sael'])

@@ -41,7 +41,9 @@ test('an atomic write replaces the whole file and leaves nothing beside it', asy
   await writeAtomically(path, 'two', { mode: 0o600 })
   expect(await readFile(path, 'utf8')).toBe('two')
   expect((await stat(path)).mode & 0o777).toBe(0o600)
-  await expect(writeAtomically(path, 'three', { mode: 0o600, exclusive: true })).rejects.toMatchObject({ code: 'EEXIST' })
+  await expect(writeAtomically(path, 'three', { mode: 0o600, exclusive: true })).rejects.toMatchObject({
+    code: 'EEXIST'
+  })
   expect(await readFile(path, 'utf8')).toBe('two')
   expect(await readdir(folder)).toEqual(['file'])
 })

@@ -40,7 +40,9 @@ describe('addresses', () => {
   })
 
   test('what the node announces goes before what it listens on', async () => {
-    expect(await addresses(['/ip4/0.0.0.0/tcp/4088'], {}, ['/dns4/node.example/tcp/1'])).toEqual(['/dns4/node.example/tcp/1'])
+    expect(await addresses(['/ip4/0.0.0.0/tcp/4088'], {}, ['/dns4/node.example/tcp/1'])).toEqual([
+      '/dns4/node.example/tcp/1'
+    ])
   })
 
   test('what the running node says goes before all, without its PeerId', async () => {

@@ -22,7 +22,12 @@ describe('init', () => {
     expect(config.policy.namespaces).toEqual({})
     expect((await stat(folder.paths.keystore)).mode & 0o777).toBe(0o600)
     expect((await stat(folder.folder)).mode & 0o777).toBe(0o700)
-    expect((await readdir(folder.folder)).sort()).toEqual(['federation.yaml', 'keystore.json', 'peers.yaml', 'tsa-roots'])
+    expect((await readdir(folder.folder)).sort()).toEqual([
+      'federation.yaml',
+      'keystore.json',
+      'peers.yaml',
+      'tsa-roots'
+    ])
   })
 
   test('takes organisation and namespaces, and gives this node every role in them', async () => {
@@ -75,7 +80,9 @@ describe('init', () => {
       const folder = await emptyFolder()
       const path = join(folder, name)
       await (name.endsWith('/') ? mkdir(path) : writeFile(path, 'mine'))
-      const failure = await failureOf(initDataFolder({ folder, namespaces: [], random: systemRandom, clock: systemClock }))
+      const failure = await failureOf(
+        initDataFolder({ folder, namespaces: [], random: systemRandom, clock: systemClock })
+      )
       expect(failure.code).toBe('USAGE')
       expect(failure.message).toContain(name.replace('/', ''))
       expect(await readdir(folder)).toEqual([name.replace('/', '')])

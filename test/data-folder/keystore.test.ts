@@ -96,6 +96,8 @@ test('no private key stands in the file but as privateKey', async () => {
   await writeKeystore(path, { v: 1, keys: [one] }, true)
   expect(JSON.parse(await readFile(path, 'utf8'))).toEqual({
     v: 1,
-    keys: [{ kid: one.kid, purpose: ['event', 'pack'], publicKey: one.publicKey, privateKey: one.privateKey, createdAt: 1 }]
+    keys: [
+      { kid: one.kid, purpose: ['event', 'pack'], publicKey: one.publicKey, privateKey: one.privateKey, createdAt: 1 }
+    ]
   })
 })

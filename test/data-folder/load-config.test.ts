@@ -62,7 +62,11 @@ describe('settings that this version takes and does nothing with', () => {
       'namespaces: {}',
       [
         'namespaces:',
-        ...['dao:x', 'dao:y'].flatMap((name) => [`  ${name}:`, '    tenant: x', `    quorum: { k: 1, of: [${folder.did}] }`]),
+        ...['dao:x', 'dao:y'].flatMap((name) => [
+          `  ${name}:`,
+          '    tenant: x',
+          `    quorum: { k: 1, of: [${folder.did}] }`
+        ]),
         'sealing:',
         '  dao:x: { everyMs: 1000 }',
         'sync:',
@@ -73,8 +77,13 @@ describe('settings that this version takes and does nothing with', () => {
       ].join('\n')
     )
     const pins = `certificatePins: [${'a'.repeat(64)}]`
-    await edit(peers, 'peers: []', `peers:\n  - { did: ${did}, orgId: a, ${pins} }\ncrossOrg:\n  allow: [{ from: a, to: '*', operations: [bundle] }]`)
-    const lineOf = async (path: string, text: string): Promise<number> => (await readFile(path, 'utf8')).split('\n').findIndex((line) => line.includes(text)) + 1
+    await edit(
+      peers,
+      'peers: []',
+      `peers:\n  - { did: ${did}, orgId: a, ${pins} }\ncrossOrg:\n  allow: [{ from: a, to: '*', operations: [bundle] }]`
+    )
+    const lineOf = async (path: string, text: string): Promise<number> =>
+      (await readFile(path, 'utf8')).split('\n').findIndex((line) => line.includes(text)) + 1
     const expected = [
       ['namespaces.dao:x.quorum', federation, 'quorum:'],
       ['sealing', federation, 'sealing:'],
@@ -88,10 +97,15 @@ describe('settings that this version takes and does nothing with', () => {
       await Promise.all(expected.map(async ([key, file, text]) => ({ key, file, line: await lineOf(file, text) })))
     )
     expect(withoutEffect.map(({ message }) => message)).toEqual(
-      expected.map(([key]) => `is accepted, but has no effect in this version${key.endsWith('quorum') ? ', as 1 more like it' : ''}`)
+      expected.map(
+        ([key]) =>
+          `is accepted, but has no effect in this version${key.endsWith('quorum') ? ', as 1 more like it' : ''}`
+      )
     )
     const environment = { ANCHORMESH_AUDIT_SYSLOG: '127.0.0.1:1' }
-    expect((await load(folder, { environment })).withoutEffect.map(({ key }) => key)).toContain('ANCHORMESH_AUDIT_SYSLOG')
+    expect((await load(folder, { environment })).withoutEffect.map(({ key }) => key)).toContain(
+      'ANCHORMESH_AUDIT_SYSLOG'
+    )
   })
 })
 
@@ -106,18 +120,27 @@ describe('CONFIG_INVALID lists every problem as file:line:column key: message', 
     const line = (await readFile(folder.paths.federation, 'utf8')).split('\n').indexOf('  mdsn: false') + 1
     expect(failure.message.split('\n')).toEqual([
       `${folder.paths.federation}:${line}:3 node.mdsn: is not a known key (did you mean mdns?)`,
-      expect.stringMatching(/peers\.yaml:\d+:9 peers\[0\]: *|peers\.yaml:\d+:9 peers\[0\]\.orgId: is required/) as string,
+      expect.stringMatching(
+        /peers\.yaml:\d+:9 peers\[0\]: *|peers\.yaml:\d+:9 peers\[0\]\.orgId: is required/
+      ) as string,
       expect.stringMatching(/peers\.yaml:\d+:16 peers\[0\]\.did: is not a DID/) as string
     ])
   })
 
-  const cases: readonly { name: string; file: 'federation' | 'peers'; from: string | RegExp; to: string; expected: string | RegExp }[] = [
+  const cases: readonly {
+    name: string
+    file: 'federation' | 'peers'
+    from: string | RegExp
+    to: string
+    expected: string | RegExp
+  }[] = [
     {
       name: 'a weak key',
       file: 'peers',
       from: 'peers: []',
       to: 'peers:\n  - did: did:web:a.example\n    orgId: a\n    keys:\n      - kid: k\n        publicKey: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
-      expected: /peers\.yaml:\d+:20 peers\[0\]\.keys\[0\]\.publicKey: is a key that can't be used: not of prime order \[KEY_WEAK\]$/
+      expected:
+        /peers\.yaml:\d+:20 peers\[0\]\.keys\[0\]\.publicKey: is a key that can't be used: not of prime order \[KEY_WEAK\]$/
     },
     {
       name: 'one kid for two keys',
@@ -222,11 +245,17 @@ describe('CONFIG_INVALID lists every problem as file:line:column key: message', 
     expect(failure.message).toMatch(/^environment ANCHORMESH_ADMIN_LISTEN: names the same address as http\.listen/)
   })
 
-  test.each(['127.0.0.1:0', '[::1]:8088', 'LOCALHOST:8089'])('no other address for the admin listener: %s', async (listen) => {
-    const folder = await initialised()
-    const environment = { ANCHORMESH_HTTP_LISTEN: listen.endsWith(':0') ? listen : '127.0.0.1:8088', ANCHORMESH_ADMIN_LISTEN: listen }
-    expect((await load(folder, { environment })).federation.admin.listen).toBe(listen)
-  })
+  test.each(['127.0.0.1:0', '[::1]:8088', 'LOCALHOST:8089'])(
+    'no other address for the admin listener: %s',
+    async (listen) => {
+      const folder = await initialised()
+      const environment = {
+        ANCHORMESH_HTTP_LISTEN: listen.endsWith(':0') ? listen : '127.0.0.1:8088',
+        ANCHORMESH_ADMIN_LISTEN: listen
+      }
+      expect((await load(folder, { environment })).federation.admin.listen).toBe(listen)
+    }
+  )
 
   test("another's entry with this node's PeerId", async () => {
     const folder = await initialised()
@@ -237,7 +266,9 @@ describe('CONFIG_INVALID lists every problem as file:line:column key: message', 
 
   test('a variable', async () => {
     const folder = await initialised()
-    const failure = await failureOf(load(folder, { environment: { ANCHORMESH_HTTP_LISTN: 'x', ANCHORMESH_NODE_MDNS: '1' } }))
+    const failure = await failureOf(
+      load(folder, { environment: { ANCHORMESH_HTTP_LISTN: 'x', ANCHORMESH_NODE_MDNS: '1' } })
+    )
     expect(failure.message.split('\n')).toEqual([
       'environment ANCHORMESH_HTTP_LISTN: is not a known variable (did you mean ANCHORMESH_HTTP_LISTEN?)',
       'environment ANCHORMESH_NODE_MDNS: is the text "1", but must be true or false'

@@ -47,10 +47,7 @@ describe('identity and peers add join two machines', () => {
     await add(beta, await identityOf(alpha))
     expect(result).toEqual({
       dids: [beta.did],
-      changes: [
-        `Added ${beta.did} of beta to peers.yaml.`,
-        `Granted ${beta.did} in ${NS}: announce, serve, request.`
-      ]
+      changes: [`Added ${beta.did} of beta to peers.yaml.`, `Granted ${beta.did} in ${NS}: announce, serve, request.`]
     })
     const views = [viewPolicy((await load(alpha)).policy), viewPolicy((await load(beta)).policy)] as const
     expect(views[0].membershipDigest(NS)).toBe(views[1].membershipDigest(NS))
@@ -76,7 +73,11 @@ describe('identity and peers add join two machines', () => {
   test('each comment and each line that is not about the new peer stays', async () => {
     const [alpha, beta] = await two()
     await edit(alpha.paths.federation, 'mdns: false', 'mdns: false # for the office')
-    await edit(alpha.paths.peers, 'peers: []', '# partners, by date\npeers: []\n\n# known from paper\norganisations: [] # none yet')
+    await edit(
+      alpha.paths.peers,
+      'peers: []',
+      '# partners, by date\npeers: []\n\n# known from paper\norganisations: [] # none yet'
+    )
     const [federation, peers] = await filesOf(alpha)
     await add(alpha, await identityOf(beta))
     const [federationAfter, peersAfter] = await filesOf(alpha)
@@ -183,17 +184,20 @@ describe('what peers add takes', () => {
     expect(config.peers.peers[0]).toMatchObject({ addresses: ['/ip4/192.0.2.9/tcp/1'], roles: ['announce', 'serve'] })
   })
 
-  test.skipIf(process.platform === 'win32')('the file keeps its permissions, and a link to it stays a link', async () => {
-    const [alpha] = await two()
-    const elsewhere = `${alpha.paths.peers}.elsewhere`
-    await chmod(alpha.paths.peers, 0o600)
-    await rename(alpha.paths.peers, elsewhere)
-    await symlink(elsewhere, alpha.paths.peers)
-    await add(alpha, entry)
-    expect((await lstat(alpha.paths.peers)).isSymbolicLink()).toBe(true)
-    expect((await stat(elsewhere)).mode & 0o777).toBe(0o600)
-    expect(await readFile(elsewhere, 'utf8')).toContain(carol.did)
-  })
+  test.skipIf(process.platform === 'win32')(
+    'the file keeps its permissions, and a link to it stays a link',
+    async () => {
+      const [alpha] = await two()
+      const elsewhere = `${alpha.paths.peers}.elsewhere`
+      await chmod(alpha.paths.peers, 0o600)
+      await rename(alpha.paths.peers, elsewhere)
+      await symlink(elsewhere, alpha.paths.peers)
+      await add(alpha, entry)
+      expect((await lstat(alpha.paths.peers)).isSymbolicLink()).toBe(true)
+      expect((await stat(elsewhere)).mode & 0o777).toBe(0o600)
+      expect(await readFile(elsewhere, 'utf8')).toContain(carol.did)
+    }
+  )
 
   test('--config: the rights are granted in that file', async () => {
     const [alpha] = await two()
@@ -214,17 +218,62 @@ describe('what peers add refuses, and then changes nothing', () => {
   const known = `did: ${carol.did}\norgId: gamma\npeerId: 12D3KooWCHqVtzriRwdZSxtP21Ahbbi5uaUV1C8TjN3KFsEJc9MH\n`
 
   const cases: readonly { name: string; first?: string; text: string; code: string; message: RegExp }[] = [
-    { name: 'other keys', first: web(carol.publicKey), text: web(other.publicKey), code: 'CONFIG_INVALID', message: /already, with other keys/ },
-    { name: 'further keys', first: known, text: `${known}keys: [{ kid: k, publicKey: ${other.publicKey} }]\n`, code: 'CONFIG_INVALID', message: /already, with other keys/ },
-    { name: 'another organisation', first: known, text: known.replace('gamma', 'delta'), code: 'CONFIG_INVALID', message: /already, with another orgId/ },
-    { name: 'another PeerId', first: known, text: known.replace(/12D3\S+/, '12D3KooWNMo5zBCgdGaBNKCAgfDwLwmfVGHMany2xGEuUSF5K39R'), code: 'CONFIG_INVALID', message: /already, with another peerId/ },
-    { name: 'a PeerId of somebody else', first: known, text: known.replace(carol.did, other.did), code: 'CONFIG_INVALID', message: /peers\[1\]\.peerId: 12D3\S+ already belongs to another DID/ },
-    { name: 'an unknown key', text: `did: ${carol.did}\norgId: gamma\nrole: [serve]\n`, code: 'CONFIG_INVALID', message: /block\.yaml:3:1 role: is not a known key \(did you mean roles\?\)/ },
-    { name: 'a weak key', text: web('AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'), code: 'CONFIG_INVALID', message: /not of prime order/ },
+    {
+      name: 'other keys',
+      first: web(carol.publicKey),
+      text: web(other.publicKey),
+      code: 'CONFIG_INVALID',
+      message: /already, with other keys/
+    },
+    {
+      name: 'further keys',
+      first: known,
+      text: `${known}keys: [{ kid: k, publicKey: ${other.publicKey} }]\n`,
+      code: 'CONFIG_INVALID',
+      message: /already, with other keys/
+    },
+    {
+      name: 'another organisation',
+      first: known,
+      text: known.replace('gamma', 'delta'),
+      code: 'CONFIG_INVALID',
+      message: /already, with another orgId/
+    },
+    {
+      name: 'another PeerId',
+      first: known,
+      text: known.replace(/12D3\S+/, '12D3KooWNMo5zBCgdGaBNKCAgfDwLwmfVGHMany2xGEuUSF5K39R'),
+      code: 'CONFIG_INVALID',
+      message: /already, with another peerId/
+    },
+    {
+      name: 'a PeerId of somebody else',
+      first: known,
+      text: known.replace(carol.did, other.did),
+      code: 'CONFIG_INVALID',
+      message: /peers\[1\]\.peerId: 12D3\S+ already belongs to another DID/
+    },
+    {
+      name: 'an unknown key',
+      text: `did: ${carol.did}\norgId: gamma\nrole: [serve]\n`,
+      code: 'CONFIG_INVALID',
+      message: /block\.yaml:3:1 role: is not a known key \(did you mean roles\?\)/
+    },
+    {
+      name: 'a weak key',
+      text: web('AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'),
+      code: 'CONFIG_INVALID',
+      message: /not of prime order/
+    },
     { name: 'no entry', text: '[]', code: 'CONFIG_INVALID', message: /block\.yaml:1:1: holds no entry/ },
     { name: 'an empty block', text: '', code: 'CONFIG_INVALID', message: /block\.yaml:1:1 did: is required/ },
     { name: 'no YAML', text: '{', code: 'CONFIG_INVALID', message: /block\.yaml:\d+:\d+: / },
-    { name: 'a whole peers.yaml with more in it than peers', text: 'peers: [{ did: did:web:a, orgId: a }]\ncrossOrg: {}\n', code: 'CONFIG_INVALID', message: /crossOrg: is not a known key/ },
+    {
+      name: 'a whole peers.yaml with more in it than peers',
+      text: 'peers: [{ did: did:web:a, orgId: a }]\ncrossOrg: {}\n',
+      code: 'CONFIG_INVALID',
+      message: /crossOrg: is not a known key/
+    },
     { name: 'a block that is too long', text: '#'.repeat(300_000), code: 'CONFIG_INVALID', message: /is longer than/ }
   ]
 
@@ -255,7 +304,11 @@ describe('what peers add refuses, and then changes nothing', () => {
   test('an edit that would grant more through an alias', async () => {
     const alpha = await initialised()
     const members = `{ announce: &all [${alpha.did}], serve: *all }`
-    await edit(alpha.paths.federation, 'namespaces: {}', `namespaces:\n  dao:x:\n    tenant: x\n    members: ${members}`)
+    await edit(
+      alpha.paths.federation,
+      'namespaces: {}',
+      `namespaces:\n  dao:x:\n    tenant: x\n    members: ${members}`
+    )
     const before = await filesOf(alpha)
     const failure = await failureOf(add(alpha, `did: ${carol.did}\norgId: gamma\nroles: [announce]\n`))
     expect(failure.message).toContain("can't be edited without changing more than the new peer")

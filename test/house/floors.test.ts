@@ -29,13 +29,20 @@ describe('the house as it stands', () => {
   })
 
   test('every script is TypeScript, but for those that run before the version of Node is known', () => {
-    expect(scriptPaths().filter((path) => !path.endsWith('.ts'))).toEqual(['src/cli/anchormesh.cjs', 'src/preinstall.cjs'])
+    expect(scriptPaths().filter((path) => !path.endsWith('.ts'))).toEqual([
+      'src/cli/anchormesh.cjs',
+      'src/preinstall.cjs'
+    ])
   })
 
   test('every exception to the rule on clocks and randomness is still needed', () => {
     for (const { path, names } of EXCEPTIONS) {
       const texts = house.filter((file) => path.test(file.path)).map((file) => file.text)
-      for (const name of names) expect(texts.some((text) => text.includes(name)), `${path} ${name}`).toBe(true)
+      for (const name of names)
+        expect(
+          texts.some((text) => text.includes(name)),
+          `${path} ${name}`
+        ).toBe(true)
     }
   })
 })
@@ -74,9 +81,9 @@ describe('the floors can fail', () => {
   })
 
   test('circles between files, one file included', () => {
-    expect(check({ 'src/log/a.ts': "import './b.ts'", 'src/log/b.ts': "import './c.ts'", 'src/log/c.ts': "import './a.ts'" })).toEqual([
-      'circle-files'
-    ])
+    expect(
+      check({ 'src/log/a.ts': "import './b.ts'", 'src/log/b.ts': "import './c.ts'", 'src/log/c.ts': "import './a.ts'" })
+    ).toEqual(['circle-files'])
     expect(check({ 'src/log/a.ts': "import './a.ts'" })).toEqual(['circle-files'])
   })
 
@@ -104,7 +111,11 @@ describe('the floors can fail', () => {
 
   test('a folder may use its own sub-folders', () => {
     expect(
-      check({ 'src/http/a.ts': "import './routes/b.ts'", 'src/http/routes/b.ts': "import '../c.ts'", 'src/http/c.ts': '' })
+      check({
+        'src/http/a.ts': "import './routes/b.ts'",
+        'src/http/routes/b.ts': "import '../c.ts'",
+        'src/http/c.ts': ''
+      })
     ).toEqual([])
   })
 

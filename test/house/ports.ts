@@ -1,4 +1,15 @@
-import { findingAt, isTypeOnly, isWrapper, keyName, memberName, nodeAt, nodesAt, stringOf, unwrap, walk } from './syntax.ts'
+import {
+  findingAt,
+  isTypeOnly,
+  isWrapper,
+  keyName,
+  memberName,
+  nodeAt,
+  nodesAt,
+  stringOf,
+  unwrap,
+  walk
+} from './syntax.ts'
 import type { Finding, SourceFile, SyntaxNode } from './syntax.ts'
 
 /** The one folder that may read clocks, set timers and draw random numbers. */
@@ -11,13 +22,15 @@ const CLOCK_GLOBALS = new Set(['setTimeout', 'setInterval', 'setImmediate', 'per
  * Globals that are harmless but for some members. `byName`: the object itself may be handed on (`process` as an event
  * emitter); the others may only be used in place, or an alias would hide the member.
  */
-const GUARDED_GLOBALS: ReadonlyMap<string, { readonly members: readonly string[]; readonly byName: boolean }> = new Map([
-  ['Date', { members: ['now'], byName: false }],
-  ['Math', { members: ['random'], byName: false }],
-  ['AbortSignal', { members: ['timeout'], byName: false }],
-  ['Atomics', { members: ['wait', 'waitAsync'], byName: false }],
-  ['process', { members: ['hrtime', 'uptime'], byName: true }]
-])
+const GUARDED_GLOBALS: ReadonlyMap<string, { readonly members: readonly string[]; readonly byName: boolean }> = new Map(
+  [
+    ['Date', { members: ['now'], byName: false }],
+    ['Math', { members: ['random'], byName: false }],
+    ['AbortSignal', { members: ['timeout'], byName: false }],
+    ['Atomics', { members: ['wait', 'waitAsync'], byName: false }],
+    ['process', { members: ['hrtime', 'uptime'], byName: true }]
+  ]
+)
 
 /** Names by which one reaches the globals as an object. */
 const GLOBAL_OBJECTS = new Set(['globalThis', 'global'])
@@ -30,17 +43,36 @@ const CLOCK_MODULES = new Set(['timers', 'timers/promises', 'perf_hooks', 'nanoi
  * on any object and in any import, so that no alias of a module hides them.
  */
 const RANDOM_NAMES = new Set([
-  'randomBytes', 'randomFill', 'randomFillSync', 'randomInt', 'randomUUID', 'getRandomValues',
-  'generateKey', 'generateKeySync', 'generateKeyPair', 'generateKeyPairSync', 'generateKeys', 'generatePrime',
-  'generatePrimeSync', 'keygen', 'keygenAsync', 'randomSecretKey', 'randomPrivateKey'
+  'randomBytes',
+  'randomFill',
+  'randomFillSync',
+  'randomInt',
+  'randomUUID',
+  'getRandomValues',
+  'generateKey',
+  'generateKeySync',
+  'generateKeyPair',
+  'generateKeyPairSync',
+  'generateKeys',
+  'generatePrime',
+  'generatePrimeSync',
+  'keygen',
+  'keygenAsync',
+  'randomSecretKey',
+  'randomPrivateKey'
 ])
 
 /** Uses that stay, each with its reason. */
-export const EXCEPTIONS: readonly { readonly path: RegExp; readonly names: readonly string[]; readonly reason: string }[] = [
+export const EXCEPTIONS: readonly {
+  readonly path: RegExp
+  readonly names: readonly string[]
+  readonly reason: string
+}[] = [
   {
     path: /^src\/timestamps\/clients\/development-certificates\.ts$/,
     names: ['generateKey'],
-    reason: 'Web Crypto makes the development TSA\'s RSA or EC key pair itself and takes no random bytes from a port; nothing replays it'
+    reason:
+      "Web Crypto makes the development TSA's RSA or EC key pair itself and takes no random bytes from a port; nothing replays it"
   }
 ]
 
@@ -75,9 +107,14 @@ function checkModule(node: SyntaxNode, report: Report): void {
   const callee = node.type === 'CallExpression' ? unwrap(nodeAt(node, 'callee')) : undefined
   const calleeName = callee === undefined ? undefined : (memberName(callee) ?? keyName(callee, false))
   const loads = calleeName === 'require' || calleeName === 'getBuiltinModule'
-  const source = loads ? nodesAt(node, 'arguments')[0] : /^(Import|Export)/.test(node.type) ? nodeAt(node, 'source') : undefined
+  const source = loads
+    ? nodesAt(node, 'arguments')[0]
+    : /^(Import|Export)/.test(node.type)
+      ? nodeAt(node, 'source')
+      : undefined
   const module = stringOf(source)?.replace(/^node:/, '')
-  if (module !== undefined && CLOCK_MODULES.has(module)) report(node, module, `loads ${module}: take the Clock or Random port`)
+  if (module !== undefined && CLOCK_MODULES.has(module))
+    report(node, module, `loads ${module}: take the Clock or Random port`)
 }
 
 function checkRandomName(node: SyntaxNode, parents: readonly SyntaxNode[], report: Report): void {
@@ -87,7 +124,9 @@ function checkRandomName(node: SyntaxNode, parents: readonly SyntaxNode[], repor
     memberName(node) ??
     (inPattern ? keyName(nodeAt(node, 'key'), node['computed'] === true) : undefined) ??
     (node.type === 'ImportSpecifier' ? keyName(nodeAt(node, 'imported'), false) : undefined) ??
-    (node.type === 'ExportSpecifier' && nodeAt(parent ?? node, 'source') ? keyName(nodeAt(node, 'local'), false) : undefined)
+    (node.type === 'ExportSpecifier' && nodeAt(parent ?? node, 'source')
+      ? keyName(nodeAt(node, 'local'), false)
+      : undefined)
   if (name !== undefined && RANDOM_NAMES.has(name)) report(node, name, `uses ${name}: take the Random port`)
 }
 
@@ -111,13 +150,15 @@ function checkGlobal(node: SyntaxNode, parents: readonly SyntaxNode[], report: R
 function checkGuarded(node: SyntaxNode, name: string, use: Use, report: Report): void {
   const guard = GUARDED_GLOBALS.get(name)
   if (guard === undefined) return
-  const used = use.kind === 'destructured' ? use.names : use.kind === 'member' && use.name !== undefined ? [use.name] : []
+  const used =
+    use.kind === 'destructured' ? use.names : use.kind === 'member' && use.name !== undefined ? [use.name] : []
   for (const member of used.filter((key) => guard.members.includes(key))) {
     report(node, `${name}.${member}`, `uses ${name}.${member}: take the port of src/platform`)
   }
   if (name === 'Date' && use.kind === 'new' && use.arguments === 0) report(node, 'Date', 'new Date() reads the clock')
   const hidden = use.kind === 'other' || (use.kind === 'member' && use.name === undefined)
-  if (hidden && !guard.byName) report(node, name, `${name} is called or handed on, which reads or hides ${guard.members.join(', ')}`)
+  if (hidden && !guard.byName)
+    report(node, name, `${name} is called or handed on, which reads or hides ${guard.members.join(', ')}`)
 }
 
 /** The global that an expression names: `Date`, or `globalThis.Date`. Keys, properties and new bindings name none. */
@@ -192,14 +233,17 @@ function useOf(node: SyntaxNode, parents: readonly SyntaxNode[]): Use {
     depth -= 1
   }
   const parent = parents[depth]
-  if (parent?.type === 'MemberExpression' && parent['object'] === value) return { kind: 'member', name: memberName(parent) }
+  if (parent?.type === 'MemberExpression' && parent['object'] === value)
+    return { kind: 'member', name: memberName(parent) }
   if (parent?.type === 'NewExpression' && parent['callee'] === value) {
     return { kind: 'new', arguments: nodesAt(parent, 'arguments').length }
   }
   if (parent?.type === 'BinaryExpression' && parent['operator'] === 'instanceof') return { kind: 'instanceof' }
   const pattern = parent?.type === 'VariableDeclarator' && parent['init'] === value ? nodeAt(parent, 'id') : undefined
   if (pattern?.type !== 'ObjectPattern') return { kind: 'other' }
-  const keys = nodesAt(pattern, 'properties').map((property) => keyName(nodeAt(property, 'key'), property['computed'] === true))
+  const keys = nodesAt(pattern, 'properties').map((property) =>
+    keyName(nodeAt(property, 'key'), property['computed'] === true)
+  )
   const names = keys.filter((key) => key !== undefined)
   return names.length === keys.length ? { kind: 'destructured', names } : { kind: 'other' }
 }

@@ -6,8 +6,8 @@ export const FILE_LINES_MAX = 400
 
 /**
  * Finds what the house does without: default exports (`default-export`), `any` (`any`), enums (`enum`) and parameter
- * properties (`parameter-property`), which type stripping can't run, failures that vanish (`empty-catch`: an empty `catch`
- * block or an empty `.catch()` handler) and files that are too long (`file-length`).
+ * properties (`parameter-property`), which type stripping can't run, failures that vanish (`empty-catch`: an empty
+ * `catch` block or an empty `.catch()` handler) and files that are too long (`file-length`).
  */
 export function findStyleBreaks(file: SourceFile): Finding[] {
   const findings: Finding[] = []
@@ -28,7 +28,9 @@ function ruleBrokenBy(node: SyntaxNode): [rule: string, message: string] | undef
     case 'TSExportAssignment':
       return ['default-export', 'a default export has no name to search for']
     case 'ExportSpecifier':
-      return nodeAt(node, 'exported')?.['name'] === 'default' ? ['default-export', 'exports a name as default'] : undefined
+      return nodeAt(node, 'exported')?.['name'] === 'default'
+        ? ['default-export', 'exports a name as default']
+        : undefined
     case 'TSAnyKeyword':
       return ['any', 'any switches the type checker off; take unknown and narrow it']
     case 'TSEnumDeclaration':

@@ -111,7 +111,14 @@ export function unwrap(node: SyntaxNode | undefined): SyntaxNode | undefined {
   return inner
 }
 
-/** True for a node that exists only for the type checker (`import type` and `export type` are told apart by the caller). */
+/**
+ * True for a node that exists only for the type checker (`import type` and `export type` are told apart by the caller).
+ */
 export function isTypeOnly(node: SyntaxNode): boolean {
-  return node.type.startsWith('TS') && !isWrapper(node) && node.type !== 'TSParameterProperty' && node.type !== 'TSEnumDeclaration'
+  return (
+    node.type.startsWith('TS') &&
+    !isWrapper(node) &&
+    node.type !== 'TSParameterProperty' &&
+    node.type !== 'TSEnumDeclaration'
+  )
 }

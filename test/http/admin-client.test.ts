@@ -36,7 +36,18 @@ describe('every operation gives over HTTP what it gives in the process', () => {
     const node = nodeWith(3)
     const client = await clientOf(node)
     expect(await client.status()).toEqual(await node.status())
-    const query = { namespace: NAMESPACE, batchId: 'a', signer: 'did:web:a', status: 'x', fromTs: 1, toTs: 2, limit: 3, cursor: 'c', at: 4, waitFor: 5 }
+    const query = {
+      namespace: NAMESPACE,
+      batchId: 'a',
+      signer: 'did:web:a',
+      status: 'x',
+      fromTs: 1,
+      toTs: 2,
+      limit: 3,
+      cursor: 'c',
+      at: 4,
+      waitFor: 5
+    }
     expect(await client.query('batches', query)).toEqual(await node.query('batches', query))
     expect(await client.query('batches', {})).toEqual(await node.query('batches', {}))
     expect(await client.digest(NAMESPACE)).toEqual(await node.digest(NAMESPACE))
@@ -49,7 +60,9 @@ describe('every operation gives over HTTP what it gives in the process', () => {
     expect(await client.event(node.log[7]?.id ?? '')).toEqual(node.log[7])
     expect(await client.event('0'.repeat(64))).toBeNull()
     expect(await all(client.events({}))).toEqual(node.log)
-    expect(await all(client.events({ after: 290, limit: 4, scope: 'all', namespace: NAMESPACE, follow: false }))).toEqual(node.log.slice(290, 294))
+    expect(
+      await all(client.events({ after: 290, limit: 4, scope: 'all', namespace: NAMESPACE, follow: false }))
+    ).toEqual(node.log.slice(290, 294))
     expect(await all(client.events({ namespace: 'dao:other' }))).toEqual([])
   })
 
@@ -58,8 +71,17 @@ describe('every operation gives over HTTP what it gives in the process', () => {
     const id = sha256Hex('wire')
     expect(await client.submit(Buffer.from('wire'))).toEqual({ outcome: 'accepted', id, logSeq: 1 })
     expect(await client.submit(Buffer.from('wire'))).toEqual({ outcome: 'duplicate', id, logSeq: 1 })
-    expect(await client.submit(new Uint8Array(60_000))).toEqual({ outcome: 'rejected', code: 'EVENT_TOO_LARGE', detail: '60000 bytes', id: null })
-    expect(await client.submit(new Uint8Array(3_000_000))).toMatchObject({ outcome: 'rejected', code: 'EVENT_TOO_LARGE', id: null })
+    expect(await client.submit(new Uint8Array(60_000))).toEqual({
+      outcome: 'rejected',
+      code: 'EVENT_TOO_LARGE',
+      detail: '60000 bytes',
+      id: null
+    })
+    expect(await client.submit(new Uint8Array(3_000_000))).toMatchObject({
+      outcome: 'rejected',
+      code: 'EVENT_TOO_LARGE',
+      id: null
+    })
     for (const outcome of [
       { outcome: 'pending', code: 'KEY_UNKNOWN', detail: 'wait', id },
       { outcome: 'ignored', code: 'STORE_FULL', detail: 'no room', id },
@@ -78,9 +100,15 @@ describe('every operation gives over HTTP what it gives in the process', () => {
       fc.asyncProperty(fc.array(json, { minLength: 1, maxLength: 6 }), async (receipts) => {
         batches += 1
         const batchId = `b${batches}`
-        const sealed = await client.seal({ namespace: NAMESPACE, batchId, receipts: batches % 2 === 0 ? receipts : each(receipts) })
+        const sealed = await client.seal({
+          namespace: NAMESPACE,
+          batchId,
+          receipts: batches % 2 === 0 ? receipts : each(receipts)
+        })
         expect(sealed).toMatchObject({ batchId, receiptCount: receipts.length })
-        expect((node.sealed.get(`${NAMESPACE} ${batchId}`) ?? []).map((receipt) => encodeCanonical(receipt))).toEqual(receipts.map((receipt) => encodeCanonical(receipt)))
+        expect((node.sealed.get(`${NAMESPACE} ${batchId}`) ?? []).map((receipt) => encodeCanonical(receipt))).toEqual(
+          receipts.map((receipt) => encodeCanonical(receipt))
+        )
         expect(await all(client.proofs(NAMESPACE, batchId))).toEqual(await all(node.proofs(NAMESPACE, batchId)))
       }),
       { numRuns: 25 }
@@ -92,7 +120,10 @@ describe('every operation gives over HTTP what it gives in the process', () => {
     await client.seal({ namespace: NAMESPACE, batchId: 'b1', receipts: [1] })
     const request = { namespace: NAMESPACE, batchId: 'b1', timestampAnchors: [] }
     expect(await client.announce(request)).toEqual({ id: sha256Hex('published'), logSeq: 7, recipients: 2 })
-    await expect(client.announce({ ...request, batchId: 'b2' })).rejects.toMatchObject({ code: 'BATCH_UNKNOWN', hint: 'seal it first' })
+    await expect(client.announce({ ...request, batchId: 'b2' })).rejects.toMatchObject({
+      code: 'BATCH_UNKNOWN',
+      hint: 'seal it first'
+    })
   })
 
   it('verifyLog and rebuild, with their progress', async () => {
@@ -117,7 +148,9 @@ describe('every operation gives over HTTP what it gives in the process', () => {
     expect(result).toEqual({ read: 1_000, accepted: 1_000, duplicate: 0, pending: 0, refused: {} })
     expect(copy.log.map(({ bytes }) => bytes)).toEqual(node.log.map(({ bytes }) => bytes))
     expect(told[0]).toBe(1)
-    expect(await target.importEvents(each([Buffer.from('event 1'), Buffer.from('new'), new Uint8Array(100_000)]))).toEqual({
+    expect(
+      await target.importEvents(each([Buffer.from('event 1'), Buffer.from('new'), new Uint8Array(100_000)]))
+    ).toEqual({
       read: 3,
       accepted: 1,
       duplicate: 1,
@@ -138,20 +171,49 @@ describe('every operation gives over HTTP what it gives in the process', () => {
 
 describe('failures', () => {
   const CODES: readonly FailureCode[] = [
-    'STORE_CORRUPT', 'STORE_FULL', 'OWN_CHAIN_BEHIND', 'NOT_FOUND', 'QUERY_INVALID', 'UNKNOWN_PROJECTION', 'STATE_OUTDATED', 'CURSOR_TOO_OLD',
-    'CURSOR_FOREIGN', 'CURSOR_FUTURE', 'NOT_YET', 'PROJECTION_HALTED', 'BATCH_EXISTS', 'BATCH_UNKNOWN', 'RECEIPTS_INVALID', 'PUBLISH_REFUSED', 'TSA_REQUEST_FAILED'
+    'STORE_CORRUPT',
+    'STORE_FULL',
+    'OWN_CHAIN_BEHIND',
+    'NOT_FOUND',
+    'QUERY_INVALID',
+    'UNKNOWN_PROJECTION',
+    'STATE_OUTDATED',
+    'CURSOR_TOO_OLD',
+    'CURSOR_FOREIGN',
+    'CURSOR_FUTURE',
+    'NOT_YET',
+    'PROJECTION_HALTED',
+    'BATCH_EXISTS',
+    'BATCH_UNKNOWN',
+    'RECEIPTS_INVALID',
+    'PUBLISH_REFUSED',
+    'TSA_REQUEST_FAILED'
   ]
 
   it.each(CODES)('%s comes back as it was thrown', async (code) => {
-    const thrown = new AnchormeshError(code, 'what happened', { hint: 'what to do', detail: { figure: 3, oldest: 2, code: 'ROLE_MISSING' } })
+    const thrown = new AnchormeshError(code, 'what happened', {
+      hint: 'what to do',
+      detail: { figure: 3, oldest: 2, code: 'ROLE_MISSING' }
+    })
     const fail = (): Promise<never> => Promise.reject(thrown)
     const failing = async function* (): AsyncGenerator<never> {
       yield await fail()
     }
-    const client = await clientOf(memoryNode({ query: fail, publishPack: fail, verifyLog: fail, events: failing, exportEvents: failing }))
-    const attempts = [client.query('batches', {}), client.publishPack(), client.verifyLog(), all(client.events({})), all(client.exportEvents())]
+    const client = await clientOf(
+      memoryNode({ query: fail, publishPack: fail, verifyLog: fail, events: failing, exportEvents: failing })
+    )
+    const attempts = [
+      client.query('batches', {}),
+      client.publishPack(),
+      client.verifyLog(),
+      all(client.events({})),
+      all(client.exportEvents())
+    ]
     for (const result of await Promise.allSettled(attempts)) {
-      expect(result).toMatchObject({ status: 'rejected', reason: { code, message: 'what happened', hint: 'what to do', detail: thrown.detail } })
+      expect(result).toMatchObject({
+        status: 'rejected',
+        reason: { code, message: 'what happened', hint: 'what to do', detail: thrown.detail }
+      })
       expect((result as PromiseRejectedResult).reason).toBeInstanceOf(AnchormeshError)
     }
   })
@@ -189,18 +251,27 @@ describe('failures', () => {
         gate.resolve()
       }
     })()
-    await expect(reading).rejects.toMatchObject({ code: 'NODE_NOT_RUNNING', message: expect.stringContaining('broke its answer off') as string })
+    await expect(reading).rejects.toMatchObject({
+      code: 'NODE_NOT_RUNNING',
+      message: expect.stringContaining('broke its answer off') as string
+    })
   })
 
   it('another token is refused', async () => {
     const { listener } = await adminListener()
-    await expect(createAdminClient({ url: listener.url, token: 'other' }).status()).rejects.toMatchObject({ code: 'ADMIN_TOKEN_INVALID' })
+    await expect(createAdminClient({ url: listener.url, token: 'other' }).status()).rejects.toMatchObject({
+      code: 'ADMIN_TOKEN_INVALID'
+    })
   })
 
   it('nobody there is NODE_NOT_RUNNING', async () => {
     const { listener, client } = await adminListener()
     await listener.close()
-    for (const failed of [client.status(), all(client.events({ follow: true })), client.seal({ namespace: NAMESPACE, batchId: 'b', receipts: [1] })]) {
+    for (const failed of [
+      client.status(),
+      all(client.events({ follow: true })),
+      client.seal({ namespace: NAMESPACE, batchId: 'b', receipts: [1] })
+    ]) {
       await expect(failed).rejects.toMatchObject({ code: 'NODE_NOT_RUNNING', hint: 'Start it: anchormesh start' })
     }
   })
@@ -224,12 +295,17 @@ describe('failures', () => {
     const url = await otherServer((_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json' }).end(body)
     })
-    await expect(createAdminClient({ url, token: 'x' }).status()).rejects.toMatchObject({ code: 'INTERNAL', hint: expect.stringContaining('release') as string })
+    await expect(createAdminClient({ url, token: 'x' }).status()).rejects.toMatchObject({
+      code: 'INTERNAL',
+      hint: expect.stringContaining('release') as string
+    })
   })
 
   it('an answer without a result is told as such', async () => {
     const url = await otherServer((_request, response) => {
-      response.writeHead(200, { 'content-type': 'application/x-ndjson' }).end('{"progress":{"done":1,"total":1,"unit":"x"}}\n')
+      response
+        .writeHead(200, { 'content-type': 'application/x-ndjson' })
+        .end('{"progress":{"done":1,"total":1,"unit":"x"}}\n')
     })
     await expect(createAdminClient({ url, token: 'x' }).verifyLog()).rejects.toMatchObject({ code: 'INTERNAL' })
   })
@@ -241,7 +317,10 @@ describe('failures', () => {
   ])('a receipt with %s is never sent', async (_name, receipt) => {
     const node = memoryNode()
     const client = await clientOf(node)
-    await expect(client.seal({ namespace: NAMESPACE, batchId: 'b1', receipts: [1, receipt] })).rejects.toMatchObject({ code: 'RECEIPTS_INVALID', detail: { index: 1 } })
+    await expect(client.seal({ namespace: NAMESPACE, batchId: 'b1', receipts: [1, receipt] })).rejects.toMatchObject({
+      code: 'RECEIPTS_INVALID',
+      detail: { index: 1 }
+    })
     expect(node.sealed.size).toBe(0)
   })
 
@@ -278,7 +357,9 @@ describe('failures', () => {
         ended = true
       }
     }
-    await expect(client.seal({ namespace: NAMESPACE, batchId: 'b1', receipts: endless() })).rejects.toMatchObject({ code: 'BATCH_EXISTS' })
+    await expect(client.seal({ namespace: NAMESPACE, batchId: 'b1', receipts: endless() })).rejects.toMatchObject({
+      code: 'BATCH_EXISTS'
+    })
     await until('the receipts to be let go', () => ended)
   })
 })

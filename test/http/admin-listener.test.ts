@@ -60,7 +60,9 @@ describe('small routes', () => {
   it('GET projections, events/{id} and digest, as the public listener has them', async () => {
     const operations = nodeWith(2)
     const { url } = await adminListener({ operations })
-    expect(await (await ask(url('projections/batches?limit=3'))).json()).toMatchObject({ rows: [{ asked: { limit: 3 } }] })
+    expect(await (await ask(url('projections/batches?limit=3'))).json()).toMatchObject({
+      rows: [{ asked: { limit: 3 } }]
+    })
     expect(await (await ask(url(`events/${operations.log[0]?.id ?? ''}`))).json()).toEqual(operations.log[0])
     expect(await (await ask(url(`digest?namespace=${NAMESPACE}`))).json()).toMatchObject({ count: 2 })
   })
@@ -101,7 +103,11 @@ describe('POST batches/announcements', () => {
       return { id: sha256Hex('x'), logSeq: 9, recipients: 0 }
     }
     const { url } = await adminListener({ operations: memoryNode({ announce }) })
-    const response = await ask(url('batches/announcements'), { method: 'POST', headers: JSON_BODY, body: JSON.stringify(body) })
+    const response = await ask(url('batches/announcements'), {
+      method: 'POST',
+      headers: JSON_BODY,
+      body: JSON.stringify(body)
+    })
     expect([response.status, await response.json()]).toEqual([201, { id: sha256Hex('x'), logSeq: 9, recipients: 0 }])
     expect(asked).toEqual([body])
   })
@@ -110,10 +116,22 @@ describe('POST batches/announcements', () => {
     ['another type', WIRE, JSON.stringify(body), 415, 'MEDIA_TYPE_UNSUPPORTED'],
     ['no JSON', JSON_BODY, '{', 400, 'BODY_MALFORMED'],
     ['nothing', JSON_BODY, '', 400, 'BODY_MALFORMED'],
-    ['a member that changes the prototype', JSON_BODY, JSON.stringify(body).replace('"chainId"', '"__proto__"'), 400, 'BODY_MALFORMED'],
+    [
+      'a member that changes the prototype',
+      JSON_BODY,
+      JSON.stringify(body).replace('"chainId"', '"__proto__"'),
+      400,
+      'BODY_MALFORMED'
+    ],
     ['an unknown member', JSON_BODY, JSON.stringify({ ...body, x: 1 }), 422, 'BODY_INVALID'],
     ['a missing member', JSON_BODY, JSON.stringify({ ...body, batchId: undefined }), 422, 'BODY_INVALID'],
-    ['seventeen anchors', JSON_BODY, JSON.stringify({ ...body, timestampAnchors: Array.from({ length: 17 }, () => ({})) }), 422, 'BODY_INVALID'],
+    [
+      'seventeen anchors',
+      JSON_BODY,
+      JSON.stringify({ ...body, timestampAnchors: Array.from({ length: 17 }, () => ({})) }),
+      422,
+      'BODY_INVALID'
+    ],
     ['more than 1 MiB', JSON_BODY, JSON.stringify({ ...body, x: 'x'.repeat(1_100_000) }), 413, 'BODY_TOO_LARGE']
   ])('refuses %s', async (_name, headers, text, status, code) => {
     const { url } = await adminListener()
@@ -128,9 +146,12 @@ describe('POST batches/announcements', () => {
     ['PACK_FORK', 422],
     ['SOMETHING_NEW', 422]
   ])('says with which code the event would be refused everywhere: %s', async (code, status) => {
-    const announce: Operations['announce'] = () => Promise.reject(new AnchormeshError('PUBLISH_REFUSED', 'not published', { detail: { code } }))
+    const announce: Operations['announce'] = () =>
+      Promise.reject(new AnchormeshError('PUBLISH_REFUSED', 'not published', { detail: { code } }))
     const { url } = await adminListener({ operations: memoryNode({ announce }) })
-    const told = await problemOf(await ask(url('batches/announcements'), { method: 'POST', headers: JSON_BODY, body: JSON.stringify(body) }))
+    const told = await problemOf(
+      await ask(url('batches/announcements'), { method: 'POST', headers: JSON_BODY, body: JSON.stringify(body) })
+    )
     expect(told).toMatchObject({ status, code: code === 'SOMETHING_NEW' ? 'PUBLISH_REFUSED' : code, data: { code } })
   })
 
@@ -138,11 +159,18 @@ describe('POST batches/announcements', () => {
     const lines: LogLine[] = []
     const logger = recordingLogger(lines)
     const failWith = async (failure: Error): Promise<Problem> => {
-      const { url } = await adminListener({ operations: memoryNode({ publishPack: () => Promise.reject(failure) }), logger })
+      const { url } = await adminListener({
+        operations: memoryNode({ publishPack: () => Promise.reject(failure) }),
+        logger
+      })
       return await problemOf(await ask(url('packs'), { method: 'POST' }))
     }
     const corrupt = new AnchormeshError('STORE_CORRUPT', '/srv/store is damaged')
-    expect(await failWith(corrupt)).toMatchObject({ status: 503, code: 'STORE_CORRUPT', detail: '/srv/store is damaged' })
+    expect(await failWith(corrupt)).toMatchObject({
+      status: 503,
+      code: 'STORE_CORRUPT',
+      detail: '/srv/store is damaged'
+    })
     expect(JSON.stringify(await failWith(new Error('secret')))).not.toContain('secret')
     expect(lines.filter(({ level }) => level === 'error')).toHaveLength(2)
   })
@@ -159,7 +187,10 @@ describe('POST events', () => {
     const first = await submit(operations, Buffer.from('wire'))
     expect([first.status, await first.json()]).toEqual([201, { outcome: 'accepted', id: sha256Hex('wire'), logSeq: 1 }])
     const again = await submit(operations, Buffer.from('wire'))
-    expect([again.status, await again.json()]).toEqual([200, { outcome: 'duplicate', id: sha256Hex('wire'), logSeq: 1 }])
+    expect([again.status, await again.json()]).toEqual([
+      200,
+      { outcome: 'duplicate', id: sha256Hex('wire'), logSeq: 1 }
+    ])
   })
 
   it('answers 202 to what has to wait', async () => {
@@ -189,7 +220,10 @@ describe('POST events', () => {
     ['ignored', 'STORE_FULL', 503, '60'],
     ['ignored', 'SAME_ID_OTHER_BYTES', 409, null]
   ] as const)('answers %s(%s) with %d', async (outcome, code, status, retryAfter) => {
-    const response = await submit(memoryNode({ submit: async () => ({ outcome, code, detail: 'why', id: 'x' }) }), Buffer.from('wire'))
+    const response = await submit(
+      memoryNode({ submit: async () => ({ outcome, code, detail: 'why', id: 'x' }) }),
+      Buffer.from('wire')
+    )
     expect(await problemOf(response)).toMatchObject({ status, code, outcome, detail: 'why', id: 'x' })
     expect(response.headers.get('retry-after')).toBe(retryAfter)
   })
@@ -205,15 +239,25 @@ describe('POST events', () => {
     })
     for (const length of [60_000, 2_000_000]) {
       const response = await submit(counting, new Uint8Array(length))
-      expect(await problemOf(response)).toMatchObject({ status: 413, code: 'EVENT_TOO_LARGE', outcome: 'rejected', id: null })
+      expect(await problemOf(response)).toMatchObject({
+        status: 413,
+        code: 'EVENT_TOO_LARGE',
+        outcome: 'rejected',
+        id: null
+      })
     }
     expect(asked).toEqual([60_000])
   })
 
   it('gives no bytes to the door as they are, and other types not at all', async () => {
     const { url } = await adminListener()
-    expect(await problemOf(await ask(url('events'), { method: 'POST' }))).toMatchObject({ code: 'MALFORMED', outcome: 'rejected' })
-    expect(await problemOf(await ask(url('events'), { method: 'POST', headers: JSON_BODY, body: '{}' }))).toMatchObject({ status: 415 })
+    expect(await problemOf(await ask(url('events'), { method: 'POST' }))).toMatchObject({
+      code: 'MALFORMED',
+      outcome: 'rejected'
+    })
+    expect(await problemOf(await ask(url('events'), { method: 'POST', headers: JSON_BODY, body: '{}' }))).toMatchObject(
+      { status: 415 }
+    )
   })
 })
 
@@ -227,7 +271,10 @@ describe('POST shutdown', () => {
         stopped.resolve()
       }
     })
-    const [first, second] = await Promise.all([ask(url('shutdown'), { method: 'POST' }), ask(url('shutdown'), { method: 'POST' })])
+    const [first, second] = await Promise.all([
+      ask(url('shutdown'), { method: 'POST' }),
+      ask(url('shutdown'), { method: 'POST' })
+    ])
     expect(new Set([first.status, second.status])).toEqual(new Set([202, 503]))
     await stopped.promise
     expect(asked).toBe(1)

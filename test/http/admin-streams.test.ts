@@ -14,7 +14,11 @@ const FRAMES = { 'content-type': 'application/vnd.anchormesh.events' }
 const WIRE = { 'content-type': 'application/octet-stream' }
 const BATCH = `batches?namespace=${NAMESPACE}&batchId=b1`
 
-const linesIn = (text: string): unknown[] => text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as unknown)
+const linesIn = (text: string): unknown[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as unknown)
 
 describe('POST batches', () => {
   const upload = async (operations: Operations, body: string): Promise<Response> => {
@@ -27,7 +31,9 @@ describe('POST batches', () => {
     const response = await upload(operations, '{"b":1,"a":[1.0]}\r\n\n "text"\nnull')
     expect(response.status).toBe(201)
     expect(response.headers.get('content-type')).toBe('application/x-ndjson')
-    expect(linesIn(await response.text())).toEqual([{ result: expect.objectContaining({ batchId: 'b1', receiptCount: 3 }) as object }])
+    expect(linesIn(await response.text())).toEqual([
+      { result: expect.objectContaining({ batchId: 'b1', receiptCount: 3 }) as object }
+    ])
     expect([...operations.sealed.values()]).toEqual([[{ b: 1, a: [1] }, 'text', null]])
   })
 
@@ -50,20 +56,32 @@ describe('POST batches', () => {
 
   it('names a line that is not UTF-8', async () => {
     const { url } = await adminListener()
-    const response = await ask(url(BATCH), { method: 'POST', headers: LINES, body: new Uint8Array([0x31, 0x0a, 0xff, 0x0a]) })
+    const response = await ask(url(BATCH), {
+      method: 'POST',
+      headers: LINES,
+      body: new Uint8Array([0x31, 0x0a, 0xff, 0x0a])
+    })
     expect(await problemOf(response)).toMatchObject({ code: 'RECEIPTS_INVALID', data: { line: 2 } })
   })
 
   it('passes on what the node refuses', async () => {
     const operations = memoryNode()
     await operations.seal({ namespace: NAMESPACE, batchId: 'b1', receipts: [1] })
-    expect(await problemOf(await upload(operations, '1\n'))).toMatchObject({ status: 409, code: 'BATCH_EXISTS', hint: 'choose another id' })
+    expect(await problemOf(await upload(operations, '1\n'))).toMatchObject({
+      status: 409,
+      code: 'BATCH_EXISTS',
+      hint: 'choose another id'
+    })
     expect(await problemOf(await upload(memoryNode(), ''))).toMatchObject({ status: 422, code: 'RECEIPTS_INVALID' })
   })
 
   it('answers a refusal although megabytes are still to come, and serves the next request', async () => {
     const { url } = await adminListener()
-    const response = await ask(url(BATCH), { method: 'POST', headers: LINES, body: `nonsense\n${'1\n'.repeat(4_000_000)}` })
+    const response = await ask(url(BATCH), {
+      method: 'POST',
+      headers: LINES,
+      body: `nonsense\n${'1\n'.repeat(4_000_000)}`
+    })
     expect(await problemOf(response)).toMatchObject({ code: 'RECEIPTS_INVALID', data: { line: 1 } })
     expect((await ask(url('status'))).status).toBe(200)
   })
@@ -80,7 +98,9 @@ describe('POST batches', () => {
     const { hostname, port } = new URL(listener.url)
     const socket = connect(Number(port), hostname)
     const total = 64 * 1024 * 1024
-    socket.write(`POST /v1/admin/${BATCH} HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: ${AUTHORIZED.authorization}\r\ncontent-type: application/x-ndjson\r\ncontent-length: ${total}\r\nconnection: close\r\n\r\n`)
+    socket.write(
+      `POST /v1/admin/${BATCH} HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: ${AUTHORIZED.authorization}\r\ncontent-type: application/x-ndjson\r\ncontent-length: ${total}\r\nconnection: close\r\n\r\n`
+    )
     const piece = Buffer.from(`"${'x'.repeat(1_021)}"\n`)
     let written = 0
     const pump = (): void => {
@@ -122,7 +142,9 @@ describe('POST batches', () => {
     const { hostname, port } = new URL(listener.url)
     const socket = connect(Number(port), hostname)
     await once(socket, 'connect')
-    socket.write(`POST /v1/admin/${BATCH} HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: ${AUTHORIZED.authorization}\r\ncontent-type: application/x-ndjson\r\ncontent-length: 100\r\n\r\n1\n1\n`)
+    socket.write(
+      `POST /v1/admin/${BATCH} HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: ${AUTHORIZED.authorization}\r\ncontent-type: application/x-ndjson\r\ncontent-length: 100\r\n\r\n1\n1\n`
+    )
     await until('the request to be under way', () => socket.bytesWritten > 0)
     socket.destroy()
     expect(await failed.promise).toMatchObject({ code: 'ECONNRESET' })
@@ -147,7 +169,9 @@ describe('POST log/import', () => {
 
   it('wants frames', async () => {
     const { url } = await adminListener()
-    expect(await problemOf(await ask(url('log/import'), { method: 'POST', headers: WIRE, body: new Uint8Array(4) }))).toMatchObject({ status: 415 })
+    expect(
+      await problemOf(await ask(url('log/import'), { method: 'POST', headers: WIRE, body: new Uint8Array(4) }))
+    ).toMatchObject({ status: 415 })
   })
 })
 
@@ -173,10 +197,16 @@ describe('long work', () => {
       await late.asked.promise
       throw refused
     }
-    const late = { ...(await adminListener({ operations: memoryNode({ verifyLog }) })), asked: Promise.withResolvers<void>() }
+    const late = {
+      ...(await adminListener({ operations: memoryNode({ verifyLog }) })),
+      asked: Promise.withResolvers<void>()
+    }
     const begun = await ask(late.url('log/verify'), { method: 'POST' })
     expect(begun.status).toBe(200)
     late.asked.resolve()
-    expect(linesIn(await begun.text())).toMatchObject([{ progress: { done: 1 } }, { error: { code: 'STORE_FULL', status: 503, hint: 'make some' } }])
+    expect(linesIn(await begun.text())).toMatchObject([
+      { progress: { done: 1 } },
+      { error: { code: 'STORE_FULL', status: 503, hint: 'make some' } }
+    ])
   })
 })

@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { RequestRefused, failureOfProblem, problem, problemOfFailure, problemSchema, retryAfterOf, statusOf } from '../../src/http/errors.ts'
+import {
+  RequestRefused,
+  failureOfProblem,
+  problem,
+  problemOfFailure,
+  problemSchema,
+  retryAfterOf,
+  statusOf
+} from '../../src/http/errors.ts'
 import { AnchormeshError } from '../../src/platform/errors.ts'
 import type { FailureCode } from '../../src/platform/errors.ts'
 import { json } from '../protocols/json-arbitrary.ts'
@@ -29,7 +37,8 @@ describe('statuses', () => {
   })
 
   it('429 and 503 that pass say when to ask again', () => {
-    for (const code of ['RATE_LIMITED', 'OVERLOADED', 'STORE_FULL', 'NOT_YET', 'NODE_NOT_RUNNING']) expect(retryAfterOf(code)).toBeGreaterThan(0)
+    for (const code of ['RATE_LIMITED', 'OVERLOADED', 'STORE_FULL', 'NOT_YET', 'NODE_NOT_RUNNING'])
+      expect(retryAfterOf(code)).toBeGreaterThan(0)
     expect(retryAfterOf('NOT_FOUND')).toBeNull()
   })
 })
@@ -37,16 +46,38 @@ describe('statuses', () => {
 describe('problems', () => {
   it('hold what RFC 9457 and the contract ask for', () => {
     const told = problemOfFailure(new RequestRefused('NOT_FOUND', 'there is no GET /x'), 'r1')
-    expect(told).toEqual({ type: 'about:blank', title: 'Not Found', status: 404, code: 'NOT_FOUND', detail: 'there is no GET /x', requestId: 'r1' })
+    expect(told).toEqual({
+      type: 'about:blank',
+      title: 'Not Found',
+      status: 404,
+      code: 'NOT_FOUND',
+      detail: 'there is no GET /x',
+      requestId: 'r1'
+    })
   })
 
   it('give back the failure that they were made of', () => {
-    const codes = fc.constantFrom<FailureCode>('BATCH_EXISTS', 'CURSOR_TOO_OLD', 'PUBLISH_REFUSED', 'STORE_CORRUPT', 'NOT_YET')
-    const detail = fc.option(fc.dictionary(fc.constantFrom('a', 'b', 'oldest', 'status', 'code', 'title'), json, { maxKeys: 4, noNullPrototype: true }), { nil: undefined })
+    const codes = fc.constantFrom<FailureCode>(
+      'BATCH_EXISTS',
+      'CURSOR_TOO_OLD',
+      'PUBLISH_REFUSED',
+      'STORE_CORRUPT',
+      'NOT_YET'
+    )
+    const detail = fc.option(
+      fc.dictionary(fc.constantFrom('a', 'b', 'oldest', 'status', 'code', 'title'), json, {
+        maxKeys: 4,
+        noNullPrototype: true
+      }),
+      { nil: undefined }
+    )
     const hint = fc.option(fc.string(), { nil: undefined })
     fc.assert(
       fc.property(codes, fc.string(), hint, detail, (code, message, hintText, data) => {
-        const failure = new AnchormeshError(code, message, { ...(hintText === undefined ? {} : { hint: hintText }), ...(data === undefined ? {} : { detail: data }) })
+        const failure = new AnchormeshError(code, message, {
+          ...(hintText === undefined ? {} : { hint: hintText }),
+          ...(data === undefined ? {} : { detail: data })
+        })
         const sent: unknown = JSON.parse(JSON.stringify(problemOfFailure(failure, 'r1')))
         const back = failureOfProblem(problemSchema.parse(sent))
         expect([back.code, back.message, back.hint]).toEqual([code, message, hintText])
@@ -56,8 +87,18 @@ describe('problems', () => {
   })
 
   it('of a listener, or of a newer release, say whose fault it is', () => {
-    expect(failureOfProblem(problem('BODY_TOO_LARGE', 'too large', 'r1'))).toMatchObject({ code: 'USAGE', message: 'BODY_TOO_LARGE: too large', detail: { code: 'BODY_TOO_LARGE', requestId: 'r1' } })
-    expect(failureOfProblem(problem('NEW_CODE', 'odd', 'r1'))).toMatchObject({ code: 'INTERNAL', detail: { code: 'NEW_CODE' } })
-    expect(failureOfProblem(problem('ROLE_MISSING', 'no', 'r1'))).toMatchObject({ code: 'PUBLISH_REFUSED', detail: { code: 'ROLE_MISSING' } })
+    expect(failureOfProblem(problem('BODY_TOO_LARGE', 'too large', 'r1'))).toMatchObject({
+      code: 'USAGE',
+      message: 'BODY_TOO_LARGE: too large',
+      detail: { code: 'BODY_TOO_LARGE', requestId: 'r1' }
+    })
+    expect(failureOfProblem(problem('NEW_CODE', 'odd', 'r1'))).toMatchObject({
+      code: 'INTERNAL',
+      detail: { code: 'NEW_CODE' }
+    })
+    expect(failureOfProblem(problem('ROLE_MISSING', 'no', 'r1'))).toMatchObject({
+      code: 'PUBLISH_REFUSED',
+      detail: { code: 'ROLE_MISSING' }
+    })
   })
 })

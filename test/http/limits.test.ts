@@ -31,7 +31,9 @@ describe('slow and many clients', () => {
 
   it('a header that does not end is answered with 408', async () => {
     const { url } = await publicListener({ limits: SHORT })
-    expect(await rawExchange(url, 'GET /health HTTP/1.1\r\nhost: loc')).toMatch(/^HTTP\/1\.1 408 .*"code":"REQUEST_TIMEOUT"/s)
+    expect(await rawExchange(url, 'GET /health HTTP/1.1\r\nhost: loc')).toMatch(
+      /^HTTP\/1\.1 408 .*"code":"REQUEST_TIMEOUT"/s
+    )
   })
 
   it('also on the admin listener, whose bodies may take as long as they like', async () => {
@@ -41,7 +43,8 @@ describe('slow and many clients', () => {
 
   it('a body of somebody without the token is not read', async () => {
     const { listener } = await adminListener()
-    const head = 'POST /v1/admin/batches?namespace=dao:test&batchId=b HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-ndjson\r\ncontent-length: 100000000\r\n\r\n'
+    const head =
+      'POST /v1/admin/batches?namespace=dao:test&batchId=b HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-ndjson\r\ncontent-length: 100000000\r\n\r\n'
     expect(await rawExchange(listener.url, head)).toMatch(/^HTTP\/1\.1 401 .*connection: close/s)
   })
 
@@ -53,7 +56,10 @@ describe('slow and many clients', () => {
   it('a connection that stands still in the middle of a request is closed', async () => {
     const { listener } = await adminListener({ limits: { ...ADMIN_LIMITS, idleTimeoutMs: 50 } })
     const head = `POST /v1/admin/batches?namespace=dao:test&batchId=b HTTP/1.1\r\nhost: localhost\r\nauthorization: ${AUTHORIZED.authorization}\r\n`
-    const answer = await rawExchange(listener.url, `${head}content-type: application/x-ndjson\r\ncontent-length: 10\r\n\r\n1\n`)
+    const answer = await rawExchange(
+      listener.url,
+      `${head}content-type: application/x-ndjson\r\ncontent-length: 10\r\n\r\n1\n`
+    )
     expect(answer).toBe('')
   })
 
@@ -182,7 +188,10 @@ describe('closing', () => {
     const answered = createAdminClient(listener).status()
     await asked.promise
     const closed = listener.close()
-    await Promise.all([clock.advance(ADMIN_LIMITS.closeGraceMs), expect(answered).rejects.toMatchObject({ code: 'NODE_NOT_RUNNING' })])
+    await Promise.all([
+      clock.advance(ADMIN_LIMITS.closeGraceMs),
+      expect(answered).rejects.toMatchObject({ code: 'NODE_NOT_RUNNING' })
+    ])
     await closed
     expect(clock.pendingTimers()).toBe(0)
   })

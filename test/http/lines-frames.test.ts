@@ -24,7 +24,9 @@ describe('lines', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(line, { maxLength: 10 }), fc.boolean(), pieceLengths, async (lines, ended, lengths) => {
         const text = lines.join('\n') + (ended && lines.length > 0 ? '\n' : '')
-        const read = (await all(splitLines(inPieces(Buffer.from(text), lengths), 100))).map((bytes) => Buffer.from(bytes).toString('utf8'))
+        const read = (await all(splitLines(inPieces(Buffer.from(text), lengths), 100))).map((bytes) =>
+          Buffer.from(bytes).toString('utf8')
+        )
         const expected = text.split('\n')
         if (expected.at(-1) === '') expected.pop()
         expect(read).toEqual(expected)
@@ -49,9 +51,13 @@ describe('lines', () => {
   it('hold any receipts, in JSON of any style', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(json, { maxLength: 8 }), pieceLengths, async (receipts, lengths) => {
-        const text = receipts.map((receipt, index) => ` ${JSON.stringify(receipt)}${index % 2 === 0 ? '\r\n\n' : '\n'}`).join('')
+        const text = receipts
+          .map((receipt, index) => ` ${JSON.stringify(receipt)}${index % 2 === 0 ? '\r\n\n' : '\n'}`)
+          .join('')
         const read = await all(readReceipts(inPieces(Buffer.from(text), lengths)))
-        expect(read.map((receipt) => encodeCanonical(receipt))).toEqual(receipts.map((receipt) => encodeCanonical(receipt)))
+        expect(read.map((receipt) => encodeCanonical(receipt))).toEqual(
+          receipts.map((receipt) => encodeCanonical(receipt))
+        )
       })
     )
   })
@@ -60,11 +66,15 @@ describe('lines', () => {
 describe('frames', () => {
   it('are the same however they are cut', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 8 }), pieceLengths, async (wires, lengths) => {
-        const stream = Buffer.concat(wires.map((wire) => frameOf(wire)))
-        const read = await all(readFrames(inPieces(stream, lengths)))
-        expect(read.map((wire) => [...wire])).toEqual(wires.map((wire) => [...wire]))
-      })
+      fc.asyncProperty(
+        fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 8 }),
+        pieceLengths,
+        async (wires, lengths) => {
+          const stream = Buffer.concat(wires.map((wire) => frameOf(wire)))
+          const read = await all(readFrames(inPieces(stream, lengths)))
+          expect(read.map((wire) => [...wire])).toEqual(wires.map((wire) => [...wire]))
+        }
+      )
     )
   })
 
@@ -78,8 +88,14 @@ describe('frames', () => {
   })
 
   it('are cut to what shows that they are no event', async () => {
-    const stream = Buffer.concat([frameOf(Buffer.alloc(49_152, 1)), frameOf(Buffer.alloc(300_000, 2)), frameOf(Buffer.from('three'))])
-    expect((await all(readFrames(inPieces(stream, [40_000, 7])))).map(({ length }) => length)).toEqual([49_152, 49_153, 5])
+    const stream = Buffer.concat([
+      frameOf(Buffer.alloc(49_152, 1)),
+      frameOf(Buffer.alloc(300_000, 2)),
+      frameOf(Buffer.from('three'))
+    ])
+    expect((await all(readFrames(inPieces(stream, [40_000, 7])))).map(({ length }) => length)).toEqual([
+      49_152, 49_153, 5
+    ])
   })
 
   it('are uint32, big endian, and the bytes', () => {

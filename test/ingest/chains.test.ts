@@ -19,11 +19,16 @@ const peer: EventSource = { via: 'gossip', peer: 'peer-1', namespace: NAMESPACE 
 
 async function chain(author: TestMember, length: number): Promise<SignedEvent[]> {
   const events: SignedEvent[] = []
-  for (let index = 0; index < length; index += 1) events.push(await next(author, events.at(-1) ?? null, announceBody(`batch-${index}`)))
+  for (let index = 0; index < length; index += 1)
+    events.push(await next(author, events.at(-1) ?? null, announceBody(`batch-${index}`)))
   return events
 }
 
-async function outcomesOf(ingest: Ingest, events: readonly SignedEvent[], source: EventSource = peer): Promise<string[]> {
+async function outcomesOf(
+  ingest: Ingest,
+  events: readonly SignedEvent[],
+  source: EventSource = peer
+): Promise<string[]> {
   return await Promise.all(events.map(async ({ wire }) => (await ingest.door.submit(wire, source)).outcome))
 }
 
@@ -36,18 +41,26 @@ test('a gap is pending, and its successor is taken when the predecessor comes', 
   const ingest = await openIngest(self, everybody)
   const [first, second] = await chain(ada, 2)
   if (first === undefined || second === undefined) throw new Error('no events')
-  expect(await ingest.door.submit(second.wire, peer)).toMatchObject({ outcome: 'pending', code: 'PREDECESSOR_MISSING', id: second.id })
+  expect(await ingest.door.submit(second.wire, peer)).toMatchObject({
+    outcome: 'pending',
+    code: 'PREDECESSOR_MISSING',
+    id: second.id
+  })
   expect(ingest.door.status().pending).toEqual({ events: 1, bytes: second.wire.length, dropped: 0 })
   expect(await ingest.door.submit(first.wire, peer)).toMatchObject({ outcome: 'accepted', logSeq: 2 })
   await settled(ingest, 2)
   expect(await ingest.log.find(second.id)).toMatchObject({ logSeq: 3, authorSeq: 2 })
-  expect(ingest.door.status()).toMatchObject({ signaturesVerified: 2, outcomes: { accepted: 2, 'pending(PREDECESSOR_MISSING)': 1 } })
+  expect(ingest.door.status()).toMatchObject({
+    signaturesVerified: 2,
+    outcomes: { accepted: 2, 'pending(PREDECESSOR_MISSING)': 1 }
+  })
 })
 
 test('a chain of a hundred in reverse order is taken whole, each signature verified once', async () => {
   const ingest = await openIngest(self, everybody)
   const events = await chain(ada, 100)
-  for (const { wire } of events.slice(1).reverse()) expect(await ingest.door.submit(wire, peer)).toMatchObject({ outcome: 'pending' })
+  for (const { wire } of events.slice(1).reverse())
+    expect(await ingest.door.submit(wire, peer)).toMatchObject({ outcome: 'pending' })
   expect(await ingest.door.submit(events[0]?.wire ?? new Uint8Array(), peer)).toMatchObject({ outcome: 'accepted' })
   await settled(ingest, 100)
   expect(ingest.door.status().signaturesVerified).toBe(100)
@@ -56,7 +69,13 @@ test('a chain of a hundred in reverse order is taken whole, each signature verif
 test.each([
   ['in order', (events: readonly SignedEvent[]) => events],
   ['in reverse', (events: readonly SignedEvent[]) => events.toReversed()],
-  ['odd ones first', (events: readonly SignedEvent[]) => [...events.filter((_, index) => index % 2 === 1), ...events.filter((_, index) => index % 2 === 0)]]
+  [
+    'odd ones first',
+    (events: readonly SignedEvent[]) => [
+      ...events.filter((_, index) => index % 2 === 1),
+      ...events.filter((_, index) => index % 2 === 0)
+    ]
+  ]
 ])('two chains of a hundred at the same moment %s are taken whole', async (_, arrange) => {
   const ingest = await openIngest(self, everybody)
   const events = arrange([...(await chain(ada, 100)), ...(await chain(bob, 100))])
@@ -98,8 +117,13 @@ test('both sides of a fork are accepted, grow on, and stand in equivocations', a
   expect(await outcomesOf(ingest, [root, left, right, leftOn, rightOn])).toEqual(Array(5).fill('accepted'))
   const events = [left.id, right.id].sort()
   const chainOf = { namespace: NAMESPACE, signer: ada.signer.did, kid: ada.signer.kid }
-  expect(await ingest.rows('equivocations')).toMatchObject([{ ...chainOf, authorSeq: 2, events }, { ...chainOf, authorSeq: 3 }])
-  const tips = [leftOn, rightOn].map(({ id }) => ({ authorSeq: 3, id })).sort((one, other) => (one.id < other.id ? -1 : 1))
+  expect(await ingest.rows('equivocations')).toMatchObject([
+    { ...chainOf, authorSeq: 2, events },
+    { ...chainOf, authorSeq: 3 }
+  ])
+  const tips = [leftOn, rightOn]
+    .map(({ id }) => ({ authorSeq: 3, id }))
+    .sort((one, other) => (one.id < other.id ? -1 : 1))
   expect(await ingest.rows('sequences')).toMatchObject([{ ...chainOf, forked: true, tips, events: 5 }])
 })
 
@@ -126,7 +150,10 @@ test('an equal ts is not before the predecessor', async () => {
   const ingest = await openIngest(self, everybody)
   const [first] = await chain(ada, 1)
   if (first === undefined) throw new Error('no event')
-  expect(await outcomesOf(ingest, [first, await next(ada, first, {}, { ts: first.envelope.ts })])).toEqual(['accepted', 'accepted'])
+  expect(await outcomesOf(ingest, [first, await next(ada, first, {}, { ts: first.envelope.ts })])).toEqual([
+    'accepted',
+    'accepted'
+  ])
 })
 
 test('one key of another name is another chain: its predecessor is not here', async () => {

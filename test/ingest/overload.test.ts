@@ -27,7 +27,8 @@ test('more events than may wait for the disk: those beyond are ignored with OVER
   const ingest = await openIngest(self, [self, ada], { store })
   const beyond = 50
   const events: SignedEvent[] = []
-  for (let index = 0; index < QUEUED_RECORDS_MAX + beyond; index += 1) events.push(await next(ada, events.at(-1) ?? null, { index }))
+  for (let index = 0; index < QUEUED_RECORDS_MAX + beyond; index += 1)
+    events.push(await next(ada, events.at(-1) ?? null, { index }))
   const release = Promise.withResolvers<void>()
   store.stuck = release.promise
   const submitted = events.map(({ wire }) => ingest.door.submit(wire, { via: 'sync', peer: 'peer-1' }))
@@ -40,7 +41,9 @@ test('more events than may wait for the disk: those beyond are ignored with OVER
   expect(names.slice(0, QUEUED_RECORDS_MAX).filter((name) => name !== 'accepted')).toEqual([])
   expect(names[QUEUED_RECORDS_MAX]).toBe('OVERLOADED')
   expect(new Set(names.slice(QUEUED_RECORDS_MAX + 1))).toEqual(new Set(['PREDECESSOR_MISSING']))
-  expect(await ingest.door.submit(events[QUEUED_RECORDS_MAX]?.wire ?? new Uint8Array(), { via: 'sync', peer: 'peer-1' })).toMatchObject({ outcome: 'accepted' })
+  expect(
+    await ingest.door.submit(events[QUEUED_RECORDS_MAX]?.wire ?? new Uint8Array(), { via: 'sync', peer: 'peer-1' })
+  ).toMatchObject({ outcome: 'accepted' })
   await until('all are in', () => ingest.log.head.logSeq === events.length + 1)
   expect(ingest.door.status()).toMatchObject({ signaturesVerified: events.length, pending: { events: 0 } })
 })

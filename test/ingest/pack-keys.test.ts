@@ -46,7 +46,11 @@ const second = machine('machine-2')
 const third = machine('machine-3')
 const ofSecond: TestMember = { ...ada, signer: second }
 
-function packOne(keys: readonly Signer[] = [ada.signer, second], signers: readonly Signer[] = [ada.signer], changes: Partial<AnchorPack> = {}): AnchorPack {
+function packOne(
+  keys: readonly Signer[] = [ada.signer, second],
+  signers: readonly Signer[] = [ada.signer],
+  changes: Partial<AnchorPack> = {}
+): AnchorPack {
   return makePack({ orgId: ada.orgId, keys: keys.map((key) => packKey(key)), signers, changes })
 }
 
@@ -134,7 +138,10 @@ test('a key that a pack revokes still gets its events admitted: effect is for th
   expect(await submit(ingest, firstEvent)).toBe('accepted')
   expect(await submit(ingest, await packEvent(ada.signer, [ada.signer], two, firstEvent))).toBe('accepted')
   await keysOf(ingest, 'machine-2', 1)
-  expect(await ingest.rows('trust-anchors')).toMatchObject([{ kid: 'machine-2', status: 'REVOKED' }, { kid: ada.signer.kid, status: 'ACTIVE' }])
+  expect(await ingest.rows('trust-anchors')).toMatchObject([
+    { kid: 'machine-2', status: 'REVOKED' },
+    { kid: ada.signer.kid, status: 'ACTIVE' }
+  ])
   expect(await submit(ingest, await next(ofSecond, null, announceBody('batch-1')))).toBe('accepted')
 })
 
@@ -148,18 +155,40 @@ test('co-signers: a new key signs the pack that introduces it', async () => {
 })
 
 test.each([
-  ['a named co-signer who did not sign', 'rejected(SIGNER_MISMATCH)', async () => await packEvent(ada.signer, [ada.signer], packOne([ada.signer, second], [ada.signer, second]))],
-  ['a co-signer who is not named', 'rejected(SIGNER_MISMATCH)', async () => await packEvent(ada.signer, [ada.signer, second], packOne())],
+  [
+    'a named co-signer who did not sign',
+    'rejected(SIGNER_MISMATCH)',
+    async () => await packEvent(ada.signer, [ada.signer], packOne([ada.signer, second], [ada.signer, second]))
+  ],
+  [
+    'a co-signer who is not named',
+    'rejected(SIGNER_MISMATCH)',
+    async () => await packEvent(ada.signer, [ada.signer, second], packOne())
+  ],
   [
     'signing kids that are out of order',
     'rejected(SIGNER_MISMATCH)',
-    async () => await packEvent(ada.signer, [ada.signer, second], packOne(undefined, undefined, { signingKids: [second.kid, ada.signer.kid].sort().reverse() }))
+    async () =>
+      await packEvent(
+        ada.signer,
+        [ada.signer, second],
+        packOne(undefined, undefined, { signingKids: [second.kid, ada.signer.kid].sort().reverse() })
+      )
   ],
-  ['signing kids without the author', 'rejected(SIGNER_MISMATCH)', async () => await packEvent(ada.signer, [second], packOne(undefined, [second]))],
+  [
+    'signing kids without the author',
+    'rejected(SIGNER_MISMATCH)',
+    async () => await packEvent(ada.signer, [second], packOne(undefined, [second]))
+  ],
   [
     'a co-signature by another key',
     'rejected(SIGNATURE_INVALID)',
-    async () => await packEvent(ada.signer, [ada.signer, machine('machine-2', 'impostor')], packOne(undefined, [ada.signer, second]))
+    async () =>
+      await packEvent(
+        ada.signer,
+        [ada.signer, machine('machine-2', 'impostor')],
+        packOne(undefined, [ada.signer, second])
+      )
   ],
   [
     'garbage for all signatures',
@@ -242,7 +271,9 @@ test('what was refused under the first of two keys is looked at again under the 
   expect(await submit(ingest, await packEvent(ada.signer, [ada.signer], packOne()))).toBe('accepted')
   await keysOf(ingest, 'machine-2', 1)
   expect(await submit(ingest, stolen)).toBe('rejected(SIGNATURE_INVALID)')
-  expect(await submit(ingest, await packEvent(ada.signer, [ada.signer], packOne([ada.signer, impostor])))).toBe('accepted')
+  expect(await submit(ingest, await packEvent(ada.signer, [ada.signer], packOne([ada.signer, impostor])))).toBe(
+    'accepted'
+  )
   await keysOf(ingest, 'machine-2', 2)
   expect(await submit(ingest, stolen)).toBe('accepted')
 })

@@ -4,7 +4,12 @@ import type { DecodedEvent } from '../../protocols/event/v1/codec.ts'
 import { decodeEvent } from '../../protocols/event/v1/codec.ts'
 import type { EventSource } from '../../src/ingest/source.ts'
 import type { PendingEvent } from '../../src/ingest/pending-pool.ts'
-import { PENDING_BYTES_MAX, PENDING_EVENTS_MAX, PENDING_SHARE_OF_PEER, PendingPool } from '../../src/ingest/pending-pool.ts'
+import {
+  PENDING_BYTES_MAX,
+  PENDING_EVENTS_MAX,
+  PENDING_SHARE_OF_PEER,
+  PendingPool
+} from '../../src/ingest/pending-pool.ts'
 import { announceBody, next } from '../support/events.ts'
 import { NAMESPACE, member } from '../support/identities.ts'
 import { openIngest } from '../support/ingest.ts'
@@ -33,7 +38,8 @@ function entry(name: string, peer: string, bytes: number, predecessor: string | 
 describe('bounds', () => {
   test('the number of events is bounded, and the oldest makes room', () => {
     const pool = new PendingPool()
-    for (let index = 0; index < PENDING_EVENTS_MAX + 10; index += 1) pool.add(entry(`e${index}`, `peer-${index % 8}`, 100))
+    for (let index = 0; index < PENDING_EVENTS_MAX + 10; index += 1)
+      pool.add(entry(`e${index}`, `peer-${index % 8}`, 100))
     expect(pool.size).toEqual({ events: PENDING_EVENTS_MAX, bytes: PENDING_EVENTS_MAX * 100, dropped: 10 })
     expect(pool.get(sha256Hex('e9'))).toBeUndefined()
     expect(pool.get(sha256Hex('e10'))).toBeDefined()

@@ -24,7 +24,8 @@ async function open(rate: NonNullable<PolicyOptions['rate']>): Promise<Ingest> {
 
 async function chain(author: TestMember, length: number): Promise<SignedEvent[]> {
   const events: SignedEvent[] = []
-  for (let index = 0; index < length; index += 1) events.push(await next(author, events.at(-1) ?? null, announceBody(`batch-${index}`)))
+  for (let index = 0; index < length; index += 1)
+    events.push(await next(author, events.at(-1) ?? null, announceBody(`batch-${index}`)))
   return events
 }
 
@@ -80,7 +81,12 @@ test('what a peer may send on one topic is not used up on another', async () => 
 test('a signer beyond its rate is ignored, and taken later; another signer is not touched', async () => {
   const ingest = await open({ perSigner: 3 })
   const events = await chain(ada, 5)
-  expect(await submitAll(ingest, events.slice(0, 4), from('peer-1'))).toEqual(['accepted', 'accepted', 'accepted', 'RATE_LIMITED'])
+  expect(await submitAll(ingest, events.slice(0, 4), from('peer-1'))).toEqual([
+    'accepted',
+    'accepted',
+    'accepted',
+    'RATE_LIMITED'
+  ])
   expect(await submitAll(ingest, await chain(bob, 1), from('peer-1'))).toEqual(['accepted'])
   await ingest.clock.advance(20_000)
   expect(await submitAll(ingest, events.slice(3), from('peer-1'))).toEqual(['accepted', 'RATE_LIMITED'])
@@ -129,14 +135,22 @@ test('a day has a cap of its own', async () => {
 test('sync, import and own events have no rate: they are asked for', async () => {
   const ingest = await open({ perPeer: 1, perSigner: 1, dailyCap: 1 })
   const events = await chain(ada, 6)
-  expect(await submitAll(ingest, events.slice(0, 3), from('peer-1', 'sync'))).toEqual(['accepted', 'accepted', 'accepted'])
+  expect(await submitAll(ingest, events.slice(0, 3), from('peer-1', 'sync'))).toEqual([
+    'accepted',
+    'accepted',
+    'accepted'
+  ])
   expect(await submitAll(ingest, events.slice(3), { via: 'import' })).toEqual(['accepted', 'accepted', 'accepted'])
 })
 
 test('what waited for a predecessor is not charged a second time', async () => {
   const ingest = await open({ perPeer: 3, perSigner: 3 })
   const events = await chain(ada, 3)
-  expect(await submitAll(ingest, events.toReversed(), from('peer-1'))).toEqual(['PREDECESSOR_MISSING', 'PREDECESSOR_MISSING', 'accepted'])
+  expect(await submitAll(ingest, events.toReversed(), from('peer-1'))).toEqual([
+    'PREDECESSOR_MISSING',
+    'PREDECESSOR_MISSING',
+    'accepted'
+  ])
   await ingest.engine.reached(4, null)
   expect(ingest.log.head.logSeq).toBe(4)
 })

@@ -15,7 +15,9 @@ const everybody = [self, ada]
 const peer: EventSource = { via: 'gossip', peer: 'peer-1', namespace: NAMESPACE }
 
 async function namesOf(ingest: Ingest, wires: readonly Uint8Array[]): Promise<string[]> {
-  const outcomes: Outcome[] = await Promise.all(wires.map((wire, index) => ingest.door.submit(wire, { ...peer, peer: `peer-${index}` })))
+  const outcomes: Outcome[] = await Promise.all(
+    wires.map((wire, index) => ingest.door.submit(wire, { ...peer, peer: `peer-${index}` }))
+  )
   return outcomes.map(outcomeName)
 }
 
@@ -53,22 +55,28 @@ test('copies of a pending event, at once and later, cost one verification and on
   const ingest = await openIngest(self, everybody)
   const first = await next(ada, null, announceBody('batch-1'))
   const second = await next(ada, first, announceBody('batch-2'))
-  expect(new Set(await namesOf(ingest, Array(30).fill(second.wire) as Uint8Array[]))).toEqual(new Set(['pending(PREDECESSOR_MISSING)']))
-  expect(new Set(await namesOf(ingest, Array(30).fill(second.wire) as Uint8Array[]))).toEqual(new Set(['pending(PREDECESSOR_MISSING)']))
+  expect(new Set(await namesOf(ingest, Array(30).fill(second.wire) as Uint8Array[]))).toEqual(
+    new Set(['pending(PREDECESSOR_MISSING)'])
+  )
+  expect(new Set(await namesOf(ingest, Array(30).fill(second.wire) as Uint8Array[]))).toEqual(
+    new Set(['pending(PREDECESSOR_MISSING)'])
+  )
   expect(ingest.door.status()).toMatchObject({ signaturesVerified: 1, pending: { events: 1 } })
 })
 
 test('copies of an event that was ignored for its ts cost one verification', async () => {
   const ingest = await openIngest(self, everybody)
   const future = await next(ada, null, announceBody('batch-1'), { ts: ingest.clock.now() + 1_000_000 })
-  for (let copy = 0; copy < 10; copy += 1) expect(await ingest.door.submit(future.wire, peer)).toMatchObject({ code: 'FUTURE_TIMESTAMP' })
+  for (let copy = 0; copy < 10; copy += 1)
+    expect(await ingest.door.submit(future.wire, peer)).toMatchObject({ code: 'FUTURE_TIMESTAMP' })
   expect(ingest.door.status().signaturesVerified).toBe(1)
 })
 
 test('copies of one rejected message cost one verification', async () => {
   const ingest = await openIngest(self, everybody)
   const garbage = garbageSignature((await next(ada, null, announceBody('batch-1'))).wire)
-  for (let copy = 0; copy < 10; copy += 1) expect(await ingest.door.submit(garbage, peer)).toMatchObject({ code: 'SIGNATURE_INVALID' })
+  for (let copy = 0; copy < 10; copy += 1)
+    expect(await ingest.door.submit(garbage, peer)).toMatchObject({ code: 'SIGNATURE_INVALID' })
   expect(ingest.door.status().signaturesVerified).toBe(1)
 })
 
@@ -101,7 +109,9 @@ test('garbage and the true event at the same moment, in either order, many times
     const ofTrue = round % 2 === 0 ? names.at(-1) : names[0]
     expect(ofTrue).toBe('accepted')
     const ofGarbage = round % 2 === 0 ? names.slice(0, -1) : names.slice(1)
-    expect(new Set(ofGarbage)).toEqual(new Set([round % 2 === 0 ? 'rejected(SIGNATURE_INVALID)' : 'ignored(SAME_ID_OTHER_BYTES)']))
+    expect(new Set(ofGarbage)).toEqual(
+      new Set([round % 2 === 0 ? 'rejected(SIGNATURE_INVALID)' : 'ignored(SAME_ID_OTHER_BYTES)'])
+    )
     last = event
   }
 })

@@ -14,10 +14,14 @@ export function frame(event: string | Uint8Array, signatures: string | Uint8Arra
 }
 
 /**
- * Any bytes as the event, signed as if they were one: whatever is wrong with them, the signature is good. `type` and `kid` stand in the
- * protected header.
+ * Any bytes as the event, signed as if they were one: whatever is wrong with them, the signature is good. `type` and
+ * `kid` stand in the protected header.
  */
-export async function signedText(author: TestMember, text: string, options: { readonly type?: string; readonly kid?: string } = {}): Promise<Uint8Array> {
+export async function signedText(
+  author: TestMember,
+  text: string,
+  options: { readonly type?: string; readonly kid?: string } = {}
+): Promise<Uint8Array> {
   const { type = 'announce', kid = author.signer.kid } = options
   const signature = await author.signer.sign(eventSigningInput(type, kid, utf8(text)))
   const header = protectedHeader(kid, `anchormesh.event.${type}.v1+jws`)
@@ -28,7 +32,10 @@ export async function signedText(author: TestMember, text: string, options: { re
 export async function signedFor(author: TestMember, text: string, typ: string): Promise<Uint8Array> {
   const { kid } = author.signer
   const signature = await author.signer.sign(signingInput(protectedHeader(kid, typ), utf8(text)))
-  return frame(text, encodeCanonical({ signatures: [{ protected: protectedHeader(kid, typ), signature: toBase64url(signature) }] }))
+  return frame(
+    text,
+    encodeCanonical({ signatures: [{ protected: protectedHeader(kid, typ), signature: toBase64url(signature) }] })
+  )
 }
 
 /** The text of an announce by `author` as canonical JSON, with members replaced. */
@@ -51,7 +58,9 @@ export function eventText(author: TestMember, members: JsonObject = {}): string 
 export function garbageSignature(wire: Uint8Array, fill: number = 7): Uint8Array {
   const eventLength = new DataView(wire.buffer, wire.byteOffset).getUint32(0)
   const event = wire.slice(4, 4 + eventLength)
-  const signatures = JSON.parse(Buffer.from(wire.subarray(4 + eventLength)).toString('utf8')) as { signatures: { protected: string; signature: string }[] }
+  const signatures = JSON.parse(Buffer.from(wire.subarray(4 + eventLength)).toString('utf8')) as {
+    signatures: { protected: string; signature: string }[]
+  }
   const garbage = signatures.signatures.map((entry) => ({
     protected: entry.protected,
     signature: toBase64url(Uint8Array.from({ length: 64 }, (_, index) => (index === 63 ? 0 : fill)))

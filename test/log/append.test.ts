@@ -96,12 +96,21 @@ describe('the order', () => {
     await log.append(chain.slice(1).map(shared))
     let previous = GENESIS_HASH
     const stored = await collect(log.records(0, 4))
-    expect(stored.map(({ logSeq, scope }) => [logSeq, scope])).toEqual([[1, 'local'], [2, 'shared'], [3, 'shared'], [4, 'shared']])
+    expect(stored.map(({ logSeq, scope }) => [logSeq, scope])).toEqual([
+      [1, 'local'],
+      [2, 'shared'],
+      [3, 'shared'],
+      [4, 'shared']
+    ])
     expect(stored.map(({ recordedAt }) => recordedAt - (stored[0]?.recordedAt ?? 0))).toEqual([0, 0, 5, 5])
     for (const record of stored) {
       const { hash, ...content } = record
       expect(toHex(hash)).toBe(toHex(sealRecord(previous, content).record.hash))
-      for (const changed of [{ logSeq: record.logSeq + 1 }, { recordedAt: record.recordedAt + 1 }, { scope: record.scope === 'local' ? ('shared' as const) : ('local' as const) }]) {
+      for (const changed of [
+        { logSeq: record.logSeq + 1 },
+        { recordedAt: record.recordedAt + 1 },
+        { scope: record.scope === 'local' ? ('shared' as const) : ('local' as const) }
+      ]) {
         expect(toHex(sealRecord(previous, { ...content, ...changed }).record.hash)).not.toBe(toHex(hash))
       }
       previous = hash
@@ -116,7 +125,10 @@ describe('the order', () => {
     await log.append([shared(event)])
     const record = await log.read(1)
     expect(Buffer.from(record?.payload ?? [])).toEqual(Buffer.from(event.wire))
-    expect(record === undefined ? null : parseRecord(record)).toMatchObject({ scope: 'shared', event: { id: event.id } })
+    expect(record === undefined ? null : parseRecord(record)).toMatchObject({
+      scope: 'shared',
+      event: { id: event.id }
+    })
   })
 })
 
@@ -130,7 +142,9 @@ test('a chain that is longer than a group is found at every position, also after
   await appendAll(log, branch)
   const chain = chainIdOf(at.envelope)
   for (const authorSeq of [1, 299, 300, 301, 512, 513, 612, 613, 812, 813, 862]) {
-    const expected = [...trunk, ...branch].flatMap(({ envelope }, index) => (envelope.authorSeq === authorSeq ? [index + 1] : []))
+    const expected = [...trunk, ...branch].flatMap(({ envelope }, index) =>
+      envelope.authorSeq === authorSeq ? [index + 1] : []
+    )
     expect(await log.positionsAt(chain, authorSeq, 10), `authorSeq ${authorSeq}`).toEqual(expected)
   }
   expect(await log.positionsAt(chain, 863, 10)).toEqual([])
@@ -146,13 +160,13 @@ test('policies are found by position', async () => {
   await log.append([local({ v: 1 }, 'policy')])
   await log.append([local({})])
   await log.append([local({ v: 2 }, 'policy')])
-  expect([await log.lastPolicy(0), await log.lastPolicy(1), await log.lastPolicy(2), await log.lastPolicy(3), await log.lastPolicy(99)]).toEqual([
-    undefined,
-    { v: 1 },
-    { v: 1 },
-    { v: 2 },
-    { v: 2 }
-  ])
+  expect([
+    await log.lastPolicy(0),
+    await log.lastPolicy(1),
+    await log.lastPolicy(2),
+    await log.lastPolicy(3),
+    await log.lastPolicy(99)
+  ]).toEqual([undefined, { v: 1 }, { v: 1 }, { v: 2 }, { v: 2 }])
 })
 
 test('a log that is closed takes what was queued, then nothing, and has written down how long it is', async () => {

@@ -81,10 +81,16 @@ test('a log opens although store.json can not be written, with a warning: what i
   const { log, store } = await openTestLog()
   await appendAll(log, unsignedChain(2))
   await log.close()
-  const full: CheckpointKeeper = { read: () => Promise.resolve(null), write: () => Promise.reject(new Error('ENOSPC: no space left on device')) }
+  const full: CheckpointKeeper = {
+    read: () => Promise.resolve(null),
+    write: () => Promise.reject(new Error('ENOSPC: no space left on device'))
+  }
   const again = await openTestLog({ store, checkpoint: full })
   expect(again.log.head.logSeq).toBe(2)
-  expect(again.lines).toMatchObject([{ message: expect.stringContaining('missing') as string }, { level: 'warn', message: expect.stringContaining('could not be written') as string }])
+  expect(again.lines).toMatchObject([
+    { message: expect.stringContaining('missing') as string },
+    { level: 'warn', message: expect.stringContaining('could not be written') as string }
+  ])
 })
 
 test('a store.json that can not be written is told in the log, tried again after the next append, and keeps no log from closing', async () => {
@@ -94,7 +100,9 @@ test('a store.json that can not be written is told in the log, tried again after
   await appendAll(log, unsignedChain(1))
   await clock.advance(CHECKPOINT_EVERY_MS)
   keeper.asked.at(-1)?.done.resolve()
-  await until('it is told', () => lines.some(({ level, message }) => level === 'warn' && message.includes('store.json')))
+  await until('it is told', () =>
+    lines.some(({ level, message }) => level === 'warn' && message.includes('store.json'))
+  )
   await appendAll(log, unsignedChain(1, { author: 'bob' }))
   await clock.advance(CHECKPOINT_EVERY_MS)
   await until('it is tried again', () => keeper.asked.length === 3)

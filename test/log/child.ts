@@ -28,8 +28,15 @@ export function writeEvents(path: string, events: readonly SignedEvent[]): void 
   writeFileSync(path, events.map(({ id, wire }) => `${id} ${Buffer.from(wire).toString('base64')}`).join('\n'))
 }
 
-/** Starts it on a folder with the events of a file. With `fileKibMax` none of its files can grow beyond that: to the process, a full disk. */
-export function startIngest(folder: string, eventsPath: string, options: { readonly fileKibMax?: number } = {}): IngestProcess {
+/**
+ * Starts it on a folder with the events of a file. With `fileKibMax` none of its files can grow beyond that: to the
+ * process, a full disk.
+ */
+export function startIngest(
+  folder: string,
+  eventsPath: string,
+  options: { readonly fileKibMax?: number } = {}
+): IngestProcess {
   const args = [join(import.meta.dirname, 'ingest.child.ts'), folder, eventsPath]
   const limited = ['-c', `ulimit -S -f ${options.fileKibMax ?? 0} && exec "$@"`, 'sh', process.execPath, ...args]
   const child = options.fileKibMax === undefined ? spawn(process.execPath, args) : spawn('bash', limited)

@@ -20,7 +20,11 @@ async function twoChains(count: number): Promise<SignedEvent[]> {
   for (let index = 0; index < count; index += 1) {
     const turn = index % authors.length
     const chain = chains[turn] ?? []
-    const event = await next(authors[turn] ?? self, chain.at(index % 14 > 11 ? -2 : -1) ?? null, announceBody(`batch-${index}`))
+    const event = await next(
+      authors[turn] ?? self,
+      chain.at(index % 14 > 11 ? -2 : -1) ?? null,
+      announceBody(`batch-${index}`)
+    )
     chain.push(event)
     all.push(event)
   }
@@ -70,7 +74,10 @@ test('after a crash at any write the log is whole, holds what was acknowledged, 
       for (let crash = 0; crash < 6; crash += 1) {
         const left = Math.round((choices.next().value ?? 0) * (disk.writes - 1)) + 1
         const ingest = await openIngest(self, everybody, await disk.afterCrash(left))
-        expect(await verifyLog(ingest.store, ingest.checkpoint), `${left} writes left`).toMatchObject({ ok: true, problems: [] })
+        expect(await verifyLog(ingest.store, ingest.checkpoint), `${left} writes left`).toMatchObject({
+          ok: true,
+          problems: []
+        })
         for (const { id, durable } of acknowledged) {
           if (durable <= left) expect(await ingest.log.find(id), `${id} after ${left} writes`).toBeDefined()
         }
@@ -85,6 +92,8 @@ test('after a crash at any write the log is whole, holds what was acknowledged, 
 })
 
 async function sharedState(ingest: Awaited<ReturnType<typeof openIngest>>): Promise<unknown> {
-  const { digests } = (await ingest.fingerprint()) as { digests: { namespace: string; count: number; events: string; state: string }[] }
+  const { digests } = (await ingest.fingerprint()) as {
+    digests: { namespace: string; count: number; events: string; state: string }[]
+  }
   return digests.map(({ namespace, count, events: tips, state }) => ({ namespace, count, tips, state }))
 }

@@ -32,7 +32,10 @@ export async function openDiskNode(folder: string): Promise<AnchormeshNode> {
   return await createNode({ policy: policyOf(self, [self, ...authors]), signer: self.signer, version: 'test' }, ports)
 }
 
-/** The same events whenever they are made: three chains that take turns, some of them with a fork, each event with `padBytes` of noise. */
+/**
+ * The same events whenever they are made: three chains that take turns, some of them with a fork, each event with
+ * `padBytes` of noise.
+ */
 export async function deterministicEvents(count: number, padBytes: number): Promise<SignedEvent[]> {
   const random = seededRandom('events')
   const chains = authors.map((): SignedEvent[] => [])
@@ -49,7 +52,10 @@ export async function deterministicEvents(count: number, padBytes: number): Prom
   return events
 }
 
-/** What a folder holds: the ids in its log, what a walk over it finds, and whether every projection came out the same when it was built anew. */
+/**
+ * What a folder holds: the ids in its log, what a walk over it finds, and whether every projection came out the same
+ * when it was built anew.
+ */
 export interface FolderContent {
   readonly ids: ReadonlySet<string>
   readonly findings: LogVerification

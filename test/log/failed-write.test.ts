@@ -34,7 +34,8 @@ async function open(): Promise<Failing> {
 
 async function chain(author: TestMember, length: number): Promise<SignedEvent[]> {
   const events: SignedEvent[] = []
-  for (let index = 0; index < length; index += 1) events.push(await next(author, events.at(-1) ?? null, announceBody(`batch-${index}`)))
+  for (let index = 0; index < length; index += 1)
+    events.push(await next(author, events.at(-1) ?? null, announceBody(`batch-${index}`)))
   return events
 }
 
@@ -57,7 +58,9 @@ async function expectSound(ingest: Failing, events: readonly SignedEvent[]): Pro
 }
 
 async function digests(ingest: Ingest): Promise<unknown> {
-  const { digests: all } = (await ingest.fingerprint()) as { digests: { namespace: string; count: number; events: string; state: string }[] }
+  const { digests: all } = (await ingest.fingerprint()) as {
+    digests: { namespace: string; count: number; events: string; state: string }[]
+  }
   return all.map(({ namespace, count, events, state }) => ({ namespace, count, events, state }))
 }
 
@@ -77,9 +80,17 @@ describe('a write that failed', () => {
     const [event] = await chain(bob, 1)
     if (event === undefined) throw new Error('no event')
     const outcome = await ingest.door.submit(event.wire, { via: 'import' })
-    expect(outcome).toMatchObject({ outcome: 'ignored', code: 'STORE_FULL', id: event.id, detail: expect.stringContaining('no space left') as string })
+    expect(outcome).toMatchObject({
+      outcome: 'ignored',
+      code: 'STORE_FULL',
+      id: event.id,
+      detail: expect.stringContaining('no space left') as string
+    })
     expect(ingest.log.fault).toContain('no space left')
-    expect(ingest.lines).toMatchObject([{ level: 'error', message: expect.stringContaining('write to the store failed') as string }, { level: 'info', fields: { outcome: 'ignored(STORE_FULL)' } }])
+    expect(ingest.lines).toMatchObject([
+      { level: 'error', message: expect.stringContaining('write to the store failed') as string },
+      { level: 'info', fields: { outcome: 'ignored(STORE_FULL)' } }
+    ])
     expect(await ingest.fingerprint()).toEqual(before)
   })
 
@@ -90,7 +101,9 @@ describe('a write that failed', () => {
     const first = ingest.door.submit(events[0]?.wire ?? new Uint8Array(), { via: 'import' })
     const rest = submit(ingest, ...events.slice(1))
     expect(await first).toMatchObject({ code: 'STORE_FULL' })
-    expect((await rest).filter((name) => name !== 'ignored(STORE_FULL)' && name !== 'pending(PREDECESSOR_MISSING)')).toEqual([])
+    expect(
+      (await rest).filter((name) => name !== 'ignored(STORE_FULL)' && name !== 'pending(PREDECESSOR_MISSING)')
+    ).toEqual([])
     expect(ingest.log.head.logSeq).toBe(2)
     await roomAgain(ingest)
     expect(await submit(ingest, ...events.slice(10))).toEqual(Array(10).fill('pending(PREDECESSOR_MISSING)'))
@@ -143,7 +156,9 @@ describe('a write that reached the disk though its answer was a failure', () => 
     ingest.disk.mode = 'kept'
     ingest.disk.full = isRecord
     const names = await submit(ingest, ...events)
-    expect(names.filter((name) => name !== 'ignored(STORE_FULL)' && name !== 'pending(PREDECESSOR_MISSING)')).toEqual([])
+    expect(names.filter((name) => name !== 'ignored(STORE_FULL)' && name !== 'pending(PREDECESSOR_MISSING)')).toEqual(
+      []
+    )
     expect(await ingest.log.find(events[0]?.id ?? '')).toBeUndefined()
     // They come again while the store is opened anew: judged before, written after.
     const again = events.slice(0, 2).map((event) => submit(ingest, event))
@@ -153,9 +168,19 @@ describe('a write that reached the disk though its answer was a failure', () => 
   }
 
   test.each([
-    ['the same events come again', async (events: readonly SignedEvent[], ingest: Ingest) => void (await submit(ingest, ...events))],
-    ['another event comes first', async (_: readonly SignedEvent[], ingest: Ingest) => void (await submit(ingest, ...(await chain(ada, 1))))],
-    ['the next event of the chain comes first', async (events: readonly SignedEvent[], ingest: Ingest) => void (await submit(ingest, await next(bob, events.at(-1) ?? null, announceBody('next'))))]
+    [
+      'the same events come again',
+      async (events: readonly SignedEvent[], ingest: Ingest) => void (await submit(ingest, ...events))
+    ],
+    [
+      'another event comes first',
+      async (_: readonly SignedEvent[], ingest: Ingest) => void (await submit(ingest, ...(await chain(ada, 1))))
+    ],
+    [
+      'the next event of the chain comes first',
+      async (events: readonly SignedEvent[], ingest: Ingest) =>
+        void (await submit(ingest, await next(bob, events.at(-1) ?? null, announceBody('next'))))
+    ]
   ])('stands in the log once, when %s', async (_, comes) => {
     const events = await chain(bob, 5)
     const after = await next(bob, events.at(-1) ?? null, announceBody('next'))
@@ -186,7 +211,9 @@ describe('a write that reached the disk though its answer was a failure', () => 
     ingest.disk.mode = 'kept'
     await ingest.author.author('announce', 'dao:test', announceBody('own-1'))
     ingest.disk.full = isRecord
-    await expect(ingest.author.author('announce', 'dao:test', announceBody('own-2'))).rejects.toMatchObject({ code: 'STORE_FULL' })
+    await expect(ingest.author.author('announce', 'dao:test', announceBody('own-2'))).rejects.toMatchObject({
+      code: 'STORE_FULL'
+    })
     await roomAgain(ingest)
     expect(await ingest.author.author('announce', 'dao:test', announceBody('own-3'))).toMatchObject({ logSeq: 5 })
     expect(await ingest.rows('equivocations')).toEqual([])
@@ -201,7 +228,9 @@ describe('a projection that could not be written', () => {
     ingest.disk.full = isProjection
     const events = await chain(bob, 1)
     expect(await submit(ingest, ...events)).toEqual(['accepted'])
-    await until('folding failed', () => ingest.lines.some(({ message }) => message.includes('projections could not be written')))
+    await until('folding failed', () =>
+      ingest.lines.some(({ message }) => message.includes('projections could not be written'))
+    )
     await ingest.clock.advance(5_000)
     ingest.disk.full = () => false
     await ingest.clock.advance(5_000)
@@ -218,7 +247,11 @@ describe('the low-disk mark', () => {
     await ingest.clock.advance(FREE_BYTES_CHECK_EVERY_MS)
     ingest.disk.free = FREE_BYTES_MIN - 1
     const before = await ingest.fingerprint()
-    expect(await ingest.door.submit(event.wire, { via: 'import' })).toMatchObject({ outcome: 'ignored', code: 'STORE_FULL', detail: expect.stringContaining('bytes are free') as string })
+    expect(await ingest.door.submit(event.wire, { via: 'import' })).toMatchObject({
+      outcome: 'ignored',
+      code: 'STORE_FULL',
+      detail: expect.stringContaining('bytes are free') as string
+    })
     expect(ingest.log.fault).toContain('bytes are free')
     expect(await ingest.fingerprint()).toEqual(before)
     ingest.disk.free = FREE_BYTES_MIN

@@ -25,7 +25,9 @@ const acknowledgedBy = (lines: readonly string[]): string[] => lines.filter((lin
 
 /** A successor that comes after its predecessor was refused waits for it. */
 function expectOnlyRefusals(lines: readonly string[]): void {
-  expect(lines.filter((line) => line.startsWith('!') && line !== REFUSED && line !== '! PREDECESSOR_MISSING')).toEqual([])
+  expect(lines.filter((line) => line.startsWith('!') && line !== REFUSED && line !== '! PREDECESSOR_MISSING')).toEqual(
+    []
+  )
 }
 
 /** Every acknowledged event is in the folder, which is whole. */
@@ -39,7 +41,11 @@ async function expectKept(folder: string, acknowledged: readonly string[]): Prom
 test('a file that can grow no more: the node says so, opens its store anew, and goes on', async () => {
   const folder = temporaryFolder()
   const child = startIngest(folder, await eventsPath(), { fileKibMax: 1_024 })
-  await until('the limit was reached and everything is in nevertheless', () => child.lines().includes('done'), PATIENCE_MS)
+  await until(
+    'the limit was reached and everything is in nevertheless',
+    () => child.lines().includes('done'),
+    PATIENCE_MS
+  )
   const said = await child.kill()
   expect(said).toContain(REFUSED)
   expectOnlyRefusals(said)
@@ -57,29 +63,35 @@ test('a process that is killed while its disk is full has lost nothing that it a
 })
 
 const hasPrlimit = spawnSync('prlimit', ['--version']).status === 0
-if (!hasPrlimit) console.log('there is no prlimit (util-linux) here: not tested how a node sits out a full disk on which its store can not be opened')
+if (!hasPrlimit)
+  console.log(
+    'there is no prlimit (util-linux) here: not tested how a node sits out a full disk on which its store can not be opened'
+  )
 
 /** Takes the room from a running process, or gives it back. */
 function limitFiles({ pid }: IngestProcess, bytes: number | 'unlimited'): void {
   execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:`])
 }
 
-test.runIf(hasPrlimit)('a disk that stays full, so that the store can not even be opened: the node waits, and goes on when there is room', async () => {
-  const folder = temporaryFolder()
-  const child = startIngest(folder, await eventsPath())
-  await until('some are in', () => child.lines().length >= 32, PATIENCE_MS)
-  // Less than the write-ahead log has: opening the store anew writes it out as a table, which fails as well.
-  limitFiles(child, 65_536)
-  await until('the disk is full', () => child.lines().includes(REFUSED), PATIENCE_MS)
-  const acknowledged = acknowledgedBy(child.lines()).length
-  expect(acknowledged).toBeLessThan(COUNT)
-  const sinceMs = performance.now()
-  await until('it was refused for long', () => performance.now() - sinceMs > LONG_REFUSED_MS)
-  expect(acknowledgedBy(child.lines())).toHaveLength(acknowledged)
-  limitFiles(child, 'unlimited')
-  await until('everything is in', () => child.lines().includes('done'), PATIENCE_MS)
-  const said = await child.kill()
-  expectOnlyRefusals(said)
-  expect(acknowledgedBy(said)).toHaveLength(COUNT)
-  await expectKept(folder, acknowledgedBy(said))
-})
+test.runIf(hasPrlimit)(
+  'a disk that stays full, so that the store can not even be opened: the node waits, and goes on when there is room',
+  async () => {
+    const folder = temporaryFolder()
+    const child = startIngest(folder, await eventsPath())
+    await until('some are in', () => child.lines().length >= 32, PATIENCE_MS)
+    // Less than the write-ahead log has: opening the store anew writes it out as a table, which fails as well.
+    limitFiles(child, 65_536)
+    await until('the disk is full', () => child.lines().includes(REFUSED), PATIENCE_MS)
+    const acknowledged = acknowledgedBy(child.lines()).length
+    expect(acknowledged).toBeLessThan(COUNT)
+    const sinceMs = performance.now()
+    await until('it was refused for long', () => performance.now() - sinceMs > LONG_REFUSED_MS)
+    expect(acknowledgedBy(child.lines())).toHaveLength(acknowledged)
+    limitFiles(child, 'unlimited')
+    await until('everything is in', () => child.lines().includes('done'), PATIENCE_MS)
+    const said = await child.kill()
+    expectOnlyRefusals(said)
+    expect(acknowledgedBy(said)).toHaveLength(COUNT)
+    await expectKept(folder, acknowledgedBy(said))
+  }
+)

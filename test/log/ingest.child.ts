@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs'
 import { openDiskNode } from './disk-node.ts'
 
 /**
- * A node process for tests that end it, or its disk: `FOLDER EVENTS`, the latter a file with an id and wire bytes in base64 on each line. Takes the
- * events in, some at once, and prints the id of each on a line as soon as it is acknowledged; `! CODE` for an outcome that acknowledges nothing,
- * after which the event is tried again; `done` at the end, when it waits to be ended.
+ * A node process for tests that end it, or its disk: `FOLDER EVENTS`, the latter a file with an id and wire bytes in
+ * base64 on each line. Takes the events in, some at once, and prints the id of each on a line as soon as it is
+ * acknowledged; `! CODE` for an outcome that acknowledges nothing, after which the event is tried again; `done` at the
+ * end, when it waits to be ended.
  */
 const [folder = '', file = ''] = process.argv.slice(2)
 const AT_ONCE = 16

@@ -13,9 +13,10 @@ const PAD_BYTES = 300
 const isId = (line: string): boolean => /^[0-9a-f]{64}$/.test(line)
 
 /**
- * Starts a node process on one folder again and again, and kills it each time after a random number of new acknowledgements and a little random
- * time. After each kill the folder is opened: the log is whole, and everything that was ever acknowledged is in it. At the end every
- * projection comes out the same when it is built anew. Gives how many events were acknowledged.
+ * Starts a node process on one folder again and again, and kills it each time after a random number of new
+ * acknowledgements and a little random time. After each kill the folder is opened: the log is whole, and everything
+ * that was ever acknowledged is in it. At the end every projection comes out the same when it is built anew. Gives how
+ * many events were acknowledged.
  */
 export async function killAndLook(kills: number, random: Random): Promise<number> {
   const [folder, eventsFolder] = [temporaryFolder(), temporaryFolder()]

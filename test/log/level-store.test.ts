@@ -12,29 +12,40 @@ import { temporaryFolder } from '../support/folders.ts'
 import { seededRandom } from '../../simulations/ports/seeded-random.ts'
 
 const put = (key: string, value: string): WriteOperation => ({ type: 'put', key, value: utf8(value) })
-const textOf = (bytes: Uint8Array | undefined): string | undefined => (bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8'))
+const textOf = (bytes: Uint8Array | undefined): string | undefined =>
+  bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8')
 
 async function opened(kind: 'disk' | 'memory'): Promise<Store> {
-  return kind === 'memory' ? await openMemoryStore() : await openLevelStore(join(temporaryFolder(), 'store'), { create: true })
+  return kind === 'memory'
+    ? await openMemoryStore()
+    : await openLevelStore(join(temporaryFolder(), 'store'), { create: true })
 }
 
 describe.each(['disk', 'memory'] as const)('a store on %s', (kind) => {
   test('keeps what it is given, in key order, and gives ranges either way', async () => {
     const store = await opened(kind)
-    await store.write([put('b', '2'), put('a', '1'), put('c', '3'), { type: 'put', key: 'd', value: 'text' }], { sync: true })
+    await store.write([put('b', '2'), put('a', '1'), put('c', '3'), { type: 'put', key: 'd', value: 'text' }], {
+      sync: true
+    })
     await store.write([{ type: 'del', key: 'c' }], { sync: false })
     expect((await store.getMany(['a', 'c', 'd', 'b'])).map(textOf)).toEqual(['1', undefined, 'text', '2'])
     expect(textOf(await store.get('b'))).toBe('2')
     expect(await store.get('nothing')).toBeUndefined()
     expect((await collect(store.range({}))).map(([key]) => key)).toEqual(['a', 'b', 'd'])
-    expect((await collect(store.range({ gt: 'a', lte: 'd', reverse: true, limit: 2 }))).map(([key]) => key)).toEqual(['d', 'b'])
+    expect((await collect(store.range({ gt: 'a', lte: 'd', reverse: true, limit: 2 }))).map(([key]) => key)).toEqual([
+      'd',
+      'b'
+    ])
     expect(await store.getMany([])).toEqual([])
     await store.close()
   })
 
   test('a prefix range holds just what begins with it', async () => {
     const store = await opened(kind)
-    await store.write(['a', 'a!', 'a!0', 'a!~', 'b', 'a"', 'aa'].map((key) => put(key, '')), { sync: true })
+    await store.write(
+      ['a', 'a!', 'a!0', 'a!~', 'b', 'a"', 'aa'].map((key) => put(key, '')),
+      { sync: true }
+    )
     expect((await collect(store.range(prefixRange('a!')))).map(([key]) => key)).toEqual(['a!', 'a!0', 'a!~'])
     await store.close()
   })
@@ -49,7 +60,11 @@ describe.each(['disk', 'memory'] as const)('a store on %s', (kind) => {
       seen.push(`${key}${textOf(bytes)}`)
     }
     expect(seen).toEqual(['a1', 'b1'])
-    expect([textOf(await snapshot.get('b')), textOf((await snapshot.getMany(['c']))[0]), (await collect(snapshot.range({}))).length]).toEqual(['1', undefined, 2])
+    expect([
+      textOf(await snapshot.get('b')),
+      textOf((await snapshot.getMany(['c']))[0]),
+      (await collect(snapshot.range({}))).length
+    ]).toEqual(['1', undefined, 2])
     await snapshot.close()
     expect(textOf(await store.get('b'))).toBe('2')
     await store.close()
@@ -57,7 +72,10 @@ describe.each(['disk', 'memory'] as const)('a store on %s', (kind) => {
 
   test('whoever reads or writes while it is opened anew waits, and nothing is lost', async () => {
     const store = await opened(kind)
-    await store.write(Array.from({ length: 200 }, (_, index) => put(`k${index}`, 'before')), { sync: true })
+    await store.write(
+      Array.from({ length: 200 }, (_, index) => put(`k${index}`, 'before')),
+      { sync: true }
+    )
     for (let round = 0; round < 5; round += 1) {
       const reopening = store.reopen()
       const work = [
@@ -75,7 +93,10 @@ describe.each(['disk', 'memory'] as const)('a store on %s', (kind) => {
 
   test('what was under way when it was opened anew ends well, or with STORE_FULL', async () => {
     const store = await opened(kind)
-    await store.write(Array.from({ length: 5_000 }, (_, index) => put(`k${index}`, 'x'.repeat(100))), { sync: true })
+    await store.write(
+      Array.from({ length: 5_000 }, (_, index) => put(`k${index}`, 'x'.repeat(100))),
+      { sync: true }
+    )
     for (let round = 0; round < 5; round += 1) {
       const snapshot = store.snapshot()
       const work = Promise.allSettled([
@@ -86,7 +107,9 @@ describe.each(['disk', 'memory'] as const)('a store on %s', (kind) => {
         store.write([put(`new${round}`, 'y')], { sync: true })
       ])
       await store.reopen()
-      for (const settled of await work) if (settled.status === 'rejected') expect(settled.reason).toMatchObject({ name: 'AnchormeshError', code: 'STORE_FULL' })
+      for (const settled of await work)
+        if (settled.status === 'rejected')
+          expect(settled.reason).toMatchObject({ name: 'AnchormeshError', code: 'STORE_FULL' })
       await snapshot.close()
     }
     expect(await collect(store.range({ gte: 'k', lt: 'l' }))).toHaveLength(5_000)
@@ -97,7 +120,9 @@ describe.each(['disk', 'memory'] as const)('a store on %s', (kind) => {
     const store = await opened(kind)
     await store.write([put('a', 'x'.repeat(10_000))], { sync: true })
     expect(await store.sizeBytes()).toSatisfy((bytes: number) => (kind === 'memory' ? bytes === 0 : bytes > 10_000))
-    expect(await store.freeBytes()).toSatisfy((bytes: number) => (kind === 'memory' ? bytes === Infinity : bytes > 0 && bytes < Infinity))
+    expect(await store.freeBytes()).toSatisfy((bytes: number) =>
+      kind === 'memory' ? bytes === Infinity : bytes > 0 && bytes < Infinity
+    )
     await store.close()
   })
 
@@ -114,27 +139,37 @@ test('a folder can be opened again once it was closed, and when opening it faile
   await expect(openLevelStore(location, { create: false })).rejects.toMatchObject({ code: 'STORE_CORRUPT' })
   await (await openLevelStore(location, { create: true })).close()
   const store = await openLevelStore(location, { create: false })
-  await expect(openLevelStore(`${location}/../store`, { create: false })).rejects.toMatchObject({ code: 'STORE_LOCKED' })
+  await expect(openLevelStore(`${location}/../store`, { create: false })).rejects.toMatchObject({
+    code: 'STORE_LOCKED'
+  })
   await store.close()
   await (await openLevelStore(location, { create: false })).close()
 })
 
 const hasPrlimit = spawnSync('prlimit', ['--version']).status === 0
-if (!hasPrlimit) console.log('there is no prlimit (util-linux) here: not tested what follows a write that was cut in the middle')
+if (!hasPrlimit)
+  console.log('there is no prlimit (util-linux) here: not tested what follows a write that was cut in the middle')
 
-test.runIf(hasPrlimit)('after a write that was cut in the middle nothing is acknowledged until the store was opened anew; LevelDB alone would, and lose it', async () => {
-  const location = join(temporaryFolder(), 'store')
-  const { stdout, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, 'partial-write.child.ts'), location], { encoding: 'utf8' })
-  const said = stdout.trim().split('\n')
-  expect(stderr).toBe('')
-  const acknowledged = said.filter((line) => !line.startsWith('!'))
-  const store = await openLevelStore(location, { create: false })
-  const kept = new Set((await collect(store.range({}))).map(([key]) => key))
-  await store.close()
-  expect(acknowledged.filter((key) => !kept.has(key))).toEqual([])
-  expect(acknowledged.map((key) => key.charAt(0)).join('')).toBe('aaaaaaaaaadddddddddd')
-  expect(new Set(said.filter((line) => line.startsWith('!')))).toEqual(new Set(['! STORE_FULL']))
-})
+test.runIf(hasPrlimit)(
+  'after a write that was cut in the middle nothing is acknowledged until the store was opened anew; LevelDB alone would, and lose it',
+  async () => {
+    const location = join(temporaryFolder(), 'store')
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      [join(import.meta.dirname, 'partial-write.child.ts'), location],
+      { encoding: 'utf8' }
+    )
+    const said = stdout.trim().split('\n')
+    expect(stderr).toBe('')
+    const acknowledged = said.filter((line) => !line.startsWith('!'))
+    const store = await openLevelStore(location, { create: false })
+    const kept = new Set((await collect(store.range({}))).map(([key]) => key))
+    await store.close()
+    expect(acknowledged.filter((key) => !kept.has(key))).toEqual([])
+    expect(acknowledged.map((key) => key.charAt(0)).join('')).toBe('aaaaaaaaaadddddddddd')
+    expect(new Set(said.filter((line) => line.startsWith('!')))).toEqual(new Set(['! STORE_FULL']))
+  }
+)
 
 describe('write-ahead logs', () => {
   async function writeAheadLog(batches: number, bytes: number): Promise<Uint8Array> {
@@ -142,7 +177,10 @@ describe('write-ahead logs', () => {
     const store = await openLevelStore(location, { create: true })
     const random = seededRandom('batches')
     for (let batch = 0; batch < batches; batch += 1) {
-      await store.write([{ type: 'put', key: `k${batch}`, value: random.bytes(Math.floor(random.fraction() * bytes)) }], { sync: false })
+      await store.write(
+        [{ type: 'put', key: `k${batch}`, value: random.bytes(Math.floor(random.fraction() * bytes)) }],
+        { sync: false }
+      )
     }
     await store.close()
     const name = readdirSync(location).find((file) => /^\d+\.log$/.test(file)) ?? ''
@@ -150,13 +188,15 @@ describe('write-ahead logs', () => {
   }
 
   test('as LevelDB writes them are in order, whatever the sizes of the batches', async () => {
-    for (const bytes of [1, 60, 2_000, 100_000]) expect(findDamage(await writeAheadLog(100, bytes)), `batches up to ${bytes} bytes`).toBeNull()
+    for (const bytes of [1, 60, 2_000, 100_000])
+      expect(findDamage(await writeAheadLog(100, bytes)), `batches up to ${bytes} bytes`).toBeNull()
     expect(findDamage(new Uint8Array())).toBeNull()
   })
 
   test('may end anywhere: that is what a crash leaves behind', async () => {
     const whole = await writeAheadLog(60, 2_000)
-    for (let end = 0; end < whole.length; end += 131) expect(findDamage(whole.subarray(0, end)), `cut at ${end}`).toBeNull()
+    for (let end = 0; end < whole.length; end += 131)
+      expect(findDamage(whole.subarray(0, end)), `cut at ${end}`).toBeNull()
     const random = seededRandom('torn')
     const torn = new Uint8Array(whole.length + 5_000)
     torn.set(whole)
@@ -172,7 +212,7 @@ describe('write-ahead logs', () => {
     for (let round = 0; round < 300; round += 1) {
       const at = Math.floor(random.fraction() * (whole.length - 3_000))
       const damaged = Uint8Array.from(whole)
-      damaged[at] = (damaged[at] ?? 0) ^ (1 << round % 8)
+      damaged[at] = (damaged[at] ?? 0) ^ (1 << (round % 8))
       expect(findDamage(damaged), `byte ${at}`).not.toBeNull()
     }
   })

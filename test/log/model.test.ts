@@ -51,7 +51,9 @@ class NaiveLog {
   }
 
   positionsAt(chain: string, authorSeq: number): number[] {
-    return this.events.flatMap((event, index) => (event !== null && chainIdOf(event.envelope) === chain && event.envelope.authorSeq === authorSeq ? [index + 1] : []))
+    return this.events.flatMap((event, index) =>
+      event !== null && chainIdOf(event.envelope) === chain && event.envelope.authorSeq === authorSeq ? [index + 1] : []
+    )
   }
 }
 

@@ -39,7 +39,10 @@ async function close({ log, store }: TestLog): Promise<void> {
   await store.close()
 }
 
-/** A folder with a log of `RECORDS` records that was closed in order. With `compacted`, LevelDB has taken its write-ahead log into tables. */
+/**
+ * A folder with a log of `RECORDS` records that was closed in order. With `compacted`, LevelDB has taken its
+ * write-ahead log into tables.
+ */
 async function closedFolder(options: { readonly compacted?: boolean } = {}): Promise<string> {
   const folder = temporaryFolder()
   const opened = await openFolder(folder)
@@ -128,7 +131,9 @@ describe('what opens', () => {
     await appendAll(log, unsignedChain(3))
     const checkpoint = memoryCheckpoint()
     const again = await openTestLog({ store, checkpoint })
-    expect(again.lines).toMatchObject([{ level: 'warn', message: expect.stringContaining('store.json is missing') as string, fields: { logSeq: 3 } }])
+    expect(again.lines).toMatchObject([
+      { level: 'warn', message: expect.stringContaining('store.json is missing') as string, fields: { logSeq: 3 } }
+    ])
     expect(await checkpoint.read()).toMatchObject({ head: { logSeq: 3 } })
   })
 
@@ -145,8 +150,13 @@ describe('what does not open', () => {
   test('a second time, in this process or in another one', async () => {
     const folder = temporaryFolder()
     const opened = await openFolder(folder)
-    await expect(openLevelStore(storeFolder(folder), { create: false })).rejects.toMatchObject({ code: 'STORE_LOCKED', name: 'AnchormeshError' })
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'open.child.ts'), storeFolder(folder)], { stdio: ['ignore', 'pipe', 'inherit'] })
+    await expect(openLevelStore(storeFolder(folder), { create: false })).rejects.toMatchObject({
+      code: 'STORE_LOCKED',
+      name: 'AnchormeshError'
+    })
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'open.child.ts'), storeFolder(folder)], {
+      stdio: ['ignore', 'pipe', 'inherit']
+    })
     let said = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text))
     await once(child, 'close')
@@ -201,14 +211,20 @@ describe('what does not open', () => {
     const folder = await closedFolder()
     rmSync(storeFolder(folder), { recursive: true })
     await (await openLevelStore(storeFolder(folder), { create: true })).close()
-    await expect(openFolder(folder)).rejects.toMatchObject({ ...corrupt, message: expect.stringContaining(`had ${RECORDS} records`) as string })
+    await expect(openFolder(folder)).rejects.toMatchObject({
+      ...corrupt,
+      message: expect.stringContaining(`had ${RECORDS} records`) as string
+    })
   })
 
   test('an older copy of the store: it is shorter than it was', async () => {
     const folder = await closedFolder()
     const known = JSON.parse(readFileSync(checkpointPath(folder), 'utf8')) as { head: { logSeq: number } }
     writeFileSync(checkpointPath(folder), JSON.stringify({ ...known, head: { ...known.head, logSeq: RECORDS + 1 } }))
-    await expect(openFolder(folder)).rejects.toMatchObject({ ...corrupt, message: expect.stringContaining(`ends at record ${RECORDS}`) as string })
+    await expect(openFolder(folder)).rejects.toMatchObject({
+      ...corrupt,
+      message: expect.stringContaining(`ends at record ${RECORDS}`) as string
+    })
   })
 
   test('a store with another history of the same length', async () => {
@@ -222,7 +238,10 @@ describe('what does not open', () => {
     const folder = await closedFolder()
     const known = JSON.parse(readFileSync(checkpointPath(folder), 'utf8')) as object
     writeFileSync(checkpointPath(folder), JSON.stringify({ ...known, epoch: 'fedcba9876543210' }))
-    await expect(openFolder(folder)).rejects.toMatchObject({ ...corrupt, message: expect.stringContaining('epoch') as string })
+    await expect(openFolder(folder)).rejects.toMatchObject({
+      ...corrupt,
+      message: expect.stringContaining('epoch') as string
+    })
   })
 
   test('a LevelDB that somebody else filled', async () => {
@@ -262,7 +281,9 @@ describe('damage on the disk', () => {
       const damaged = temporaryFolder()
       cpSync(folder, damaged, { recursive: true })
       flipByte(join(storeFolder(damaged), basename(path)), at, round % 8)
-      await expect(openFolder(damaged), `byte ${at} of ${whole.length}, bit ${round % 8}`).rejects.toMatchObject(corrupt)
+      await expect(openFolder(damaged), `byte ${at} of ${whole.length}, bit ${round % 8}`).rejects.toMatchObject(
+        corrupt
+      )
     }
     await close(await openFolder(folder))
   })
@@ -285,13 +306,18 @@ describe('damage on the disk', () => {
       if (round % 3 === 0) truncateSync(path, at)
       else flipByte(path, at, round % 8)
       const name = `${round % 3 === 0 ? 'cut' : 'flipped'} at ${at} of ${whole.length}`
-      await expect(recordsOf(folder), name).resolves.toSatisfy((found: unknown) => found === 'STORE_CORRUPT' || found === 'found' || found === RECORDS)
+      await expect(recordsOf(folder), name).resolves.toSatisfy(
+        (found: unknown) => found === 'STORE_CORRUPT' || found === 'found' || found === RECORDS
+      )
       writeFileSync(path, whole)
     }
   })
 })
 
-/** What a node sees of a folder: the failure's code, that a walk finds damage, or the number of records that are as they were. */
+/**
+ * What a node sees of a folder: the failure's code, that a walk finds damage, or the number of records that are as they
+ * were.
+ */
 async function recordsOf(folder: string): Promise<string | number> {
   let opened: TestLog
   try {

@@ -5,8 +5,9 @@ import { openLevelStore } from '../../src/log/level-store.ts'
 import { AnchormeshError } from '../../src/platform/errors.ts'
 
 /**
- * Writes to the store of its argument until a write is cut in the middle, gets room again, writes on, and ends as if killed. Prints the key of each
- * write that was acknowledged, and `! CODE` for one that was not. The limit is its own, on the size of its files.
+ * Writes to the store of its argument until a write is cut in the middle, gets room again, writes on, and ends as if
+ * killed. Prints the key of each write that was acknowledged, and `! CODE` for one that was not. The limit is its own,
+ * on the size of its files.
  */
 const location = process.argv[2] ?? ''
 const store = await openLevelStore(location, { create: true })

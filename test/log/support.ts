@@ -28,7 +28,9 @@ export interface TestLog {
 }
 
 /** Opens a log, in memory unless a store is given. */
-export async function openTestLog(options: { store?: Store; checkpoint?: CheckpointKeeper; clock?: HandClock } = {}): Promise<TestLog> {
+export async function openTestLog(
+  options: { store?: Store; checkpoint?: CheckpointKeeper; clock?: HandClock } = {}
+): Promise<TestLog> {
   const lines: LogLine[] = []
   const parts = {
     store: options.store ?? (await openMemoryStore()),
@@ -57,7 +59,12 @@ export interface EventPlan {
 }
 
 /** An event as the log is given it: the log does not look at signatures, so this one has none that is good. */
-export function unsignedEvent({ author = 'ada', namespace = NAMESPACE, before = null, body = {} }: EventPlan): VerifiedEvent {
+export function unsignedEvent({
+  author = 'ada',
+  namespace = NAMESPACE,
+  before = null,
+  body = {}
+}: EventPlan): VerifiedEvent {
   const { did, kid } = authorOf(author)
   const envelope: Envelope = {
     v: 1,

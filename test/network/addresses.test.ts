@@ -10,7 +10,9 @@ import { seedOf } from './mesh.ts'
 import { recordingLogger } from '../support/recording-logger.ts'
 import type { LogLine } from '../support/recording-logger.ts'
 
-const [self, b, c, stranger] = await Promise.all(['self', 'b', 'c', 'stranger'].map((name) => peerIdOfSeed(seedOf(name))))
+const [self, b, c, stranger] = await Promise.all(
+  ['self', 'b', 'c', 'stranger'].map((name) => peerIdOfSeed(seedOf(name)))
+)
 if (self === undefined || b === undefined || c === undefined || stranger === undefined) throw new Error('no PeerIds')
 
 test('a peer is dialled at its own addresses and those of the bootstrap list, each once and under its PeerId', () => {
@@ -58,7 +60,16 @@ test('what mDNS finds is kept for admitted peers only, the newest first and eigh
   expect(announce(b, '/ip4/192.0.2.1/tcp/2')).toBe(true)
   expect(found.of(b).map(String)).toEqual([`/ip4/192.0.2.1/tcp/2/p2p/${b}`, `/ip4/192.0.2.1/tcp/1/p2p/${b}`])
   for (let port = 10; port < 30; port += 1) announce(b, `/ip4/192.0.2.1/tcp/${port}`)
-  expect(found.of(b).map((address) => address.toString().split('/')[4])).toEqual(['29', '28', '27', '26', '25', '24', '23', '22'])
+  expect(found.of(b).map((address) => address.toString().split('/')[4])).toEqual([
+    '29',
+    '28',
+    '27',
+    '26',
+    '25',
+    '24',
+    '23',
+    '22'
+  ])
 })
 
 test('of what libp2p says, errors become debug lines', () => {

@@ -13,7 +13,7 @@ const verdictInText = (text: string): GossipVerdict =>
 test('two nodes deliver each message exactly once', async () => {
   const a = await mesh.node('a', { knows: ['b'] })
   const b = await mesh.node('b', { knows: [a] })
-  await until('both are in each other\'s mesh', () => meshed(a, b))
+  await until("both are in each other's mesh", () => meshed(a, b))
 
   expect(await a.publish('from a')).toBe(1)
   expect(await b.publish('from b')).toBe(1)
@@ -41,7 +41,12 @@ test('three nodes that all know each other deliver each message exactly once, ho
 
   for (const [index, node] of all.entries()) {
     const expected = texts.filter((_, of) => of % 3 !== index)
-    expect(node.texts().filter((text) => !text.startsWith('last')).sort()).toEqual(expected.sort())
+    expect(
+      node
+        .texts()
+        .filter((text) => !text.startsWith('last'))
+        .sort()
+    ).toEqual(expected.sort())
     expect(node.status().gossip).toEqual({ judged: 42, dropped: 0, late: 0, published: 21 })
   }
 })
@@ -65,7 +70,7 @@ test('on a line of three, what the middle accepts goes on, what it ignores or re
 test('only carried namespaces are subscribed, and nothing of others arrives', async () => {
   const a = await mesh.node('a', { knows: ['b'], options: { namespaces: ['dao:test', 'dao:other'] } })
   const b = await mesh.node('b', { knows: [a] })
-  await until('both are in each other\'s mesh', () => meshed(a, b))
+  await until("both are in each other's mesh", () => meshed(a, b))
 
   expect(await a.network.publish('dao:other', Buffer.from('not for b'))).toBe(0)
   expect(await a.publish('for b')).toBe(1)
@@ -78,7 +83,7 @@ test('only carried namespaces are subscribed, and nothing of others arrives', as
 test('the same bytes reach nobody a second time and are no error', async () => {
   const a = await mesh.node('a', { knows: ['b'] })
   const b = await mesh.node('b', { knows: [a] })
-  await until('both are in each other\'s mesh', () => meshed(a, b))
+  await until("both are in each other's mesh", () => meshed(a, b))
   expect(await a.publish('once')).toBe(1)
   expect(await a.publish('once')).toBe(0)
   await until('b has judged', () => b.judged.length > 0)
@@ -102,7 +107,7 @@ test('each message is handed over in a buffer of its own', async () => {
     knows: [a],
     onWire: (wire) => sizes.push([wire.byteLength, wire.buffer.byteLength])
   })
-  await until('both are in each other\'s mesh', () => meshed(a, b))
+  await until("both are in each other's mesh", () => meshed(a, b))
   await a.publish('x'.repeat(700))
   await a.network.publish('dao:test', new Uint8Array(49_152))
   await until('both have arrived', () => sizes.length === 2)
@@ -114,10 +119,13 @@ test('each message is handed over in a buffer of its own', async () => {
 
 test('WebSockets carry the same, and announced addresses stand for those listened on', async () => {
   const announce = ['/dns4/node.example/tcp/443/tls/ws']
-  const a = await mesh.node('a', { knows: ['b'], options: { listen: ['/ip4/127.0.0.1/tcp/0/ws', '/ip4/127.0.0.1/tcp/0'] } })
+  const a = await mesh.node('a', {
+    knows: ['b'],
+    options: { listen: ['/ip4/127.0.0.1/tcp/0/ws', '/ip4/127.0.0.1/tcp/0'] }
+  })
   const bootstrap = a.status().multiaddrs.filter((address) => address.includes('/ws/'))
   const b = await mesh.node('b', { knows: ['a'], options: { bootstrap, announce } })
-  await until('both are in each other\'s mesh', () => meshed(a, b))
+  await until("both are in each other's mesh", () => meshed(a, b))
   expect(b.peer(a).connections).toEqual([expect.stringContaining('/ws/')])
   await b.publish('over WebSockets')
   await until('a has judged', () => a.judged.length > 0)

@@ -19,7 +19,12 @@ test('exactly its own listeners and validators come off again', async () => {
   const router = libp2p.services['gossip'] as GossipRouter
   const others = (): void => {}
   router.addEventListener('gossipsub:message', others)
-  const gate = createJudgeGate({ clock, logger: silentLogger, handlers: { judge: async () => 'accept' }, onLateReject: () => {} })
+  const gate = createJudgeGate({
+    clock,
+    logger: silentLogger,
+    handlers: { judge: async () => 'accept' },
+    onLateReject: () => {}
+  })
 
   const detach = attachJudge(router, options, gate)
   expect(router.listenerCount('gossipsub:message')).toBe(2)

@@ -205,47 +205,55 @@ test('in any order of events: at most eight dials, one per peer, and every lost 
     fc.record({ kind: fc.constant('advance'), index: fc.nat(5_000) })
   )
   await fc.assert(
-    fc.asyncProperty(fc.array(action, { maxLength: 60 }), fc.double({ min: 0, max: 0.999, noNaN: true }), async (actions, fraction) => {
-      const rig = createRig(() => fraction)
-      const connected = new Set<string>()
-      const open = new Set<Dial>()
-      let seen = 0
-      for (let index = 0; index < 12; index += 1) rig.keeper.keep(`${index}`)
-      for (const { kind, index } of actions) {
-        const peer = `${index % 12}`
-        const dial = [...open].find(({ peerId }) => peerId === peer)
-        if (kind === 'advance') await rig.clock.advance(index)
-        else if (kind === 'connected' && !connected.has(peer)) {
-          connected.add(peer)
-          rig.keeper.connected(peer)
-        } else if (kind === 'disconnected' && connected.delete(peer)) rig.keeper.disconnected(peer)
-        else if (kind === 'succeed' && dial !== undefined) {
-          if (!connected.has(peer)) rig.keeper.connected(peer)
-          connected.add(peer)
-          open.delete(dial)
-          await dial.succeed()
-        } else if (kind === 'fail' && dial !== undefined) {
-          open.delete(dial)
-          await dial.fail()
+    fc.asyncProperty(
+      fc.array(action, { maxLength: 60 }),
+      fc.double({ min: 0, max: 0.999, noNaN: true }),
+      async (actions, fraction) => {
+        const rig = createRig(() => fraction)
+        const connected = new Set<string>()
+        const open = new Set<Dial>()
+        let seen = 0
+        for (let index = 0; index < 12; index += 1) rig.keeper.keep(`${index}`)
+        for (const { kind, index } of actions) {
+          const peer = `${index % 12}`
+          const dial = [...open].find(({ peerId }) => peerId === peer)
+          if (kind === 'advance') await rig.clock.advance(index)
+          else if (kind === 'connected' && !connected.has(peer)) {
+            connected.add(peer)
+            rig.keeper.connected(peer)
+          } else if (kind === 'disconnected' && connected.delete(peer)) rig.keeper.disconnected(peer)
+          else if (kind === 'succeed' && dial !== undefined) {
+            if (!connected.has(peer)) rig.keeper.connected(peer)
+            connected.add(peer)
+            open.delete(dial)
+            await dial.succeed()
+          } else if (kind === 'fail' && dial !== undefined) {
+            open.delete(dial)
+            await dial.fail()
+          }
+          for (const begun of rig.dials.slice(seen)) {
+            expect(
+              [...open].some(
+                ({ peerId, signal }) => peerId === begun.peerId && !signal.aborted && !connected.has(peerId)
+              )
+            ).toBe(false)
+            expect(connected.has(begun.peerId)).toBe(false)
+            open.add(begun)
+          }
+          seen = rig.dials.length
+          for (const begun of open) if (begun.signal.aborted) open.delete(begun)
+          expect(open.size).toBeLessThanOrEqual(PARALLEL_DIALS_MAX)
+          for (let number = 0; number < 12; number += 1) {
+            const id = `${number}`
+            const isDialled = [...open].some(({ peerId }) => peerId === id)
+            if (!connected.has(id) && !isDialled) expect(rig.keeper.nextDialAt(id)).toBeDefined()
+            if (connected.has(id)) expect(rig.keeper.nextDialAt(id)).toBeUndefined()
+          }
         }
-        for (const begun of rig.dials.slice(seen)) {
-          expect([...open].some(({ peerId, signal }) => peerId === begun.peerId && !signal.aborted && !connected.has(peerId))).toBe(false)
-          expect(connected.has(begun.peerId)).toBe(false)
-          open.add(begun)
-        }
-        seen = rig.dials.length
-        for (const begun of open) if (begun.signal.aborted) open.delete(begun)
-        expect(open.size).toBeLessThanOrEqual(PARALLEL_DIALS_MAX)
-        for (let number = 0; number < 12; number += 1) {
-          const id = `${number}`
-          const isDialled = [...open].some(({ peerId }) => peerId === id)
-          if (!connected.has(id) && !isDialled) expect(rig.keeper.nextDialAt(id)).toBeDefined()
-          if (connected.has(id)) expect(rig.keeper.nextDialAt(id)).toBeUndefined()
-        }
+        await rig.keeper.stop()
+        expect(rig.clock.pendingTimers()).toBe(0)
       }
-      await rig.keeper.stop()
-      expect(rig.clock.pendingTimers()).toBe(0)
-    }),
+    ),
     { numRuns: 60 }
   )
 })

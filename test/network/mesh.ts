@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto'
 import { createLibp2pNetwork } from '../../src/network/libp2p/libp2p-network.ts'
 import { peerIdOfSeed } from '../../src/network/libp2p/peer-key.ts'
-import type { GossipVerdict, KnownPeer, Network, NetworkOptions, NetworkStatus, PeerStatus } from '../../src/network/network.ts'
+import type {
+  GossipVerdict,
+  KnownPeer,
+  Network,
+  NetworkOptions,
+  NetworkStatus,
+  PeerStatus
+} from '../../src/network/network.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
@@ -115,11 +122,14 @@ export function seedOf(name: string): Uint8Array {
 }
 
 async function knownPeer(peer: MeshNode | string): Promise<KnownPeer> {
-  if (typeof peer === 'string') return { did: `did:web:${peer}`, peerId: await peerIdOfSeed(seedOf(peer)), addresses: [] }
+  if (typeof peer === 'string')
+    return { did: `did:web:${peer}`, peerId: await peerIdOfSeed(seedOf(peer)), addresses: [] }
   return { did: `did:web:${peer.name}`, peerId: peer.peerId, addresses: [peer.address()] }
 }
 
-/** Whether each of the nodes has all that it is connected to in its gossip mesh: from then on nothing published is lost. */
+/**
+ * Whether each of the nodes has all that it is connected to in its gossip mesh: from then on nothing published is lost.
+ */
 export function meshed(...nodes: readonly MeshNode[]): boolean {
   return nodes.every((node) => {
     const { peers, topics } = node.status()

@@ -26,14 +26,20 @@ test('a verdict that comes late is an ignore: the message ends here, and what co
 
 test('what a peer sends over its share is dropped without a verdict, costs it nothing, and others are heard', async () => {
   const held = Promise.withResolvers<GossipVerdict>()
-  const a = await mesh.node('a', { knows: ['b', 'c'], verdict: (text) => (text.startsWith('from b') ? held.promise : 'accept') })
+  const a = await mesh.node('a', {
+    knows: ['b', 'c'],
+    verdict: (text) => (text.startsWith('from b') ? held.promise : 'accept')
+  })
   const b = await mesh.node('b', { knows: [a] })
   const c = await mesh.node('c', { knows: [a] })
   await until('the star stands', () => meshed(a, b, c) && a.status().topics['dao:test']?.mesh === 2)
 
   const sent = IN_FLIGHT_PER_PEER_MAX + 44
   for (let index = 0; index < sent; index += 1) await b.publish(`from b ${index}`)
-  await until('all have an answer', () => a.status().gossip.dropped === 44 && a.status().gossip.late === IN_FLIGHT_PER_PEER_MAX)
+  await until(
+    'all have an answer',
+    () => a.status().gossip.dropped === 44 && a.status().gossip.late === IN_FLIGHT_PER_PEER_MAX
+  )
   await c.publish('from c')
   await until('c is heard', () => a.texts().includes('from c'))
   expect(a.status().gossip).toMatchObject({ judged: IN_FLIGHT_PER_PEER_MAX + 1, dropped: 44 })

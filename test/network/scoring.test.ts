@@ -47,7 +47,10 @@ test('a reject costs its sender the score, four rejects the hearing, and a new c
   await b.network.stop()
   await until('b is gone', () => !a.peer(b).connected)
   const again = await mesh.node('b', { knows: [a] })
-  await until('b is back and says what it carries', () => a.peer(b).connected && again.status().topics['dao:test']?.subscribers === 1)
+  await until(
+    'b is back and says what it carries',
+    () => a.peer(b).connected && again.status().topics['dao:test']?.subscribers === 1
+  )
   // gossipsub shows a score for a second before it reckons again; what is a little better then is the new one.
   await until('its score was reckoned anew', () => scoreOf(a) > before + 0.01)
   expect(scoreOf(a)).toBeLessThan(SCORE_THRESHOLDS.graylistThreshold)

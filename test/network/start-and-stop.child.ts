@@ -3,13 +3,16 @@ import { until } from '../support/until.ts'
 import { createMesh, meshed } from './mesh.ts'
 
 /**
- * Two nodes meet, talk and stop, with a silent connection left on a WebSocket listener; then this process has nothing more
- * to do and says what still keeps it alive.
+ * Two nodes meet, talk and stop, with a silent connection left on a WebSocket listener; then this process has nothing
+ * more to do and says what still keeps it alive.
  */
 const mesh = createMesh()
-const a = await mesh.node('a', { knows: ['b'], options: { listen: ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'] } })
+const a = await mesh.node('a', {
+  knows: ['b'],
+  options: { listen: ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'] }
+})
 const b = await mesh.node('b', { knows: [a, 'absent'] })
-await until('both are in each other\'s mesh', () => meshed(a, b))
+await until("both are in each other's mesh", () => meshed(a, b))
 await a.publish('hello')
 await until('b has judged', () => b.judged.length > 0)
 

@@ -26,7 +26,7 @@ const listenAddress = (address: string): string => address.replace(/\/p2p\/.*/, 
 test('a node that comes back at the same port is dialled again, and its messages arrive', async () => {
   const a = await mesh.node('a', { knows: ['b'] })
   const b = await mesh.node('b', { knows: [a] })
-  await until('both are in each other\'s mesh', () => meshed(a, b))
+  await until("both are in each other's mesh", () => meshed(a, b))
   const listen = [listenAddress(a.address())]
 
   await a.network.stop()
@@ -36,7 +36,7 @@ test('a node that comes back at the same port is dialled again, and its messages
 
   const again = await mesh.node('a', { knows: ['b'], options: { listen } })
   expect(again.peerId).toBe(a.peerId)
-  await until('both are in each other\'s mesh again', () => meshed(again, b))
+  await until("both are in each other's mesh again", () => meshed(again, b))
   expect(b.peer(again).nextDialAt).toBeUndefined()
   await again.publish('I am back')
   await until('b has judged', () => b.texts().includes('I am back'))
@@ -45,7 +45,7 @@ test('a node that comes back at the same port is dialled again, and its messages
 test('a bootstrap address leads to a known peer of which peers.yaml has no address', async () => {
   const a = await mesh.node('a', { knows: ['b'] })
   const b = await mesh.node('b', { knows: ['a'], options: { bootstrap: [a.address()] } })
-  await until('both are in each other\'s mesh', () => meshed(a, b))
+  await until("both are in each other's mesh", () => meshed(a, b))
 })
 
 test('a peer that gossip has lost while the connection stands is connected anew', async () => {
@@ -55,7 +55,10 @@ test('a peer that gossip has lost while the connection stands is connected anew'
   const rawPeer = { did: 'did:web:raw', peerId: raw.libp2p.peerId.toString(), addresses }
   const a = await mesh.node('a', { clock: createFastClock(20), options: { knownPeers: [rawPeer] } })
   const subscribers = (): number | undefined => a.status().topics['dao:test']?.subscribers
-  await until('both know what the other carries', () => subscribers() === 1 && raw.gossip.getSubscribers(TOPIC).length === 1)
+  await until(
+    'both know what the other carries',
+    () => subscribers() === 1 && raw.gossip.getSubscribers(TOPIC).length === 1
+  )
   const [before] = a.status().peers[0]?.connections ?? []
 
   // An RPC over the limit: its stream is given up, the connection is not.
@@ -101,9 +104,21 @@ test.each<[what: string, options: Partial<NetworkOptions>, message: string]>([
   ['a listen address of another transport', { listen: ['/ip4/127.0.0.1/udp/0/quic-v1'] }, 'neither TCP nor WebSocket'],
   ['a listen address of another machine', { listen: ['/ip4/192.0.2.1/tcp/0'] }, 'no such address on this machine'],
   ['a listen address with TLS', { listen: ['/ip4/127.0.0.1/tcp/0/tls/ws'] }, 'a proxy in front'],
-  ['an announced address that does not parse', { announce: ['/ip4/256.0.0.1/tcp/1'] }, 'node.announce: /ip4/256.0.0.1/tcp/1'],
-  ['a bootstrap address without a PeerId', { bootstrap: ['/ip4/127.0.0.1/tcp/1'] }, 'node.bootstrap: /ip4/127.0.0.1/tcp/1'],
-  ['a PeerId that does not parse', { knownPeers: [{ did: 'did:web:b', peerId: 'b', addresses: [] }] }, 'peers.yaml, did:web:b, peerId'],
+  [
+    'an announced address that does not parse',
+    { announce: ['/ip4/256.0.0.1/tcp/1'] },
+    'node.announce: /ip4/256.0.0.1/tcp/1'
+  ],
+  [
+    'a bootstrap address without a PeerId',
+    { bootstrap: ['/ip4/127.0.0.1/tcp/1'] },
+    'node.bootstrap: /ip4/127.0.0.1/tcp/1'
+  ],
+  [
+    'a PeerId that does not parse',
+    { knownPeers: [{ did: 'did:web:b', peerId: 'b', addresses: [] }] },
+    'peers.yaml, did:web:b, peerId'
+  ],
   [
     'an address of a peer that does not parse',
     { knownPeers: [{ did: 'did:web:b', peerId: await peerIdOfSeed(seedOf('b')), addresses: ['nowhere'] }] },

@@ -28,8 +28,14 @@ test('the same seed gives the same run, byte for byte', async () => {
       const links = hub.links()
       const link = links[random.below(links.length + 1)]
       if (link === undefined) {
-        await node.seal({ namespace: NAMESPACE, batchId: `batch-${turn}`, receipts: [{ turn, noise: random.fraction() }] })
-        trace.push(JSON.stringify(await node.announce({ namespace: NAMESPACE, batchId: `batch-${turn}`, timestampAnchors: [] })))
+        await node.seal({
+          namespace: NAMESPACE,
+          batchId: `batch-${turn}`,
+          receipts: [{ turn, noise: random.fraction() }]
+        })
+        trace.push(
+          JSON.stringify(await node.announce({ namespace: NAMESPACE, batchId: `batch-${turn}`, timestampAnchors: [] }))
+        )
       } else {
         trace.push(`${link.from} to ${link.to}: ${await hub.deliver(link.from, link.to)}`)
       }
@@ -74,7 +80,9 @@ test('a node that lost its disk and one that was copied come to the same by the 
   await alice.node.seal({ namespace: NAMESPACE, batchId: 'batch-1', receipts: [1] })
   await alice.node.announce({ namespace: NAMESPACE, batchId: 'batch-1', timestampAnchors: [] })
   await drainAll(hub, nodes)
-  const copied = await openNode(ADAM, [...MESH_MEMBERS, CARL], { ports: { store: await copyOf(adam.ports.store), checkpoint: adam.ports.checkpoint } })
+  const copied = await openNode(ADAM, [...MESH_MEMBERS, CARL], {
+    ports: { store: await copyOf(adam.ports.store), checkpoint: adam.ports.checkpoint }
+  })
   const empty = await openNode(ADAM, [...MESH_MEMBERS, CARL], { ports: { store: await openMemoryStore() } })
   await empty.node.importEvents(alice.node.exportEvents())
   await quiet(copied, empty)

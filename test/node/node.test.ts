@@ -21,7 +21,8 @@ const RECEIPTS = [{ invoice: 1 }, { invoice: 2 }, { invoice: 3 }]
 
 async function chain(count: number, author = BERTA): Promise<SignedEvent[]> {
   const events: SignedEvent[] = []
-  for (let index = 0; index < count; index += 1) events.push(await next(author, events.at(-1) ?? null, announceBody(`batch-${index}`)))
+  for (let index = 0; index < count; index += 1)
+    events.push(await next(author, events.at(-1) ?? null, announceBody(`batch-${index}`)))
   return events
 }
 
@@ -31,16 +32,32 @@ async function* wiresOf(events: readonly SignedEvent[]): AsyncGenerator<Uint8Arr
 
 /** A mesh of which a test sees the calls. */
 function fakeNetwork(calls: Partial<Network>): Network {
-  const status: NetworkStatus = { peerId: 'p', multiaddrs: [], peers: [], topics: {}, gossip: { judged: 0, dropped: 0, late: 0, published: 0 }, refusedConnections: 0 }
-  return { start: () => Promise.resolve(), publish: () => Promise.resolve(0), status: () => status, stop: () => Promise.resolve(), ...calls }
+  const status: NetworkStatus = {
+    peerId: 'p',
+    multiaddrs: [],
+    peers: [],
+    topics: {},
+    gossip: { judged: 0, dropped: 0, late: 0, published: 0 },
+    refusedConnections: 0
+  }
+  return {
+    start: () => Promise.resolve(),
+    publish: () => Promise.resolve(0),
+    status: () => status,
+    stop: () => Promise.resolve(),
+    ...calls
+  }
 }
 
 test("a node's own events are durable before they leave it", async () => {
   const order: string[] = []
   const store = watchedStore(await openMemoryStore(), {
-    afterWrite: ({ operations, sync }) => void (operations.some(({ key }) => key.startsWith(RECORD_PREFIX)) && order.push(sync ? 'synced' : 'written'))
+    afterWrite: ({ operations, sync }) =>
+      void (operations.some(({ key }) => key.startsWith(RECORD_PREFIX)) && order.push(sync ? 'synced' : 'written'))
   })
-  const network = fakeNetwork({ publish: (namespace, wire) => Promise.resolve(order.push(`published in ${namespace}, ${wire.length > 0}`)) })
+  const network = fakeNetwork({
+    publish: (namespace, wire) => Promise.resolve(order.push(`published in ${namespace}, ${wire.length > 0}`))
+  })
   const { node } = await openNode(ALICE, members, { network, ports: { store } })
   await node.start()
   await node.seal({ namespace: NAMESPACE, batchId: 'batch-1', receipts: RECEIPTS })
@@ -63,7 +80,9 @@ test('an event that is durable counts as published, also where the mesh could no
 
 test('status says what there is, before the start, after it and when something is wrong', async () => {
   const hub = createMemoryHub()
-  const opened = await openNode(ALICE, members, { network: hub.join({ did: ALICE.signer.did, peerId: 'alice', namespaces: ['_trust', NAMESPACE] }) })
+  const opened = await openNode(ALICE, members, {
+    network: hub.join({ did: ALICE.signer.did, peerId: 'alice', namespaces: ['_trust', NAMESPACE] })
+  })
   const { node, ports } = opened
   expect((await node.status()).network).toBeNull()
   await node.start()
@@ -80,18 +99,37 @@ test('status says what there is, before the start, after it and when something i
     startedAt: ports.clock.now() - 1_500,
     uptimeMs: 1_500,
     health: { ok: true, reasons: [] },
-    log: { logSeq: 3, epoch: expect.stringMatching(/^[0-9a-f]{16}$/) as string, headHash: expect.stringMatching(/^[0-9a-f]{64}$/) as string, storeBytes: 0, bytesPerEvent: 0 },
+    log: {
+      logSeq: 3,
+      epoch: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
+      headHash: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+      storeBytes: 0,
+      bytesPerEvent: 0
+    },
     namespaces: [
       { namespace: '_trust', members: 3, events: 0 },
       { namespace: NAMESPACE, members: 3, events: 2 }
     ],
-    projections: ['batches', 'receipts', 'timestamp-anchors', 'trust-anchors', 'winners', 'sequences', 'equivocations', 'effects'].map((name) => ({
+    projections: [
+      'batches',
+      'receipts',
+      'timestamp-anchors',
+      'trust-anchors',
+      'winners',
+      'sequences',
+      'equivocations',
+      'effects'
+    ].map((name) => ({
       name,
       version: expect.any(Number) as number,
       logSeq: 3,
       state: 'live'
     })),
-    ingest: { outcomes: { accepted: 2, 'rejected(MALFORMED)': 1 }, signaturesVerified: 2, pending: { events: 0, bytes: 0, dropped: 0 } },
+    ingest: {
+      outcomes: { accepted: 2, 'rejected(MALFORMED)': 1 },
+      signaturesVerified: 2,
+      pending: { events: 0, bytes: 0, dropped: 0 }
+    },
     network: expect.objectContaining({ peerId: 'alice', peers: [] }) as NetworkStatus
   })
   await node.close()
@@ -118,14 +156,19 @@ test('a node that starts again under another policy shows what a node shows that
   const fresh = await openNode(ALICE, members, { policy })
   await fresh.node.importEvents(wiresOf(events))
   await quiet(fresh)
-  expect({ ...(await second.node.digest(NAMESPACE)), logSeq: 0 }).toEqual({ ...(await fresh.node.digest(NAMESPACE)), logSeq: 0 })
+  expect({ ...(await second.node.digest(NAMESPACE)), logSeq: 0 }).toEqual({
+    ...(await fresh.node.digest(NAMESPACE)),
+    logSeq: 0
+  })
   expect((await second.node.rebuild()).filter(({ identical }) => !identical)).toEqual([])
 })
 
 test('two packs that are published at the same time follow one another, whatever the clock says', async () => {
   const clock = createVirtualClock({ settle: settled })
   let ticks = 0
-  const opened = await openNode(ALICE, members, { ports: { clock: { ...clock, timersSet: 0, now: () => clock.now() + (ticks += 1) } } })
+  const opened = await openNode(ALICE, members, {
+    ports: { clock: { ...clock, timersSet: 0, now: () => clock.now() + (ticks += 1) } }
+  })
   const { node } = opened
   const packs = await Promise.all([node.publishPack(), node.publishPack(), node.publishPack()])
   expect(packs.map(({ packSeq }) => packSeq)).toEqual([1, 2, 3])
@@ -138,8 +181,13 @@ test('batches, packs and announces that are asked for at the same time all come 
   const { node } = await openNode(ALICE, members)
   const ids = Array.from({ length: 12 }, (_, index) => `batch-${index}`)
   await Promise.all(ids.map((batchId) => node.seal({ namespace: NAMESPACE, batchId, receipts: RECEIPTS })))
-  await expect(node.seal({ namespace: NAMESPACE, batchId: 'batch-1', receipts: RECEIPTS })).rejects.toMatchObject({ code: 'BATCH_EXISTS' })
-  await Promise.all([...ids.map((batchId) => node.announce({ namespace: NAMESPACE, batchId, timestampAnchors: [] })), node.publishPack()])
+  await expect(node.seal({ namespace: NAMESPACE, batchId: 'batch-1', receipts: RECEIPTS })).rejects.toMatchObject({
+    code: 'BATCH_EXISTS'
+  })
+  await Promise.all([
+    ...ids.map((batchId) => node.announce({ namespace: NAMESPACE, batchId, timestampAnchors: [] })),
+    node.publishPack()
+  ])
   expect((await node.digest(NAMESPACE)).count).toBe(12)
   expect(await allRows(node, 'equivocations')).toEqual([])
   expect((await allRows(node, 'sequences')).map(({ forked }) => forked)).not.toContain(true)
@@ -152,7 +200,10 @@ test('closing ends who follows and who waits, lets go of the stores, and can be 
     return { ...watchedStore(store, {}), close: () => store.close().then(() => void closed.push(name)) }
   }
   const store = await watch('store')
-  const opened = await openNode(ALICE, members, { hub: createMemoryHub(), ports: { store, blobs: await watch('blobs') } })
+  const opened = await openNode(ALICE, members, {
+    hub: createMemoryHub(),
+    ports: { store, blobs: await watch('blobs') }
+  })
   const { node, ports } = opened
   await node.submit((await chain(1))[0]?.wire ?? new Uint8Array())
   const changes = node.changes('batches')[Symbol.asyncIterator]()
@@ -171,7 +222,12 @@ test('closing ends who follows and who waits, lets go of the stores, and can be 
 test('events that were taken in when the node closes are in the log, or their sender was told otherwise', async () => {
   const opened = await openNode(ALICE, members)
   const events = await chain(50)
-  const outcomes = events.map(({ wire }) => opened.node.submit(wire).then(({ outcome }) => outcome, () => 'failed'))
+  const outcomes = events.map(({ wire }) =>
+    opened.node.submit(wire).then(
+      ({ outcome }) => outcome,
+      () => 'failed'
+    )
+  )
   await settled()
   await opened.node.close()
   const accepted = (await Promise.all(outcomes)).filter((outcome) => outcome === 'accepted').length
@@ -227,7 +283,10 @@ test('a node whose fold of the packs halts still opens, says so, and can be rebu
   await first.node.close()
   await first.ports.store.reopen()
   await first.ports.blobs.reopen()
-  await first.ports.store.write(states.map((key) => ({ type: 'del', key })), { sync: true })
+  await first.ports.store.write(
+    states.map((key) => ({ type: 'del', key })),
+    { sync: true }
+  )
   let broken = true
   const store = watchedStore(first.ports.store, {
     onRead(key) {
@@ -276,7 +335,9 @@ test('what a command that has no mesh can do is all there', async () => {
   expect(await node.publishPack()).toMatchObject({ recipients: 0 })
   expect((await node.status()).network).toBeNull()
   expect(await node.event('00'.repeat(32))).toBeNull()
-  await expect(node.seal({ namespace: '_trust', batchId: 'x', receipts: RECEIPTS })).rejects.toBeInstanceOf(AnchormeshError)
+  await expect(node.seal({ namespace: '_trust', batchId: 'x', receipts: RECEIPTS })).rejects.toBeInstanceOf(
+    AnchormeshError
+  )
   await expect(node.digest('dao:unknown')).rejects.toMatchObject({ code: 'NOT_FOUND' })
   const exported = []
   for await (const wire of node.exportEvents('_trust')) exported.push(wire)

@@ -47,7 +47,11 @@ export interface NodeOptions {
 export const peerIdOf = ({ signer }: TestMember): string => `peer-${signer.kid}`
 
 /** Opens a node of `self` among `members`. */
-export async function openNode(self: TestMember, members: readonly TestMember[], options: NodeOptions = {}): Promise<MemoryNode> {
+export async function openNode(
+  self: TestMember,
+  members: readonly TestMember[],
+  options: NodeOptions = {}
+): Promise<MemoryNode> {
   const policy = options.policy ?? policyOf(self, members)
   const ports: MemoryPorts = {
     store: options.ports?.store ?? (await openMemoryStore()),
@@ -67,21 +71,31 @@ export async function openNode(self: TestMember, members: readonly TestMember[],
 }
 
 /** Closes the node if it still runs, and opens it again on what it left behind, perhaps under another policy. */
-export async function reopen({ node, self, policy, ports }: MemoryNode, options: NodeOptions = {}): Promise<MemoryNode> {
+export async function reopen(
+  { node, self, policy, ports }: MemoryNode,
+  options: NodeOptions = {}
+): Promise<MemoryNode> {
   await node.close()
   await ports.store.reopen()
   await ports.blobs.reopen()
   return await openNode(self, [], { policy, ...options, ports: { ...ports, ...options.ports } })
 }
 
-/** Resolves when nothing is under way any more: no event waits to be judged or written, and every projection is at the head. */
+/**
+ * Resolves when nothing is under way any more: no event waits to be judged or written, and every projection is at the
+ * head.
+ */
 export async function quiet(...nodes: readonly MemoryNode[]): Promise<void> {
-  for (let stillFor = 0, before = ''; stillFor < 3; ) {
+  for (let stillFor = 0, before = ''; stillFor < 3;) {
     await settled()
     const positions = []
     for (const { node } of nodes) {
       const { log, projections, ingest } = await node.status()
-      positions.push(log.logSeq, projections.map(({ logSeq }) => logSeq), ingest)
+      positions.push(
+        log.logSeq,
+        projections.map(({ logSeq }) => logSeq),
+        ingest
+      )
     }
     const now = JSON.stringify(positions)
     stillFor = now === before ? stillFor + 1 : 0

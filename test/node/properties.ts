@@ -10,7 +10,16 @@ import { sharedLines } from '../projections/support/ledger.ts'
 import { expectedLines } from '../projections/support/model.ts'
 import type { Arrival } from '../projections/support/order.ts'
 import { shuffled, someArrival } from '../projections/support/order.ts'
-import { ADAM, ALICE, BERTA, CARL, EVERYBODY, OTHER_NAMESPACE, eventsOf, someActs } from '../projections/support/world.ts'
+import {
+  ADAM,
+  ALICE,
+  BERTA,
+  CARL,
+  EVERYBODY,
+  OTHER_NAMESPACE,
+  eventsOf,
+  someActs
+} from '../projections/support/world.ts'
 import type { MemoryNode } from './nodes.ts'
 import { openNode, peerIdOf, quiet } from './nodes.ts'
 
@@ -51,7 +60,12 @@ export async function arrivalsAgree(numRuns: number): Promise<void> {
 
       const held = new Set<string | null>()
       for await (const { id } of one.node.events({})) held.add(id)
-      for (const [name, lines] of Object.entries(expectedLines(events.filter(({ id }) => held.has(id)), policy))) {
+      for (const [name, lines] of Object.entries(
+        expectedLines(
+          events.filter(({ id }) => held.has(id)),
+          policy
+        )
+      )) {
         expect((state.lines[name] ?? []).filter((line) => !line.includes('"packSeq":')).toSorted(), name).toEqual(lines)
       }
       expect((await one.node.status()).ingest.outcomes['accepted'] ?? 0).toBe(held.size)
@@ -80,7 +94,10 @@ export async function drainAll(hub: MemoryHub, nodes: readonly MemoryNode[]): Pr
 
 /** What the nodes of a mesh have to agree in. */
 export async function digestsOf({ node }: MemoryNode): Promise<Digest[]> {
-  return [{ ...(await node.digest(NAMESPACE)), logSeq: 0 }, { ...(await node.digest('_trust')), logSeq: 0 }]
+  return [
+    { ...(await node.digest(NAMESPACE)), logSeq: 0 },
+    { ...(await node.digest('_trust')), logSeq: 0 }
+  ]
 }
 
 /** One step of a run: what a node does, or what happens to a link. Numbers choose among what there is. */
@@ -90,13 +107,28 @@ type Step =
   | { readonly step: 'cut' | 'heal'; readonly from: number; readonly to: number }
 
 const someStep: fc.Arbitrary<Step> = fc.oneof(
-  { arbitrary: fc.record({ step: fc.constantFrom('announce' as const, 'announce' as const, 'pack' as const), who: fc.nat(2) }), weight: 3 },
+  {
+    arbitrary: fc.record({
+      step: fc.constantFrom('announce' as const, 'announce' as const, 'pack' as const),
+      who: fc.nat(2)
+    }),
+    weight: 3
+  },
   { arbitrary: fc.record({ step: fc.constant('deliver' as const), link: fc.nat(5), wait: fc.boolean() }), weight: 6 },
-  { arbitrary: fc.record({ step: fc.constantFrom('cut' as const, 'heal' as const), from: fc.nat(2), to: fc.nat(2) }), weight: 1 }
+  {
+    arbitrary: fc.record({ step: fc.constantFrom('cut' as const, 'heal' as const), from: fc.nat(2), to: fc.nat(2) }),
+    weight: 1
+  }
 )
 
 /** Carries a step out; what is not waited for goes on among the deliveries. */
-async function carryOut(step: Step, index: number, hub: MemoryHub, nodes: readonly MemoryNode[], deliveries: Promise<unknown>[]): Promise<void> {
+async function carryOut(
+  step: Step,
+  index: number,
+  hub: MemoryHub,
+  nodes: readonly MemoryNode[],
+  deliveries: Promise<unknown>[]
+): Promise<void> {
   const nodeAt = (who: number): MemoryNode => nodes[who % nodes.length] as MemoryNode
   switch (step.step) {
     case 'announce': {
@@ -107,7 +139,9 @@ async function carryOut(step: Step, index: number, hub: MemoryHub, nodes: readon
     }
     case 'pack':
       // Two nodes of one organisation can't know of each other's pack: refused or frozen, and the same everywhere.
-      await nodeAt(step.who).node.publishPack().catch((error: unknown) => expect(codeOf(error)).toBe('PUBLISH_REFUSED'))
+      await nodeAt(step.who)
+        .node.publishPack()
+        .catch((error: unknown) => expect(codeOf(error)).toBe('PUBLISH_REFUSED'))
       return
     case 'deliver': {
       const link = hub.links()[step.link]
@@ -140,4 +174,5 @@ export async function meshesAgree(numRuns: number): Promise<void> {
       for (const { node } of nodes) await node.close()
     }),
     { numRuns }
-  )}
+  )
+}

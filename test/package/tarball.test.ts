@@ -18,9 +18,10 @@ const run = promisify(execFile)
 
 /** The environment of a shell in which no npm runs, with the Node of this project first on the PATH. */
 const env = Object.fromEntries(
-  Object.entries({ ...process.env, PATH: [join(ROOT, 'node_modules', '.bin'), process.env['PATH']].join(delimiter) }).filter(
-    ([name]) => !/^npm_(package|lifecycle|command|config_local_prefix)/.test(name)
-  )
+  Object.entries({
+    ...process.env,
+    PATH: [join(ROOT, 'node_modules', '.bin'), process.env['PATH']].join(delimiter)
+  }).filter(([name]) => !/^npm_(package|lifecycle|command|config_local_prefix)/.test(name))
 )
 
 interface PackResult {
@@ -39,7 +40,10 @@ beforeAll(async () => {
   await mkdir(checkout)
   for (const name of PACKED) await cp(join(ROOT, name), join(checkout, name), { recursive: true })
   await symlink(join(ROOT, 'node_modules'), join(checkout, 'node_modules'))
-  const { stdout } = await run('npm', ['pack', '--json', '--silent', '--pack-destination', folder], { cwd: checkout, env })
+  const { stdout } = await run('npm', ['pack', '--json', '--silent', '--pack-destination', folder], {
+    cwd: checkout,
+    env
+  })
   const [result] = JSON.parse(stdout.slice(stdout.indexOf('['))) as PackResult[]
   if (result !== undefined) packed = result
 
@@ -93,7 +97,14 @@ describe('the package installed from its tarball', () => {
         ''
       ].join('\n')
     )
-    const options = { module: 'nodenext', target: 'es2024', strict: true, noEmit: true, skipLibCheck: true, types: ['node'] }
+    const options = {
+      module: 'nodenext',
+      target: 'es2024',
+      strict: true,
+      noEmit: true,
+      skipLibCheck: true,
+      types: ['node']
+    }
     const typeRoots = [join(ROOT, 'node_modules', '@types')]
     await writeFile(
       join(project, 'tsconfig.json'),

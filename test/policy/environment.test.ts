@@ -23,8 +23,20 @@ describe('a flag goes before the environment, the environment before the file, t
   test.each([
     { name: 'default', environment: {}, flags: [], text: FILE.replace(/http.*\n/, ''), listen: '127.0.0.1:8088' },
     { name: 'file', environment: {}, flags: [], text: FILE, listen: '127.0.0.1:1' },
-    { name: 'environment', environment: { ANCHORMESH_HTTP_LISTEN: '127.0.0.1:2' }, flags: [], text: FILE, listen: '127.0.0.1:2' },
-    { name: 'flag', environment: { ANCHORMESH_HTTP_LISTEN: '127.0.0.1:2' }, flags: [flag], text: FILE, listen: '127.0.0.1:3' }
+    {
+      name: 'environment',
+      environment: { ANCHORMESH_HTTP_LISTEN: '127.0.0.1:2' },
+      flags: [],
+      text: FILE,
+      listen: '127.0.0.1:2'
+    },
+    {
+      name: 'flag',
+      environment: { ANCHORMESH_HTTP_LISTEN: '127.0.0.1:2' },
+      flags: [flag],
+      text: FILE,
+      listen: '127.0.0.1:3'
+    }
   ])('$name', ({ environment, flags, text, listen }) => {
     const parsed = read(environment, flags, text)
     expect(parsed.ok && parsed.value.http.listen).toBe(listen)

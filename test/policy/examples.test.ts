@@ -12,7 +12,11 @@ const read = (name: string): Promise<string> => readFile(new URL(`../../config/$
 /** The names of all keys with fixed names, at whatever depth. */
 function keysOf(schema: unknown): string[] {
   if (typeof schema !== 'object' || schema === null) return []
-  const { properties = {}, items, additionalProperties } = schema as {
+  const {
+    properties = {},
+    items,
+    additionalProperties
+  } = schema as {
     properties?: Record<string, unknown>
     items?: unknown
     additionalProperties?: unknown

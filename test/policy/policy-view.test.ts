@@ -91,7 +91,11 @@ describe('membership digest', () => {
   test('does not depend on the order in the files, on roles, or on whose node it is', () => {
     const others = Array.from({ length: 5 }, (_, index) => ({ ...person(`other ${index}`), orgId: `org-${index}` }))
     const everybody = [{ ...alice, orgId: 'alpha' }, ...others]
-    const digestOf = (order: readonly (typeof others)[number][], me: (typeof others)[number], roles: readonly string[]): string => {
+    const digestOf = (
+      order: readonly (typeof others)[number][],
+      me: (typeof others)[number],
+      roles: readonly string[]
+    ): string => {
       const known = order.filter(({ did }) => did !== me.did).map(({ did, orgId }) => ({ did, orgId, roles }))
       const config = federation(
         { node: { did: me.did, orgId: me.orgId } },
@@ -125,12 +129,31 @@ describe('policy digest', () => {
 
   test.each<[string, PolicyView]>([
     ['a role in peers.yaml', viewOf({}, {}, {}, { roles: ['announce'] })],
-    ['a DID under the namespace', viewOf({}, { members: { announce: [alice.did, bob.did], serve: [alice.did, bob.did], request: [bob.did] } })],
+    [
+      'a DID under the namespace',
+      viewOf({}, { members: { announce: [alice.did, bob.did], serve: [alice.did, bob.did], request: [bob.did] } })
+    ],
     ['finality', viewOf({}, { finality: { 'btc:*': { depth: 7 } } })],
     ['the quorum', viewOf({}, { quorum: { k: 1, of: [bob.did] } })],
     ['attestations', viewOf({}, { attestations: { required: true } })],
-    ["a member's pinned pack", viewPolicy(policyFor(federation(), { ...peers(), organisations: [{ orgId: 'beta', threshold: 1, firstPack: 'ab'.repeat(32) }] }))],
-    ['a cross-organisation rule of a member', viewPolicy(policyFor(federation(), { ...peers(), crossOrg: { allow: [{ from: 'beta', to: 'x', operations: ['bundle'] }] } }))]
+    [
+      "a member's pinned pack",
+      viewPolicy(
+        policyFor(federation(), {
+          ...peers(),
+          organisations: [{ orgId: 'beta', threshold: 1, firstPack: 'ab'.repeat(32) }]
+        })
+      )
+    ],
+    [
+      'a cross-organisation rule of a member',
+      viewPolicy(
+        policyFor(federation(), {
+          ...peers(),
+          crossOrg: { allow: [{ from: 'beta', to: 'x', operations: ['bundle'] }] }
+        })
+      )
+    ]
   ])('changes with %s', (_name, view) => {
     expect(view.policyDigest(NS)).not.toBe(digest)
   })
@@ -142,13 +165,34 @@ describe('policy digest', () => {
   })
 
   test.each<[string, PolicyView]>([
-    ['addresses', viewOf({}, {}, {}, { addresses: ['/ip4/192.0.2.1/tcp/1'], peerId: '12D3KooWCHqVtzriRwdZSxtP21Ahbbi5uaUV1C8TjN3KFsEJc9MH' })],
+    [
+      'addresses',
+      viewOf(
+        {},
+        {},
+        {},
+        { addresses: ['/ip4/192.0.2.1/tcp/1'], peerId: '12D3KooWCHqVtzriRwdZSxtP21Ahbbi5uaUV1C8TjN3KFsEJc9MH' }
+      )
+    ],
     ['limits', viewOf({ clock: { futureSkewMs: 5_000 } }, { rate: { perPeer: 1, perSigner: 1, dailyCap: 1 } })],
-    ['providers', viewOf({ rails: { btc: { mainnet: { providers: ['https://a.example'] } }, eip155: { 1: { rpc: ['https://b.example'] } } } })],
+    [
+      'providers',
+      viewOf({
+        rails: { btc: { mainnet: { providers: ['https://a.example'] } }, eip155: { 1: { rpc: ['https://b.example'] } } }
+      })
+    ],
     ['listeners', viewOf({ http: { listen: '127.0.0.1:1' }, log: { level: 'debug' } })],
     ['other namespaces', viewOf({ namespaces: { ...federation().namespaces, 'dao:other': { tenant: 'x' } } })],
-    ["a stranger's pinned pack", viewPolicy(policyFor(federation(), { ...peers(), organisations: [{ orgId: 'x', threshold: 2 }] }))],
-    ['rules among strangers', viewPolicy(policyFor(federation(), { ...peers(), crossOrg: { allow: [{ from: 'x', to: 'y', operations: ['*'] }] } }))]
+    [
+      "a stranger's pinned pack",
+      viewPolicy(policyFor(federation(), { ...peers(), organisations: [{ orgId: 'x', threshold: 2 }] }))
+    ],
+    [
+      'rules among strangers',
+      viewPolicy(
+        policyFor(federation(), { ...peers(), crossOrg: { allow: [{ from: 'x', to: 'y', operations: ['*'] }] } })
+      )
+    ]
   ])('does not change with %s', (_name, view) => {
     expect(view.policyDigest(NS)).toBe(digest)
   })

@@ -6,7 +6,11 @@ import { didKeyOf } from '../../protocols/signature/v1/did-key.ts'
 import { effectivePolicy, parsePolicy } from '../../src/policy/policy.ts'
 import { alice, bob, carol, federation, peers, policyFor, policyOf, problemsOf, self } from './support.ts'
 
-const key = (kid: string, publicKey: string, tenant?: string) => ({ kid, publicKey, ...(tenant === undefined ? {} : { tenant }) })
+const key = (kid: string, publicKey: string, tenant?: string) => ({
+  kid,
+  publicKey,
+  ...(tenant === undefined ? {} : { tenant })
+})
 
 describe('the effective policy', () => {
   test('holds this node, and the own key of each did:key', () => {
@@ -14,7 +18,12 @@ describe('the effective policy', () => {
     expect(policy.self).toEqual({ did: alice.did, orgId: 'alpha' })
     expect(policy.peers).toEqual(
       [
-        { did: alice.did, orgId: 'alpha', roles: ['announce', 'request', 'serve'], keys: [key(alice.kid, alice.publicKey)] },
+        {
+          did: alice.did,
+          orgId: 'alpha',
+          roles: ['announce', 'request', 'serve'],
+          keys: [key(alice.kid, alice.publicKey)]
+        },
         { did: bob.did, orgId: 'beta', roles: ['announce', 'request', 'serve'], keys: [key(bob.kid, bob.publicKey)] }
       ].sort((left, right) => (left.did < right.did ? -1 : 1))
     )
@@ -30,7 +39,10 @@ describe('the effective policy', () => {
     const other = policyFor(
       federation({}, { members: { announce: [bob.did, alice.did] } }),
       peers({
-        peers: [{ ...bobEntry, roles: ['announce', 'serve'] }, { ...web, keys: web.keys.toReversed() }],
+        peers: [
+          { ...bobEntry, roles: ['announce', 'serve'] },
+          { ...web, keys: web.keys.toReversed() }
+        ],
         organisations: [{ orgId: 'alpha' }, { orgId: 'beta' }]
       })
     )
@@ -42,9 +54,12 @@ describe('the effective policy', () => {
     expect(parsePolicy(JSON.parse(encodeCanonical(policy)) as JsonValue)).toEqual(policy)
   })
 
-  test.each([null, 1, [], {}, { v: 2, namespaces: {}, peers: [] }])('a log that holds %j for it is a defect', (json) => {
-    expect(() => parsePolicy(json)).toThrow('holds no policy of version 1')
-  })
+  test.each([null, 1, [], {}, { v: 2, namespaces: {}, peers: [] }])(
+    'a log that holds %j for it is a defect',
+    (json) => {
+      expect(() => parsePolicy(json)).toThrow('holds no policy of version 1')
+    }
+  )
 
   test('an entry of this node in a shared peers.yaml says which roles it may have', () => {
     const shared = peers({
@@ -106,7 +121,14 @@ describe('weak keys are refused on each way that they come', () => {
 })
 
 describe('problems of both files together', () => {
-  const cases: readonly { name: string; federation?: object; namespace?: object; peers?: object; entry?: object; expected: string }[] = [
+  const cases: readonly {
+    name: string
+    federation?: object
+    namespace?: object
+    peers?: object
+    entry?: object
+    expected: string
+  }[] = [
     {
       name: 'one kid for two keys in an entry',
       entry: { keys: [key('k', alice.publicKey), key('k', carol.publicKey)] },
@@ -145,7 +167,12 @@ describe('problems of both files together', () => {
     },
     {
       name: 'a DID that occurs twice',
-      peers: { peers: [{ did: bob.did, orgId: 'beta' }, { did: bob.did, orgId: 'beta' }] },
+      peers: {
+        peers: [
+          { did: bob.did, orgId: 'beta' },
+          { did: bob.did, orgId: 'beta' }
+        ]
+      },
       expected: `peers.yaml peers.1.did: names ${bob.did} a second time`
     },
     {
@@ -156,16 +183,27 @@ describe('problems of both files together', () => {
           { did: carol.did, orgId: 'c', peerId: '12D3KooWCHqVtzriRwdZSxtP21Ahbbi5uaUV1C8TjN3KFsEJc9MH' }
         ]
       },
-      expected: 'peers.yaml peers.1.peerId: 12D3KooWCHqVtzriRwdZSxtP21Ahbbi5uaUV1C8TjN3KFsEJc9MH already belongs to another DID'
+      expected:
+        'peers.yaml peers.1.peerId: 12D3KooWCHqVtzriRwdZSxtP21Ahbbi5uaUV1C8TjN3KFsEJc9MH already belongs to another DID'
     },
     {
       name: 'a did:key of another kind',
-      peers: { peers: [{ did: bob.did, orgId: 'beta' }, { did: 'did:key:zQ3shokFTS3brHcDQrn82RUDfCZESWL1ZdCEJwekUDPQiYBme', orgId: 'c' }] },
+      peers: {
+        peers: [
+          { did: bob.did, orgId: 'beta' },
+          { did: 'did:key:zQ3shokFTS3brHcDQrn82RUDfCZESWL1ZdCEJwekUDPQiYBme', orgId: 'c' }
+        ]
+      },
       expected: 'peers.yaml peers.1.did: is not the did:key of an Ed25519 key'
     },
     {
       name: 'a signer without keys',
-      peers: { peers: [{ did: bob.did, orgId: 'beta' }, { did: 'did:web:c.example', orgId: 'c' }] },
+      peers: {
+        peers: [
+          { did: bob.did, orgId: 'beta' },
+          { did: 'did:web:c.example', orgId: 'c' }
+        ]
+      },
       expected: 'peers.yaml peers.1.keys: names no key of did:web:c.example, so nothing it signs could be verified'
     },
     {
@@ -190,7 +228,12 @@ describe('problems of both files together', () => {
     },
     {
       name: 'this node under another organisation',
-      peers: { peers: [{ did: bob.did, orgId: 'beta' }, { did: alice.did, orgId: 'beta' }] },
+      peers: {
+        peers: [
+          { did: bob.did, orgId: 'beta' },
+          { did: alice.did, orgId: 'beta' }
+        ]
+      },
       expected: "peers.yaml peers.1.orgId: is beta, but this node's own orgId is alpha"
     }
   ]
@@ -206,7 +249,10 @@ describe('problems of both files together', () => {
 
   test('a signer without keys is known where its first pack is pinned', () => {
     const known = peers({
-      peers: [{ did: bob.did, orgId: 'beta' }, { did: 'did:web:c.example', orgId: 'c' }],
+      peers: [
+        { did: bob.did, orgId: 'beta' },
+        { did: 'did:web:c.example', orgId: 'c' }
+      ],
       organisations: [{ orgId: 'c', firstPack: 'ab'.repeat(32) }]
     })
     expect(problemsOf(effectivePolicy(federation(), known, self))).toEqual([])

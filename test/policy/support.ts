@@ -42,7 +42,10 @@ export const carol = person('carol')
 export const self: PolicySelf = { did: alice.did, orgId: 'alpha', kid: alice.kid, publicKey: alice.bytes }
 
 /** Alice's `federation.yaml` with Alice and Bob in namespace `dao:test`. */
-export function federation(changes: Record<string, unknown> = {}, namespace: Record<string, unknown> = {}): FederationConfig {
+export function federation(
+  changes: Record<string, unknown> = {},
+  namespace: Record<string, unknown> = {}
+): FederationConfig {
   return federationSchema.parse({
     v: 1,
     node: { did: alice.did, orgId: 'alpha' },

@@ -19,15 +19,22 @@ function texts(text: string): string[] {
 const HEAD = `v: 1\nnode:\n  did: ${alice.did}\n  orgId: alpha\n`
 
 test('what is written is found by its path, whatever the defaults; what is empty is not', () => {
-  const lists = 'audit: {}\nsync: { intervalMs: 60000 }\nnamespaces:\n  dao:x: { tenant: x, quorum: { k: 1, of: [did:web:a.example] } }\n  dao:y: { tenant: y }\n'
-  const override = { path: ['audit', 'syslog'], value: '127.0.0.1:514', source: 'environment', name: 'ANCHORMESH_AUDIT_SYSLOG' } as const
+  const lists =
+    'audit: {}\nsync: { intervalMs: 60000 }\nnamespaces:\n  dao:x: { tenant: x, quorum: { k: 1, of: [did:web:a.example] } }\n  dao:y: { tenant: y }\n'
+  const override = {
+    path: ['audit', 'syslog'],
+    value: '127.0.0.1:514',
+    source: 'environment',
+    name: 'ANCHORMESH_AUDIT_SYSLOG'
+  } as const
   const parsed = parseConfig(`${HEAD}  announce: []\n${lists}`, 'federation.yaml', federationSchema, [override])
   if (!parsed.ok) throw new Error(parsed.problems.map(problemText).join('\n'))
   expect(parsed.written(['sync', 'intervalMs'])).toEqual([['sync', 'intervalMs']])
   expect(parsed.written(['namespaces', '*', 'quorum'])).toEqual([['namespaces', 'dao:x', 'quorum']])
   expect(parsed.written(['namespaces', '*', 'tenant'])).toHaveLength(2)
   expect(parsed.written(['audit', 'syslog'])).toEqual([['audit', 'syslog']])
-  for (const left of [['node', 'announce'], ['clock', 'futureSkewMs'], ['sealing'], ['namespaces', '*', 'rate']]) expect(parsed.written(left)).toEqual([])
+  for (const left of [['node', 'announce'], ['clock', 'futureSkewMs'], ['sealing'], ['namespaces', '*', 'rate']])
+    expect(parsed.written(left)).toEqual([])
 })
 
 describe('a configuration error names file, line, column and key', () => {
@@ -106,8 +113,7 @@ describe('a configuration error names file, line, column and key', () => {
     {
       name: 'bad DID in a list',
       text: `${HEAD}namespaces:\n  dao:x:\n    tenant: x\n    members:\n      announce:\n        - did:key\n`,
-      expected:
-        'federation.yaml:10:11 namespaces.dao:x.members.announce[0]: is not a DID (did:method:identifier)'
+      expected: 'federation.yaml:10:11 namespaces.dao:x.members.announce[0]: is not a DID (did:method:identifier)'
     },
     {
       name: 'DID that ends with a colon',
@@ -171,18 +177,29 @@ describe('a configuration error names file, line, column and key', () => {
     { name: 'tab for indentation', text: 'node:\n\tdid: x\n', expected: 'federation.yaml:2:1: Tabs are not allowed' },
     { name: 'two documents', text: `${HEAD}---\nv: 1\n`, expected: 'federation.yaml:5:1: Source contains multiple' },
     { name: 'unknown tag', text: 'v: !!js/function 1\n', expected: 'federation.yaml:1:4: Unresolved tag' },
-    { name: 'key that is a list', text: '? [a, b]\n: 1\n', expected: 'federation.yaml:1:3: holds a key that is not a plain name' },
+    {
+      name: 'key that is a list',
+      text: '? [a, b]\n: 1\n',
+      expected: 'federation.yaml:1:3: holds a key that is not a plain name'
+    },
     {
       name: 'key that is a prototype',
       text: 'node:\n  __proto__: { did: x }\n',
       expected: 'federation.yaml:2:3 node: holds a key that is not a plain name'
     },
-    { name: 'unset alias', text: 'v: 1\nnode: *who\n', expected: 'federation.yaml:2:7 node: is an alias of *who, which is not set before it' }
+    {
+      name: 'unset alias',
+      text: 'v: 1\nnode: *who\n',
+      expected: 'federation.yaml:2:7 node: is an alias of *who, which is not set before it'
+    }
   ]
 
   test.each(cases)('$name', ({ text, expected }) => {
     const found = texts(text)
-    expect(found.some((problem) => problem.startsWith(expected)), found.join('\n')).toBe(true)
+    expect(
+      found.some((problem) => problem.startsWith(expected)),
+      found.join('\n')
+    ).toBe(true)
   })
 
   test('all problems of a file are found at once', () => {
@@ -209,7 +226,9 @@ describe('a configuration error names file, line, column and key', () => {
 
 describe('hostile YAML', () => {
   test('an alias inside of what it names', () => {
-    expect(texts('a: &loop [*loop]\n')).toEqual(['federation.yaml:1:11 a[0]: is an alias of *loop, which it is part of itself'])
+    expect(texts('a: &loop [*loop]\n')).toEqual([
+      'federation.yaml:1:11 a[0]: is an alias of *loop, which it is part of itself'
+    ])
     expect(texts('a: &one { b: &two { c: *one } }\n')[0]).toContain('which it is part of itself')
   })
 
@@ -238,7 +257,33 @@ describe('hostile YAML', () => {
   })
 
   test('any text gives a value or problems with places, and never throws', () => {
-    const fragment = fc.constantFrom('v', ': ', '1', '\n', '  ', 'node', '- ', '[', ']', '{', '}', '&a ', '*a', '#', '"', "'", '|', '!x', '? ', ',', '\u0000', 'é', '\t', '---', '%')
+    const fragment = fc.constantFrom(
+      'v',
+      ': ',
+      '1',
+      '\n',
+      '  ',
+      'node',
+      '- ',
+      '[',
+      ']',
+      '{',
+      '}',
+      '&a ',
+      '*a',
+      '#',
+      '"',
+      "'",
+      '|',
+      '!x',
+      '? ',
+      ',',
+      '\u0000',
+      'é',
+      '\t',
+      '---',
+      '%'
+    )
     fc.assert(
       fc.property(fc.array(fragment, { maxLength: 60 }), (parts) => {
         for (const problem of problems(parts.join(''))) {

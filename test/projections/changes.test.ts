@@ -23,16 +23,23 @@ async function counting(...events: readonly LocalEvent[]): Promise<Ledger> {
   return ledger
 }
 
-const follow = (ledger: Ledger, name: string = 'counting'): Follower => new Follower((query) => ledger.changes(name, query))
+const follow = (ledger: Ledger, name: string = 'counting'): Follower =>
+  new Follower((query) => ledger.changes(name, query))
 
-const code = async (changes: AsyncGenerator): Promise<unknown> => await changes.next().then(() => 'answered', (error: unknown) => error)
+const code = async (changes: AsyncGenerator): Promise<unknown> =>
+  await changes.next().then(
+    () => 'answered',
+    (error: unknown) => error
+  )
 
 test('a client that keeps the cursor and applies changes always ends with the rows of a query', async () => {
   await followersKeepUp(20)
 })
 
 test('first the rows as they are, then each change: no gap and nothing out of order at the seam', async () => {
-  const ledger = await counting(...Array.from({ length: 20 }, (_, index) => counted(`name-${String(index).padStart(2, '0')}`)))
+  const ledger = await counting(
+    ...Array.from({ length: 20 }, (_, index) => counted(`name-${String(index).padStart(2, '0')}`))
+  )
   const follower = follow(ledger)
   expect(await follower.read(7)).toBe('open')
   for (let index = 0; index < 20; index += 1) {
@@ -46,7 +53,9 @@ test('first the rows as they are, then each change: no gap and nothing out of or
     Array.from({ length: 20 }, (_, index) => [21, index < 19, 1])
   )
   expect(received.slice(20).map(({ row }) => row?.['count'])).toEqual(Array.from({ length: 20 }, () => 2))
-  expect(received.map(({ logSeq }) => logSeq)).toEqual(received.map(({ logSeq }) => logSeq).sort((left, right) => left - right))
+  expect(received.map(({ logSeq }) => logSeq)).toEqual(
+    received.map(({ logSeq }) => logSeq).sort((left, right) => left - right)
+  )
 })
 
 test('a reader that is slow gets the newest state of each row that changed, once, in the order of the last changes', async () => {
@@ -139,14 +148,19 @@ test('cursors that are too old, foreign, of the future or none at all are told a
   const old = follower.cursor ?? ''
   expect(await code(ledger.changes('unknown'))).toMatchObject({ code: 'UNKNOWN_PROJECTION' })
   expect(await code(ledger.changes('counting', { cursor: 'garbage' }))).toMatchObject({ code: 'QUERY_INVALID' })
-  expect(await code(ledger.changes('counting', { cursor: encodeCursor({ kind: 'page', epoch, projection: 'counting', after: '' }) }))).toMatchObject({ code: 'QUERY_INVALID' })
+  expect(
+    await code(
+      ledger.changes('counting', { cursor: encodeCursor({ kind: 'page', epoch, projection: 'counting', after: '' }) })
+    )
+  ).toMatchObject({ code: 'QUERY_INVALID' })
 
   const other = await openLedger({ policy, projections: [countingProjection({ name: 'other' })] })
   expect(await code(other.changes('other', { cursor: old }))).toMatchObject({ code: 'CURSOR_FOREIGN' })
   const shorter = await counting()
   expect(await code(shorter.changes('counting', { cursor: old }))).toMatchObject({ code: 'CURSOR_FUTURE' })
 
-  for (let from = 0; from < 9_000; from += 1_000) await ledger.appendLocal(...Array.from({ length: 1_000 }, () => counted('b')))
+  for (let from = 0; from < 9_000; from += 1_000)
+    await ledger.appendLocal(...Array.from({ length: 1_000 }, () => counted('b')))
   await ledger.caughtUp()
   const error = await code(ledger.changes('counting', { cursor: old }))
   expect(error).toMatchObject({ code: 'CURSOR_TOO_OLD' })
@@ -173,7 +187,9 @@ test('a projection of another version has other rows: a cursor of the one before
 test('a rebuild that found other rows cuts off those who had the wrong ones', async () => {
   const ledger = await counting(counted('a'), counted('b'))
   const { rowsPrefix } = ledger.engine.instance('counting')
-  await ledger.store.write([{ type: 'put', key: `${rowsPrefix}dao:test!a`, value: '{"name":"damaged"}' }], { sync: true })
+  await ledger.store.write([{ type: 'put', key: `${rowsPrefix}dao:test!a`, value: '{"name":"damaged"}' }], {
+    sync: true
+  })
   const follower = follow(ledger)
   await follower.readAll()
   expect(follower.rows.get('dao:test!a')).toEqual({ name: 'damaged' })
@@ -184,7 +200,10 @@ test('a rebuild that found other rows cuts off those who had the wrong ones', as
 
 test('who follows a projection that halts is told, and after the rebuild the cursor leads to the rows', async () => {
   let failing = true
-  const ledger = await openLedger({ policy, projections: [countingProjection({ fails: ({ record }) => failing && record.logSeq === 3 })] })
+  const ledger = await openLedger({
+    policy,
+    projections: [countingProjection({ fails: ({ record }) => failing && record.logSeq === 3 })]
+  })
   await ledger.appendLocal(counted('a'))
   await ledger.caughtUp()
   const follower = follow(ledger)
@@ -211,7 +230,10 @@ test('a cursor that is ahead of a projection that lost its last writes in a cras
   const synced = writes.findLastIndex(({ sync }) => sync) + 1
   const gate = writeGate()
   gate.hold(isFold, 'before')
-  const again = await openLedger({ store: watchedStore(await storeOf(writes.slice(0, synced)), gate.hooks), projections: [countingProjection()] })
+  const again = await openLedger({
+    store: watchedStore(await storeOf(writes.slice(0, synced)), gate.hooks),
+    projections: [countingProjection()]
+  })
   const client = new Follower((query) => again.changes('counting', query))
   client.cursor = follower.cursor
   expect(await client.read()).toBe('open')
@@ -224,7 +246,11 @@ test('a cursor that is ahead of a projection that lost its last writes in a cras
 
 test('nothing is lost to a reader while the disk is ahead of what the node knows, not even while old changes are dropped', async () => {
   const gate = writeGate()
-  const ledger = await openLedger({ store: watchedStore(await openMemoryStore(), gate.hooks), policy, projections: [countingProjection()] })
+  const ledger = await openLedger({
+    store: watchedStore(await openMemoryStore(), gate.hooks),
+    policy,
+    projections: [countingProjection()]
+  })
   await ledger.appendLocal(counted('a'))
   await ledger.caughtUp()
   const follower = follow(ledger)
@@ -232,7 +258,8 @@ test('nothing is lost to a reader while the disk is ahead of what the node knows
   await follower.disconnect()
   gate.hold(({ operations }) => operations.some(({ type, key }) => type === 'del' && key.includes('!j!')), 'after')
   await ledger.appendLocal(counted('once'))
-  for (let from = 0; from < 8_200; from += 820) await ledger.appendLocal(...Array.from({ length: 820 }, () => counted('b')))
+  for (let from = 0; from < 8_200; from += 820)
+    await ledger.appendLocal(...Array.from({ length: 820 }, () => counted('b')))
   await gate.held()
   await follower.readAll()
   gate.release()
@@ -243,7 +270,11 @@ test('nothing is lost to a reader while the disk is ahead of what the node knows
 
 test('the position of a change is one at which its row was true', async () => {
   const gate = writeGate()
-  const ledger = await openLedger({ store: watchedStore(await openMemoryStore(), gate.hooks), policy, projections: [countingProjection()] })
+  const ledger = await openLedger({
+    store: watchedStore(await openMemoryStore(), gate.hooks),
+    policy,
+    projections: [countingProjection()]
+  })
   const events = [counted('a')]
   await ledger.appendLocal(...events)
   await ledger.caughtUp()
@@ -260,12 +291,16 @@ test('the position of a change is one at which its row was true', async () => {
     if (round % 2 === 0) follower.cursor = undefined
   }
   await follower.readAll()
-  for (const { logSeq, row } of follower.received) expect(row).toEqual(countedRows(events.slice(0, logSeq - 1), 2).get('dao:test!a'))
+  for (const { logSeq, row } of follower.received)
+    expect(row).toEqual(countedRows(events.slice(0, logSeq - 1), 2).get('dao:test!a'))
 })
 
 test('an abort ends the iteration: before it began, in the middle, and while it waits', async () => {
   const ledger = await counting(counted('a'), counted('b'), counted('c'))
-  expect(await ledger.changes('counting', { signal: AbortSignal.abort() }).next()).toEqual({ done: true, value: undefined })
+  expect(await ledger.changes('counting', { signal: AbortSignal.abort() }).next()).toEqual({
+    done: true,
+    value: undefined
+  })
 
   const middle = new AbortController()
   const changes = ledger.changes('counting', { signal: middle.signal })

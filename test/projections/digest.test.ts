@@ -35,7 +35,13 @@ test('a digest has the form that the contract names', async () => {
     membershipDigest: HASH,
     events: HASH,
     state: HASH,
-    projections: { batches: HASH, 'timestamp-anchors': HASH, 'trust-anchors': HASH, sequences: HASH, equivocations: HASH },
+    projections: {
+      batches: HASH,
+      'timestamp-anchors': HASH,
+      'trust-anchors': HASH,
+      sequences: HASH,
+      equivocations: HASH
+    },
     winners: { digest: HASH, policyDigest: HASH, verdictSetDigest: HASH }
   })
 })
@@ -53,7 +59,11 @@ test('one event more or less in a namespace changes its digest and that of no ot
         const all = await digestOf(events, namespace)
         const most = await digestOf(fewer, namespace)
         const touched = namespace === left.envelope.namespace
-        expect([all.events === most.events, all.projections['sequences'] === most.projections['sequences'], all.count - most.count]).toEqual([!touched, !touched, touched ? 1 : 0])
+        expect([
+          all.events === most.events,
+          all.projections['sequences'] === most.projections['sequences'],
+          all.count - most.count
+        ]).toEqual([!touched, !touched, touched ? 1 : 0])
         // Trust anchors of its members' organisations are in the state of every namespace.
         if (touched) expect(all.state).not.toBe(most.state)
         else if (left.envelope.namespace !== '_trust') expect(all).toEqual({ ...most, logSeq: all.logSeq })
@@ -80,13 +90,24 @@ test('the same evidence id with other content, another root, another owner: each
   expect(new Set(states.map((projections) => projections['timestamp-anchors'])).size).toBe(variants.length)
 })
 
-test('what is this node\'s own affair is in no digest', async () => {
+test("what is this node's own affair is in no digest", async () => {
   const event = await next(ALICE, null, announceBody('batch-1'))
   const { batchRoot } = announceBody('batch-1') as { batchRoot: string }
   const plain = await digestOf([event])
   const ledger = await openLedger({ policy: policyOf(BERTA, EVERYBODY, { namespaces: [NAMESPACE, OTHER_NAMESPACE] }) })
-  const sealed = { namespace: NAMESPACE, owner: 'org-a', batchId: 'batch-1', batchRoot, receiptCount: 1, firstIndex: 0, leaves: ['ef'.repeat(32)] }
-  await ledger.appendLocal(localEvent('batch-sealed', 1, sealed), localEvent('batch-sealed', 1, { ...sealed, batchId: 'batch-9', batchRoot: '12'.repeat(32) }))
+  const sealed = {
+    namespace: NAMESPACE,
+    owner: 'org-a',
+    batchId: 'batch-1',
+    batchRoot,
+    receiptCount: 1,
+    firstIndex: 0,
+    leaves: ['ef'.repeat(32)]
+  }
+  await ledger.appendLocal(
+    localEvent('batch-sealed', 1, sealed),
+    localEvent('batch-sealed', 1, { ...sealed, batchId: 'batch-9', batchRoot: '12'.repeat(32) })
+  )
   await ledger.append(event)
   await ledger.caughtUp()
   expect(await ledger.digest(NAMESPACE)).toEqual({ ...plain, logSeq: 4 })
@@ -134,7 +155,11 @@ test('a digest needs the projections that it is made of, no other; of those it n
     await ledger.append(event)
     const asked = ledger.digest(NAMESPACE)
     if (['receipts', 'effects'].includes(name)) expect((await asked).count, name).toBe(1)
-    else await expect(asked, name).rejects.toMatchObject({ code: 'PROJECTION_HALTED', message: expect.stringContaining(name) as string })
+    else
+      await expect(asked, name).rejects.toMatchObject({
+        code: 'PROJECTION_HALTED',
+        message: expect.stringContaining(name) as string
+      })
     await ledger.close()
   }
 })
@@ -163,7 +188,9 @@ test('asked again and again, a digest is worked out once for each state of its n
   expect(many.cost).toBeLessThan(2 * first.cost)
   expect(new Set(many.result.map(({ count }) => count))).toEqual(new Set([2]))
 
-  await ledger.appendPolicy(policyOf(ALICE, EVERYBODY, { namespaces: [NAMESPACE, OTHER_NAMESPACE], announcers: [ALICE] }))
+  await ledger.appendPolicy(
+    policyOf(ALICE, EVERYBODY, { namespaces: [NAMESPACE, OTHER_NAMESPACE], announcers: [ALICE] })
+  )
   await ledger.caughtUp()
   const byAnother = await ledger.digest(NAMESPACE)
   expect(byAnother.winners.policyDigest).not.toBe(first.result.winners.policyDigest)
@@ -175,7 +202,9 @@ test('asked again and again, a digest is worked out once for each state of its n
 test('who asks while another answer is worked out gets none from before the question', async () => {
   const held = Promise.withResolvers<void>()
   const hold = { reads: false }
-  const store = watchedStore(await openMemoryStore(), { onRead: (key) => (hold.reads && key.startsWith('v!') ? held.promise : undefined) })
+  const store = watchedStore(await openMemoryStore(), {
+    onRead: (key) => (hold.reads && key.startsWith('v!') ? held.promise : undefined)
+  })
   const ledger = await openLedger({ store, policy })
   await ledger.append(await next(ALICE, null, announceBody('batch-1')))
   await ledger.caughtUp()
@@ -193,26 +222,31 @@ test('who asks while another answer is worked out gets none from before the ques
 
 test('a digest that is asked for while events come in is that of one position', async () => {
   await fc.assert(
-    fc.asyncProperty(someActs(14), fc.array(fc.constantFrom('append', 'fold', 'digest'), { maxLength: 40, size: 'max' }), fc.constantFrom('before', 'after'), async (acts, steps, when) => {
-      const events = await eventsOf(acts)
-      const gate = writeGate()
-      const ledger = await openLedger({ store: watchedStore(await openMemoryStore(), gate.hooks), policy })
-      await ledger.caughtUp()
-      gate.hold(isFold, when)
-      const taken: Promise<Digest>[] = []
-      const waiting = [...events]
-      for (const step of [...steps, 'digest']) {
-        if (step === 'digest') taken.push(ledger.digest(NAMESPACE))
-        else if (step === 'fold') gate.release('keep')
-        else await ledger.append(...waiting.splice(0, 1))
-        await ledger.clock.advance(0)
+    fc.asyncProperty(
+      someActs(14),
+      fc.array(fc.constantFrom('append', 'fold', 'digest'), { maxLength: 40, size: 'max' }),
+      fc.constantFrom('before', 'after'),
+      async (acts, steps, when) => {
+        const events = await eventsOf(acts)
+        const gate = writeGate()
+        const ledger = await openLedger({ store: watchedStore(await openMemoryStore(), gate.hooks), policy })
+        await ledger.caughtUp()
+        gate.hold(isFold, when)
+        const taken: Promise<Digest>[] = []
+        const waiting = [...events]
+        for (const step of [...steps, 'digest']) {
+          if (step === 'digest') taken.push(ledger.digest(NAMESPACE))
+          else if (step === 'fold') gate.release('keep')
+          else await ledger.append(...waiting.splice(0, 1))
+          await ledger.clock.advance(0)
+        }
+        gate.release()
+        await ledger.caughtUp()
+        for (const digest of await Promise.all(taken)) {
+          expect(digest).toEqual({ ...(await digestOf(events.slice(0, digest.logSeq - 1))), logSeq: digest.logSeq })
+        }
       }
-      gate.release()
-      await ledger.caughtUp()
-      for (const digest of await Promise.all(taken)) {
-        expect(digest).toEqual({ ...(await digestOf(events.slice(0, digest.logSeq - 1))), logSeq: digest.logSeq })
-      }
-    }),
+    ),
     { numRuns: 25 }
   )
 })

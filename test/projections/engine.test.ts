@@ -29,7 +29,8 @@ const stateOf = (ledger: Ledger, name: string) => ledger.engine.status().find((s
 
 async function chain(count: number): Promise<SignedEvent[]> {
   const events: SignedEvent[] = []
-  for (let index = 0; index < count; index += 1) events.push(await next(ALICE, events.at(-1) ?? null, announceBody(`batch-${index}`)))
+  for (let index = 0; index < count; index += 1)
+    events.push(await next(ALICE, events.at(-1) ?? null, announceBody(`batch-${index}`)))
   return events
 }
 
@@ -49,7 +50,9 @@ test('a crash loses projections back to any position; folding goes on from there
   }
   await first.caughtUp()
   const expected = await everyRow(first)
-  const log = writes.filter(({ operations }) => operations.some(({ key }) => key.startsWith('r!') || key.startsWith('m!')))
+  const log = writes.filter(({ operations }) =>
+    operations.some(({ key }) => key.startsWith('r!') || key.startsWith('m!'))
+  )
   const folds = writes.filter((write) => !log.includes(write))
   for (const kept of [0, 1, Math.floor(folds.length / 2), folds.length - 1]) {
     const again = await openLedger({ store: await storeOf([...log, ...folds.slice(0, kept)]) })
@@ -90,7 +93,10 @@ test('a fold that throws halts its projection only, says so, skips nothing, and 
   const lines: LogLine[] = []
   const logger = recordingLogger(lines)
   let failing = true
-  const projections = [countingProjection({ fails: ({ record }) => failing && record.logSeq === 4 }), countingProjection({ name: 'sound' })]
+  const projections = [
+    countingProjection({ fails: ({ record }) => failing && record.logSeq === 4 }),
+    countingProjection({ name: 'sound' })
+  ]
   const ledger = await openLedger({ policy, projections, logger })
   const events = ['a', 'b', 'c', 'd'].map((name) => counted(name))
   for (const event of events.slice(0, 2)) {
@@ -117,7 +123,10 @@ test('a fold that throws halts its projection only, says so, skips nothing, and 
 
   failing = false
   const rebuilt = await ledger.engine.rebuild()
-  expect(rebuilt.map(({ projection, logSeq }) => [projection, logSeq])).toEqual([['counting', 6], ['sound', 6]])
+  expect(rebuilt.map(({ projection, logSeq }) => [projection, logSeq])).toEqual([
+    ['counting', 6],
+    ['sound', 6]
+  ])
   await ledger.appendLocal(counted('f'))
   await ledger.caughtUp()
   expect(await rowsOf(ledger)).toEqual([...countedRows([...events, counted('e'), counted('f')], 2).values()])
@@ -125,7 +134,11 @@ test('a fold that throws halts its projection only, says so, skips nothing, and 
 
 test('a projection that halted tries the same record again after the next start', async () => {
   const store = await openMemoryStore()
-  const first = await openLedger({ store, policy, projections: [countingProjection({ fails: ({ record }) => record.logSeq === 3 })] })
+  const first = await openLedger({
+    store,
+    policy,
+    projections: [countingProjection({ fails: ({ record }) => record.logSeq === 3 })]
+  })
   await first.appendLocal(counted('a'))
   await first.caughtUp()
   await first.appendLocal(counted('b'))
@@ -138,7 +151,11 @@ test('a projection that halted tries the same record again after the next start'
 
 test('a fold of another version that throws at the start halts its projection only', async () => {
   const store = await openMemoryStore()
-  const first = await openLedger({ store, policy, projections: [countingProjection(), countingProjection({ name: 'sound' })] })
+  const first = await openLedger({
+    store,
+    policy,
+    projections: [countingProjection(), countingProjection({ name: 'sound' })]
+  })
   await first.appendLocal(counted('a'))
   await first.caughtUp()
   await first.close()
@@ -161,7 +178,11 @@ test('what an interrupted refold left behind is removed at the next start, and n
   await first.close()
   const before = await keysOf(store, 'v!')
   const leftovers = [0, 2, 3, 17].flatMap((generation) =>
-    ['r!a', 'r!z', 'x!fact'].map((key) => ({ type: 'put' as const, key: generationPrefix('batches', generation) + key, value: Buffer.from('{}') }))
+    ['r!a', 'r!z', 'x!fact'].map((key) => ({
+      type: 'put' as const,
+      key: generationPrefix('batches', generation) + key,
+      value: Buffer.from('{}')
+    }))
   )
   await store.write(leftovers, { sync: true })
   const again = await openLedger({ store })
@@ -187,7 +208,11 @@ test('a refold that is cut off anywhere leaves the next start with the same rows
     expect(await everyRow(again)).toEqual(expected)
     expect(await everyRow({ query: (name, query) => again.query(name, { ...query, at: 4 }) })).toEqual(before)
     for (const { name } of PROJECTIONS) {
-      const generations = new Set((await keysOf(again.store, dataPrefix(name))).filter((key) => !key.startsWith(journalPrefix(name))).map((key) => key.slice(0, generationPrefix(name, 0).length)))
+      const generations = new Set(
+        (await keysOf(again.store, dataPrefix(name)))
+          .filter((key) => !key.startsWith(journalPrefix(name)))
+          .map((key) => key.slice(0, generationPrefix(name, 0).length))
+      )
       expect(generations.size).toBeLessThanOrEqual(1)
     }
     await again.close()
@@ -219,7 +244,9 @@ test('a projection never skips: a record of the log that is damaged or missing h
     const opening = openLedger({ store: watched, logger, projections: [countingProjection()] })
     await held.promise
     await broken.write(
-      keys.map((key) => (damage === 'damaged' ? { type: 'put', key, value: Buffer.from('garbage') } : { type: 'del', key })),
+      keys.map((key) =>
+        damage === 'damaged' ? { type: 'put', key, value: Buffer.from('garbage') } : { type: 'del', key }
+      ),
       { sync: true }
     )
     const ledger = await opening
@@ -268,7 +295,8 @@ test('a store that can not be read for a moment halts nothing', async () => {
   let closed = false
   const store = watchedStore(await openMemoryStore(), {
     onRead(key) {
-      if (closed && key.startsWith('v!')) throw Object.assign(new Error('Database is not open'), { code: 'LEVEL_DATABASE_NOT_OPEN' })
+      if (closed && key.startsWith('v!'))
+        throw Object.assign(new Error('Database is not open'), { code: 'LEVEL_DATABASE_NOT_OPEN' })
     }
   })
   const ledger = await openLedger({ store, policy, projections: [countingProjection()] })
@@ -310,7 +338,10 @@ test('a policy that this release can not read halts, and says why', async () => 
 })
 
 test('waiting: a position that comes, one that does not come in time, one that a halt prevents, and the end', async () => {
-  const ledger = await openLedger({ policy, projections: [countingProjection({ fails: ({ record }) => record.logSeq === 4 })] })
+  const ledger = await openLedger({
+    policy,
+    projections: [countingProjection({ fails: ({ record }) => record.logSeq === 4 })]
+  })
   const waiting = ledger.engine.reached(3, 5_000, 'counting')
   await ledger.appendLocal(counted('a'))
   await ledger.appendLocal(counted('b'))
@@ -319,7 +350,10 @@ test('waiting: a position that comes, one that does not come in time, one that a
 
   const tooLong = ledger.engine.reached(9, 5_000, 'counting')
   await ledger.clock.advance(4_999)
-  const outcome = tooLong.then(() => 'reached', (error: unknown) => error)
+  const outcome = tooLong.then(
+    () => 'reached',
+    (error: unknown) => error
+  )
   await ledger.clock.advance(1)
   expect(await outcome).toMatchObject({ code: 'NOT_YET' })
 
@@ -331,7 +365,10 @@ test('waiting: a position that comes, one that does not come in time, one that a
 test('closing ends what waits for a position that will not come', async () => {
   const ledger = await openLedger({ policy, projections: [countingProjection()] })
   await ledger.caughtUp()
-  const waiting = ledger.engine.reached(99, null).then(() => 'reached', (error: unknown) => error)
+  const waiting = ledger.engine.reached(99, null).then(
+    () => 'reached',
+    (error: unknown) => error
+  )
   await ledger.close()
   expect(await Promise.race([waiting, settled().then(() => 'still waiting')])).toMatchObject({ code: 'NOT_YET' })
   expect(ledger.clock.timersSet).toBe(0)
@@ -354,7 +391,10 @@ test('a rebuild tells how far it is, and of damaged rows that they were not iden
   await ledger.appendLocal(counted('a'), counted('b'))
   await ledger.caughtUp()
   const { rowsPrefix } = ledger.engine.instance('counting')
-  await ledger.store.write([{ type: 'put', key: `${rowsPrefix}dao:test!a`, value: Buffer.from('{"name":"damaged"}') }], { sync: true })
+  await ledger.store.write(
+    [{ type: 'put', key: `${rowsPrefix}dao:test!a`, value: Buffer.from('{"name":"damaged"}') }],
+    { sync: true }
+  )
   const progress: unknown[] = []
   const [rebuilt] = await ledger.engine.rebuild((at) => progress.push(at))
   expect(rebuilt).toMatchObject({ projection: 'counting', identical: false, rows: 2, logSeq: 3 })
@@ -369,13 +409,23 @@ test('records that make very many rows are folded in groups that fit into memory
   })
   const ledger = await openLedger({ store, policy })
   const leaves = Array.from({ length: LEAVES_PER_RECORD }, (_, index) => sha256Hex(`leaf ${index}`))
-  const sealed = { namespace: NAMESPACE, owner: 'org-a', batchId: 'large', batchRoot: sha256Hex('root'), receiptCount: 150 * leaves.length }
+  const sealed = {
+    namespace: NAMESPACE,
+    owner: 'org-a',
+    batchId: 'large',
+    batchRoot: sha256Hex('root'),
+    receiptCount: 150 * leaves.length
+  }
   await ledger.appendLocal(
-    ...Array.from({ length: 150 }, (_, part) => localEvent('batch-sealed', 1, { ...sealed, firstIndex: part * leaves.length, leaves }))
+    ...Array.from({ length: 150 }, (_, part) =>
+      localEvent('batch-sealed', 1, { ...sealed, firstIndex: part * leaves.length, leaves })
+    )
   )
   await ledger.caughtUp()
   expect((await ledger.query('batches')).rows[0]).toMatchObject({ receiptsPresent: 150 * leaves.length })
-  expect((await ledger.query('receipts', { cursor: lastReceiptCursor(ledger, 150 * leaves.length - 1) })).rows).toHaveLength(1)
+  expect(
+    (await ledger.query('receipts', { cursor: lastReceiptCursor(ledger, 150 * leaves.length - 1) })).rows
+  ).toHaveLength(1)
   expect(Math.max(...sizes)).toBeLessThan(20_000)
 })
 

@@ -99,7 +99,12 @@ test.each(FLOODS)('6,000 packs that $name, $comes the first, hide nothing, at th
   await ledger.append(carrierOf(honest.signer.did, two, 1_700_000_000_000, first))
   await ledger.caughtUp()
   const statuses = new Map((await allRows(ledger, 'trust-anchors')).map(({ kid, status }) => [kid, status]))
-  expect(statuses).toEqual(new Map([[honest.signer.kid, 'ACTIVE'], [stolen.signer.kid, 'REVOKED']]))
+  expect(statuses).toEqual(
+    new Map([
+      [honest.signer.kid, 'ACTIVE'],
+      [stolen.signer.kid, 'REVOKED']
+    ])
+  )
   const [head] = await allRows(ledger, 'sequences')
   expect(head).toMatchObject({ orgId: ORG, packSeq: 2, packHash: packHash(two), frozen: false })
   expect(await allRows(ledger, 'effects', { limit: 500 })).toHaveLength(PACKS)

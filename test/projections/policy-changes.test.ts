@@ -9,8 +9,6 @@ import { policiesAgree } from './support/properties.ts'
 import { watchedStore } from './support/stores.ts'
 import { ADAM, ALICE, BERTA, CARL, activeKey, packBodyOf, signedBy } from './support/world.ts'
 
-
-
 test('after any changes of policy the rows are those of a node that had the last policy all along, and a rebuild changes nothing', async () => {
   await policiesAgree(20)
 })
@@ -44,10 +42,13 @@ test('a member that is added brings its key to the root of its organisation, and
 
 test('a policy that gives no logged event another meaning folds nothing anew', async () => {
   let reads = 0
-  const store = watchedStore(await openMemoryStore(), { onRead: (key) => void (key.startsWith(RECORD_PREFIX) && (reads += 1)) })
+  const store = watchedStore(await openMemoryStore(), {
+    onRead: (key) => void (key.startsWith(RECORD_PREFIX) && (reads += 1))
+  })
   const ledger = await openLedger({ store, policy: policyOf(ALICE, [ALICE, BERTA]) })
   let before: SignedEvent | null = null
-  for (let batch = 0; batch < 200; batch += 1) await ledger.append((before = await next(BERTA, before, announceBody(`batch-${batch}`))))
+  for (let batch = 0; batch < 200; batch += 1)
+    await ledger.append((before = await next(BERTA, before, announceBody(`batch-${batch}`))))
   await ledger.caughtUp()
   reads = 0
   await ledger.appendPolicy(policyOf(ALICE, [ALICE, BERTA, CARL], { rate: { perPeer: 7 } }))

@@ -30,26 +30,31 @@ const names = (rows: readonly JsonObject[]): unknown[] => rows.map(({ name }) =>
 test('paging is stable under writes: in key order, nothing twice, and nothing left out that was there all the time', async () => {
   const step = fc.record({ name: fc.nat(60), remove: fc.boolean() })
   await fc.assert(
-    fc.asyncProperty(fc.uniqueArray(fc.nat(60), { maxLength: 40 }), fc.integer({ min: 1, max: 7 }), fc.array(fc.array(step, { maxLength: 6 }), { maxLength: 12 }), async (first, limit, writes) => {
-      const nameOf = (index: number): string => `name-${String(index).padStart(3, '0')}`
-      const ledger = await counting(...first.map((index) => counted(nameOf(index))))
-      const steady = new Set(first.map(nameOf))
-      const seen: string[] = []
-      let cursor: string | null | undefined
-      for (let page = 0; cursor !== null; page += 1) {
-        const answer = await ledger.query('counting', { limit, ...(cursor === undefined ? {} : { cursor }) })
-        expect(answer.rows.length).toBeLessThanOrEqual(limit)
-        seen.push(...(names(answer.rows) as string[]))
-        cursor = answer.nextCursor
-        const events = (writes[page] ?? []).map(({ name, remove }) => counted(nameOf(name), { remove }))
-        for (const { body } of events) if (body['remove'] === true) steady.delete(body['name'] as string)
-        if (events.length > 0) await ledger.appendLocal(...events)
-        await ledger.caughtUp()
+    fc.asyncProperty(
+      fc.uniqueArray(fc.nat(60), { maxLength: 40 }),
+      fc.integer({ min: 1, max: 7 }),
+      fc.array(fc.array(step, { maxLength: 6 }), { maxLength: 12 }),
+      async (first, limit, writes) => {
+        const nameOf = (index: number): string => `name-${String(index).padStart(3, '0')}`
+        const ledger = await counting(...first.map((index) => counted(nameOf(index))))
+        const steady = new Set(first.map(nameOf))
+        const seen: string[] = []
+        let cursor: string | null | undefined
+        for (let page = 0; cursor !== null; page += 1) {
+          const answer = await ledger.query('counting', { limit, ...(cursor === undefined ? {} : { cursor }) })
+          expect(answer.rows.length).toBeLessThanOrEqual(limit)
+          seen.push(...(names(answer.rows) as string[]))
+          cursor = answer.nextCursor
+          const events = (writes[page] ?? []).map(({ name, remove }) => counted(nameOf(name), { remove }))
+          for (const { body } of events) if (body['remove'] === true) steady.delete(body['name'] as string)
+          if (events.length > 0) await ledger.appendLocal(...events)
+          await ledger.caughtUp()
+        }
+        expect(seen).toEqual([...new Set(seen)].sort())
+        expect([...steady].filter((name) => !seen.includes(name))).toEqual([])
+        await ledger.close()
       }
-      expect(seen).toEqual([...new Set(seen)].sort())
-      expect([...steady].filter((name) => !seen.includes(name))).toEqual([])
-      await ledger.close()
-    }),
+    ),
     { numRuns: 40 }
   )
 })
@@ -67,7 +72,14 @@ test('a page has 100 rows unless it is told otherwise, 500 at most', async () =>
 test('a page that ends with the last row has no cursor; an answer says what it is of', async () => {
   const ledger = await counting(counted('a'), counted('b'))
   const page = await ledger.query('counting', { limit: 2 })
-  expect(page).toEqual({ projection: 'counting', version: 1, epoch: ledger.log.epoch, logSeq: 3, rows: [...countedRows([counted('a'), counted('b')], 2).values()], nextCursor: null })
+  expect(page).toEqual({
+    projection: 'counting',
+    version: 1,
+    epoch: ledger.log.epoch,
+    logSeq: 3,
+    rows: [...countedRows([counted('a'), counted('b')], 2).values()],
+    nextCursor: null
+  })
 })
 
 test('a page looks at a bounded number of rows, however few match; following its cursor finds every match', async () => {
@@ -94,7 +106,8 @@ test('a page looks at a bounded number of rows, however few match; following its
   expect(await allRows(ledger, 'counting', { ...before, status: 'even' })).toEqual([])
   let pages = 0
   for (let cursor: string | null | undefined; cursor !== null; pages += 1) {
-    cursor = (await ledger.query('counting', { signer: 'nobody', ...(cursor === undefined ? {} : { cursor }) })).nextCursor
+    cursor = (await ledger.query('counting', { signer: 'nobody', ...(cursor === undefined ? {} : { cursor }) }))
+      .nextCursor
   }
   expect(pages).toBe(3)
 })
@@ -104,9 +117,14 @@ test('filters choose rows; a filter or namespace that a projection does not know
   expect(names((await ledger.query('counting', { namespace: 'dao:test' })).rows)).toEqual(['a', 'b'])
   expect(names((await ledger.query('counting', { namespace: 'dao:tes' })).rows)).toEqual(['dao:tes!d'])
   expect(names((await ledger.query('counting', { status: 'even' })).rows)).toEqual(['a'])
-  expect(names((await ledger.query('counting', { status: 'odd', signer: 'b', namespace: 'dao:test' })).rows)).toEqual(['b'])
+  expect(names((await ledger.query('counting', { status: 'odd', signer: 'b', namespace: 'dao:test' })).rows)).toEqual([
+    'b'
+  ])
   expect((await ledger.query('counting', { namespace: 'dao:unknown' })).rows).toEqual([])
-  await expect(ledger.query('counting', { batchId: 'x' })).rejects.toMatchObject({ code: 'QUERY_INVALID', hint: 'it knows: namespace, status, signer' })
+  await expect(ledger.query('counting', { batchId: 'x' })).rejects.toMatchObject({
+    code: 'QUERY_INVALID',
+    hint: 'it knows: namespace, status, signer'
+  })
   await expect(ledger.query('unknown')).rejects.toMatchObject({ code: 'UNKNOWN_PROJECTION' })
 
   const real = await openLedger({ policy })
@@ -137,17 +155,29 @@ test('the filters of the projections find what they are asked for', async () => 
 test('a cursor of another log or projection is foreign, of another use or no cursor at all is invalid', async () => {
   const ledger = await counting(counted('a'), counted('b'))
   const { epoch } = ledger.log
-  const code = async (cursor: string): Promise<unknown> => await ledger.query('counting', { cursor }).then(() => 'answered', codeOf)
-  expect(await code(encodeCursor({ kind: 'page', epoch, projection: 'counting', after: 'dao:test!a' }))).toBe('answered')
+  const code = async (cursor: string): Promise<unknown> =>
+    await ledger.query('counting', { cursor }).then(() => 'answered', codeOf)
+  expect(await code(encodeCursor({ kind: 'page', epoch, projection: 'counting', after: 'dao:test!a' }))).toBe(
+    'answered'
+  )
   expect(await code(encodeCursor({ kind: 'page', epoch, projection: 'batches', after: 'x' }))).toBe('CURSOR_FOREIGN')
-  expect(await code(encodeCursor({ kind: 'page', epoch: '0000000000000000', projection: 'counting', after: 'x' }))).toBe('CURSOR_FOREIGN')
+  expect(
+    await code(encodeCursor({ kind: 'page', epoch: '0000000000000000', projection: 'counting', after: 'x' }))
+  ).toBe('CURSOR_FOREIGN')
   const changes = await ledger.changes('counting').next()
   expect(changes.done).toBe(false)
   const whole = await ledger.query('counting', { limit: 1 })
   await fc.assert(
-    fc.asyncProperty(fc.oneof(fc.string(), fc.base64String(), fc.json().map((text) => Buffer.from(text).toString('base64url'))), async (text) => {
-      expect(await code(text)).toBe('QUERY_INVALID')
-    }),
+    fc.asyncProperty(
+      fc.oneof(
+        fc.string(),
+        fc.base64String(),
+        fc.json().map((text) => Buffer.from(text).toString('base64url'))
+      ),
+      async (text) => {
+        expect(await code(text)).toBe('QUERY_INVALID')
+      }
+    ),
     { numRuns: 100 }
   )
   await fc.assert(
@@ -167,7 +197,9 @@ test('`at` gives the rows exactly as they were at that position, whatever the gr
 
 test('the last 1,000 positions at least can be asked for; what is older is said to be outdated, with the oldest that is not', async () => {
   const ledger = await counting()
-  const events = Array.from({ length: 9_500 }, (_, index) => counted(`name-${(index * index) % 97}`, { remove: index % 11 === 0 }))
+  const events = Array.from({ length: 9_500 }, (_, index) =>
+    counted(`name-${(index * index) % 97}`, { remove: index % 11 === 0 })
+  )
   for (let from = 0; from < events.length; from += 700) await ledger.appendLocal(...events.slice(from, from + 700))
   await ledger.caughtUp()
   const head = ledger.log.head.logSeq
@@ -178,15 +210,21 @@ test('the last 1,000 positions at least can be asked for; what is older is said 
   expect(oldest).toBeLessThanOrEqual(head - 1_000)
   await expect(ledger.query('counting', { at: oldest - 1 })).rejects.toMatchObject({ code: 'STATE_OUTDATED' })
   for (const at of [oldest, oldest + 1, head - 4_000, head - 1_000, head - 701, head - 700, head - 1, head]) {
-    expect(await allRows(ledger, 'counting', { at }), String(at)).toEqual([...countedRows(events.slice(0, at - 1), 2).values()])
+    expect(await allRows(ledger, 'counting', { at }), String(at)).toEqual([
+      ...countedRows(events.slice(0, at - 1), 2).values()
+    ])
   }
 })
 
 test('positions that are none are refused', async () => {
   const ledger = await counting(counted('a'))
   for (const position of [-1, 1.5, Number.NaN, Infinity, 2 ** 53]) {
-    await expect(ledger.query('counting', { at: position }), `at ${position}`).rejects.toMatchObject({ code: 'QUERY_INVALID' })
-    await expect(ledger.query('counting', { waitFor: position }), `waitFor ${position}`).rejects.toMatchObject({ code: 'QUERY_INVALID' })
+    await expect(ledger.query('counting', { at: position }), `at ${position}`).rejects.toMatchObject({
+      code: 'QUERY_INVALID'
+    })
+    await expect(ledger.query('counting', { waitFor: position }), `waitFor ${position}`).rejects.toMatchObject({
+      code: 'QUERY_INVALID'
+    })
   }
 })
 
@@ -222,7 +260,9 @@ test('rows and position belong together, also while the disk is ahead of what th
   await ledger.appendLocal(counted('a'))
   await gate.held()
   const page = await ledger.query('counting')
-  expect(page.rows).toEqual([...countedRows(page.logSeq === 2 ? [counted('a')] : [counted('a'), counted('a')], 2).values()])
+  expect(page.rows).toEqual([
+    ...countedRows(page.logSeq === 2 ? [counted('a')] : [counted('a'), counted('a')], 2).values()
+  ])
   const at = await ledger.query('counting', { at: 2 })
   expect(at.rows).toEqual([...countedRows([counted('a')], 2).values()])
   gate.release()
@@ -244,7 +284,8 @@ test('a projection that was folded anew after a halt does not make up the positi
   await ledger.engine.rebuild()
   for (let at = 2; at <= 6; at += 1) {
     const rows = await allRows(ledger, 'counting', { at }).catch(codeOf)
-    if (rows !== 'STATE_OUTDATED') expect(rows, String(at)).toEqual([...countedRows(events.slice(0, at - 1), 2).values()])
+    if (rows !== 'STATE_OUTDATED')
+      expect(rows, String(at)).toEqual([...countedRows(events.slice(0, at - 1), 2).values()])
   }
   expect((await ledger.query('counting', { at: 6 })).rows).toHaveLength(5)
 })

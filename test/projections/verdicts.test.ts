@@ -20,9 +20,18 @@ import { watchedStore } from './support/stores.ts'
 import { ADAM, ALICE, BERTA, CARL, EVERYBODY, OTHER_NAMESPACE, eventsOf, someActs } from './support/world.ts'
 
 /** Carl may announce nowhere; of the chains, `eip155:5` is on no list. */
-const POLICY = policyOf(ALICE, EVERYBODY, { namespaces: [NAMESPACE, OTHER_NAMESPACE], announcers: [ALICE, ADAM, BERTA] })
+const POLICY = policyOf(ALICE, EVERYBODY, {
+  namespaces: [NAMESPACE, OTHER_NAMESPACE],
+  announcers: [ALICE, ADAM, BERTA]
+})
 
-const BTC = { chainId: 'btc:mainnet', txid: 'b'.repeat(64), blockHash: 'a'.repeat(64), blockHeight: 7, otsProof: { blob: 'c'.repeat(64) } }
+const BTC = {
+  chainId: 'btc:mainnet',
+  txid: 'b'.repeat(64),
+  blockHash: 'a'.repeat(64),
+  blockHeight: 7,
+  otsProof: { blob: 'c'.repeat(64) }
+}
 const EVM = { chainId: 'eip155:1', txHash: 'e'.repeat(64), blockNumber: 9, carriedIn: 'calldata' }
 const UNLISTED = { ...EVM, chainId: 'eip155:5' }
 
@@ -34,11 +43,25 @@ function evidenceIn({ envelope }: SignedEvent, policy: EffectivePolicy = POLICY)
   const { owner = orgId, batchId, batchRoot, timestampAnchors } = reading.announce
   return timestampAnchors.map((anchor) => {
     const { chainId } = anchor
-    return { namespace: envelope.namespace, batchId, chainId, evidenceId: evidenceIdOf(anchor), owner, batchRoot, evidenceHash: evidenceHashOf(anchor) }
+    return {
+      namespace: envelope.namespace,
+      batchId,
+      chainId,
+      evidenceId: evidenceIdOf(anchor),
+      owner,
+      batchRoot,
+      evidenceHash: evidenceHashOf(anchor)
+    }
   })
 }
 
-const verified = (position: number, provenTime: number = position): Finding => ({ outcome: 'verified', code: null, provenTime, position, evidence: {} })
+const verified = (position: number, provenTime: number = position): Finding => ({
+  outcome: 'verified',
+  code: null,
+  provenTime,
+  position,
+  evidence: {}
+})
 const otherwise = (outcome: 'pending' | 'invalid' | 'unreachable', code: Finding['code'] = null): Finding => ({
   outcome,
   code,
@@ -47,7 +70,11 @@ const otherwise = (outcome: 'pending' | 'invalid' | 'unreachable', code: Finding
   evidence: {}
 })
 
-const verdictOn = (identity: EvidenceIdentity, finding: Finding): Verdict => ({ ...identity, ...finding, policyDigest: viewPolicy(POLICY).policyDigest(NAMESPACE) })
+const verdictOn = (identity: EvidenceIdentity, finding: Finding): Verdict => ({
+  ...identity,
+  ...finding,
+  policyDigest: viewPolicy(POLICY).policyDigest(NAMESPACE)
+})
 
 async function judge(ledger: Ledger, event: SignedEvent, index: number, finding: Finding): Promise<void> {
   const identity = evidenceIn(event)[index]
@@ -68,10 +95,27 @@ test('a verified anchor wins, a stronger one displaces it, and the loser says by
   const [evm, btc] = evidenceIn(event)
   const ledger = await openLedger({ policy: POLICY })
   await ledger.append(event)
-  expect(await winnerOf(ledger)).toMatchObject({ status: 'proposed', winner: null, losers: [], loserCount: 0, firstSeenLogSeq: 2 })
+  expect(await winnerOf(ledger)).toMatchObject({
+    status: 'proposed',
+    winner: null,
+    losers: [],
+    loserCount: 0,
+    firstSeenLogSeq: 2
+  })
   await judge(ledger, event, 0, verified(100, 5_000))
-  const first = { chainId: 'eip155:1', evidenceHash: evm?.evidenceHash, eventId: event.id, provenTime: 5_000, position: 100 }
-  expect(await winnerOf(ledger)).toMatchObject({ status: 'verified', winner: first, batchRoot: evm?.batchRoot, earliestProvenTime: 5_000 })
+  const first = {
+    chainId: 'eip155:1',
+    evidenceHash: evm?.evidenceHash,
+    eventId: event.id,
+    provenTime: 5_000,
+    position: 100
+  }
+  expect(await winnerOf(ledger)).toMatchObject({
+    status: 'verified',
+    winner: first,
+    batchRoot: evm?.batchRoot,
+    earliestProvenTime: 5_000
+  })
   await judge(ledger, event, 1, verified(7, 9_000))
   expect(await winnerOf(ledger)).toMatchObject({
     winner: { chainId: 'btc:mainnet', provenTime: 9_000 },
@@ -88,12 +132,28 @@ test('the newest verdict counts: a block that vanishes gives the place back', as
   await judge(ledger, event, 0, verified(100))
   await judge(ledger, event, 1, verified(7))
   await judge(ledger, event, 1, otherwise('pending'))
-  expect(await winnerOf(ledger)).toMatchObject({ winner: { chainId: 'eip155:1' }, losers: [], loserCount: 0, earliestProvenTime: 100 })
+  expect(await winnerOf(ledger)).toMatchObject({
+    winner: { chainId: 'eip155:1' },
+    losers: [],
+    loserCount: 0,
+    earliestProvenTime: 100
+  })
   await judge(ledger, event, 1, verified(8))
-  expect(await winnerOf(ledger)).toMatchObject({ winner: { chainId: 'btc:mainnet', position: 8 }, loserCount: 1, earliestProvenTime: 8 })
+  expect(await winnerOf(ledger)).toMatchObject({
+    winner: { chainId: 'btc:mainnet', position: 8 },
+    loserCount: 1,
+    earliestProvenTime: 8
+  })
   await judge(ledger, event, 1, otherwise('invalid', 'BTC_NOT_BEST_CHAIN'))
   await judge(ledger, event, 0, otherwise('invalid', 'EVM_NOT_FOUND'))
-  expect(await winnerOf(ledger)).toMatchObject({ status: 'proposed', batchRoot: null, winner: null, losers: [], earliestProvenTime: null, verifiedHere: 0 })
+  expect(await winnerOf(ledger)).toMatchObject({
+    status: 'proposed',
+    batchRoot: null,
+    winner: null,
+    losers: [],
+    earliestProvenTime: null,
+    verifiedHere: 0
+  })
   const anchors = await allRows(ledger, 'timestamp-anchors')
   expect(anchors.map(({ status, code }) => [status, code])).toEqual([
     ['invalid', 'BTC_NOT_BEST_CHAIN'],
@@ -107,13 +167,23 @@ test('evidence for a root that the owner did not announce waits until the owner 
   const ledger = await openLedger({ policy: POLICY })
   await ledger.append(byOther)
   await judge(ledger, byOther, 0, verified(7))
-  expect(await winnerOf(ledger)).toMatchObject({ status: 'proposed', winner: null, firstSeenLogSeq: null, verifiedHere: 1 })
+  expect(await winnerOf(ledger)).toMatchObject({
+    status: 'proposed',
+    winner: null,
+    firstSeenLogSeq: null,
+    verifiedHere: 1
+  })
   expect((await sharedLines(ledger))['winners']).toEqual([])
   const otherRoot = await next(ALICE, null, bodyWith())
   await ledger.append(otherRoot)
   expect(await winnerOf(ledger)).toMatchObject({ status: 'proposed', winner: null, firstSeenLogSeq: 4 })
   await ledger.append(await next(ALICE, otherRoot, { ...body, timestampAnchors: [] }))
-  expect(await winnerOf(ledger)).toMatchObject({ status: 'verified', batchRoot: 'd'.repeat(64), winner: { eventId: byOther.id }, firstSeenLogSeq: 4 })
+  expect(await winnerOf(ledger)).toMatchObject({
+    status: 'verified',
+    batchRoot: 'd'.repeat(64),
+    winner: { eventId: byOther.id },
+    firstSeenLogSeq: 4
+  })
 })
 
 test('an owner without the role, a chain that policy does not list and evidence that nobody announced win nothing', async () => {
@@ -137,7 +207,10 @@ test('a policy that lists other chains decides anew', async () => {
   expect(await winnerOf(ledger)).toMatchObject({ winner: { chainId: 'btc:mainnet' }, loserCount: 0 })
   const settings = POLICY.namespaces[NAMESPACE]
   if (settings === undefined) throw new Error('the namespace is not carried')
-  await ledger.appendPolicy({ ...POLICY, namespaces: { ...POLICY.namespaces, [NAMESPACE]: { ...settings, finality: { 'eip155:*': { depth: 2 } } } } })
+  await ledger.appendPolicy({
+    ...POLICY,
+    namespaces: { ...POLICY.namespaces, [NAMESPACE]: { ...settings, finality: { 'eip155:*': { depth: 2 } } } }
+  })
   expect(await winnerOf(ledger)).toMatchObject({ winner: { chainId: 'eip155:5' }, loserCount: 0 })
 })
 
@@ -145,10 +218,14 @@ test('many losers are counted, and the strongest of them shown', async () => {
   const ledger = await openLedger({ policy: POLICY })
   let before: SignedEvent | null = null
   for (let part = 0; part < 5; part += 1) {
-    const anchors = Array.from({ length: 16 }, (_, index) => ({ chainId: 'rfc3161:tsa', token: Buffer.from(`token ${part} ${index}`).toString('base64url') }))
+    const anchors = Array.from({ length: 16 }, (_, index) => ({
+      chainId: 'rfc3161:tsa',
+      token: Buffer.from(`token ${part} ${index}`).toString('base64url')
+    }))
     const event: SignedEvent = await next(ALICE, before, bodyWith(...anchors))
     await ledger.append(event)
-    for (const [index] of anchors.entries()) await judge(ledger, event, index, verified(1_000 - (16 * part + index), 500 + index))
+    for (const [index] of anchors.entries())
+      await judge(ledger, event, index, verified(1_000 - (16 * part + index), 500 + index))
     before = event
   }
   const row = await winnerOf(ledger)
@@ -161,14 +238,18 @@ test('many losers are counted, and the strongest of them shown', async () => {
 test('announces of an owner cost winners one read and one row each, whatever they announce', async () => {
   const touched: string[] = []
   const read: string[] = []
-  const store = watchedStore(await openMemoryStore(), { onRead: (key) => void (key.startsWith('v!winners!') && read.push(key)) })
+  const store = watchedStore(await openMemoryStore(), {
+    onRead: (key) => void (key.startsWith('v!winners!') && read.push(key))
+  })
   const ledger = await openLedger({ store, policy: POLICY })
   await ledger.caughtUp()
   let before: SignedEvent | null = null
-  for (let batch = 0; batch < 20; batch += 1) await ledger.append((before = await next(BERTA, before, { ...bodyWith(BTC, EVM), batchId: `batch-${batch}` })))
+  for (let batch = 0; batch < 20; batch += 1)
+    await ledger.append((before = await next(BERTA, before, { ...bodyWith(BTC, EVM), batchId: `batch-${batch}` })))
   await ledger.caughtUp()
   const reads = read.filter((key) => key.includes('batch-')).length
-  for await (const [key] of store.range({ gte: 'v!winners!', lt: 'v!winners!\x7f' })) if (!key.includes('!j!')) touched.push(key)
+  for await (const [key] of store.range({ gte: 'v!winners!', lt: 'v!winners!\x7f' }))
+    if (!key.includes('!j!')) touched.push(key)
   expect(touched).toHaveLength(20)
   expect(reads).toBe(20)
 })
@@ -182,13 +263,22 @@ const someJudgement: fc.Arbitrary<Judgement> = fc.record({
   pick: fc.nat(1_000),
   finding: fc.oneof(
     { arbitrary: fc.tuple(fc.nat(3), fc.nat(9)).map(([position, time]) => verified(position, time)), weight: 4 },
-    { arbitrary: fc.constantFrom(otherwise('pending'), otherwise('unreachable', 'PROVIDER_TIMEOUT'), otherwise('invalid', 'TSA_CHAIN')), weight: 1 }
+    {
+      arbitrary: fc.constantFrom(
+        otherwise('pending'),
+        otherwise('unreachable', 'PROVIDER_TIMEOUT'),
+        otherwise('invalid', 'TSA_CHAIN')
+      ),
+      weight: 1
+    }
   )
 })
 
 /** One verdict after another on each piece of evidence, the last of which counts. */
 function verdictsOf(events: readonly SignedEvent[], judgements: readonly Judgement[]): Verdict[] {
-  const known = new Map(events.flatMap((event) => evidenceIn(event)).map((identity) => [JSON.stringify(identity), identity]))
+  const known = new Map(
+    events.flatMap((event) => evidenceIn(event)).map((identity) => [JSON.stringify(identity), identity])
+  )
   const identities = [...known.values()]
   if (identities.length === 0) return []
   return judgements.flatMap(({ pick, finding }) => {
@@ -202,10 +292,18 @@ function expectedWinners(events: readonly SignedEvent[], verdicts: readonly Verd
   const view = viewPolicy(POLICY)
   const last = new Map(verdicts.map((verdict) => [identityName(verdict), verdict]))
   const counting = events.flatMap((event) => {
-    const reading = event.envelope.type === 'announce' && event.envelope.namespace !== '_trust' ? parseAnnounce(event.envelope.body) : null
+    const reading =
+      event.envelope.type === 'announce' && event.envelope.namespace !== '_trust'
+        ? parseAnnounce(event.envelope.body)
+        : null
     const { namespace, signer } = event.envelope
     const orgId = view.orgOf(signer)
-    if (reading?.ok !== true || !view.hasRole(namespace, signer, 'announce') || (reading.announce.owner ?? orgId) !== orgId) return []
+    if (
+      reading?.ok !== true ||
+      !view.hasRole(namespace, signer, 'announce') ||
+      (reading.announce.owner ?? orgId) !== orgId
+    )
+      return []
     return [{ batch: JSON.stringify([namespace, orgId, reading.announce.batchId]), root: reading.announce.batchRoot }]
   })
   const announced = events.flatMap((event) => evidenceIn(event).map((identity) => ({ identity, eventId: event.id })))
@@ -215,10 +313,24 @@ function expectedWinners(events: readonly SignedEvent[], verdicts: readonly Verd
     for (const { identity, eventId } of announced.toSorted((left, right) => (left.eventId < right.eventId ? -1 : 1))) {
       const verdict = last.get(identityName(identity))
       const ofBatch = identity.namespace === namespace && identity.owner === owner && identity.batchId === batchId
-      if (!ofBatch || !roots.some(({ root }) => root === identity.batchRoot) || verdict?.outcome !== 'verified' || candidates.has(identityName(identity))) continue
+      if (
+        !ofBatch ||
+        !roots.some(({ root }) => root === identity.batchRoot) ||
+        verdict?.outcome !== 'verified' ||
+        candidates.has(identityName(identity))
+      )
+        continue
       const { chainId, evidenceId, evidenceHash, batchRoot } = identity
       if (view.finality(namespace, chainId) === undefined) continue
-      candidates.set(identityName(identity), { chainId, evidenceId, evidenceHash, batchRoot, eventId, provenTime: verdict.provenTime, position: verdict.position })
+      candidates.set(identityName(identity), {
+        chainId,
+        evidenceId,
+        evidenceHash,
+        batchRoot,
+        eventId,
+        provenTime: verdict.provenTime,
+        position: verdict.position
+      })
     }
     const selected = selectWinner([...candidates.values()])
     const { batchRoot = null, ...winner } = selected?.winner ?? {}
@@ -231,16 +343,33 @@ function expectedWinners(events: readonly SignedEvent[], verdicts: readonly Verd
       winner: selected === null ? null : winner,
       losers: selected?.losers ?? [],
       loserCount: selected?.losers.length ?? 0,
-      earliestProvenTime: selected === null ? null : Math.min(...[...candidates.values()].map(({ provenTime }) => provenTime))
+      earliestProvenTime:
+        selected === null ? null : Math.min(...[...candidates.values()].map(({ provenTime }) => provenTime))
     }
   })
 }
 
-const identityName = ({ namespace, batchId, chainId, evidenceId, owner, batchRoot, evidenceHash }: EvidenceIdentity): string =>
+const identityName = ({
+  namespace,
+  batchId,
+  chainId,
+  evidenceId,
+  owner,
+  batchRoot,
+  evidenceHash
+}: EvidenceIdentity): string =>
   JSON.stringify([namespace, batchId, chainId, evidenceId, owner, batchRoot, evidenceHash])
 
-/** Events in groups, with each verdict somewhere after the first announce of its evidence and after the verdicts before it. */
-async function arrive(ledger: Ledger, groups: readonly SignedEvent[][], verdicts: readonly Verdict[], delays: readonly number[]): Promise<void> {
+/**
+ * Events in groups, with each verdict somewhere after the first announce of its evidence and after the verdicts before
+ * it.
+ */
+async function arrive(
+  ledger: Ledger,
+  groups: readonly SignedEvent[][],
+  verdicts: readonly Verdict[],
+  delays: readonly number[]
+): Promise<void> {
   const held = new Set<string>()
   let waiting = verdicts.map((verdict, index) => ({ verdict, delay: delays[index % delays.length] ?? 0 }))
   for (const group of [...groups, []]) {
@@ -250,7 +379,8 @@ async function arrive(ledger: Ledger, groups: readonly SignedEvent[][], verdicts
     const later = []
     for (const { verdict, delay } of waiting) {
       const name = identityName(verdict)
-      if (held.has(name) && !blocked.has(name) && (delay <= 0 || group.length === 0)) await ledger.appendLocal(verdictEvent(1, verdict))
+      if (held.has(name) && !blocked.has(name) && (delay <= 0 || group.length === 0))
+        await ledger.appendLocal(verdictEvent(1, verdict))
       else {
         blocked.add(name)
         later.push({ verdict, delay: held.has(name) ? delay - 1 : delay })
@@ -265,22 +395,30 @@ const canonicalLines = (rows: readonly JsonObject[]): string[] => rows.map((row)
 test('any order of announces and verdicts gives the same winners, losers and rules, and a rebuild changes nothing', async () => {
   const delays = fc.array(fc.nat(4), { minLength: 1, maxLength: 8 })
   await fc.assert(
-    fc.asyncProperty(someActs(24), fc.array(someJudgement, { maxLength: 40, size: 'max' }), someArrival, delays, async (acts, judgements, arrival, waits) => {
-      const events = await eventsOf(acts)
-      const verdicts = verdictsOf(events, judgements)
-      const ledger = await openLedger({ policy: POLICY })
-      await arrive(ledger, admissible(events, arrival), verdicts, waits)
-      await ledger.caughtUp()
-      const rows = await allRows(ledger, 'winners')
-      const shown = rows.filter((row) => row['firstSeenLogSeq'] !== null).map(({ firstSeenLogSeq: _seen, verifiedHere: _here, ...shared }) => shared)
-      const before = await everyRow(ledger)
-      const rebuilt = await ledger.engine.rebuild()
-      const after = await everyRow(ledger)
-      await ledger.close()
-      expect(canonicalLines(shown)).toEqual(canonicalLines(expectedWinners(events, verdicts)))
-      expect(after).toEqual(before)
-      expect(rebuilt.filter(({ identical }) => !identical)).toEqual([])
-    }),
+    fc.asyncProperty(
+      someActs(24),
+      fc.array(someJudgement, { maxLength: 40, size: 'max' }),
+      someArrival,
+      delays,
+      async (acts, judgements, arrival, waits) => {
+        const events = await eventsOf(acts)
+        const verdicts = verdictsOf(events, judgements)
+        const ledger = await openLedger({ policy: POLICY })
+        await arrive(ledger, admissible(events, arrival), verdicts, waits)
+        await ledger.caughtUp()
+        const rows = await allRows(ledger, 'winners')
+        const shown = rows
+          .filter((row) => row['firstSeenLogSeq'] !== null)
+          .map(({ firstSeenLogSeq: _seen, verifiedHere: _here, ...shared }) => shared)
+        const before = await everyRow(ledger)
+        const rebuilt = await ledger.engine.rebuild()
+        const after = await everyRow(ledger)
+        await ledger.close()
+        expect(canonicalLines(shown)).toEqual(canonicalLines(expectedWinners(events, verdicts)))
+        expect(after).toEqual(before)
+        expect(rebuilt.filter(({ identical }) => !identical)).toEqual([])
+      }
+    ),
     { numRuns: 150 }
   )
 })

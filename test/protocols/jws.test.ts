@@ -16,8 +16,8 @@ interface Jws {
 }
 
 /**
- * Checks the first signature of a general JWS with a detached payload by the letter of RFC 7515 section 5.2 and RFC 7797
- * sections 3 and 6, with WebCrypto and nothing of this project.
+ * Checks the first signature of a general JWS with a detached payload by the letter of RFC 7515 section 5.2 and RFC
+ * 7797 sections 3 and 6, with WebCrypto and nothing of this project.
  */
 async function verifiesByTheRfcs(
   serialization: Uint8Array,

@@ -9,8 +9,16 @@ interface Listener {
   readonly judged: string[]
 }
 
-async function join(hub: MemoryHub, name: string, options: { namespaces?: readonly string[]; verdict?: GossipVerdict } = {}): Promise<Listener> {
-  const network = hub.join({ did: `did:test:${name}`, peerId: name, namespaces: options.namespaces ?? ['_trust', 'dao:test'] })
+async function join(
+  hub: MemoryHub,
+  name: string,
+  options: { namespaces?: readonly string[]; verdict?: GossipVerdict } = {}
+): Promise<Listener> {
+  const network = hub.join({
+    did: `did:test:${name}`,
+    peerId: name,
+    namespaces: options.namespaces ?? ['_trust', 'dao:test']
+  })
   const judged: string[] = []
   await network.start({
     judge: (namespace, wire, peerId) => {

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { createVirtualClock } from '../../simulations/ports/virtual-clock.ts'
 import { settled } from '../support/settled.ts'
 
-const createClock = (startMs?: number) => createVirtualClock({ settle: settled, ...(startMs === undefined ? {} : { startMs }) })
+const createClock = (startMs?: number) =>
+  createVirtualClock({ settle: settled, ...(startMs === undefined ? {} : { startMs }) })
 
 test('time stands still until it is told to go on', async () => {
   const clock = createClock(5_000)
@@ -15,22 +16,26 @@ test('time stands still until it is told to go on', async () => {
 
 test('timers run at their own time, in order of due time and then of setting', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.nat(50), { maxLength: 30 }), fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 8 }), async (delays, steps) => {
-      const clock = createClock(1_000)
-      const ran: [index: number, atMs: number][] = []
-      delays.forEach((delayMs, index) => clock.after(delayMs, () => ran.push([index, clock.now()])))
-      let advancedMs = 0
-      for (const step of steps) {
-        await clock.advance(step)
-        advancedMs += step
+    fc.asyncProperty(
+      fc.array(fc.nat(50), { maxLength: 30 }),
+      fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 8 }),
+      async (delays, steps) => {
+        const clock = createClock(1_000)
+        const ran: [index: number, atMs: number][] = []
+        delays.forEach((delayMs, index) => clock.after(delayMs, () => ran.push([index, clock.now()])))
+        let advancedMs = 0
+        for (const step of steps) {
+          await clock.advance(step)
+          advancedMs += step
+        }
+        const due = delays
+          .map((delayMs, index): [number, number] => [index, delayMs])
+          .filter(([, delayMs]) => delayMs <= advancedMs && steps.length > 0)
+          .sort(([left, leftMs], [right, rightMs]) => leftMs - rightMs || left - right)
+        expect(ran).toEqual(due.map(([index, delayMs]) => [index, 1_000 + delayMs]))
+        expect(clock.timersSet).toBe(delays.length - due.length)
       }
-      const due = delays
-        .map((delayMs, index): [number, number] => [index, delayMs])
-        .filter(([, delayMs]) => delayMs <= advancedMs && steps.length > 0)
-        .sort(([left, leftMs], [right, rightMs]) => leftMs - rightMs || left - right)
-      expect(ran).toEqual(due.map(([index, delayMs]) => [index, 1_000 + delayMs]))
-      expect(clock.timersSet).toBe(delays.length - due.length)
-    }),
+    ),
     { numRuns: 50 }
   )
 })

@@ -38,7 +38,9 @@ const folders: string[] = []
 
 /** Starts the real command line in a process of its own; ended with the test at the latest. */
 export function launch(args: readonly string[], options: CliOptions = {}): Running {
-  const child = spawn(process.execPath, [COMMAND_FILE, ...args], { env: { ...cleanEnvironment(), ...options.environment } })
+  const child = spawn(process.execPath, [COMMAND_FILE, ...args], {
+    env: { ...cleanEnvironment(), ...options.environment }
+  })
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
@@ -74,14 +76,18 @@ export async function runJson<Answer>(args: readonly string[], options: CliOptio
 /** Runs a command that has to succeed, and reads its JSON answer of one object a line. */
 export async function runJsonLines<Row>(args: readonly string[], options: CliOptions = {}): Promise<Row[]> {
   const text = await runWell([...args, '--json'], options)
-  return text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Row)
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Row)
 }
 
 /** Runs a command that has to fail, and reads the error object and the exit code. */
 export async function runFailing(args: readonly string[], options: CliOptions = {}): Promise<FailedCommand> {
   const { code, stdout, stderr } = await run([...args, '--json'], options)
   const last = stderr.trim().split('\n').at(-1) ?? ''
-  if (!last.startsWith('{"error"')) throw new Error(`anchormesh ${args.join(' ')} ended with ${code}: ${stdout}${stderr}`)
+  if (!last.startsWith('{"error"'))
+    throw new Error(`anchormesh ${args.join(' ')} ended with ${code}: ${stdout}${stderr}`)
   return { exitCode: code, stdout, ...(JSON.parse(last) as { error: FailedCommand['error'] }) }
 }
 

@@ -9,8 +9,8 @@ interface Written {
 }
 
 /**
- * A disk that remembers each write, so that a test can ask what is left of it after a crash at any moment: all that was written up to
- * some write, the last synced one at least. A batch is there whole or not at all.
+ * A disk that remembers each write, so that a test can ask what is left of it after a crash at any moment: all that was
+ * written up to some write, the last synced one at least. A batch is there whole or not at all.
  */
 export class CrashStore extends WrappedStore {
   readonly #journal: Written[] = []

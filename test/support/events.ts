@@ -39,7 +39,10 @@ export async function next(
 }
 
 /** An announce body with one token-like timestamp anchor that differs by name. */
-export function announceBody(batchId: string, options: { readonly owner?: string; readonly rootOf?: string } = {}): JsonObject {
+export function announceBody(
+  batchId: string,
+  options: { readonly owner?: string; readonly rootOf?: string } = {}
+): JsonObject {
   return {
     ...(options.owner === undefined ? {} : { owner: options.owner }),
     batchId,

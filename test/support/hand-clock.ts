@@ -2,7 +2,9 @@ import type { Clock } from '../../src/platform/clock.ts'
 
 /** A clock that moves only when a test moves it. Wall clock and monotonic time are apart, as they are on a machine. */
 export interface HandClock extends Clock {
-  /** Moves both on and runs what comes due, in order; what waits for nothing but promises runs before the next timer. */
+  /**
+   * Moves both on and runs what comes due, in order; what waits for nothing but promises runs before the next timer.
+   */
   advance(byMs: number): Promise<void>
   /** Sets the wall clock alone, as an operator or NTP does. */
   setNow(nowMs: number): void

@@ -23,16 +23,27 @@ export interface PolicyOptions {
   /** Those who may announce; by default all members. */
   readonly announcers?: readonly TestMember[]
   readonly rate?: { readonly perPeer?: number; readonly perSigner?: number; readonly dailyCap?: number }
-  readonly organisations?: readonly { readonly orgId: string; readonly threshold: number; readonly firstPack?: string }[]
+  readonly organisations?: readonly {
+    readonly orgId: string
+    readonly threshold: number
+    readonly firstPack?: string
+  }[]
 }
 
 /** The policy of a node of `self` in which all members belong to every namespace. */
-export function policyOf(self: TestMember, members: readonly TestMember[], options: PolicyOptions = {}): EffectivePolicy {
+export function policyOf(
+  self: TestMember,
+  members: readonly TestMember[],
+  options: PolicyOptions = {}
+): EffectivePolicy {
   const dids = members.map(({ signer }) => signer.did)
   const announcers = (options.announcers ?? members).map(({ signer }) => signer.did)
   const lists = { announce: announcers, serve: dids, request: dids }
   const namespaces = Object.fromEntries(
-    (options.namespaces ?? [NAMESPACE]).map((name) => [name, { tenant: 'test', members: lists, rate: options.rate ?? {} }])
+    (options.namespaces ?? [NAMESPACE]).map((name) => [
+      name,
+      { tenant: 'test', members: lists, rate: options.rate ?? {} }
+    ])
   )
   const federation = federationSchema.parse({ v: 1, node: { did: self.signer.did, orgId: self.orgId }, namespaces })
   const peers = peersSchema.parse({

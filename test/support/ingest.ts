@@ -63,8 +63,14 @@ afterEach(async () => {
   for (const ingest of opened) await ingest.close()
 })
 
-/** Opens the parts for `self` among `members`, in memory unless a store is given; closed with the test at the latest. */
-export async function openIngest(self: TestMember, members: readonly TestMember[], options: IngestOptions = {}): Promise<Ingest> {
+/**
+ * Opens the parts for `self` among `members`, in memory unless a store is given; closed with the test at the latest.
+ */
+export async function openIngest(
+  self: TestMember,
+  members: readonly TestMember[],
+  options: IngestOptions = {}
+): Promise<Ingest> {
   const store = options.store ?? (await openMemoryStore())
   const checkpoint = options.checkpoint ?? memoryCheckpoint()
   const clock = options.clock ?? createHandClock()

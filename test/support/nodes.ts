@@ -42,7 +42,10 @@ export async function init(folder: string, orgId: string): Promise<void> {
 }
 
 /** Starts a node and waits for its ready line. Fails with what it said when it ends without one. */
-export async function startNode(folder: string, options: CliOptions & { readonly args?: readonly string[] } = {}): Promise<ServingNode> {
+export async function startNode(
+  folder: string,
+  options: CliOptions & { readonly args?: readonly string[] } = {}
+): Promise<ServingNode> {
   const environment = { ...LOOPBACK, ...options.environment }
   const node = launch(['start', '--data', folder, ...(options.args ?? [])], { ...options, environment })
   const { promise, resolve } = Promise.withResolvers<Ready | null>()
@@ -57,15 +60,23 @@ export async function startNode(folder: string, options: CliOptions & { readonly
 
 /** The ready line in what a node has printed, once it is whole. */
 function readyIn(stdout: string): Ready | null {
-  const line = stdout.split('\n').slice(0, -1).find((text) => text.startsWith('ready '))
+  const line = stdout
+    .split('\n')
+    .slice(0, -1)
+    .find((text) => text.startsWith('ready '))
   return line === undefined ? null : (JSON.parse(line.slice('ready '.length)) as Ready)
 }
 
 /** Adds each node's identity to all the others by the command line, as operators do. */
 export async function introduce(folders: readonly string[]): Promise<void> {
-  const blocks = await Promise.all(folders.map((folder) => runWell(['identity', '--data', folder], { environment: LOOPBACK })))
+  const blocks = await Promise.all(
+    folders.map((folder) => runWell(['identity', '--data', folder], { environment: LOOPBACK }))
+  )
   const adding = folders.map((folder, index) =>
-    runWell(['peers', 'add', '-', '--data', folder], { input: blocks.toSpliced(index, 1).join('\n'), environment: LOOPBACK })
+    runWell(['peers', 'add', '-', '--data', folder], {
+      input: blocks.toSpliced(index, 1).join('\n'),
+      environment: LOOPBACK
+    })
   )
   await Promise.all(adding)
 }

@@ -8,8 +8,18 @@ import type { ReceivedPack } from './pack-walk.ts'
 import type { SignedEvent } from './events.ts'
 
 /** A key entry for a signer's key; active for both uses unless told otherwise. */
-export function packKey({ kid, publicKey }: Pick<Signer, 'kid' | 'publicKey'>, changes: Partial<PackKey> = {}): PackKey {
-  return { kid, notBefore: 1_700_000_000_000, publicKey: toBase64url(publicKey), status: 'ACTIVE', uses: ['event', 'pack'], ...changes }
+export function packKey(
+  { kid, publicKey }: Pick<Signer, 'kid' | 'publicKey'>,
+  changes: Partial<PackKey> = {}
+): PackKey {
+  return {
+    kid,
+    notBefore: 1_700_000_000_000,
+    publicKey: toBase64url(publicKey),
+    status: 'ACTIVE',
+    uses: ['event', 'pack'],
+    ...changes
+  }
 }
 
 export interface PackPlan {
@@ -24,7 +34,14 @@ export interface PackPlan {
 }
 
 /** The pack after `before` with a right root, unless `changes` say otherwise. */
-export function makePack({ orgId, before = null, keys, resulting = keys, signers, changes = {} }: PackPlan): AnchorPack {
+export function makePack({
+  orgId,
+  before = null,
+  keys,
+  resulting = keys,
+  signers,
+  changes = {}
+}: PackPlan): AnchorPack {
   const threshold = changes.threshold ?? before?.threshold ?? 1
   return {
     orgId,
@@ -46,7 +63,12 @@ export function received(pack: AnchorPack, changes: Partial<ReceivedPack> = {}):
 }
 
 /** The pack in an event of `author`, signed by all of `signers`, the author among them. */
-export async function packEvent(author: Signer, signers: readonly Signer[], pack: AnchorPack, before: SignedEvent | null = null): Promise<SignedEvent> {
+export async function packEvent(
+  author: Signer,
+  signers: readonly Signer[],
+  pack: AnchorPack,
+  before: SignedEvent | null = null
+): Promise<SignedEvent> {
   const envelope: Envelope = {
     v: 1,
     type: 'anchor-pack',
@@ -60,7 +82,10 @@ export async function packEvent(author: Signer, signers: readonly Signer[], pack
   }
   const canonical = canonicalEvent(envelope)
   const signatures = await Promise.all(
-    signers.map(async (signer) => ({ kid: signer.kid, signature: await signer.sign(eventSigningInput('anchor-pack', signer.kid, canonical)) }))
+    signers.map(async (signer) => ({
+      kid: signer.kid,
+      signature: await signer.sign(eventSigningInput('anchor-pack', signer.kid, canonical))
+    }))
   )
   return { id: eventId(canonical), envelope, wire: encodeEvent(envelope, signatures) }
 }

@@ -14,6 +14,12 @@ export function recordingLogger(lines: LogLine[]): Logger {
     (fields: Readonly<Record<string, unknown>>, message: string): void => {
       lines.push({ level, fields, message })
     }
-  const logger: Logger = { debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error'), child: () => logger }
+  const logger: Logger = {
+    debug: keep('debug'),
+    info: keep('info'),
+    warn: keep('warn'),
+    error: keep('error'),
+    child: () => logger
+  }
   return logger
 }

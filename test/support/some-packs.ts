@@ -93,7 +93,12 @@ export function makePacks(steps: readonly Step[]): ReceivedPack[] {
       keys: own,
       resulting,
       signers: signing.length === 0 ? PACK_SIGNERS.slice(0, 1) : signing,
-      changes: { kind: isDelta ? 'delta' : 'full', threshold, ...(wrongRoot ? { root: 'a'.repeat(64) } : {}), ...skipped }
+      changes: {
+        kind: isDelta ? 'delta' : 'full',
+        threshold,
+        ...(wrongRoot ? { root: 'a'.repeat(64) } : {}),
+        ...skipped
+      }
     })
     packs.push(pack)
     resultingOf.set(packHash(pack), resulting)

@@ -57,7 +57,9 @@ export class WatchedStore extends WrappedStore {
 
   /** The synced batches that hold records of the log, as the number of records in each. */
   groups(): number[] {
-    const counts = this.writes.filter(({ sync }) => sync).map(({ keys }) => keys.filter((key) => key.startsWith('r!')).length)
+    const counts = this.writes
+      .filter(({ sync }) => sync)
+      .map(({ keys }) => keys.filter((key) => key.startsWith('r!')).length)
     return counts.filter((count) => count > 0)
   }
 }
@@ -84,11 +86,14 @@ export class SlowReadStore extends WrappedStore {
 }
 
 /**
- * Fails as LevelDB does when the disk is full: after one write that failed, every write fails until it is opened anew; when that fails as
- * well, nothing can be read either.
+ * Fails as LevelDB does when the disk is full: after one write that failed, every write fails until it is opened anew;
+ * when that fails as well, nothing can be read either.
  */
 export class FailingStore extends WrappedStore {
-  /** `lost`: nothing of a failing write is kept. `kept`: it reaches the disk, only the answer is an error (a failed sync). */
+  /**
+   * `lost`: nothing of a failing write is kept. `kept`: it reaches the disk, only the answer is an error (a failed
+   * sync).
+   */
   mode: 'lost' | 'kept' = 'lost'
   /** Whether writes of such keys fail; by default none does. */
   full: (key: string) => boolean = () => false

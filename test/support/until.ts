@@ -7,8 +7,8 @@ const POLL_MS = 5
 const DEADLINE_MS = 20_000
 
 /**
- * Waits until `condition` gives something other than false, null or undefined, and gives that. Fails with `what` after the
- * deadline.
+ * Waits until `condition` gives something other than false, null or undefined, and gives that. Fails with `what` after
+ * the deadline.
  */
 export async function until<Value>(
   what: string,

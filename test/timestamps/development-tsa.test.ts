@@ -67,7 +67,8 @@ describe('what the development TSA grants', () => {
       const signedData = new SignedData({ schema: timeStampToken?.content })
       const signer = signedData.signerInfos[0]
       const certificate = signedData.certificates?.[0]
-      if (signer?.signedAttrs === undefined || !(certificate instanceof Certificate)) throw new Error('incomplete token')
+      if (signer?.signedAttrs === undefined || !(certificate instanceof Certificate))
+        throw new Error('incomplete token')
       const publicKey = createPublicKey({
         key: Buffer.from(certificate.subjectPublicKeyInfo.toSchema().toBER()),
         format: 'der',
@@ -92,7 +93,9 @@ describe('what the development TSA refuses', () => {
     ['another policy', queryDer({ reqPolicy: '1.2.3.4' }), 'rejection: unacceptedPolicy'],
     [
       'an extension, critical or not',
-      queryDer({ extensions: [new Extension({ extnID: '1.2.3.4', critical: false, extnValue: Uint8Array.of(5, 0).buffer })] }),
+      queryDer({
+        extensions: [new Extension({ extnID: '1.2.3.4', critical: false, extnValue: Uint8Array.of(5, 0).buffer })]
+      }),
       'rejection: unacceptedExtension'
     ]
   ]
@@ -105,7 +108,9 @@ describe('what the development TSA refuses', () => {
       const { failInfo } = new TimeStampResp({ schema: asn1js.fromBER(body).result }).status
       return failInfo === undefined ? '' : toHex(new Uint8Array(failInfo.toBER()))
     }
-    const refused = await Promise.all(refusals.map(async ([, query]) => failInfoOf((await postQuery(tsa.url, query)).body)))
+    const refused = await Promise.all(
+      refusals.map(async ([, query]) => failInfoOf((await postQuery(tsa.url, query)).body))
+    )
     const badDataFormat = '03020204'
     expect(refused).toEqual([
       ...Array.from({ length: 5 }, () => badDataFormat),
@@ -149,7 +154,11 @@ describe('the development TSA over HTTP', () => {
   })
 
   const post = (path: string, init: RequestInit): Promise<Response> =>
-    fetch(new URL(path, tsa.url), { method: 'POST', headers: { 'content-type': 'application/timestamp-query' }, ...init })
+    fetch(new URL(path, tsa.url), {
+      method: 'POST',
+      headers: { 'content-type': 'application/timestamp-query' },
+      ...init
+    })
 
   it('refuses what is no query with a status', async () => {
     expect((await post('/other', { body: queryDer() })).status).toBe(404)

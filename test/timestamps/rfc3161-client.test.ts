@@ -152,7 +152,10 @@ describe('an authority that refuses', () => {
 })
 
 describe('an answer that is no RFC 3161 response', () => {
-  const malformed = async (forge: (query: Uint8Array) => Uint8Array | Promise<Uint8Array>, detail: RegExp): Promise<void> => {
+  const malformed = async (
+    forge: (query: Uint8Array) => Uint8Array | Promise<Uint8Array>,
+    detail: RegExp
+  ): Promise<void> => {
     const verdict = await verdictOn(forge)
     expect(verdict).toMatchObject({ ok: false, code: 'PROVIDER_MALFORMED' })
     expect(verdict).toHaveProperty('detail', expect.stringMatching(detail))
@@ -176,7 +179,10 @@ describe('an answer that is no RFC 3161 response', () => {
     await malformed(() => new Uint8Array(0), /zero length/)
     await malformed(async (query) => (await authority.answer(query)).reply.slice(0, -1), /no RFC 3161 response/)
     await malformed(async (query) => Uint8Array.of(...(await authority.answer(query)).reply, 0), /1 bytes after/)
-    await malformed(() => new Uint8Array(60_000).map((_, index) => (index % 2 === 0 ? 0x30 : 0x80)), /no RFC 3161 response/)
+    await malformed(
+      () => new Uint8Array(60_000).map((_, index) => (index % 2 === 0 ? 0x30 : 0x80)),
+      /no RFC 3161 response/
+    )
   })
 
   it('is granted without a token', async () => {
@@ -208,7 +214,11 @@ describe('an answer that is no RFC 3161 response', () => {
       sendReply(response, mutate((await authority.answer(query)).reply))
     )
     const edit = fc.oneof(
-      fc.tuple(fc.nat(1_100), fc.nat(255)).map(([at, value]) => (reply: Uint8Array) => reply.with(at % reply.length, value)),
+      fc.tuple(fc.nat(1_100), fc.nat(255)).map(
+        ([at, value]) =>
+          (reply: Uint8Array) =>
+            reply.with(at % reply.length, value)
+      ),
       fc.nat(1_100).map((length) => (reply: Uint8Array) => reply.slice(0, length))
     )
     await fc.assert(
@@ -265,14 +275,16 @@ describe('an authority that is not there, or not where it should be', () => {
     expect(await stamp(server.url)).toMatchObject({ ok: false, code: 'TSA_REQUEST_FAILED' })
   })
 
-  it.each(['ftp://127.0.0.1/', 'data:application/timestamp-reply;base64,MAA=', 'http://me:secret@127.0.0.1/', 'nowhere'])(
-    'has the address %s',
-    async (url) => {
-      const verdict = await stamp(url)
-      expect(verdict).toMatchObject({ ok: false, code: 'TSA_REQUEST_FAILED' })
-      expect(verdict).toHaveProperty('detail', expect.not.stringContaining('secret'))
-    }
-  )
+  it.each([
+    'ftp://127.0.0.1/',
+    'data:application/timestamp-reply;base64,MAA=',
+    'http://me:secret@127.0.0.1/',
+    'nowhere'
+  ])('has the address %s', async (url) => {
+    const verdict = await stamp(url)
+    expect(verdict).toMatchObject({ ok: false, code: 'TSA_REQUEST_FAILED' })
+    expect(verdict).toHaveProperty('detail', expect.not.stringContaining('secret'))
+  })
 
   it('does not answer in time', async () => {
     await using server = await startWrongAuthority(() => clock.advance(TIMEOUT_MS))

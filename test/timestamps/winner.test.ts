@@ -8,7 +8,15 @@ const hash = fc.nat(2).map((index) => sha256Hex(`hash ${index}`))
 
 /** Few values of each, so that every rule gets to decide. */
 const someCandidate: fc.Arbitrary<Candidate> = fc.record({
-  chainId: fc.constantFrom('btc:mainnet', 'btc:testnet', 'eip155:1', 'eip155:10', 'eip155:1-a', 'rfc3161:a', 'rfc3161:a.b'),
+  chainId: fc.constantFrom(
+    'btc:mainnet',
+    'btc:testnet',
+    'eip155:1',
+    'eip155:10',
+    'eip155:1-a',
+    'rfc3161:a',
+    'rfc3161:a.b'
+  ),
   position: fc.oneof(fc.nat(2), fc.constantFrom(9, 10, Number.MAX_SAFE_INTEGER)),
   evidenceId: hash,
   batchRoot: hash,
@@ -40,7 +48,10 @@ test.each<[rule: WinnerRule, stronger: Partial<Candidate>, weaker?: Partial<Cand
   ['event-id', { eventId: lower, evidenceHash: 'f'.repeat(64) }],
   ['evidence-hash', { evidenceHash: lower }]
 ])('%s decides', (rule, stronger, weaker = {}) => {
-  const [winner, loser] = [{ ...base, ...stronger }, { ...base, ...weaker }]
+  const [winner, loser] = [
+    { ...base, ...stronger },
+    { ...base, ...weaker }
+  ]
   const selected = selectWinner([loser, winner])
   expect(selected).toEqual({ winner, losers: [{ ...loser, supersededBy: winner.evidenceHash, rule }] })
 })
@@ -49,7 +60,8 @@ test('the order of candidates is total: of two different ones exactly one is str
   fc.assert(
     fc.property(someCandidate, someCandidate, someCandidate, (first, second, third) => {
       const stronger = (left: Candidate, right: Candidate): boolean => rankOf(left) < rankOf(right)
-      const same = (left: Candidate, right: Candidate): boolean => JSON.stringify({ ...left, provenTime: 0 }) === JSON.stringify({ ...right, provenTime: 0 })
+      const same = (left: Candidate, right: Candidate): boolean =>
+        JSON.stringify({ ...left, provenTime: 0 }) === JSON.stringify({ ...right, provenTime: 0 })
       if (same(first, second)) expect(rankOf(first)).toBe(rankOf(second))
       else expect(stronger(first, second)).not.toBe(stronger(second, first))
       if (stronger(first, second) && stronger(second, third)) expect(stronger(first, third)).toBe(true)
@@ -64,7 +76,8 @@ test('the sorting of ranks is the order of the rules, one after another', () => 
   const compare = (left: Candidate, right: Candidate): number => {
     if (railOf(left) !== railOf(right)) return railOf(left) - railOf(right)
     if (left.chainId !== right.chainId) return Buffer.compare(Buffer.from(left.chainId), Buffer.from(right.chainId))
-    if (left.position !== right.position) return railOf(left) === 2 ? left.position - right.position : right.position - left.position
+    if (left.position !== right.position)
+      return railOf(left) === 2 ? left.position - right.position : right.position - left.position
     for (const column of ['evidenceId', 'batchRoot', 'eventId', 'evidenceHash'] as const) {
       if (left[column] !== right[column]) return left[column] < right[column] ? -1 : 1
     }
@@ -83,7 +96,9 @@ test('winner, losers and rules do not depend on the order of the candidates', ()
   const distinct = fc.uniqueArray(someCandidate, { selector: rankOf, maxLength: 12 })
   fc.assert(
     fc.property(
-      distinct.chain((candidates) => fc.tuple(fc.constant(candidates), fc.shuffledSubarray(candidates, { minLength: candidates.length }))),
+      distinct.chain((candidates) =>
+        fc.tuple(fc.constant(candidates), fc.shuffledSubarray(candidates, { minLength: candidates.length }))
+      ),
       ([candidates, shuffled]) => {
         expect(selectWinner(shuffled)).toEqual(selectWinner(candidates))
       }

@@ -58,7 +58,12 @@ describe('bindings', () => {
 
   test('come to the same in whatever order: every key that a kid ever stood for', () => {
     const [first, second, third] = others.map(({ publicKey }) => textOf(publicKey))
-    const bindings = [['did:web:ada', first], ['org-ada', second], ['org-ada', third], ['org-ada', first]] as const
+    const bindings = [
+      ['did:web:ada', first],
+      ['org-ada', second],
+      ['org-ada', third],
+      ['org-ada', first]
+    ] as const
     const inOrder = new Keyring()
     const reversed = new Keyring()
     for (const [holder, key] of bindings) inOrder.bind(holder, 'kid', key ?? '')
@@ -72,7 +77,11 @@ describe('bindings', () => {
   test('are new once, and a thief can not make them many', () => {
     const keyring = new Keyring()
     const key = textOf(signer.publicKey)
-    expect([keyring.bind('org', 'kid', key), keyring.bind('org', 'kid', key), keyring.bind('org', 'kid', 'no key!')]).toEqual([true, false, false])
+    expect([
+      keyring.bind('org', 'kid', key),
+      keyring.bind('org', 'kid', key),
+      keyring.bind('org', 'kid', 'no key!')
+    ]).toEqual([true, false, false])
     for (const { publicKey } of others) keyring.bind('org', 'kid', textOf(publicKey))
     expect(found(keyring, 'did:web:x', 'kid', 'org')).toHaveLength(16)
   })
@@ -98,7 +107,11 @@ test('a local signer is the did:key of its seed, or whom it is told to be', asyn
   const own = localSigner(seed)
   expect(own.did).toBe(didKeyOf(own.publicKey))
   expect(`did:key:${own.kid}`).toBe(own.did)
-  expect(localSigner(seed, { did: 'did:web:ada', kid: 'machine-1' })).toMatchObject({ did: 'did:web:ada', kid: 'machine-1', publicKey: own.publicKey })
+  expect(localSigner(seed, { did: 'did:web:ada', kid: 'machine-1' })).toMatchObject({
+    did: 'did:web:ada',
+    kid: 'machine-1',
+    publicKey: own.publicKey
+  })
   expect(await own.sign(new Uint8Array(3))).toHaveLength(64)
   expect(() => localSigner(new Uint8Array(31))).toThrow(RangeError)
 })

@@ -9,7 +9,12 @@ import { member } from '../support/identities.ts'
 import { makePack, packKey, received } from '../support/packs.ts'
 
 const ORG = 'org-ada'
-const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => ({ ...member(`key-${name}`).signer, kid: `kid-${name}` })) as [Key, Key, Key, Key]
+const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => ({ ...member(`key-${name}`).signer, kid: `kid-${name}` })) as [
+  Key,
+  Key,
+  Key,
+  Key
+]
 type Key = ReturnType<typeof member>['signer']
 
 const retired: Partial<PackKey> = { status: 'RETIRED', retiredAt: 1 }
@@ -20,14 +25,27 @@ function rootOf(keys: readonly Key[], changes: Partial<OrganisationRoot> = {}): 
 }
 
 function walk(packs: readonly (AnchorPack | ReceivedPack)[], root: OrganisationRoot = rootOf([a])): PackChain {
-  return walkPacks(root, packs.map((pack) => ('hash' in pack ? pack : received(pack))))
+  return walkPacks(
+    root,
+    packs.map((pack) => ('hash' in pack ? pack : received(pack)))
+  )
 }
 
-const pack = (keys: readonly PackKey[], signers: readonly Key[], changes: Partial<AnchorPack> = {}): AnchorPack => makePack({ orgId: ORG, keys, signers, changes })
-const after = (before: AnchorPack, keys: readonly PackKey[], signers: readonly Key[], changes: Partial<AnchorPack> = {}): AnchorPack =>
-  makePack({ orgId: ORG, before, keys, signers, changes })
-const delta = (before: AnchorPack, keys: readonly PackKey[], resulting: readonly PackKey[], signers: readonly Key[], changes: Partial<AnchorPack> = {}): AnchorPack =>
-  makePack({ orgId: ORG, before, keys, resulting, signers, changes: { kind: 'delta', ...changes } })
+const pack = (keys: readonly PackKey[], signers: readonly Key[], changes: Partial<AnchorPack> = {}): AnchorPack =>
+  makePack({ orgId: ORG, keys, signers, changes })
+const after = (
+  before: AnchorPack,
+  keys: readonly PackKey[],
+  signers: readonly Key[],
+  changes: Partial<AnchorPack> = {}
+): AnchorPack => makePack({ orgId: ORG, before, keys, signers, changes })
+const delta = (
+  before: AnchorPack,
+  keys: readonly PackKey[],
+  resulting: readonly PackKey[],
+  signers: readonly Key[],
+  changes: Partial<AnchorPack> = {}
+): AnchorPack => makePack({ orgId: ORG, before, keys, resulting, signers, changes: { kind: 'delta', ...changes } })
 
 const one = pack([packKey(a)], [a])
 const two = after(one, [packKey(a), packKey(b)], [a])
@@ -36,7 +54,8 @@ function effectOf(chain: PackChain, of: AnchorPack): unknown {
   return chain.effects.get(packHash(of))
 }
 
-const kidsOf = (chain: PackChain): string[] => [...chain.head.keys.values()].map(({ key }) => `${key.kid} ${key.status}`).sort()
+const kidsOf = (chain: PackChain): string[] =>
+  [...chain.head.keys.values()].map(({ key }) => `${key.kid} ${key.status}`).sort()
 
 test('nothing known: the head stands before the first pack', () => {
   expect(walk([])).toMatchObject({ head: { packSeq: 0, hash: null, threshold: 1 }, frozen: false, everBound: [] })
@@ -46,9 +65,20 @@ test('packs in their places count, and say when each key last changed', () => {
   const three = after(two, [packKey(a, retired), packKey(b)], [b])
   const chain = walk([one, two, three])
   expect([one, two, three].map((of) => effectOf(chain, of))).toEqual([null, null, null])
-  expect(chain).toMatchObject({ frozen: false, head: { packSeq: 3, hash: packHash(three), validUntil: three.validUntil } })
-  expect(chain.head.keys.get('kid-a')).toMatchObject({ key: { status: 'RETIRED' }, packSeq: 3, updatedAt: received(three).ts })
-  expect(chain.head.keys.get('kid-b')).toMatchObject({ key: { status: 'ACTIVE' }, packSeq: 2, updatedAt: received(two).ts })
+  expect(chain).toMatchObject({
+    frozen: false,
+    head: { packSeq: 3, hash: packHash(three), validUntil: three.validUntil }
+  })
+  expect(chain.head.keys.get('kid-a')).toMatchObject({
+    key: { status: 'RETIRED' },
+    packSeq: 3,
+    updatedAt: received(three).ts
+  })
+  expect(chain.head.keys.get('kid-b')).toMatchObject({
+    key: { status: 'ACTIVE' },
+    packSeq: 2,
+    updatedAt: received(two).ts
+  })
   expect(chain.everBound.map(({ kid }) => kid).sort()).toEqual(['kid-a', 'kid-b'])
 })
 
@@ -56,18 +86,42 @@ describe('a pack without effect', () => {
   test.each([
     ['PACK_SIGNER_FOREIGN', 'carried by a signer of another organisation', received(two, { signerBelongs: false })],
     ['PACK_GAP', 'whose predecessor is not here', after(two, [packKey(a), packKey(b), packKey(c)], [a])],
-    ['PACK_PREV_MISMATCH', 'that names another predecessor', after(one, [packKey(a), packKey(b)], [a], { prevPack: 'f'.repeat(64) })],
+    [
+      'PACK_PREV_MISMATCH',
+      'that names another predecessor',
+      after(one, [packKey(a), packKey(b)], [a], { prevPack: 'f'.repeat(64) })
+    ],
     ['BODY_INVALID', 'that gives a kid another key', after(one, [packKey({ ...b, kid: 'kid-a' }), packKey(b)], [b])],
-    ['BODY_INVALID', 'with a key that is no point of prime order', after(one, [packKey(a), packKey({ kid: 'kid-b', publicKey: new Uint8Array(32) })], [a])],
+    [
+      'BODY_INVALID',
+      'with a key that is no point of prime order',
+      after(one, [packKey(a), packKey({ kid: 'kid-b', publicKey: new Uint8Array(32) })], [a])
+    ],
     ['PACK_STATUS_BACKWARD', 'that leaves a key out of a full set', after(one, [packKey(b)], [b])],
-    ['PACK_ROOT_MISMATCH', 'whose root is of other keys', after(one, [packKey(a), packKey(b)], [a], { root: one.root })],
-    ['PACK_ROOT_MISMATCH', 'whose root is of another threshold', after(one, [packKey(a), packKey(b)], [a], { root: two.root, threshold: 2, signingKids: ['kid-a', 'kid-b'] })],
+    [
+      'PACK_ROOT_MISMATCH',
+      'whose root is of other keys',
+      after(one, [packKey(a), packKey(b)], [a], { root: one.root })
+    ],
+    [
+      'PACK_ROOT_MISMATCH',
+      'whose root is of another threshold',
+      after(one, [packKey(a), packKey(b)], [a], { root: two.root, threshold: 2, signingKids: ['kid-a', 'kid-b'] })
+    ],
     ['PACK_SIGNER_FOREIGN', 'signed by a key that is not among its own', after(one, [packKey(a)], [a, c])],
     ['PACK_THRESHOLD', 'signed by a new key alone', after(one, [packKey(a), packKey(b)], [b])],
-    ['PACK_THRESHOLD', 'signed by too few for its own threshold', after(one, [packKey(a), packKey(b)], [a], { threshold: 2 })],
+    [
+      'PACK_THRESHOLD',
+      'signed by too few for its own threshold',
+      after(one, [packKey(a), packKey(b)], [a], { threshold: 2 })
+    ],
     ['PACK_THRESHOLD', 'that asks for more signers than there are', after(one, [packKey(a)], [a], { threshold: 3 })],
     ['PACK_THRESHOLD', 'that retires its only signer', after(one, [packKey(a, retired), packKey(b)], [a])],
-    ['PACK_THRESHOLD', 'that takes the use from its only signer', after(one, [packKey(a, { uses: ['event'] }), packKey(b)], [a])]
+    [
+      'PACK_THRESHOLD',
+      'that takes the use from its only signer',
+      after(one, [packKey(a, { uses: ['event'] }), packKey(b)], [a])
+    ]
   ] as const)('%s: %s', (effect, _, bad) => {
     const of = 'hash' in bad ? bad.pack : bad
     const chain = walk([one, bad])
@@ -136,7 +190,9 @@ describe('the threshold', () => {
   test('can be met by old keys for the old set and by new ones for the new', () => {
     const next = after(start, [packKey(a, retired), packKey(b), packKey(c), packKey(d)], [a, b, d], { threshold: 2 })
     expect(effectOf(walk([start, next]), next)).toBeNull()
-    const short = after(start, [packKey(a, retired), packKey(b, retired), packKey(c), packKey(d)], [a, b, d], { threshold: 2 })
+    const short = after(start, [packKey(a, retired), packKey(b, retired), packKey(c), packKey(d)], [a, b, d], {
+      threshold: 2
+    })
     expect(effectOf(walk([start, short]), short)).toBe('PACK_THRESHOLD')
   })
 
@@ -215,7 +271,10 @@ describe('a fork', () => {
   test('two first packs freeze an organisation before it begins; a pin decides', () => {
     const other = pack([packKey(a), packKey(b)], [a])
     expect(walk([one, other])).toMatchObject({ frozen: true, head: { packSeq: 0, hash: null } })
-    expect(walk([one, other], rootOf([a], { firstPack: packHash(other) }))).toMatchObject({ frozen: false, head: { packSeq: 1, hash: packHash(other) } })
+    expect(walk([one, other], rootOf([a], { firstPack: packHash(other) }))).toMatchObject({
+      frozen: false,
+      head: { packSeq: 1, hash: packHash(other) }
+    })
   })
 })
 
@@ -243,6 +302,10 @@ describe('a delta', () => {
 })
 
 test('a weak key stays weak however often it is asked for', () => {
-  const bad = after(one, [packKey(a), { ...packKey(b), publicKey: toBase64url(Uint8Array.of(1, ...new Uint8Array(31))) }], [a])
+  const bad = after(
+    one,
+    [packKey(a), { ...packKey(b), publicKey: toBase64url(Uint8Array.of(1, ...new Uint8Array(31))) }],
+    [a]
+  )
   for (let round = 0; round < 3; round += 1) expect(effectOf(walk([one, bad]), bad)).toBe('BODY_INVALID')
 })

@@ -28,22 +28,32 @@ function rootOf(changes: Partial<OrganisationRoot> = {}): OrganisationRoot {
 
 const pack = (plan: Omit<PackPlan, 'orgId'>): AnchorPack => makePack({ orgId: ORG, ...plan })
 
-const keysOf = (...signers: readonly Pick<Signer, 'kid' | 'publicKey'>[]): PackKey[] => signers.map((signer) => packKey(signer))
+const keysOf = (...signers: readonly Pick<Signer, 'kid' | 'publicKey'>[]): PackKey[] =>
+  signers.map((signer) => packKey(signer))
 
 const retired = (signer: Signer): PackKey => packKey(signer, { status: 'RETIRED', retiredAt: 1_700_000_000_500 })
 const revoked = (signer: Signer): PackKey => packKey(signer, { status: 'REVOKED', revokedAt: 1_700_000_000_500 })
 
-const walk = (packs: readonly AnchorPack[], root: OrganisationRoot = rootOf()): PackChain => walkPacks(root, packs.map((each) => received(each)))
+const walk = (packs: readonly AnchorPack[], root: OrganisationRoot = rootOf()): PackChain =>
+  walkPacks(
+    root,
+    packs.map((each) => received(each))
+  )
 
 /** Status by kid at the head. */
-const statuses = ({ head }: PackChain): Record<string, string> => Object.fromEntries([...head.keys].map(([kid, { key }]) => [kid, key.status]))
+const statuses = ({ head }: PackChain): Record<string, string> =>
+  Object.fromEntries([...head.keys].map(([kid, { key }]) => [kid, key.status]))
 
 const one = pack({ keys: keysOf(k1, k2), signers: [k1] })
 const twoOfThree = pack({ keys: keysOf(k1, k2, k3), signers: [k1, k2], changes: { threshold: 2 } })
 const retiredFirst = pack({ keys: [packKey(k1), retired(k2)], signers: [k1] })
 const revokedFirst = pack({ keys: [packKey(k1), revoked(k2)], signers: [k1] })
-const after = (before: AnchorPack, keys: readonly PackKey[], signers: readonly Signer[], changes: Partial<AnchorPack> = {}): AnchorPack =>
-  pack({ before, keys, signers, changes })
+const after = (
+  before: AnchorPack,
+  keys: readonly PackKey[],
+  signers: readonly Signer[],
+  changes: Partial<AnchorPack> = {}
+): AnchorPack => pack({ before, keys, signers, changes })
 
 interface Refused {
   readonly name: string
@@ -58,7 +68,11 @@ interface Refused {
 const REFUSED: Readonly<Record<Exclude<PackEffect, 'PACK_FORK'>, readonly Refused[]>> = {
   BODY_INVALID: [
     { name: 'a key of small order', before: [], pack: pack({ keys: keysOf(k1, weak), signers: [k1] }) },
-    { name: 'a kid with another key than before', before: [one], pack: after(one, keysOf(k1, machine('k2', 'other')), [k1]) }
+    {
+      name: 'a kid with another key than before',
+      before: [one],
+      pack: after(one, keysOf(k1, machine('k2', 'other')), [k1])
+    }
   ],
   PACK_GAP: [
     { name: 'no predecessor', before: [], pack: after(one, keysOf(k1, k2), [k1]) },
@@ -66,46 +80,100 @@ const REFUSED: Readonly<Record<Exclude<PackEffect, 'PACK_FORK'>, readonly Refuse
   ],
   PACK_PREV_MISMATCH: [
     { name: 'another predecessor', before: [one], pack: after(twoOfThree, keysOf(k1, k2), [k1]) },
-    { name: 'a first pack that is not the pinned one', before: [], pack: one, root: rootOf({ firstPack: packHash(twoOfThree) }) }
+    {
+      name: 'a first pack that is not the pinned one',
+      before: [],
+      pack: one,
+      root: rootOf({ firstPack: packHash(twoOfThree) })
+    }
   ],
   PACK_ROOT_MISMATCH: [
-    { name: 'a root over fewer keys', before: [], pack: pack({ keys: keysOf(k1, k2), resulting: keysOf(k1), signers: [k1] }) },
+    {
+      name: 'a root over fewer keys',
+      before: [],
+      pack: pack({ keys: keysOf(k1, k2), resulting: keysOf(k1), signers: [k1] })
+    },
     { name: 'a root over the delta alone', before: [one], pack: after(one, keysOf(k3), [k1], { kind: 'delta' }) }
   ],
   PACK_STATUS_BACKWARD: [
     { name: 'a retired key made active', before: [retiredFirst], pack: after(retiredFirst, keysOf(k1, k2), [k1]) },
-    { name: 'a revoked key made retired', before: [revokedFirst], pack: after(revokedFirst, [packKey(k1), retired(k2)], [k1]) },
+    {
+      name: 'a revoked key made retired',
+      before: [revokedFirst],
+      pack: after(revokedFirst, [packKey(k1), retired(k2)], [k1])
+    },
     { name: 'a full pack that drops a key', before: [one], pack: after(one, keysOf(k1), [k1]) },
     { name: 'a full pack that exchanges a key for another', before: [one], pack: after(one, keysOf(k1, k3), [k1]) }
   ],
   PACK_THRESHOLD: [
-    { name: 'one stolen key of a 2-of-3 set, with a new key beside it', before: [twoOfThree], pack: after(twoOfThree, keysOf(k1, k2, k3, k4), [k1, k4]) },
-    { name: 'one stolen key of a 2-of-3 set, lowering the threshold', before: [twoOfThree], pack: after(twoOfThree, keysOf(k1, k2, k3), [k1], { threshold: 1 }) },
-    { name: 'one stolen key of a 2-of-3 set, revoking the others', before: [twoOfThree], pack: after(twoOfThree, [packKey(k1), revoked(k2), revoked(k3)], [k1], { threshold: 1 }) },
-    { name: 'a signer whose key was retired', before: [retiredFirst], pack: after(retiredFirst, [packKey(k1), retired(k2)], [k2]) },
-    { name: 'a first pack by keys that policy does not bind', before: [], pack: pack({ keys: keysOf(k4), signers: [k4] }) },
-    { name: 'a first pack that gives a bound kid another key', before: [], pack: pack({ keys: keysOf(machine('k1', 'other')), signers: [k1] }) },
+    {
+      name: 'one stolen key of a 2-of-3 set, with a new key beside it',
+      before: [twoOfThree],
+      pack: after(twoOfThree, keysOf(k1, k2, k3, k4), [k1, k4])
+    },
+    {
+      name: 'one stolen key of a 2-of-3 set, lowering the threshold',
+      before: [twoOfThree],
+      pack: after(twoOfThree, keysOf(k1, k2, k3), [k1], { threshold: 1 })
+    },
+    {
+      name: 'one stolen key of a 2-of-3 set, revoking the others',
+      before: [twoOfThree],
+      pack: after(twoOfThree, [packKey(k1), revoked(k2), revoked(k3)], [k1], { threshold: 1 })
+    },
+    {
+      name: 'a signer whose key was retired',
+      before: [retiredFirst],
+      pack: after(retiredFirst, [packKey(k1), retired(k2)], [k2])
+    },
+    {
+      name: 'a first pack by keys that policy does not bind',
+      before: [],
+      pack: pack({ keys: keysOf(k4), signers: [k4] })
+    },
+    {
+      name: 'a first pack that gives a bound kid another key',
+      before: [],
+      pack: pack({ keys: keysOf(machine('k1', 'other')), signers: [k1] })
+    },
     { name: 'a first pack by fewer than policy asks for', before: [], pack: one, root: rootOf({ threshold: 2 }) }
   ],
   PACK_SIGNER_REVOKED: [
-    { name: 'a revoked key among enough signers', before: [revokedFirst], pack: after(revokedFirst, [packKey(k1), revoked(k2)], [k1, k2]) }
+    {
+      name: 'a revoked key among enough signers',
+      before: [revokedFirst],
+      pack: after(revokedFirst, [packKey(k1), revoked(k2)], [k1, k2])
+    }
   ],
   PACK_SIGNER_FOREIGN: [
     { name: 'an unlisted key among enough signers', before: [one], pack: after(one, keysOf(k1, k2), [k1, k3]) },
     { name: 'an event of another organisation', before: [], pack: one, signerBelongs: false },
-    { name: 'an event of another organisation, above a gap', before: [], pack: after(one, keysOf(k1, k2), [k1]), signerBelongs: false },
-    { name: 'an event of another organisation, far above the head', before: [one], pack: after(one, keysOf(k1, k2), [k1], { packSeq: 9 }), signerBelongs: false }
+    {
+      name: 'an event of another organisation, above a gap',
+      before: [],
+      pack: after(one, keysOf(k1, k2), [k1]),
+      signerBelongs: false
+    },
+    {
+      name: 'an event of another organisation, far above the head',
+      before: [one],
+      pack: after(one, keysOf(k1, k2), [k1], { packSeq: 9 }),
+      signerBelongs: false
+    }
   ]
 }
 
 const cases = Object.entries(REFUSED).flatMap(([effect, refused]) => refused.map((each) => ({ effect, ...each })))
 
-test.each(cases)('$effect: $name; nothing else changes', ({ effect, before, pack: refused, root = rootOf(), signerBelongs = true }) => {
-  const good = walk(before, root)
-  expect([...good.effects.values()]).toEqual(before.map(() => null))
-  const chain = walkPacks(root, [...before.map((each) => received(each)), received(refused, { signerBelongs })])
-  expect(chain).toEqual({ ...good, effects: new Map([...good.effects, [packHash(refused), effect]]) })
-})
+test.each(cases)(
+  '$effect: $name; nothing else changes',
+  ({ effect, before, pack: refused, root = rootOf(), signerBelongs = true }) => {
+    const good = walk(before, root)
+    expect([...good.effects.values()]).toEqual(before.map(() => null))
+    const chain = walkPacks(root, [...before.map((each) => received(each)), received(refused, { signerBelongs })])
+    expect(chain).toEqual({ ...good, effects: new Map([...good.effects, [packHash(refused), effect]]) })
+  }
+)
 
 test('PACK_FORK: one stolen key of a 1-of-n set can freeze its organisation, not take it over', () => {
   const honest = after(one, keysOf(k1, k2, k3), [k1])
@@ -113,7 +181,12 @@ test('PACK_FORK: one stolen key of a 1-of-n set can freeze its organisation, not
   const fastForward = after(stolen, [revoked(k1), packKey(k2), packKey(k4)], [k2, k4])
   const chain = walk([one, honest, stolen, fastForward])
   expect(chain).toMatchObject({ frozen: true, head: walk([one]).head })
-  expect([one, honest, stolen, fastForward].map((each) => chain.effects.get(packHash(each)))).toEqual([null, 'PACK_FORK', 'PACK_FORK', 'PACK_FORK'])
+  expect([one, honest, stolen, fastForward].map((each) => chain.effects.get(packHash(each)))).toEqual([
+    null,
+    'PACK_FORK',
+    'PACK_FORK',
+    'PACK_FORK'
+  ])
 })
 
 test('a foreign copy of what would be a fork freezes nothing', () => {
@@ -126,12 +199,23 @@ test('a foreign copy of what would be a fork freezes nothing', () => {
 
 test('two keys of a 2-of-3 set hand over to new keys, which co-sign', () => {
   const handedOver = after(twoOfThree, [retired(k1), retired(k2), packKey(k3), packKey(k4)], [k1, k2, k3, k4])
-  expect(statuses(walk([twoOfThree, handedOver], rootOf({ threshold: 2 })))).toEqual({ k1: 'RETIRED', k2: 'RETIRED', k3: 'ACTIVE', k4: 'ACTIVE' })
+  expect(statuses(walk([twoOfThree, handedOver], rootOf({ threshold: 2 })))).toEqual({
+    k1: 'RETIRED',
+    k2: 'RETIRED',
+    k3: 'ACTIVE',
+    k4: 'ACTIVE'
+  })
 })
 
 test('a key that was retired and then revoked stays listed, and stays bound for admission', () => {
   const two = after(one, [packKey(k1), retired(k2)], [k1])
-  const three = pack({ before: two, keys: [revoked(k2)], resulting: [packKey(k1), revoked(k2)], signers: [k1], changes: { kind: 'delta' } })
+  const three = pack({
+    before: two,
+    keys: [revoked(k2)],
+    resulting: [packKey(k1), revoked(k2)],
+    signers: [k1],
+    changes: { kind: 'delta' }
+  })
   expect(statuses(walk([one, two]))).toEqual({ k1: 'ACTIVE', k2: 'RETIRED' })
   const chain = walk([one, two, three])
   expect(statuses(chain)).toEqual({ k1: 'ACTIVE', k2: 'REVOKED' })

@@ -51,7 +51,8 @@ test('what was ever bound stays bound when more packs come', () => {
     fc.property(fc.array(someStep, { minLength: 2, maxLength: 9 }), fc.nat(8), (steps, cut) => {
       const packs = unique(makePacks(steps))
       const some = packs.slice(0, 1 + (cut % packs.length))
-      const bound = (of: readonly ReceivedPack[]): string[] => walkPacks(root, of).everBound.map(({ kid, publicKey }) => `${kid} ${publicKey}`)
+      const bound = (of: readonly ReceivedPack[]): string[] =>
+        walkPacks(root, of).everBound.map(({ kid, publicKey }) => `${kid} ${publicKey}`)
       const all = new Set(bound(packs))
       expect(bound(some).filter((key) => !all.has(key))).toEqual([])
     }),

@@ -55,17 +55,26 @@ test('nodes that each verify by themselves come to the same winner and the same 
   const [alice] = MEMBERS
   const [first] = nodes
   if (alice === undefined || first === undefined) throw new Error('there are three')
-  const event = await next(alice, null, { ...announceBody('batch-1'), timestampAnchors: [EVM, BTC] }, { ts: clock.now() })
+  const event = await next(
+    alice,
+    null,
+    { ...announceBody('batch-1'), timestampAnchors: [EVM, BTC] },
+    { ts: clock.now() }
+  )
   for (const node of nodes) await node.submit(event.wire)
   const late = nodes[1]
   if (late === undefined) throw new Error('there are three')
   expect(await anchorRow(late, 'btc:mainnet', 'unreachable')).toMatchObject({ code: 'PROVIDER_TIMEOUT' })
-  expect(await rowOf(late, 'winners', ({ status }) => status === 'verified')).toMatchObject({ winner: { chainId: 'eip155:1' }, loserCount: 0 })
+  expect(await rowOf(late, 'winners', ({ status }) => status === 'verified')).toMatchObject({
+    winner: { chainId: 'eip155:1' },
+    loserCount: 0
+  })
   const decided = nodes.map((node) => rowOf(node, 'winners', ({ loserCount }) => loserCount === 1))
   await settled()
   await clock.advance(60_000)
   const rows = await Promise.all(decided)
-  for (const row of rows) expect(row).toMatchObject({ winner: { chainId: 'btc:mainnet' }, losers: [{ chainId: 'eip155:1', rule: 'rail' }] })
+  for (const row of rows)
+    expect(row).toMatchObject({ winner: { chainId: 'btc:mainnet' }, losers: [{ chainId: 'eip155:1', rule: 'rail' }] })
   const digests = await Promise.all(nodes.map((node) => node.digest(NAMESPACE)))
   expect(new Set(digests.map(({ winners }) => JSON.stringify(winners))).size).toBe(1)
   expect(new Set(digests.map(({ state }) => state)).size).toBe(1)

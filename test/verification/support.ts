@@ -14,7 +14,13 @@ import { VerificationWorker } from '../../src/verification/worker.ts'
 import type { Ledger } from '../projections/support/ledger.ts'
 import { until } from '../support/until.ts'
 
-export const BTC = { chainId: 'btc:mainnet', txid: 'b'.repeat(64), blockHash: 'a'.repeat(64), blockHeight: 7, otsProof: { blob: 'c'.repeat(64) } }
+export const BTC = {
+  chainId: 'btc:mainnet',
+  txid: 'b'.repeat(64),
+  blockHash: 'a'.repeat(64),
+  blockHeight: 7,
+  otsProof: { blob: 'c'.repeat(64) }
+}
 export const EVM = { chainId: 'eip155:1', txHash: 'e'.repeat(64), blockNumber: 9, carriedIn: 'calldata' }
 
 export const valid = (position: number, provenTime: number): VerifierResult => ({
@@ -60,7 +66,12 @@ export interface StartedWorker {
   readonly retries: readonly number[]
 }
 
-export function startWorker(ledger: Ledger, verifier: TimestampVerifier, policy: EffectivePolicy, logger: Logger = silentLogger): StartedWorker {
+export function startWorker(
+  ledger: Ledger,
+  verifier: TimestampVerifier,
+  policy: EffectivePolicy,
+  logger: Logger = silentLogger
+): StartedWorker {
   const { log, engine, store, clock } = ledger
   const view = viewPolicy(policy)
   const retries: number[] = []
@@ -69,7 +80,16 @@ export function startWorker(ledger: Ledger, verifier: TimestampVerifier, policy:
     return clock.after(delayMs, run)
   }
   const random = seededRandom('worker')
-  const worker = new VerificationWorker({ verifiers: [verifier], log, engine, store, policy: () => view, clock: { ...clock, after }, random, logger })
+  const worker = new VerificationWorker({
+    verifiers: [verifier],
+    log,
+    engine,
+    store,
+    policy: () => view,
+    clock: { ...clock, after },
+    random,
+    logger
+  })
   worker.start()
   return { stop: () => worker.stop(), retries }
 }
@@ -85,7 +105,11 @@ interface Followed {
 }
 
 /** The first row, now or later, of which `wanted` holds. */
-export async function rowOf(followed: Followed, projection: string, wanted: (row: JsonObject) => boolean): Promise<JsonObject> {
+export async function rowOf(
+  followed: Followed,
+  projection: string,
+  wanted: (row: JsonObject) => boolean
+): Promise<JsonObject> {
   for await (const update of followed.changes(projection)) {
     if (update.kind === 'change' && update.row !== null && wanted(update.row)) return update.row
   }

@@ -9,7 +9,18 @@ import { recordingLogger } from '../support/recording-logger.ts'
 import type { LogLine } from '../support/recording-logger.ts'
 import { settled } from '../support/settled.ts'
 import { until } from '../support/until.ts'
-import { BTC, EVM, anchorRow, passRetry, rowOf, scriptedVerifier, startWorker, unreachable, valid, verdicts } from './support.ts'
+import {
+  BTC,
+  EVM,
+  anchorRow,
+  passRetry,
+  rowOf,
+  scriptedVerifier,
+  startWorker,
+  unreachable,
+  valid,
+  verdicts
+} from './support.ts'
 
 const ALICE = member('alice')
 const POLICY = policyOf(ALICE, [ALICE])
@@ -28,7 +39,11 @@ test('what was announced is verified and wins; a stronger anchor that comes late
   await rowOf(ledger, 'winners', (row) => row['status'] === 'verified')
   await ledger.append(await next(ALICE, first, bodyWith(BTC)))
   const row = await rowOf(ledger, 'winners', ({ loserCount }) => loserCount === 1)
-  expect(row).toMatchObject({ winner: { chainId: 'btc:mainnet', provenTime: 9_000 }, losers: [{ chainId: 'eip155:1', rule: 'rail' }], earliestProvenTime: 5_000 })
+  expect(row).toMatchObject({
+    winner: { chainId: 'btc:mainnet', provenTime: 9_000 },
+    losers: [{ chainId: 'eip155:1', rule: 'rail' }],
+    earliestProvenTime: 5_000
+  })
   await worker.stop()
   expect(verifier.requests.map(({ timestampAnchor, finality }) => [timestampAnchor, finality])).toEqual([
     [EVM, { tag: 'finalized' }],
@@ -36,7 +51,15 @@ test('what was announced is verified and wins; a stronger anchor that comes late
   ])
   const policyDigest = viewPolicy(POLICY).policyDigest(NAMESPACE)
   expect(await verdicts(ledger)).toMatchObject([
-    { chainId: 'eip155:1', outcome: 'verified', code: null, provenTime: 5_000, position: 9, policyDigest, evidence: { seen: true, finality: { depth: 6 } } },
+    {
+      chainId: 'eip155:1',
+      outcome: 'verified',
+      code: null,
+      provenTime: 5_000,
+      position: 9,
+      policyDigest,
+      evidence: { seen: true, finality: { depth: 6 } }
+    },
     { chainId: 'btc:mainnet', outcome: 'verified', position: 7, policyDigest }
   ])
 })
@@ -83,7 +106,11 @@ test('what is unreachable is asked again, each time later, and logged only when 
 test('what is not yet final is pending until it is', async () => {
   const ledger = await openLedger({ policy: POLICY })
   const verifier = scriptedVerifier()
-  verifier.script('btc:mainnet', { outcome: 'notYetFinal', depth: 2, needed: 6, retryAfterMs: 10 * MINUTE }, valid(7, 9_000))
+  verifier.script(
+    'btc:mainnet',
+    { outcome: 'notYetFinal', depth: 2, needed: 6, retryAfterMs: 10 * MINUTE },
+    valid(7, 9_000)
+  )
   await ledger.append(await next(ALICE, null, bodyWith(BTC)))
   const worker = startWorker(ledger, verifier, POLICY)
   await anchorRow(ledger, 'btc:mainnet', 'pending')
@@ -93,32 +120,44 @@ test('what is not yet final is pending until it is', async () => {
   expect(worker.retries[0]).toBeGreaterThanOrEqual(10 * MINUTE)
   expect(verifier.requests).toHaveLength(2)
   await worker.stop()
-  expect(await verdicts(ledger)).toMatchObject([{ outcome: 'pending', evidence: { depth: 2, needed: 6 } }, { outcome: 'verified' }])
+  expect(await verdicts(ledger)).toMatchObject([
+    { outcome: 'pending', evidence: { depth: 2, needed: 6 } },
+    { outcome: 'verified' }
+  ])
 })
 
 test.each<[what: string, answer: () => Promise<VerifierResult>]>([
   ['throws', () => Promise.reject(new Error('out of order'))],
   ['answers without a time', () => Promise.resolve(valid(7, Number.NaN))],
-  ['answers without a code', () => Promise.resolve({ outcome: 'invalid', detail: 'none' } as unknown as VerifierResult)],
+  [
+    'answers without a code',
+    () => Promise.resolve({ outcome: 'invalid', detail: 'none' } as unknown as VerifierResult)
+  ],
   ['answers without a delay', () => Promise.resolve({ ...unreachable, retryAfterMs: Number.NaN } as VerifierResult)],
   ['answers nonsense', () => Promise.resolve({ outcome: 'maybe' } as unknown as VerifierResult)],
-  ['brings too much evidence', () => Promise.resolve({ ...valid(7, 1), evidence: { all: 'x'.repeat(20_000) } } as VerifierResult)]
-])('a verifier that %s counts as unreachable, is named in the log, and holds nothing else up', async (_what, answer) => {
-  const lines: LogLine[] = []
-  const ledger = await openLedger({ policy: POLICY })
-  const verifier = scriptedVerifier()
-  verifier.script('btc:mainnet', answer, valid(7, 9_000))
-  verifier.script('eip155:1', valid(9, 5_000))
-  await ledger.append(await next(ALICE, null, bodyWith(BTC, EVM)))
-  const worker = startWorker(ledger, verifier, POLICY, recordingLogger(lines))
-  expect(await anchorRow(ledger, 'btc:mainnet', 'unreachable')).toMatchObject({ code: 'VERIFIER_FAILED' })
-  await anchorRow(ledger, 'eip155:1', 'verified')
-  expect(lines).toMatchObject([{ level: 'error', fields: { verifier: 'scripted', chainId: 'btc:mainnet' } }])
-  const verified = anchorRow(ledger, 'btc:mainnet', 'verified')
-  await passRetry(ledger, worker, 1)
-  await verified
-  await worker.stop()
-})
+  [
+    'brings too much evidence',
+    () => Promise.resolve({ ...valid(7, 1), evidence: { all: 'x'.repeat(20_000) } } as VerifierResult)
+  ]
+])(
+  'a verifier that %s counts as unreachable, is named in the log, and holds nothing else up',
+  async (_what, answer) => {
+    const lines: LogLine[] = []
+    const ledger = await openLedger({ policy: POLICY })
+    const verifier = scriptedVerifier()
+    verifier.script('btc:mainnet', answer, valid(7, 9_000))
+    verifier.script('eip155:1', valid(9, 5_000))
+    await ledger.append(await next(ALICE, null, bodyWith(BTC, EVM)))
+    const worker = startWorker(ledger, verifier, POLICY, recordingLogger(lines))
+    expect(await anchorRow(ledger, 'btc:mainnet', 'unreachable')).toMatchObject({ code: 'VERIFIER_FAILED' })
+    await anchorRow(ledger, 'eip155:1', 'verified')
+    expect(lines).toMatchObject([{ level: 'error', fields: { verifier: 'scripted', chainId: 'btc:mainnet' } }])
+    const verified = anchorRow(ledger, 'btc:mainnet', 'verified')
+    await passRetry(ledger, worker, 1)
+    await verified
+    await worker.stop()
+  }
+)
 
 test('a verifier that does not answer is given up after a minute', async () => {
   const ledger = await openLedger({ policy: POLICY })
@@ -177,7 +216,10 @@ test('a worker that stops in the middle logs nothing more, and the next one goes
   const resumed = startWorker(ledger, second, POLICY)
   await rowOf(ledger, 'winners', ({ loserCount }) => loserCount === 2)
   await resumed.stop()
-  expect(second.requests.map(({ timestampAnchor }) => timestampAnchor.chainId).toSorted()).toEqual(['btc:mainnet', 'rfc3161:tsa'])
+  expect(second.requests.map(({ timestampAnchor }) => timestampAnchor.chainId).toSorted()).toEqual([
+    'btc:mainnet',
+    'rfc3161:tsa'
+  ])
 })
 
 test('a rebuild of the projections loses nothing that is to be verified', async () => {
@@ -213,7 +255,10 @@ test('many anchors are checked a few at a time, each once, and the log takes eve
   let before = null
   const worker = startWorker(ledger, verifier, POLICY)
   for (let part = 0; part < 20; part += 1) {
-    const anchors = Array.from({ length: 16 }, (_, index) => ({ chainId: 'rfc3161:tsa', token: Buffer.from(`token ${part} ${index}`).toString('base64url') }))
+    const anchors = Array.from({ length: 16 }, (_, index) => ({
+      chainId: 'rfc3161:tsa',
+      token: Buffer.from(`token ${part} ${index}`).toString('base64url')
+    }))
     before = await next(ALICE, before, bodyWith(...anchors))
     await ledger.append(before)
   }

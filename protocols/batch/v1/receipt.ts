@@ -43,8 +43,8 @@ export type ReceiptDecoding =
     }
 
 /**
- * The record of a receipt (SPEC BAT-1 to BAT-3), whose `leafHash` stands in the batch. `RECEIPT_NOT_IJSON` for a value that
- * canonical JSON can't hold. Throws `RangeError` for a salt that is not 16 bytes.
+ * The record of a receipt (SPEC BAT-1 to BAT-3), whose `leafHash` stands in the batch. `RECEIPT_NOT_IJSON` for a value
+ * that canonical JSON can't hold. Throws `RangeError` for a salt that is not 16 bytes.
  */
 export function encodeReceipt({ receipt, salt }: SaltedReceipt): ReceiptEncoding {
   if (salt.length !== SALT_BYTES) throw new RangeError(`a salt has ${SALT_BYTES} bytes, not ${salt.length}`)

@@ -85,7 +85,10 @@ function isWithinDepth(value: JsonValue, depth: number): boolean {
   return depth <= DEPTH_MAX && Object.values<JsonValue>(value).every((member) => isWithinDepth(member, depth + 1))
 }
 
-/** Throws for what I-JSON can't hold. Returns whether the members stand in canonical order, so that `JSON.stringify` writes the canonical form. */
+/**
+ * Throws for what I-JSON can't hold. Returns whether the members stand in canonical order, so that `JSON.stringify`
+ * writes the canonical form.
+ */
 function assertIJson(value: unknown, depth: number): boolean {
   if (value === null || typeof value === 'boolean') return true
   if (typeof value === 'string') return assertWellFormed(value)

@@ -137,9 +137,11 @@ function readSignatures(envelope: Envelope, entries: readonly DetachedSignature[
     signatures.push({ kid, protected: entry.protected, signature: entry.signature })
   }
   // [REJECT] EV-11, EV-12: exactly the kids that the signed bytes name.
-  if (named === null) return rejected('SIGNER_MISMATCH', 'body.signingKids: no ascending list with the kid of the envelope')
+  if (named === null)
+    return rejected('SIGNER_MISMATCH', 'body.signingKids: no ascending list with the kid of the envelope')
   const exact = named.length === signatures.length && signatures.every(({ kid }, index) => kid === named[index])
-  if (!exact) return rejected('SIGNER_MISMATCH', `signed by ${signatures.length}, not just by the ${named.length} named`)
+  if (!exact)
+    return rejected('SIGNER_MISMATCH', `signed by ${signatures.length}, not just by the ${named.length} named`)
   return { ok: true, signatures } as const
 }
 

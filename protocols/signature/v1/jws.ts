@@ -14,7 +14,9 @@ export const KID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._:#-]{0,127}$/
 const HEADERS_KEPT_MAX = 4_096
 const headers = new Map<string, string>()
 
-/** One entry, as nearly every event has it: in this form, without anything to escape, it is canonical JSON as it stands. */
+/**
+ * One entry, as nearly every event has it: in this form, without anything to escape, it is canonical JSON as it stands.
+ */
 const SINGLE = /^\{"signatures":\[\{"protected":"([A-Za-z0-9_-]+)","signature":"([A-Za-z0-9_-]{86})"\}\]\}$/
 
 const FULL_STOP = 0x2e
@@ -94,8 +96,8 @@ export function signingInput(header: string, payload: Uint8Array): Uint8Array {
 }
 
 /**
- * Writes the signing input at the beginning of `target`, for who verifies many. Returns its length in bytes; throws `RangeError` where
- * `target` is shorter.
+ * Writes the signing input at the beginning of `target`, for who verifies many. Returns its length in bytes; throws
+ * `RangeError` where `target` is shorter.
  */
 export function writeSigningInput(header: string, payload: Uint8Array, target: Uint8Array): number {
   encoder.encodeInto(header, target)
@@ -121,7 +123,8 @@ export function encodeDetached(signatures: readonly DetachedSignature[]): Uint8A
 export function decodeDetached(bytes: Uint8Array): DetachedDecoding {
   const [, onlyHeader, onlyText] = SINGLE.exec(latin1.decode(bytes)) ?? []
   const only = onlyText === undefined ? null : fromBase64url(onlyText)
-  if (onlyHeader !== undefined && only !== null) return { ok: true, signatures: [{ protected: onlyHeader, signature: only }] }
+  if (onlyHeader !== undefined && only !== null)
+    return { ok: true, signatures: [{ protected: onlyHeader, signature: only }] }
   const decoded = decodeCanonical(bytes)
   if (!decoded.ok) return decoded
   const problem = shapeProblem(decoded.value, LIST_SHAPE, 'signatures')

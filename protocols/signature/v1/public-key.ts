@@ -51,8 +51,8 @@ export function checkPublicKey(bytes: Uint8Array): PublicKeyCheck {
 }
 
 /**
- * Takes a key (32 bytes) back that `checkPublicKey` found good when it was bound, from where only such keys are kept: this node's own
- * log. For anything that came from elsewhere, use `checkPublicKey`.
+ * Takes a key (32 bytes) back that `checkPublicKey` found good when it was bound, from where only such keys are kept:
+ * this node's own log. For anything that came from elsewhere, use `checkPublicKey`.
  */
 export function restorePublicKey(bytes: Uint8Array): CheckedPublicKey {
   return new CheckedPublicKey(Uint8Array.from(bytes))

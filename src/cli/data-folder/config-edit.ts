@@ -8,7 +8,9 @@ import { YAML_STYLE } from './templates.ts'
  * stays. The texts have been validated before.
  */
 
-/** `peers.yaml` with these entries: put at the end where the DID is new, else with their addresses and roles changed. */
+/**
+ * `peers.yaml` with these entries: put at the end where the DID is new, else with their addresses and roles changed.
+ */
 export function editPeers(text: string, entries: readonly PeerConfig[]): string {
   if (entries.length === 0) return text
   const document = parseDocument(text)

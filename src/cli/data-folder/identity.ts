@@ -29,7 +29,8 @@ export interface IdentityOptions {
 /**
  * What another operator needs to know of this node. Addresses are, in this order: those of the running node,
  * `node.announce`, or `node.listen` with the machine's own addresses for "all interfaces". Loopback addresses are named
- * only where there are no others. Roles are those that the namespaces list this node under, all of them where none does.
+ * only where there are no others. Roles are those that the namespaces list this node under, all of them where none
+ * does.
  */
 export function identityEntry(config: LoadedConfig, options: IdentityOptions = {}): Identity {
   const { did, orgId, announce, listen } = config.federation.node
@@ -67,8 +68,7 @@ function identityYaml(entry: PeerConfig): string {
   }
   const { certificatePins: _none, ...shown } = entry
   const document = new Document([shown])
-  document.commentBefore =
-    ` The peers.yaml entry of a node of ${entry.orgId}. Another operator adds it with: anchormesh peers add FILE`
+  document.commentBefore = ` The peers.yaml entry of a node of ${entry.orgId}. Another operator adds it with: anchormesh peers add FILE`
   visit(document, {
     Pair: (_key, { key }) => {
       if (isScalar(key)) key.commentBefore = comments[String(key.value)] ?? null

@@ -39,8 +39,8 @@ export interface InitResult {
 
 /**
  * Makes a data folder: a new identity in `keystore.json` (0600), commented `federation.yaml` and `peers.yaml`, an empty
- * `tsa-roots/`. Throws `USAGE`, before anything is written, for a name of the wrong form and when any of these files (or
- * a log without its keystore) is there already: nothing is ever overwritten.
+ * `tsa-roots/`. Throws `USAGE`, before anything is written, for a name of the wrong form and when any of these files
+ * (or a log without its keystore) is there already: nothing is ever overwritten.
  */
 export async function initDataFolder(options: InitOptions): Promise<InitResult> {
   checkNames(options)
@@ -83,7 +83,10 @@ function checkNames({ orgId, did, namespaces }: InitOptions): void {
   }
   for (const namespace of namespaces) {
     if (!NAMESPACE_PATTERN.test(namespace)) {
-      throw usage(`"${namespace}" is not a namespace`, 'Lower-case letters, digits, . _ : and -: --namespace dao:vaultmesh')
+      throw usage(
+        `"${namespace}" is not a namespace`,
+        'Lower-case letters, digits, . _ : and -: --namespace dao:vaultmesh'
+      )
     }
   }
   if (new Set(namespaces).size < namespaces.length) {

@@ -32,7 +32,10 @@ export function meshProblems(federation: FederationConfig, peers: PeersConfig, o
       const place = { file: 'peers.yaml', path: [...path, 'addresses', addressIndex] } as const
       if (!read.ok) problems.push({ ...place, message: read.message })
       else if (read.peerId !== null && read.peerId !== peer.peerId) {
-        problems.push({ ...place, message: `is the address of ${read.peerId}, not of ${peer.peerId ?? 'a node without peerId'}` })
+        problems.push({
+          ...place,
+          message: `is the address of ${read.peerId}, not of ${peer.peerId ?? 'a node without peerId'}`
+        })
       }
     })
   })
@@ -43,7 +46,9 @@ function readAddress(
   address: string
 ): { readonly ok: true; readonly peerId: string | null } | { readonly ok: false; readonly message: string } {
   try {
-    const peerId = multiaddr(address).getComponents().findLast(({ name }) => name === 'p2p')?.value
+    const peerId = multiaddr(address)
+      .getComponents()
+      .findLast(({ name }) => name === 'p2p')?.value
     return { ok: true, peerId: peerId ?? null }
   } catch (error) {
     return { ok: false, message: `is not a multiaddr: ${messageOf(error)}` }

@@ -112,11 +112,11 @@ function parseBlock({ file, text }: ConfigText): readonly PeerConfig[] {
   }
   const { value } = readYaml(text)
   const list = z.array(peerSchema).min(1, 'holds no entry')
-  const form =
-    Array.isArray(value) ? list
-    : typeof value === 'object' && value !== null && Object.hasOwn(value, 'peers') ?
-      z.strictObject({ v: z.literal(1).default(1), peers: list }).transform(({ peers }) => peers)
-    : peerSchema.transform((entry) => [entry])
+  const form = Array.isArray(value)
+    ? list
+    : typeof value === 'object' && value !== null && Object.hasOwn(value, 'peers')
+      ? z.strictObject({ v: z.literal(1).default(1), peers: list }).transform(({ peers }) => peers)
+      : peerSchema.transform((entry) => [entry])
   const parsed = parseConfig(text, file, form)
   if (!parsed.ok) throw configInvalid(parsed.problems)
   return parsed.value
@@ -135,10 +135,13 @@ function refuseConflicts(
     const known = peers.find(({ did }) => did === entry.did)
     if (known === undefined) continue
     const differs =
-      known.orgId !== entry.orgId ? 'another orgId'
-      : known.peerId !== entry.peerId ? 'another peerId'
-      : isDeepStrictEqual(keysOf(known), keysOf(entry)) ? null
-      : 'other keys'
+      known.orgId !== entry.orgId
+        ? 'another orgId'
+        : known.peerId !== entry.peerId
+          ? 'another peerId'
+          : isDeepStrictEqual(keysOf(known), keysOf(entry))
+            ? null
+            : 'other keys'
     if (differs !== null) {
       throw conflict(
         `${entry.did} is in peers.yaml already, with ${differs}`,
@@ -206,11 +209,7 @@ interface Granted {
   readonly sentences: readonly string[]
 }
 
-function grant(
-  config: FederationConfig,
-  entries: readonly PeerConfig[],
-  namespaces: readonly string[]
-): Granted {
+function grant(config: FederationConfig, entries: readonly PeerConfig[], namespaces: readonly string[]): Granted {
   const next = structuredClone(config)
   const grants: { namespace: string; role: Role; did: string }[] = []
   const sentences: string[] = []

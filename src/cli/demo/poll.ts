@@ -1,7 +1,9 @@
 import type { CommandContext } from '../command.ts'
 import { AnchormeshError } from '../../platform/errors.ts'
 
-/** Short beside what is waited for: a gossip heartbeat is a second, an event's way across the mesh some milliseconds. */
+/**
+ * Short beside what is waited for: a gossip heartbeat is a second, an event's way across the mesh some milliseconds.
+ */
 const POLL_MS = 50
 
 /** A mesh of three on loopback forms in about two seconds; on a machine that is busy it may take many times that. */

@@ -44,7 +44,10 @@ export const registerAnnounce: RegisterVerb = (program, runner) => {
           await requireCarriedNamespace(operations, namespace)
           return await operations.announce({ namespace, batchId: batch, timestampAnchors })
         })
-        const about = [['batch', batch], ['timestamp anchors', timestampAnchors.length]] as const
+        const about = [
+          ['batch', batch],
+          ['timestamp anchors', timestampAnchors.length]
+        ] as const
         if (context.json) await context.output.json(published)
         else await context.output.line(publishedText(published, about))
       })

@@ -24,7 +24,10 @@ export const registerDemo: RegisterVerb = (program, runner) => {
     .action(({ receipts, keep }: DemoVerbOptions, command: Command) =>
       runner.run(command, async (context) => {
         const { runDemo } = await import('../demo/demo.ts')
-        return await runDemo(context, { receiptsFile: receipts === undefined ? null : resolve(receipts), keep: keep === true })
+        return await runDemo(context, {
+          receiptsFile: receipts === undefined ? null : resolve(receipts),
+          keep: keep === true
+        })
       })
     )
 }

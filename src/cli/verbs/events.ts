@@ -83,5 +83,8 @@ function cellsOf({ logSeq, id, event, scope }: LoggedEvent): readonly string[] {
 }
 
 function eventLine(cells: readonly string[]): string {
-  return cells.map((cell, index) => cell.padEnd(WIDTHS[index] ?? 0)).join('  ').trimEnd()
+  return cells
+    .map((cell, index) => cell.padEnd(WIDTHS[index] ?? 0))
+    .join('  ')
+    .trimEnd()
 }

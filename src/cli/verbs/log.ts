@@ -8,7 +8,9 @@ import { withOperations } from '../with-operations.ts'
 
 /** `anchormesh log verify`, `rebuild`, `export` and `import`. */
 export const registerLog: RegisterVerb = (program, runner) => {
-  const log = program.command('log').description('The log itself: check it, build its projections anew, copy its events.')
+  const log = program
+    .command('log')
+    .description('The log itself: check it, build its projections anew, copy its events.')
   registerVerify(log, runner)
   registerRebuild(log, runner)
   registerLogTransfer(log, runner)

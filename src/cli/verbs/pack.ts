@@ -16,7 +16,11 @@ export const registerPack: RegisterVerb = (program, runner) => {
       runner.run(command, async (context) => {
         const published = await withOperations(context, (operations) => operations.publishPack())
         const { orgId, packSeq, packHash } = published
-        const about = [['organisation', orgId], ['pack', packSeq], ['hash', packHash]] as const
+        const about = [
+          ['organisation', orgId],
+          ['pack', packSeq],
+          ['hash', packHash]
+        ] as const
         if (context.json) await context.output.json(published)
         else await context.output.line(publishedText(published, about))
       })

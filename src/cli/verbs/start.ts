@@ -12,7 +12,10 @@ export const registerStart: RegisterVerb = (program, runner) => {
         'one line, `ready` and an object with did, peerId, multiaddrs, http and admin, once it serves. SIGINT and SIGTERM ' +
         'stop it in order; a second one ends it at once.'
     )
-    .option('--while-stdin', 'stop when standard input ends, so that the node does not outlive the program that runs it')
+    .option(
+      '--while-stdin',
+      'stop when standard input ends, so that the node does not outlive the program that runs it'
+    )
     .addHelpText(
       'after',
       examples('anchormesh start', 'anchormesh start --data /srv/anchormesh --config /etc/anchormesh/federation.yaml')

@@ -39,7 +39,8 @@ export function readAddresses(options: NetworkOptions, self: string, logger: Log
     for (const text of peer.addresses) {
       const address = parseAddress(text, `${key}, addresses`)
       const named = peerIdIn(address)
-      if (named !== null && named !== peerId) throw invalid(`${key}, addresses`, text, `it names another peer than ${peerId}`)
+      if (named !== null && named !== peerId)
+        throw invalid(`${key}, addresses`, text, `it names another peer than ${peerId}`)
       addDialable(peerId, named === null ? address.encapsulate(`/p2p/${peerId}`) : address)
     }
   }

@@ -3,8 +3,8 @@ import { messageOf } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
 
 /**
- * libp2p's errors as debug lines of this node's logger. Everything else that it says, several lines per frame, is dropped: it
- * would otherwise be formatted for nobody.
+ * libp2p's errors as debug lines of this node's logger. Everything else that it says, several lines per frame, is
+ * dropped: it would otherwise be formatted for nobody.
  */
 export function componentLogger(logger: Logger): ComponentLogger {
   return { forComponent: (name) => componentLog(logger, name) }

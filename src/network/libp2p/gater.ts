@@ -36,8 +36,8 @@ export interface Gater {
 }
 
 /**
- * Closed by default: whoever `peers.yaml` does not bind is not dialled, and is cut off as soon as the Noise handshake has
- * proved who it is, before any protocol is spoken.
+ * Closed by default: whoever `peers.yaml` does not bind is not dialled, and is cut off as soon as the Noise handshake
+ * has proved who it is, before any protocol is spoken.
  */
 export function createGater(deps: GaterDeps): Gater {
   const loggedAtMs = new Map<string, number>()

@@ -23,10 +23,10 @@ export interface GossipRepairDeps {
 }
 
 /**
- * Finds peers that are connected but lost to gossip. gossipsub 17.1 opens its stream and says its topics once per connection:
- * when the stream fails or is reset (an RPC over the limit, a full buffer, one of two connections closed), or the topics
- * were said while the peer was graylisted here, that is not made good while the connection stands, and both sides look
- * healthy for ever. A new connection is the only way back.
+ * Finds peers that are connected but lost to gossip. gossipsub 17.1 opens its stream and says its topics once per
+ * connection: when the stream fails or is reset (an RPC over the limit, a full buffer, one of two connections closed),
+ * or the topics were said while the peer was graylisted here, that is not made good while the connection stands, and
+ * both sides look healthy for ever. A new connection is the only way back.
  * @returns stops the checks
  */
 export function startGossipRepair(deps: GossipRepairDeps): () => void {

@@ -17,12 +17,14 @@ export function topicOf(namespace: string): string {
 
 /**
  * The largest RPC that is read. An event is at most 48 KiB and is forwarded alone, but the answer to an IWANT holds all
- * that was asked for: this is twenty of the largest events or about a thousand ordinary ones, and a list of 5,000 ids fits
- * six times. gossipsub ends the stream of a peer that sends more.
+ * that was asked for: this is twenty of the largest events or about a thousand ordinary ones, and a list of 5,000 ids
+ * fits six times. gossipsub ends the stream of a peer that sends more.
  */
 const RPC_BYTES_MAX = 1_048_576
 
-/** What may wait for a slow reader: eight RPCs of the largest size. Past it the stream is reset, and sync catches up. */
+/**
+ * What may wait for a slow reader: eight RPCs of the largest size. Past it the stream is reset, and sync catches up.
+ */
 const OUTBOUND_BUFFER_BYTES_MAX = 8 * RPC_BYTES_MAX
 
 /** Subscriptions and GRAFTs come once per topic, and no node carries a thousand namespaces. */
@@ -68,7 +70,8 @@ export function createRouter(options: GossipOptions): (components: GossipSubComp
 /**
  * Lets `gate` judge what arrives. Size is checked by a topic validator, which runs before a message is cached; the
  * judgement itself runs under `asyncValidation`, where gossipsub remembers who else sent the message meanwhile and does
- * not forward it to them. Each message gets exactly one report. The function that is returned takes everything off again.
+ * not forward it to them. Each message gets exactly one report. The function that is returned takes everything off
+ * again.
  */
 export function attachJudge(router: GossipRouter, options: GossipOptions, gate: JudgeGate): () => void {
   const { memory, logger } = options
@@ -84,9 +87,12 @@ export function attachJudge(router: GossipRouter, options: GossipOptions, gate: 
       if (verdict === 'reject') memory.rejected(peerId)
       router.reportMessageValidationResult(detail.msgId, peerId, ACCEPTANCE[verdict])
     }
-    gate.judge(namespace, wire, peerId).then(report).catch((error: unknown) => {
-      logger.error({ namespace, peerId, error: messageOf(error) }, 'a verdict could not be reported to gossip')
-    })
+    gate
+      .judge(namespace, wire, peerId)
+      .then(report)
+      .catch((error: unknown) => {
+        logger.error({ namespace, peerId, error: messageOf(error) }, 'a verdict could not be reported to gossip')
+      })
   }
 
   for (const topic of namespaceOf.keys()) {
@@ -108,9 +114,10 @@ function routerOptions({ namespaces, memory }: GossipOptions): Partial<Gossipsub
   return {
     // The event's own signature is the one that counts; a second one per hop costs three to four times the CPU.
     globalSignaturePolicy: StrictNoSign,
-    // Over topic and full bytes. Not the event's id: a true event must still get in after the same event under a garbage
-    // signature. Not the bytes alone: a peer could send a true event on another topic first, and the true one would pass for
-    // a copy. The fast id spares the rest of the work for copies, and must be as hard to forge as the real one.
+    // Over topic and full bytes. Not the event's id: a true event must still get in after the same event under a
+    // garbage signature. Not the bytes alone: a peer could send a true event on another topic first, and the true one
+    // would pass for a copy. The fast id spares the rest of the work for copies, and must be as hard to forge as the
+    // real one.
     msgIdFn: ({ topic, data }) => sha256(messageIdInput(topic, data)),
     msgIdToStrFn: toHex,
     fastMsgIdFn: ({ topic, data }) => sha256Hex(messageIdInput(topic ?? '', data ?? new Uint8Array())),
@@ -120,16 +127,17 @@ function routerOptions({ namespaces, memory }: GossipOptions): Partial<Gossipsub
     asyncValidation: true,
     allowPublishToZeroTopicPeers: true,
     ignoreDuplicatePublishError: true,
-    // One encoding for all recipients. Without it, gossipsub 17.1 shares one RPC object among them and adds to it what it
-    // has to tell each, so that one peer's IHAVE and GRAFT reach the next.
+    // One encoding for all recipients. Without it, gossipsub 17.1 shares one RPC object among them and adds to it what
+    // it has to tell each, so that one peer's IHAVE and GRAFT reach the next.
     batchPublish: true,
     // Own events go to every subscriber: a federation has tens of nodes, and the mesh may not have formed yet.
     floodPublish: true,
     // Whom to dial says peers.yaml, so no peer is recommended to another.
     doPX: false,
 
-    // With four mesh peers a message gets through the loss of any three; each further one is more duplicates per delivery
-    // (2.0 at D = 3, 2.6 at D = 6 with IDONTWANT). In a federation of up to five nodes all are in each other's mesh.
+    // With four mesh peers a message gets through the loss of any three; each further one is more duplicates per
+    // delivery (2.0 at D = 3, 2.6 at D = 6 with IDONTWANT). In a federation of up to five nodes all are in each other's
+    // mesh.
     D: 4,
     Dlo: 3,
     Dhi: 8,

@@ -10,14 +10,14 @@ import type { GossipVerdict, NetworkHandlers } from '../network.ts'
 export const JUDGE_DEADLINE_MS = 100
 
 /**
- * One peer's share of the messages under judgement. At some 0.35 ms of CPU each, 256 is about what gets a verdict within
- * the deadline, so a peer that sends faster would only make its own messages late.
+ * One peer's share of the messages under judgement. At some 0.35 ms of CPU each, 256 is about what gets a verdict
+ * within the deadline, so a peer that sends faster would only make its own messages late.
  */
 export const IN_FLIGHT_PER_PEER_MAX = 256
 
 /**
- * All messages under judgement: four peers at their full share. Beyond what the deadline allows a message is judged late,
- * which still gets it into the log; at 48 KiB an event this many hold 48 MiB at worst.
+ * All messages under judgement: four peers at their full share. Beyond what the deadline allows a message is judged
+ * late, which still gets it into the log; at 48 KiB an event this many hold 48 MiB at worst.
  */
 export const IN_FLIGHT_MAX = 1_024
 

@@ -67,7 +67,8 @@ export function createLibp2pNetwork(options: NetworkOptions, deps: Libp2pNetwork
     async publish(namespace, wire) {
       const topic = topics.get(namespace)
       if (topic === undefined) throw new RangeError(`the namespace ${namespace} is not carried`)
-      if (wire.length > EVENT_BYTES_MAX) throw new RangeError(`an event of ${wire.length} bytes would be refused everywhere`)
+      if (wire.length > EVENT_BYTES_MAX)
+        throw new RangeError(`an event of ${wire.length} bytes would be refused everywhere`)
       // An event that is logged while the node stops reaches the others by sync.
       if (running === undefined || stopping !== undefined) return 0
       published += 1
@@ -100,7 +101,13 @@ async function startAll(options: NetworkOptions, handlers: NetworkHandlers, deps
   const gossip = { namespaces: options.namespaces, memory, logger }
   const found = createFoundAddresses(addresses.admitted)
   const admitted = new Set(addresses.admitted.keys())
-  const gater = createGater({ clock, logger, self, admitted, connectionsOf: (peerId) => libp2p.getConnections(peerId).length })
+  const gater = createGater({
+    clock,
+    logger,
+    self,
+    admitted,
+    connectionsOf: (peerId) => libp2p.getConnections(peerId).length
+  })
 
   const onFound = (peer: PeerInfo): void => {
     if (found.add(peer)) keeper.keep(peer.id.toString())
@@ -165,8 +172,8 @@ async function startAll(options: NetworkOptions, handlers: NetworkHandlers, deps
 }
 
 /**
- * Starts libp2p. That an IPv6 address fails beside IPv4 ones that work is no failure to libp2p, as many machines have no
- * IPv6; the operator is told.
+ * Starts libp2p. That an IPv6 address fails beside IPv4 ones that work is no failure to libp2p, as many machines have
+ * no IPv6; the operator is told.
  */
 async function listen(libp2p: Libp2p, addresses: readonly string[], logger: Logger): Promise<void> {
   let listening = 0
@@ -217,8 +224,8 @@ function watchConnections(
 }
 
 /**
- * Every node carries `_trust`, so a peer that takes part subscribes to something that this node carries too; of one that is
- * graylisted nothing is heard until it is forgiven.
+ * Every node carries `_trust`, so a peer that takes part subscribes to something that this node carries too; of one
+ * that is graylisted nothing is heard until it is forgiven.
  */
 function hasGossip(router: GossipRouter, topics: readonly string[], peerId: string): boolean {
   if (!router.streamsOutbound.has(peerId)) return false

@@ -16,8 +16,8 @@ import { PARALLEL_DIALS_MAX } from './keeper.ts'
 import { leftovers } from './leftovers.ts'
 
 /**
- * New connections a second from one address. A handshake is about 10 ms of CPU, so ten a second let a stranger have a tenth
- * of a core; several nodes behind one address come in within seconds, as all of them redial.
+ * New connections a second from one address. A handshake is about 10 ms of CPU, so ten a second let a stranger have a
+ * tenth of a core; several nodes behind one address come in within seconds, as all of them redial.
  */
 const INBOUND_PER_SECOND_AND_ADDRESS_MAX = 10
 
@@ -30,10 +30,14 @@ const INBOUND_UPGRADE_TIMEOUT_MS = 5_000
  */
 const INBOUND_PENDING_MAX = 128
 
-/** A dead connection is found after one interval and a timeout of at least 5 s; a cut shorter than that loses nothing. */
+/**
+ * A dead connection is found after one interval and a timeout of at least 5 s; a cut shorter than that loses nothing.
+ */
 const PING_INTERVAL_MS = 10_000
 
-/** Streams one peer may have open: two of gossip, one each of identify and ping, and range-sync's for many namespaces. */
+/**
+ * Streams one peer may have open: two of gossip, one each of identify and ping, and range-sync's for many namespaces.
+ */
 const STREAMS_PER_CONNECTION_MAX = 128
 
 /** Other libp2p networks on the same LAN are none of our business. */
@@ -68,7 +72,9 @@ export async function createLibp2pNode(parts: NodeParts): Promise<Libp2pNode> {
     addresses: { listen: [...addresses.listen], announce: [...addresses.announce] },
     transports: [tcp(), webSockets()],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux({ maxInboundStreams: STREAMS_PER_CONNECTION_MAX, maxOutboundStreams: STREAMS_PER_CONNECTION_MAX })],
+    streamMuxers: [
+      yamux({ maxInboundStreams: STREAMS_PER_CONNECTION_MAX, maxOutboundStreams: STREAMS_PER_CONNECTION_MAX })
+    ],
     connectionGater: parts.connectionGater,
     connectionManager: {
       // Only admitted peers hold connections, so this is room for all of them; libp2p wants at least one.

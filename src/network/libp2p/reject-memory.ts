@@ -18,8 +18,8 @@ interface Rejects {
 }
 
 /**
- * What gossipsub 17.1 forgets: its score makes a new record when a peer connects again, so that a graylisted peer would be
- * clean after a reconnect, although the score is meant to be kept (gossipsub v1.1, `RetainScore`). This memory gives
+ * What gossipsub 17.1 forgets: its score makes a new record when a peer connects again, so that a graylisted peer would
+ * be clean after a reconnect, although the score is meant to be kept (gossipsub v1.1, `RetainScore`). This memory gives
  * the application's part of the score (P5) what is missing, and no more: together with P4 each reject counts once.
  */
 export interface RejectMemory {
@@ -30,8 +30,8 @@ export interface RejectMemory {
   /** The peer connects anew: from here gossipsub counts from zero. */
   connected(peerId: string): void
   /**
-   * What has to be added to the square of the rejects that gossipsub counts to make it the square of all of them, decayed;
-   * never negative.
+   * What has to be added to the square of the rejects that gossipsub counts to make it the square of all of them,
+   * decayed; never negative.
    */
   missingSquare(peerId: string): number
 }

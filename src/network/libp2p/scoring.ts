@@ -1,7 +1,10 @@
 import type { PeerScoreParams, PeerScoreThresholds, TopicScoreParams } from '@libp2p/gossipsub/score'
 import type { RejectMemory } from './reject-memory.ts'
 
-/** Counters decay at this step: fine enough for what is remembered for minutes, and no load on a simulated thousand nodes. */
+/**
+ * Counters decay at this step: fine enough for what is remembered for minutes, and no load on a simulated thousand
+ * nodes.
+ */
 const DECAY_INTERVAL_MS = 10_000
 
 /** A factor of 0.998 every 10 s halves in 58 minutes: what a peer did wrong is half forgotten in an hour. */
@@ -17,8 +20,8 @@ const HALVED_IN_MINUTES = 0.98
 const TOPIC_SCORE_CAP = 10
 
 /**
- * What one reject costs; gossipsub takes the square of their number, so r rejects cost 10 r²: 10, 40, 90, 160. An honest node
- * never passes on what must be rejected, as it judges before it forwards.
+ * What one reject costs; gossipsub takes the square of their number, so r rejects cost 10 r²: 10, 40, 90, 160. An
+ * honest node never passes on what must be rejected, as it judges before it forwards.
  */
 const REJECT_WEIGHT = -10
 
@@ -31,15 +34,15 @@ const topicParams: TopicScoreParams = {
   timeInMeshQuantum: 3_600_000,
   timeInMeshCap: 1,
 
-  // P2, first deliveries: up to 2 points for who brings news. gossipsub 17.1 counts each one twice under asyncValidation,
-  // so the cap is reached with ten messages that were accepted.
+  // P2, first deliveries: up to 2 points for who brings news. gossipsub 17.1 counts each one twice under
+  // asyncValidation, so the cap is reached with ten messages that were accepted.
   firstMessageDeliveriesWeight: 0.1,
   firstMessageDeliveriesDecay: HALVED_IN_MINUTES,
   firstMessageDeliveriesCap: 20,
 
-  // P3 and P3b, too few deliveries: off. They compare with an absolute rate, and a federation is silent for hours and then
-  // announces twenty batches: any threshold above zero would prune honest peers in the quiet. A peer that withholds
-  // is answered by range-sync with the others.
+  // P3 and P3b, too few deliveries: off. They compare with an absolute rate, and a federation is silent for hours and
+  // then announces twenty batches: any threshold above zero would prune honest peers in the quiet. A peer that
+  // withholds is answered by range-sync with the others.
   meshMessageDeliveriesWeight: 0,
   meshMessageDeliveriesDecay: HALVED_IN_MINUTES,
   meshMessageDeliveriesCap: 1,
@@ -68,14 +71,14 @@ export function scoreParams(topics: readonly string[], memory: RejectMemory): Pe
     appSpecificScore: (peerId) => -memory.missingSquare(peerId),
     appSpecificWeight: -REJECT_WEIGHT,
 
-    // P6, many peers at one address: off. It is there against invented identities, and here operators admit each PeerId;
-    // an organisation with twelve nodes behind one address is no attack.
+    // P6, many peers at one address: off. It is there against invented identities, and here operators admit each
+    // PeerId; an organisation with twelve nodes behind one address is no attack.
     IPColocationFactorWeight: 0,
     IPColocationFactorThreshold: 1,
     IPColocationFactorWhitelist: new Set(),
 
-    // P7, slips of the protocol (IWANT promises not kept, GRAFT during a backoff): a loaded honest peer makes some, so six
-    // within minutes are free; eight cost what two rejects do, ten end in the graylist.
+    // P7, slips of the protocol (IWANT promises not kept, GRAFT during a backoff): a loaded honest peer makes some, so
+    // six within minutes are free; eight cost what two rejects do, ten end in the graylist.
     behaviourPenaltyWeight: -10,
     behaviourPenaltyThreshold: 6,
     behaviourPenaltyDecay: HALVED_IN_MINUTES,
@@ -89,8 +92,8 @@ export function scoreParams(topics: readonly string[], memory: RejectMemory): Pe
 }
 
 /**
- * Where a score has consequences. A negative one already costs the place in the mesh. Each is chosen so that goodwill at
- * its cap does not change the number of rejects.
+ * Where a score has consequences. A negative one already costs the place in the mesh. Each is chosen so that goodwill
+ * at its cap does not change the number of rejects.
  */
 export const SCORE_THRESHOLDS: PeerScoreThresholds = {
   // From two rejects on (-40): no IHAVE or IWANT is exchanged.

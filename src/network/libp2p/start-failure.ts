@@ -1,8 +1,8 @@
 import { AnchormeshError, messageOf } from '../../platform/errors.ts'
 
 /**
- * What a failed start of libp2p means to the person who started it. libp2p reports all addresses that it could not listen on
- * in the text of one error, without the errors themselves, so the text is what there is to read.
+ * What a failed start of libp2p means to the person who started it. libp2p reports all addresses that it could not
+ * listen on in the text of one error, without the errors themselves, so the text is what there is to read.
  * Gives `PORT_IN_USE` when one of them is taken, else `CONFIG_INVALID` for an address that this machine or this build
  * can't listen on, else the error itself.
  */

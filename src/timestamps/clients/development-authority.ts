@@ -67,7 +67,9 @@ const ATTRIBUTE = {
   signingCertificateV2: '1.2.840.113549.1.9.16.2.47'
 } as const
 
-/** Makes an authority with its own new root. The clock gives each token's genTime, the random port every serial number. */
+/**
+ * Makes an authority with its own new root. The clock gives each token's genTime, the random port every serial number.
+ */
 export async function createDevelopmentAuthority(ports: {
   readonly clock: Clock
   readonly random: Random
@@ -200,7 +202,9 @@ function signingCertificateV2(certificates: DevelopmentCertificates): asn1js.Seq
 }
 
 function granted(timeStampToken: ContentInfo): Uint8Array<ArrayBuffer> {
-  return derOf(new TimeStampResp({ status: new PKIStatusInfo({ status: PKIStatus.granted }), timeStampToken }).toSchema())
+  return derOf(
+    new TimeStampResp({ status: new PKIStatusInfo({ status: PKIStatus.granted }), timeStampToken }).toSchema()
+  )
 }
 
 function refusal(failure: TimestampFailure, reason: string): Uint8Array<ArrayBuffer> {

@@ -55,8 +55,8 @@ const KEY_USAGE = {
 } as const
 
 /**
- * Makes the root and the signing certificate. `nowMs` is the wall-clock time that they become valid at (an hour is taken
- * off). The signing certificate's extended key usage is critical and holds `timeStamping` alone (RFC 3161 2.3).
+ * Makes the root and the signing certificate. `nowMs` is the wall-clock time that they become valid at (an hour is
+ * taken off). The signing certificate's extended key usage is critical and holds `timeStamping` alone (RFC 3161 2.3).
  */
 export async function makeDevelopmentCertificates(options: {
   readonly nowMs: number

@@ -29,11 +29,7 @@ export interface TimestampRequest {
  * - `TSA_NONCE`: a token without this query's nonce, so perhaps an old one.
  */
 export type TimestampRequestFailure =
-  | 'TSA_REQUEST_FAILED'
-  | 'PROVIDER_TIMEOUT'
-  | 'PROVIDER_MALFORMED'
-  | 'TSA_IMPRINT'
-  | 'TSA_NONCE'
+  'TSA_REQUEST_FAILED' | 'PROVIDER_TIMEOUT' | 'PROVIDER_MALFORMED' | 'TSA_IMPRINT' | 'TSA_NONCE'
 
 export type TimestampResult =
   | {
@@ -51,7 +47,8 @@ type Failure = Extract<TimestampResult, { ok: false }>
 
 const ROOT_BYTES = 32
 
-// Unguessable, so that no old answer fits; and as long as the nonces of the openssl command, which every authority takes.
+// Unguessable, so that no old answer fits; and as long as the nonces of the openssl command, which every authority
+// takes.
 const NONCE_BYTES = 8
 
 // Real tokens with their chains have a few KiB; revocation data may multiply that, and this is some ten times as much.
@@ -103,7 +100,11 @@ function checkBelongs(request: TimestampRequest, nonce: bigint, token: Unverifie
     return failure(request, 'TSA_IMPRINT', 'stamped something else than the root')
   }
   if (token.nonce !== nonce) {
-    return failure(request, 'TSA_NONCE', token.nonce === undefined ? 'left the nonce out' : 'answered with another nonce')
+    return failure(
+      request,
+      'TSA_NONCE',
+      token.nonce === undefined ? 'left the nonce out' : 'answered with another nonce'
+    )
   }
   if (token.certificateCount === 0) return failure(request, 'PROVIDER_MALFORMED', 'sent no certificate though asked to')
   return null

@@ -25,7 +25,7 @@ export type TimestampFailure = keyof typeof FAILURE_BITS
 export function encodeFailure(failure: TimestampFailure): asn1js.BitString {
   const bit = FAILURE_BITS[failure]
   const bytes = new Uint8Array(Math.floor(bit / 8) + 1)
-  bytes[bytes.length - 1] = 0x80 >> bit % 8
+  bytes[bytes.length - 1] = 0x80 >> (bit % 8)
   return new asn1js.BitString({ valueHex: bytes, unusedBits: 7 - (bit % 8) })
 }
 
@@ -59,8 +59,8 @@ export function derOf(value: asn1js.AsnType): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * An unpredictable positive INTEGER of exactly `byteLength` octets: the sign bit is clear, and the bit below it is set, so
- * that the encoding is minimal whatever is drawn.
+ * An unpredictable positive INTEGER of exactly `byteLength` octets: the sign bit is clear, and the bit below it is set,
+ * so that the encoding is minimal whatever is drawn.
  */
 export function randomInteger(random: Random, byteLength: number): asn1js.Integer {
   const bytes = new Uint8Array(random.bytes(byteLength))

@@ -43,7 +43,8 @@ export function readTimestampResponse(bytes: Uint8Array): ReadResponse {
     if (status.status !== PKIStatus.granted && status.status !== PKIStatus.grantedWithMods) {
       return { ok: true, granted: false, detail: describeRefusal(status) }
     }
-    if (timeStampToken === undefined || tokenBytes === undefined) return { ok: false, detail: 'granted without a token' }
+    if (timeStampToken === undefined || tokenBytes === undefined)
+      return { ok: false, detail: 'granted without a token' }
     return { ok: true, granted: true, token: readToken(timeStampToken, tokenBytes) }
   } catch (error) {
     // Both parsers say by an exception that bytes do not have the form; that is this function's answer, not a defect.

@@ -20,7 +20,13 @@ export const TOKEN = 'test-token'
 
 /** A public listener over a node in memory, closed when the test ends. */
 export async function publicListener(options: Partial<PublicListenerOptions> = {}): Promise<Listener> {
-  const listener = await startPublicListener({ listen: '127.0.0.1:0', operations: memoryNode(), logger: silentLogger, clock: systemClock, ...options })
+  const listener = await startPublicListener({
+    listen: '127.0.0.1:0',
+    operations: memoryNode(),
+    logger: silentLogger,
+    clock: systemClock,
+    ...options
+  })
   onTestFinished(() => listener.close())
   return listener
 }
@@ -52,7 +58,8 @@ export async function ask(url: string, init: RequestInit & { readonly duplex?: '
 
 /** The problem that a response carries. */
 export async function problemOf(response: Response): Promise<Problem> {
-  if (response.headers.get('content-type') !== 'application/problem+json') throw new Error(`no problem: ${response.headers.get('content-type')}`)
+  if (response.headers.get('content-type') !== 'application/problem+json')
+    throw new Error(`no problem: ${response.headers.get('content-type')}`)
   return (await response.json()) as Problem
 }
 
@@ -67,7 +74,13 @@ export async function rawGet(
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.on('error', reject)
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString('utf8') }))
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          body: Buffer.concat(chunks).toString('utf8')
+        })
+      )
     })
     sent.on('error', reject)
     sent.end()

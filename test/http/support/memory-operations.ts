@@ -1,7 +1,14 @@
 import type { JsonObject, JsonValue } from '../../../protocols/canonical-json/v1/json.ts'
 import { toBase64url } from '../../../protocols/primitives/bytes.ts'
 import { sha256Hex } from '../../../protocols/primitives/sha256.ts'
-import type { EventsQuery, LoggedEvent, NodeStatus, Operations, ProjectionPage, SubmitOutcome } from '../../../src/operations.ts'
+import type {
+  EventsQuery,
+  LoggedEvent,
+  NodeStatus,
+  Operations,
+  ProjectionPage,
+  SubmitOutcome
+} from '../../../src/operations.ts'
 import { AnchormeshError } from '../../../src/platform/errors.ts'
 
 /** What a node holds that is only this: a list of events, and batches by their id. */
@@ -16,14 +23,23 @@ export interface MemoryNode extends Operations {
 
 export const NAMESPACE = 'dao:test'
 
-/** A deterministic stand-in for a node: the port `Operations` over a list in memory. `overrides` replace single operations. */
+/**
+ * A deterministic stand-in for a node: the port `Operations` over a list in memory. `overrides` replace single
+ * operations.
+ */
 export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
   const log: LoggedEvent[] = []
   const sealed = new Map<string, readonly JsonValue[]>()
   const waiting = new Set<() => void>()
 
   const append = (wire: Uint8Array, namespace: string = NAMESPACE): LoggedEvent => {
-    const logged: LoggedEvent = { logSeq: log.length + 1, scope: 'shared', id: sha256Hex(wire), bytes: toBase64url(wire), event: { namespace, type: 'announce' } }
+    const logged: LoggedEvent = {
+      logSeq: log.length + 1,
+      scope: 'shared',
+      id: sha256Hex(wire),
+      bytes: toBase64url(wire),
+      event: { namespace, type: 'announce' }
+    }
     log.push(logged)
     for (const wake of waiting) wake()
     return logged
@@ -33,14 +49,16 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
     const id = sha256Hex(wire)
     const known = log.find((logged) => logged.id === id)
     if (known !== undefined) return { outcome: 'duplicate', id, logSeq: known.logSeq }
-    if (wire.length > 49_152) return { outcome: 'rejected', code: 'EVENT_TOO_LARGE', detail: `${wire.length} bytes`, id: null }
+    if (wire.length > 49_152)
+      return { outcome: 'rejected', code: 'EVENT_TOO_LARGE', detail: `${wire.length} bytes`, id: null }
     if (wire.length === 0) return { outcome: 'rejected', code: 'MALFORMED', detail: 'no bytes', id: null }
     return { outcome: 'accepted', id, logSeq: append(wire).logSeq }
   }
 
   const batch = (namespace: string, batchId: string): readonly JsonValue[] => {
     const receipts = sealed.get(`${namespace} ${batchId}`)
-    if (receipts === undefined) throw new AnchormeshError('BATCH_UNKNOWN', `no batch ${batchId}`, { hint: 'seal it first' })
+    if (receipts === undefined)
+      throw new AnchormeshError('BATCH_UNKNOWN', `no batch ${batchId}`, { hint: 'seal it first' })
     return receipts
   }
 
@@ -86,19 +104,37 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
     submit: async (wire) => submit(wire),
     seal: async ({ namespace, batchId, receipts }) => {
       const key = `${namespace} ${batchId}`
-      if (sealed.has(key)) throw new AnchormeshError('BATCH_EXISTS', `batch ${batchId} is sealed already`, { hint: 'choose another id' })
+      if (sealed.has(key))
+        throw new AnchormeshError('BATCH_EXISTS', `batch ${batchId} is sealed already`, { hint: 'choose another id' })
       const held: JsonValue[] = []
       for await (const receipt of receipts) held.push(receipt)
       if (held.length === 0) throw new AnchormeshError('RECEIPTS_INVALID', 'there are no receipts')
       sealed.set(key, held)
-      return { namespace, owner: 'org', batchId, batchRoot: sha256Hex(JSON.stringify(held)), receiptCount: held.length, logSeq: 3 }
+      return {
+        namespace,
+        owner: 'org',
+        batchId,
+        batchRoot: sha256Hex(JSON.stringify(held)),
+        receiptCount: held.length,
+        logSeq: 3
+      }
     },
     async *proofs(namespace, batchId) {
       const receipts = batch(namespace, batchId)
       for (const [index, receipt] of receipts.entries()) {
         const record = JSON.stringify(receipt)
         const hash = sha256Hex(record)
-        yield { namespace, owner: 'org', batchId, batchRoot: hash, index, treeSize: receipts.length, leafHash: hash, path: [hash], record }
+        yield {
+          namespace,
+          owner: 'org',
+          batchId,
+          batchRoot: hash,
+          index,
+          treeSize: receipts.length,
+          leafHash: hash,
+          path: [hash],
+          record
+        }
       }
     },
     announce: async ({ namespace, batchId }) => {
@@ -113,11 +149,14 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
     rebuild: async (onProgress) => {
       onProgress?.({ done: 1, total: null, unit: 'records' })
       const hash = sha256Hex('rows')
-      return [{ projection: 'batches', version: 1, logSeq: log.length, rows: 2, before: hash, after: hash, identical: true }]
+      return [
+        { projection: 'batches', version: 1, logSeq: log.length, rows: 2, before: hash, after: hash, identical: true }
+      ]
     },
     async *exportEvents(namespace) {
       for (const { bytes, event } of log) {
-        if (namespace === undefined || event['namespace'] === namespace) yield new Uint8Array(Buffer.from(bytes, 'base64url'))
+        if (namespace === undefined || event['namespace'] === namespace)
+          yield new Uint8Array(Buffer.from(bytes, 'base64url'))
       }
     },
     importEvents: async (events, onProgress) => {
@@ -143,7 +182,10 @@ function passes({ scope, event }: LoggedEvent, query: EventsQuery): boolean {
 
 /** One row that says what was asked, so that a test sees what arrived. */
 function page(projection: string, query: JsonObject, logSeq: number): ProjectionPage {
-  if (projection !== 'batches') throw new AnchormeshError('UNKNOWN_PROJECTION', `there is no projection ${projection}`, { hint: 'there are: batches' })
+  if (projection !== 'batches')
+    throw new AnchormeshError('UNKNOWN_PROJECTION', `there is no projection ${projection}`, {
+      hint: 'there are: batches'
+    })
   return { projection, version: 1, epoch: 'e1', logSeq, rows: [{ asked: query }], nextCursor: null }
 }
 

@@ -10,10 +10,13 @@ export function counted(name: string, options: { readonly remove?: boolean } = {
 }
 
 /**
- * A projection for tests of what every projection has in common: one row a name, `<namespace>!<name>`, with the number of records that named it
- * and the last position; a record may also remove the row. `fails` decides at which record the fold throws.
+ * A projection for tests of what every projection has in common: one row a name, `<namespace>!<name>`, with the number
+ * of records that named it and the last position; a record may also remove the row. `fails` decides at which record the
+ * fold throws.
  */
-export function countingProjection(options: { name?: string; version?: number; fails?: (record: LoggedRecord) => boolean } = {}): Projection {
+export function countingProjection(
+  options: { name?: string; version?: number; fails?: (record: LoggedRecord) => boolean } = {}
+): Projection {
   const { name = 'counting', version = 1, fails = () => false } = options
   return {
     name,
@@ -30,7 +33,14 @@ export function countingProjection(options: { name?: string; version?: number; f
         const before = rows.at(keyOf(named))
         const count = ((before?.['count'] as number | undefined) ?? 0) + 1
         if (removes(record)) rows.del(keyOf(named))
-        else rows.put(keyOf(named), { name: named, count, version, logSeq: record.record.logSeq, status: count % 2 === 0 ? 'even' : 'odd' })
+        else
+          rows.put(keyOf(named), {
+            name: named,
+            count,
+            version,
+            logSeq: record.record.logSeq,
+            status: count % 2 === 0 ? 'even' : 'odd'
+          })
       }
     },
     shared: (row) => row
@@ -48,13 +58,24 @@ function removes(record: LoggedRecord): boolean {
 }
 
 /** The rows by name, as the plain sum of the events says. */
-export function countedRows(events: readonly LocalEvent[], firstLogSeq: number, version: number = 1): Map<string, JsonObject> {
+export function countedRows(
+  events: readonly LocalEvent[],
+  firstLogSeq: number,
+  version: number = 1
+): Map<string, JsonObject> {
   const rows = new Map<string, JsonObject>()
   events.forEach(({ body }, index) => {
     const name = body['name'] as string
     const count = ((rows.get(keyOf(name))?.['count'] as number | undefined) ?? 0) + 1
     if (body['remove'] === true) rows.delete(keyOf(name))
-    else rows.set(keyOf(name), { name, count, version, logSeq: firstLogSeq + index, status: count % 2 === 0 ? 'even' : 'odd' })
+    else
+      rows.set(keyOf(name), {
+        name,
+        count,
+        version,
+        logSeq: firstLogSeq + index,
+        status: count % 2 === 0 ? 'even' : 'odd'
+      })
   })
   return new Map([...rows].sort(([left], [right]) => (left < right ? -1 : 1)))
 }

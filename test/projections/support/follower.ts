@@ -1,6 +1,11 @@
 import type { JsonObject } from '../../../protocols/canonical-json/v1/json.ts'
 import type { AnchormeshError } from '../../../src/platform/errors.ts'
-import type { ChangesQuery, ProjectionChange, ProjectionCheckpoint, ProjectionUpdate } from '../../../src/projections/changes.ts'
+import type {
+  ChangesQuery,
+  ProjectionChange,
+  ProjectionCheckpoint,
+  ProjectionUpdate
+} from '../../../src/projections/changes.ts'
 import { settled } from '../../support/settled.ts'
 
 type Step = { readonly update: ProjectionUpdate } | { readonly ended: true } | { readonly failed: AnchormeshError }
@@ -10,7 +15,10 @@ interface Connection {
   readonly abort: AbortController
 }
 
-/** A client of `changes` as its documentation wants it: it keeps rows and the last cursor, and begins anew when it has to. */
+/**
+ * A client of `changes` as its documentation wants it: it keeps rows and the last cursor, and begins anew when it has
+ * to.
+ */
 export class Follower {
   readonly rows = new Map<string, JsonObject>()
   /** Every change that came, in order. */
@@ -46,7 +54,8 @@ export class Follower {
   async readAll(): Promise<void> {
     const outcome = await this.read()
     if (outcome === 'open') return
-    if (outcome === 'ended' || outcome.code !== 'CURSOR_TOO_OLD') throw new Error(`the changes ended: ${String(outcome)}`)
+    if (outcome === 'ended' || outcome.code !== 'CURSOR_TOO_OLD')
+      throw new Error(`the changes ended: ${String(outcome)}`)
     this.cursor = undefined
     await this.readAll()
   }

@@ -114,10 +114,17 @@ export interface Queried {
 }
 
 /** All rows of a projection, page by page. */
-export async function allRows(queried: Queried, projection: string, query: ProjectionQuery = {}): Promise<JsonObject[]> {
+export async function allRows(
+  queried: Queried,
+  projection: string,
+  query: ProjectionQuery = {}
+): Promise<JsonObject[]> {
   const rows: JsonObject[] = []
-  for (let cursor: string | null | undefined; cursor !== null; ) {
-    const page: ProjectionPage = await queried.query(projection, { ...query, ...(cursor === undefined ? {} : { cursor }) })
+  for (let cursor: string | null | undefined; cursor !== null;) {
+    const page: ProjectionPage = await queried.query(projection, {
+      ...query,
+      ...(cursor === undefined ? {} : { cursor })
+    })
     rows.push(...page.rows)
     cursor = page.nextCursor
   }

@@ -9,7 +9,8 @@ import type { SignedEvent } from '../../support/events.ts'
 
 /**
  * What the projections have to show of a set of events under a policy, worked out the slow and plain way from the
- * whole set, without a look at the folds. Rows as sorted JCS lines of their shared fields; of `sequences` without the packs.
+ * whole set, without a look at the folds. Rows as sorted JCS lines of their shared fields; of `sequences` without the
+ * packs.
  */
 export function expectedLines(events: readonly SignedEvent[], policy: EffectivePolicy): Record<string, string[]> {
   return {
@@ -38,7 +39,15 @@ function claims(events: readonly SignedEvent[], policy: EffectivePolicy): Claime
     const organisation = view.orgOf(signer)
     const owner = reading.announce.owner ?? organisation
     if (owner === undefined) return []
-    return [{ event, announce: reading.announce, owner, byOwner: owner === organisation, mayAnnounce: view.hasRole(namespace, signer, 'announce') }]
+    return [
+      {
+        event,
+        announce: reading.announce,
+        owner,
+        byOwner: owner === organisation,
+        mayAnnounce: view.hasRole(namespace, signer, 'announce')
+      }
+    ]
   })
 }
 
@@ -50,7 +59,14 @@ function expectedBatches(events: readonly SignedEvent[], policy: EffectivePolicy
     const [namespace = '', owner = '', batchId = '', batchRoot = ''] = JSON.parse(name) as string[]
     const first = firstOfEachSigner(group)
     const ofOwner = first.filter(({ byOwner }) => byOwner).sort(byEventId)[0]
-    return { namespace, owner, batchId, batchRoot, receiptCount: ofOwner?.announce.receiptCount ?? null, announcements: named(first) }
+    return {
+      namespace,
+      owner,
+      batchId,
+      batchRoot,
+      receiptCount: ofOwner?.announce.receiptCount ?? null,
+      announcements: named(first)
+    }
   })
 }
 
@@ -79,10 +95,22 @@ function expectedTimestampAnchors(events: readonly SignedEvent[], policy: Effect
 
 function expectedWinners(events: readonly SignedEvent[], policy: EffectivePolicy): JsonValue[] {
   const counting = claims(events, policy).filter(({ byOwner, mayAnnounce }) => byOwner && mayAnnounce)
-  const batches = new Set(counting.map(({ event, owner, announce }) => JSON.stringify([event.envelope.namespace, owner, announce.batchId])))
+  const batches = new Set(
+    counting.map(({ event, owner, announce }) => JSON.stringify([event.envelope.namespace, owner, announce.batchId]))
+  )
   return [...batches].map((name) => {
     const [namespace = '', owner = '', batchId = ''] = JSON.parse(name) as string[]
-    return { namespace, owner, batchId, status: 'proposed', batchRoot: null, winner: null, losers: [], loserCount: 0, earliestProvenTime: null }
+    return {
+      namespace,
+      owner,
+      batchId,
+      status: 'proposed',
+      batchRoot: null,
+      winner: null,
+      losers: [],
+      loserCount: 0,
+      earliestProvenTime: null
+    }
   })
 }
 
@@ -107,7 +135,10 @@ function expectedEquivocations(events: readonly SignedEvent[]): JsonValue[] {
       .map((group = []) => ({
         ...identityOf(group),
         authorSeq: group[0]?.envelope.authorSeq ?? 0,
-        events: group.map(({ id }) => id).sort().slice(0, 8),
+        events: group
+          .map(({ id }) => id)
+          .sort()
+          .slice(0, 8),
         count: group.length
       }))
   )
@@ -125,7 +156,9 @@ function identityOf(chain: readonly SignedEvent[]): { namespace: string; signer:
 /** Of each signer the claim with the smallest event id, sorted by signer. */
 function firstOfEachSigner(group: readonly Claimed[]): Claimed[] {
   const bySigner = Map.groupBy(group.toSorted(byEventId), ({ event }) => event.envelope.signer)
-  return [...bySigner].sort(([left], [right]) => (left < right ? -1 : 1)).flatMap(([, [first]]) => (first === undefined ? [] : [first]))
+  return [...bySigner]
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .flatMap(([, [first]]) => (first === undefined ? [] : [first]))
 }
 
 const named = (first: readonly Claimed[]): { signer: string; eventId: string }[] =>

@@ -38,7 +38,10 @@ export function shuffled(events: readonly SignedEvent[], { priorities, groups }:
       return [{ event, priority, index }, ...(priority % 4 === 0 ? [copy] : [])]
     })
     .sort((left, right) => left.priority - right.priority || left.index - right.index)
-  return inGroups(order.map(({ event }) => event), groups)
+  return inGroups(
+    order.map(({ event }) => event),
+    groups
+  )
 }
 
 function inGroups<Item>(items: readonly Item[], sizes: readonly number[]): Item[][] {

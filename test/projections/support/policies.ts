@@ -29,7 +29,11 @@ export const somePolicy: fc.Arbitrary<PolicyChoice> = fc.record({
   swapped: fc.boolean(),
   announcers: fc.subarray([0, 1, 2, 3]),
   namespaces: fc.subarray([NAMESPACE, OTHER_NAMESPACE]),
-  pin: fc.oneof({ arbitrary: fc.constant('none' as const), weight: 3 }, { arbitrary: fc.nat(2), weight: 2 }, { arbitrary: fc.constant('unknown' as const), weight: 1 }),
+  pin: fc.oneof(
+    { arbitrary: fc.constant('none' as const), weight: 3 },
+    { arbitrary: fc.nat(2), weight: 2 },
+    { arbitrary: fc.constant('unknown' as const), weight: 1 }
+  ),
   threshold: fc.constantFrom(1, 1, 2)
 })
 
@@ -37,9 +41,17 @@ export const somePolicy: fc.Arbitrary<PolicyChoice> = fc.record({
 export function chosenPolicy(choice: PolicyChoice, events: readonly SignedEvent[]): EffectivePolicy {
   const adam: TestMember = { ...ADAM, orgId: choice.swapped ? BERTA.orgId : ADAM.orgId }
   const berta: TestMember = { ...BERTA, orgId: choice.swapped ? ADAM.orgId : BERTA.orgId }
-  const members = [ALICE, ...(choice.adam ? [adam] : []), ...(choice.berta ? [berta] : []), ...(choice.carl ? [CARL] : [])]
+  const members = [
+    ALICE,
+    ...(choice.adam ? [adam] : []),
+    ...(choice.berta ? [berta] : []),
+    ...(choice.carl ? [CARL] : [])
+  ]
   const firstPack = pinned(choice.pin, events)
-  const organisations = choice.pin === 'none' && choice.threshold === 1 ? [] : [{ orgId: 'org-a', threshold: choice.threshold, ...(firstPack === undefined ? {} : { firstPack }) }]
+  const organisations =
+    choice.pin === 'none' && choice.threshold === 1
+      ? []
+      : [{ orgId: 'org-a', threshold: choice.threshold, ...(firstPack === undefined ? {} : { firstPack }) }]
   return policyOf(ALICE, members, {
     namespaces: choice.namespaces,
     announcers: members.filter((_, index) => choice.announcers.includes(index)),

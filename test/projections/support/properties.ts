@@ -20,11 +20,20 @@ import { storeOf, watchedStore } from './stores.ts'
 import { someVerdicts, withVerdicts } from './verdicts.ts'
 import { ADAM, ALICE, BERTA, EVERYBODY, OTHER_NAMESPACE, eventsOf, someActs } from './world.ts'
 
-/** What holds of every projection, each as a property to be tried `numRuns` times: some in each test run, many in the long one. */
+/**
+ * What holds of every projection, each as a property to be tried `numRuns` times: some in each test run, many in the
+ * long one.
+ */
 
-const POLICY = policyOf(ALICE, EVERYBODY, { namespaces: [NAMESPACE, OTHER_NAMESPACE], announcers: [ALICE, ADAM, BERTA] })
+const POLICY = policyOf(ALICE, EVERYBODY, {
+  namespaces: [NAMESPACE, OTHER_NAMESPACE],
+  announcers: [ALICE, ADAM, BERTA]
+})
 
-/** Whatever the order and the grouping: the same shared fields and digests, those that the model says, and a rebuild changes nothing. */
+/**
+ * Whatever the order and the grouping: the same shared fields and digests, those that the model says, and a rebuild
+ * changes nothing.
+ */
 export async function ordersAgree(numRuns: number): Promise<void> {
   await fc.assert(
     fc.asyncProperty(someActs(40), someArrival, someArrival, async (acts, first, second) => {
@@ -54,7 +63,10 @@ async function fold(events: readonly SignedEvent[], arrival: Arrival) {
   const digests = []
   for (const namespace of [NAMESPACE, OTHER_NAMESPACE, '_trust']) {
     const digest = await ledger.digest(namespace)
-    expect([digest.events, digest.count]).toEqual([await tipsDigest(ledger, namespace), await ledger.log.count(namespace)])
+    expect([digest.events, digest.count]).toEqual([
+      await tipsDigest(ledger, namespace),
+      await ledger.log.count(namespace)
+    ])
     digests.push({ ...digest, logSeq: 0 })
   }
   const rebuilt = await ledger.engine.rebuild()
@@ -73,30 +85,40 @@ async function tipsDigest({ log }: Ledger, namespace: string): Promise<string> {
 export async function policiesAgree(numRuns: number): Promise<void> {
   const steps = fc.array(fc.record({ policy: somePolicy, restart: fc.boolean() }), { minLength: 1, maxLength: 4 })
   await fc.assert(
-    fc.asyncProperty(someActs(30), someArrival, someVerdicts, steps, somePolicy, async (acts, arrival, verdicts, changes, first) => {
-      const events = await eventsOf(acts)
-      const groups = withVerdicts(admissible(events, arrival).map((group) => group.map(sharedEntry)), verdicts)
-      let policy = chosenPolicy(first, events)
-      let ledger = await openLedger({ policy })
-      const perStep = Math.ceil(groups.length / (changes.length + 1))
-      for (const [step, change] of [null, ...changes].entries()) {
-        if (change !== null) {
-          policy = chosenPolicy(change.policy, events)
-          if (change.restart) {
-            await ledger.close()
-            ledger = await openLedger({ store: ledger.store })
+    fc.asyncProperty(
+      someActs(30),
+      someArrival,
+      someVerdicts,
+      steps,
+      somePolicy,
+      async (acts, arrival, verdicts, changes, first) => {
+        const events = await eventsOf(acts)
+        const groups = withVerdicts(
+          admissible(events, arrival).map((group) => group.map(sharedEntry)),
+          verdicts
+        )
+        let policy = chosenPolicy(first, events)
+        let ledger = await openLedger({ policy })
+        const perStep = Math.ceil(groups.length / (changes.length + 1))
+        for (const [step, change] of [null, ...changes].entries()) {
+          if (change !== null) {
+            policy = chosenPolicy(change.policy, events)
+            if (change.restart) {
+              await ledger.close()
+              ledger = await openLedger({ store: ledger.store })
+            }
+            await ledger.appendPolicy(policy)
           }
-          await ledger.appendPolicy(policy)
+          for (const group of groups.slice(step * perStep, (step + 1) * perStep)) await ledger.log.append(group)
         }
-        for (const group of groups.slice(step * perStep, (step + 1) * perStep)) await ledger.log.append(group)
+        await ledger.caughtUp()
+        const rows = await comparableRows(ledger)
+        const rebuilt = await ledger.engine.rebuild()
+        await ledger.close()
+        expect(rows).toEqual(await freshRows(policy, groups.flat()))
+        expect(rebuilt.filter(({ identical }) => !identical)).toEqual([])
       }
-      await ledger.caughtUp()
-      const rows = await comparableRows(ledger)
-      const rebuilt = await ledger.engine.rebuild()
-      await ledger.close()
-      expect(rows).toEqual(await freshRows(policy, groups.flat()))
-      expect(rebuilt.filter(({ identical }) => !identical)).toEqual([])
-    }),
+    ),
     { numRuns }
   )
 }
@@ -108,7 +130,10 @@ async function comparableRows(ledger: Ledger): Promise<Record<string, JsonObject
 }
 
 /** The rows of a node that had the policy from the beginning. */
-async function freshRows(policy: EffectivePolicy, entries: readonly AppendEntry[]): Promise<Record<string, JsonObject[]>> {
+async function freshRows(
+  policy: EffectivePolicy,
+  entries: readonly AppendEntry[]
+): Promise<Record<string, JsonObject[]>> {
   const ledger = await openLedger({ policy })
   await ledger.log.append(entries)
   await ledger.caughtUp()
@@ -120,36 +145,46 @@ async function freshRows(policy: EffectivePolicy, entries: readonly AppendEntry[
 /** Wherever a crash cuts the writes: the rows of a node that never crashed, now and at every position. */
 export async function crashesLoseNothing(numRuns: number): Promise<void> {
   await fc.assert(
-    fc.asyncProperty(someActs(16), fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(30), somePolicy, async (acts, part, policyAfter, choice) => {
-      const writes: RecordedWrite[] = []
-      const store = watchedStore(await openMemoryStore(), { beforeWrite: (write) => void writes.push(write) })
-      const first = await openLedger({ store, policy: POLICY })
-      const events = await eventsOf(acts)
-      const states = [null, await everyRow(first)]
-      for (const [index, event] of events.entries()) {
-        if (index === policyAfter % events.length) {
-          await first.appendPolicy(chosenPolicy(choice, events))
-          await first.caughtUp()
-          states.push(await everyRow(first))
+    fc.asyncProperty(
+      someActs(16),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.nat(30),
+      somePolicy,
+      async (acts, part, policyAfter, choice) => {
+        const writes: RecordedWrite[] = []
+        const store = watchedStore(await openMemoryStore(), { beforeWrite: (write) => void writes.push(write) })
+        const first = await openLedger({ store, policy: POLICY })
+        const events = await eventsOf(acts)
+        const states = [null, await everyRow(first)]
+        for (const [index, event] of events.entries()) {
+          if (index === policyAfter % events.length) {
+            await first.appendPolicy(chosenPolicy(choice, events))
+            await first.caughtUp()
+            states.push(await everyRow(first))
+          }
+          await first.append(event)
+          // Not each one is folded by itself.
+          if (index % 3 === 0) await first.caughtUp()
+          states.push(index % 3 === 0 ? await everyRow(first) : null)
         }
-        await first.append(event)
-        // Not each one is folded by itself.
-        if (index % 3 === 0) await first.caughtUp()
-        states.push(index % 3 === 0 ? await everyRow(first) : null)
+        await first.caughtUp()
+        const expected = await everyRow(first)
+        await first.close()
+        // What follows the last synced batch may be lost, all of it or its end.
+        const synced = writes.findLastIndex(({ sync }) => sync) + 1
+        const kept = synced + Math.floor(part * (writes.length - synced + 1))
+        const again = await openLedger({ store: await storeOf(writes.slice(0, kept)) })
+        await again.caughtUp()
+        expect(await everyRow(again)).toEqual(expected)
+        for (const [at, rows] of states.entries())
+          if (rows !== null)
+            expect(await everyRow({ query: (name, query) => again.query(name, { ...query, at }) }), `at ${at}`).toEqual(
+              rows
+            )
+        expect((await again.engine.rebuild()).filter(({ identical }) => !identical)).toEqual([])
+        await again.close()
       }
-      await first.caughtUp()
-      const expected = await everyRow(first)
-      await first.close()
-      // What follows the last synced batch may be lost, all of it or its end.
-      const synced = writes.findLastIndex(({ sync }) => sync) + 1
-      const kept = synced + Math.floor(part * (writes.length - synced + 1))
-      const again = await openLedger({ store: await storeOf(writes.slice(0, kept)) })
-      await again.caughtUp()
-      expect(await everyRow(again)).toEqual(expected)
-      for (const [at, rows] of states.entries()) if (rows !== null) expect(await everyRow({ query: (name, query) => again.query(name, { ...query, at }) }), `at ${at}`).toEqual(rows)
-      expect((await again.engine.rebuild()).filter(({ identical }) => !identical)).toEqual([])
-      await again.close()
-    }),
+    ),
     { numRuns }
   )
 }
@@ -158,35 +193,46 @@ export async function crashesLoseNothing(numRuns: number): Promise<void> {
 export async function pastIsKept(numRuns: number): Promise<void> {
   const insertions = fc.array(fc.record({ after: fc.nat(30), policy: somePolicy }), { maxLength: 3 })
   await fc.assert(
-    fc.asyncProperty(someActs(20), someArrival, someVerdicts, insertions, fc.boolean(), async (acts, arrival, verdicts, policies, restart) => {
-      const events = await eventsOf(acts)
-      const groups = withVerdicts(admissible(events, arrival).map((group) => group.map(sharedEntry)), verdicts)
-      for (const { after, policy: choice } of policies) groups[after % groups.length]?.push(policyEntry(chosenPolicy(choice, events)))
-      // The model takes the same records in one by one, and remembers all rows after each.
-      const model = await openLedger({ policy: POLICY })
-      await model.caughtUp()
-      const states = [await everyRow(model), await everyRow(model)]
-      for (const entry of groups.flat()) {
-        await model.log.append([entry])
+    fc.asyncProperty(
+      someActs(20),
+      someArrival,
+      someVerdicts,
+      insertions,
+      fc.boolean(),
+      async (acts, arrival, verdicts, policies, restart) => {
+        const events = await eventsOf(acts)
+        const groups = withVerdicts(
+          admissible(events, arrival).map((group) => group.map(sharedEntry)),
+          verdicts
+        )
+        for (const { after, policy: choice } of policies)
+          groups[after % groups.length]?.push(policyEntry(chosenPolicy(choice, events)))
+        // The model takes the same records in one by one, and remembers all rows after each.
+        const model = await openLedger({ policy: POLICY })
         await model.caughtUp()
-        states.push(await everyRow(model))
-      }
-      let ledger = await openLedger({ policy: POLICY })
-      for (const group of groups) await ledger.log.append(group)
-      await ledger.caughtUp()
-      if (restart) {
-        await ledger.engine.rebuild()
-        await ledger.close()
-        ledger = await openLedger({ store: ledger.store })
-      }
-      for (const { name } of PROJECTIONS) {
-        for (const [at, rows] of states.entries()) {
-          if (at === 0) continue
-          expect(await allRows(ledger, name, { at, limit: 3 }), `${name} at ${at}`).toEqual(rows[name])
+        const states = [await everyRow(model), await everyRow(model)]
+        for (const entry of groups.flat()) {
+          await model.log.append([entry])
+          await model.caughtUp()
+          states.push(await everyRow(model))
         }
+        let ledger = await openLedger({ policy: POLICY })
+        for (const group of groups) await ledger.log.append(group)
+        await ledger.caughtUp()
+        if (restart) {
+          await ledger.engine.rebuild()
+          await ledger.close()
+          ledger = await openLedger({ store: ledger.store })
+        }
+        for (const { name } of PROJECTIONS) {
+          for (const [at, rows] of states.entries()) {
+            if (at === 0) continue
+            expect(await allRows(ledger, name, { at, limit: 3 }), `${name} at ${at}`).toEqual(rows[name])
+          }
+        }
+        expect((await ledger.query('batches', { at: 1 })).logSeq).toBe(1)
       }
-      expect((await ledger.query('batches', { at: 1 })).logSeq).toBe(1)
-    }),
+    ),
     { numRuns }
   )
 }
@@ -201,31 +247,47 @@ export async function followersKeepUp(numRuns: number): Promise<void> {
     policy: fc.option(somePolicy, { freq: 4 })
   })
   await fc.assert(
-    fc.asyncProperty(someActs(24), someArrival, fc.array(step, { minLength: 1, maxLength: 12 }), async (acts, arrival, steps) => {
-      const events = await eventsOf(acts)
-      const groups = admissible(events, arrival)
-      let ledger = await openLedger({ policy: POLICY })
-      const followers = PROJECTIONS.map(({ name }) => ({ name, follower: new Follower((query) => ledger.changes(name, query)) }))
-      for (const [index, group] of groups.entries()) {
-        const { read, hangUp, restart, rebuild, policy: choice } = steps[index % steps.length] ?? { read: 1, hangUp: false, restart: false, rebuild: false, policy: null }
-        const entries = group.map(sharedEntry)
-        const appending = ledger.log.append(choice === null ? entries : [...entries, policyEntry(chosenPolicy(choice, events))])
-        for (const { follower } of followers) expect(await follower.read(read)).toBe('open')
-        await appending
-        if (hangUp || restart) for (const { follower } of followers) await follower.disconnect()
-        if (rebuild) await ledger.engine.rebuild()
-        if (!restart) continue
+    fc.asyncProperty(
+      someActs(24),
+      someArrival,
+      fc.array(step, { minLength: 1, maxLength: 12 }),
+      async (acts, arrival, steps) => {
+        const events = await eventsOf(acts)
+        const groups = admissible(events, arrival)
+        let ledger = await openLedger({ policy: POLICY })
+        const followers = PROJECTIONS.map(({ name }) => ({
+          name,
+          follower: new Follower((query) => ledger.changes(name, query))
+        }))
+        for (const [index, group] of groups.entries()) {
+          const {
+            read,
+            hangUp,
+            restart,
+            rebuild,
+            policy: choice
+          } = steps[index % steps.length] ?? { read: 1, hangUp: false, restart: false, rebuild: false, policy: null }
+          const entries = group.map(sharedEntry)
+          const appending = ledger.log.append(
+            choice === null ? entries : [...entries, policyEntry(chosenPolicy(choice, events))]
+          )
+          for (const { follower } of followers) expect(await follower.read(read)).toBe('open')
+          await appending
+          if (hangUp || restart) for (const { follower } of followers) await follower.disconnect()
+          if (rebuild) await ledger.engine.rebuild()
+          if (!restart) continue
+          await ledger.close()
+          ledger = await openLedger({ store: ledger.store })
+        }
+        await ledger.caughtUp()
+        for (const { name, follower } of followers) {
+          await follower.readAll()
+          expect(rowsInKeyOrder(follower.rows), name).toEqual(await allRows(ledger, name))
+          await follower.disconnect()
+        }
         await ledger.close()
-        ledger = await openLedger({ store: ledger.store })
       }
-      await ledger.caughtUp()
-      for (const { name, follower } of followers) {
-        await follower.readAll()
-        expect(rowsInKeyOrder(follower.rows), name).toEqual(await allRows(ledger, name))
-        await follower.disconnect()
-      }
-      await ledger.close()
-    }),
+    ),
     { numRuns }
   )
 }

@@ -48,17 +48,25 @@ export function watchedStore(store: Store, hooks: StoreHooks): Store {
   }
 }
 
-async function* watchedRange(entries: AsyncIterable<[string, Uint8Array]>, hooks: StoreHooks): AsyncGenerator<[string, Uint8Array]> {
+async function* watchedRange(
+  entries: AsyncIterable<[string, Uint8Array]>,
+  hooks: StoreHooks
+): AsyncGenerator<[string, Uint8Array]> {
   for await (const entry of entries) {
     await hooks.onRead?.(entry[0])
     yield entry
   }
 }
 
-/** Holds writes up, so that a test can look at the moments between what the disk holds and what the node knows of it. */
+/**
+ * Holds writes up, so that a test can look at the moments between what the disk holds and what the node knows of it.
+ */
 export interface WriteGate {
   readonly hooks: StoreHooks
-  /** From now on, batches that `holds` names wait: before they are written, or (`after`) when they are and nobody was told. */
+  /**
+   * From now on, batches that `holds` names wait: before they are written, or (`after`) when they are and nobody was
+   * told.
+   */
   hold(holds: (write: RecordedWrite) => boolean, when: 'before' | 'after'): void
   /** Resolves when a batch waits. */
   held(): Promise<void>
@@ -70,11 +78,13 @@ export function writeGate(): WriteGate {
   let holding: { readonly holds: (write: RecordedWrite) => boolean; readonly when: 'before' | 'after' } | null = null
   const waiting: (() => void)[] = []
   const announce: (() => void)[] = []
-  const pass = (when: 'before' | 'after') => (write: RecordedWrite): void | Promise<void> => {
-    if (holding?.when !== when || !holding.holds(write)) return
-    for (const tell of announce.splice(0)) tell()
-    return new Promise((resolve) => waiting.push(resolve))
-  }
+  const pass =
+    (when: 'before' | 'after') =>
+    (write: RecordedWrite): void | Promise<void> => {
+      if (holding?.when !== when || !holding.holds(write)) return
+      for (const tell of announce.splice(0)) tell()
+      return new Promise((resolve) => waiting.push(resolve))
+    }
   return {
     hooks: { beforeWrite: pass('before'), afterWrite: pass('after') },
     hold(holds, when) {

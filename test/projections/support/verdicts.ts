@@ -19,8 +19,14 @@ export const someVerdicts: fc.Arbitrary<VerdictChoice[]> = fc.array(
   { maxLength: 12, size: 'max' }
 )
 
-/** The verdicts among the groups: on evidence of announces that are in the log by then, as any policy may have its owner. */
-export function withVerdicts(groups: readonly (readonly AppendEntry[])[], choices: readonly VerdictChoice[]): AppendEntry[][] {
+/**
+ * The verdicts among the groups: on evidence of announces that are in the log by then, as any policy may have its
+ * owner.
+ */
+export function withVerdicts(
+  groups: readonly (readonly AppendEntry[])[],
+  choices: readonly VerdictChoice[]
+): AppendEntry[][] {
   const held: SignedEvent['envelope'][] = []
   return groups.map((group, index) => {
     for (const entry of group) if (entry.scope === 'shared') held.push(entry.event.envelope)
@@ -30,12 +36,18 @@ export function withVerdicts(groups: readonly (readonly AppendEntry[])[], choice
   })
 }
 
-function verdictEntry({ evidence: pick, verified, position }: VerdictChoice, evidence: readonly EvidenceIdentity[]): AppendEntry {
+function verdictEntry(
+  { evidence: pick, verified, position }: VerdictChoice,
+  evidence: readonly EvidenceIdentity[]
+): AppendEntry {
   const identity = evidence[pick % evidence.length] as EvidenceIdentity
   const found = verified
     ? ({ outcome: 'verified', code: null, provenTime: 1_700_000_000_000 + position, position } as const)
     : ({ outcome: 'unreachable', code: 'PROVIDER_TIMEOUT', provenTime: null, position: null } as const)
-  return { scope: 'local', event: verdictEvent(1_700_000_000_000, { ...identity, ...found, evidence: {}, policyDigest: '' }) }
+  return {
+    scope: 'local',
+    event: verdictEvent(1_700_000_000_000, { ...identity, ...found, evidence: {}, policyDigest: '' })
+  }
 }
 
 function evidenceOf({ type, namespace, body }: SignedEvent['envelope']): EvidenceIdentity[] {
@@ -46,7 +58,15 @@ function evidenceOf({ type, namespace, body }: SignedEvent['envelope']): Evidenc
   return owners.flatMap((named) =>
     timestampAnchors.map((anchor) => {
       const { chainId } = anchor
-      return { namespace, batchId, chainId, evidenceId: evidenceIdOf(anchor), owner: named, batchRoot, evidenceHash: evidenceHashOf(anchor) }
+      return {
+        namespace,
+        batchId,
+        chainId,
+        evidenceId: evidenceIdOf(anchor),
+        owner: named,
+        batchRoot,
+        evidenceHash: evidenceHashOf(anchor)
+      }
     })
   )
 }

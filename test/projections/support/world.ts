@@ -36,7 +36,13 @@ export type Act =
       readonly owner: 'unsaid' | 'own' | number
       readonly anchors: readonly { readonly rail: number; readonly evidence: number; readonly variant: number }[]
     }
-  | { readonly act: 'odd'; readonly author: number; readonly back: number; readonly namespace: number; readonly what: number }
+  | {
+      readonly act: 'odd'
+      readonly author: number
+      readonly back: number
+      readonly namespace: number
+      readonly what: number
+    }
   | {
       readonly act: 'pack'
       readonly author: number
@@ -52,10 +58,19 @@ export type Act =
       readonly wrongRoot: boolean
     }
   | { readonly act: 'repack'; readonly author: number; readonly back: number; readonly pick: number }
-  | { readonly act: 'by-pack-key'; readonly author: number; readonly back: number; readonly key: number; readonly batch: number }
+  | {
+      readonly act: 'by-pack-key'
+      readonly author: number
+      readonly back: number
+      readonly key: number
+      readonly batch: number
+    }
 
 // Mostly the tip; a step or two back makes a fork.
-const back = fc.oneof({ arbitrary: fc.constant(0), weight: 5 }, { arbitrary: fc.integer({ min: 1, max: 3 }), weight: 1 })
+const back = fc.oneof(
+  { arbitrary: fc.constant(0), weight: 5 },
+  { arbitrary: fc.integer({ min: 1, max: 3 }), weight: 1 }
+)
 const author = fc.nat(EVERYBODY.length - 1)
 const namespace = fc.oneof({ arbitrary: fc.constant(0), weight: 4 }, { arbitrary: fc.constant(1), weight: 1 })
 
@@ -70,13 +85,22 @@ const announceAct: fc.Arbitrary<Act> = fc.record({
   anchors: fc.array(fc.record({ rail: fc.nat(3), evidence: fc.nat(1), variant: fc.nat(1) }), { maxLength: 3 })
 })
 
-const oddAct: fc.Arbitrary<Act> = fc.record({ act: fc.constant('odd' as const), author, back, namespace, what: fc.nat(4) })
+const oddAct: fc.Arbitrary<Act> = fc.record({
+  act: fc.constant('odd' as const),
+  author,
+  back,
+  namespace,
+  what: fc.nat(4)
+})
 
 const packAct: fc.Arbitrary<Act> = fc.record({
   act: fc.constant('pack' as const),
   author,
   back,
-  organisation: fc.oneof({ arbitrary: fc.constant('own' as const), weight: 4 }, { arbitrary: fc.nat(ORGANISATIONS.length - 1), weight: 1 }),
+  organisation: fc.oneof(
+    { arbitrary: fc.constant('own' as const), weight: 4 },
+    { arbitrary: fc.nat(ORGANISATIONS.length - 1), weight: 1 }
+  ),
   parent: fc.oneof({ arbitrary: fc.constant(0), weight: 5 }, { arbitrary: fc.nat(4), weight: 1 }),
   gap: fc.oneof({ arbitrary: fc.constant(false), weight: 15 }, { arbitrary: fc.constant(true), weight: 1 }),
   change: fc.constantFrom('none', 'none', 'add', 'add', 'retire', 'revoke', 'revive', 'rekey'),
@@ -144,7 +168,12 @@ class World {
         return await this.#repack(act, by)
       case 'by-pack-key': {
         const signer = packKeySigner(by, act.key, 0)
-        const body = { batchId: `batch-${act.batch}`, batchRoot: sha256Hex('root 0'), receiptCount: 1, timestampAnchors: [] }
+        const body = {
+          batchId: `batch-${act.batch}`,
+          batchRoot: sha256Hex('root 0'),
+          receiptCount: 1,
+          timestampAnchors: []
+        }
         return await this.#write([signer], act.back, NAMESPACE, 'announce', body)
       }
     }
@@ -155,7 +184,11 @@ class World {
       ['attestation', namespaceOf(index), { says: 'a later release knows me' }],
       ['announce', namespaceOf(index), { batchId: 'batch-0' }],
       ['anchor-pack', '_trust', { orgId: by.orgId, signingKids: [by.signer.kid] }],
-      ['announce', '_trust', { batchId: 'batch-0', batchRoot: sha256Hex('root 0'), receiptCount: 1, timestampAnchors: [] }],
+      [
+        'announce',
+        '_trust',
+        { batchId: 'batch-0', batchRoot: sha256Hex('root 0'), receiptCount: 1, timestampAnchors: [] }
+      ],
       ['anchor-pack', namespaceOf(index), { signingKids: [by.signer.kid] }]
     ]
     const [type, namespaceName, body] = odd[what] ?? odd[0] ?? ['attestation', NAMESPACE, {}]
@@ -168,10 +201,15 @@ class World {
     const parent = known[known.length - 1 - act.parent]
     const packSeq = (parent?.body.packSeq ?? 0) + (act.gap ? 2 : 1)
     const before = parent?.keys ?? new Map<string, PackKey>()
-    const cosigner = act.cosigned ? (EVERYBODY.find((other) => other.orgId === orgId && other !== by)?.signer ?? packKeySigner(by, 0, 0)) : undefined
-    const signers = [by.signer, ...(cosigner === undefined ? [] : [cosigner])].toSorted((left, right) => (left.kid < right.kid ? -1 : 1))
+    const cosigner = act.cosigned
+      ? (EVERYBODY.find((other) => other.orgId === orgId && other !== by)?.signer ?? packKeySigner(by, 0, 0))
+      : undefined
+    const signers = [by.signer, ...(cosigner === undefined ? [] : [cosigner])].toSorted((left, right) =>
+      left.kid < right.kid ? -1 : 1
+    )
     const changed = new Map(changedKeys(act, by, before).map((key) => [key.kid, key]))
-    for (const signer of signers) if (!before.has(signer.kid) && !changed.has(signer.kid)) changed.set(signer.kid, activeKey(signer))
+    for (const signer of signers)
+      if (!before.has(signer.kid) && !changed.has(signer.kid)) changed.set(signer.kid, activeKey(signer))
     const keys = new Map([...before, ...changed])
     const listed = act.kind === 'delta' && packSeq > 1 ? changed : keys
     const threshold = act.threshold
@@ -187,7 +225,13 @@ class World {
       signingKids: signers.map(({ kid }) => kid)
     }
     this.#packs.set(orgId, [...known, { body, hash: packHash(body), keys, signers }])
-    await this.#write([by.signer, ...signers.filter((signer) => signer !== by.signer)], act.back, '_trust', 'anchor-pack', body as unknown as JsonObject)
+    await this.#write(
+      [by.signer, ...signers.filter((signer) => signer !== by.signer)],
+      act.back,
+      '_trust',
+      'anchor-pack',
+      body as unknown as JsonObject
+    )
   }
 
   /** The same pack once more, in an event of one of its signers. */
@@ -195,13 +239,26 @@ class World {
     const all = [...this.#packs.values()].flat()
     const pack = all[pick % Math.max(1, all.length)]
     if (pack === undefined) return
-    const first = pack.signers.find((signer) => signer.kid === by.signer.kid) ?? pack.signers[index % pack.signers.length]
+    const first =
+      pack.signers.find((signer) => signer.kid === by.signer.kid) ?? pack.signers[index % pack.signers.length]
     if (first === undefined) return
-    await this.#write([first, ...pack.signers.filter((signer) => signer !== first)], steps, '_trust', 'anchor-pack', pack.body as unknown as JsonObject)
+    await this.#write(
+      [first, ...pack.signers.filter((signer) => signer !== first)],
+      steps,
+      '_trust',
+      'anchor-pack',
+      pack.body as unknown as JsonObject
+    )
   }
 
   /** The first signer is the author. */
-  async #write([first, ...others]: readonly Signer[], steps: number, namespaceName: string, type: string, body: JsonObject): Promise<void> {
+  async #write(
+    [first, ...others]: readonly Signer[],
+    steps: number,
+    namespaceName: string,
+    type: string,
+    body: JsonObject
+  ): Promise<void> {
     if (first === undefined) return
     const { did, kid } = first
     const name = `${did} ${kid} ${namespaceName}`
@@ -231,21 +288,39 @@ export async function signedBy(signers: readonly Signer[], envelope: Envelope): 
   const canonical = canonicalEvent(envelope)
   const sorted = signers.toSorted((left, right) => (left.kid < right.kid ? -1 : 1))
   const signatures = []
-  for (const signer of sorted) signatures.push({ kid: signer.kid, signature: await signer.sign(eventSigningInput(envelope.type, signer.kid, canonical)) })
+  for (const signer of sorted)
+    signatures.push({
+      kid: signer.kid,
+      signature: await signer.sign(eventSigningInput(envelope.type, signer.kid, canonical))
+    })
   return { id: eventId(canonical), envelope, wire: encodeEvent(envelope, signatures) }
 }
 
 /** A key that only a pack binds, for an event of the member; `version` tells apart two keys of one kid. */
 export function packKeySigner(by: TestMember, index: number, version: number): Signer {
-  return localSigner(sha256(`pack key ${by.orgId} ${index} ${version}`), { did: by.signer.did, kid: `key-${by.orgId}-${index}` })
+  return localSigner(sha256(`pack key ${by.orgId} ${index} ${version}`), {
+    did: by.signer.did,
+    kid: `key-${by.orgId}-${index}`
+  })
 }
 
 export function activeKey({ kid, publicKey }: Pick<Signer, 'kid' | 'publicKey'>): PackKey {
-  return { kid, publicKey: toBase64url(publicKey), status: 'ACTIVE', uses: ['event', 'pack'], notBefore: 1_700_000_000_000 }
+  return {
+    kid,
+    publicKey: toBase64url(publicKey),
+    status: 'ACTIVE',
+    uses: ['event', 'pack'],
+    notBefore: 1_700_000_000_000
+  }
 }
 
 /** The body of a pack 1 of `keys`. */
-export function packBodyOf(pack: { orgId: string; keys: readonly PackKey[]; threshold?: number; signers: readonly Signer[] }): JsonObject {
+export function packBodyOf(pack: {
+  orgId: string
+  keys: readonly PackKey[]
+  threshold?: number
+  signers: readonly Signer[]
+}): JsonObject {
   const { orgId, threshold = 1 } = pack
   const keys = pack.keys.toSorted((left, right) => (left.kid < right.kid ? -1 : 1))
   const body: AnchorPack = {
@@ -262,7 +337,11 @@ export function packBodyOf(pack: { orgId: string; keys: readonly PackKey[]; thre
   return body as unknown as JsonObject
 }
 
-function changedKeys({ change }: Extract<Act, { act: 'pack' }>, by: TestMember, before: ReadonlyMap<string, PackKey>): PackKey[] {
+function changedKeys(
+  { change }: Extract<Act, { act: 'pack' }>,
+  by: TestMember,
+  before: ReadonlyMap<string, PackKey>
+): PackKey[] {
   const known = [...before.values()].filter(({ kid }) => kid !== by.signer.kid)
   const last = known.at(-1)
   if (change === 'add') return [activeKey(packKeySigner(by, known.length % 2, 0))]
@@ -272,11 +351,15 @@ function changedKeys({ change }: Extract<Act, { act: 'pack' }>, by: TestMember, 
   if (change === 'retire') return [{ ...bare, status: 'RETIRED', retiredAt: 1_710_000_000_000 }]
   if (change === 'revoke') return [{ ...bare, status: 'REVOKED', revokedAt: 1_710_000_000_000, reason: 'lost' }]
   if (change === 'revive') return [{ ...bare, status: 'ACTIVE' }]
-  if (change === 'rekey') return [{ ...bare, status: 'ACTIVE', publicKey: toBase64url(packKeySigner(by, 9, 9).publicKey) }]
+  if (change === 'rekey')
+    return [{ ...bare, status: 'ACTIVE', publicKey: toBase64url(packKeySigner(by, 9, 9).publicKey) }]
   return []
 }
 
-function announceBodyOf({ batch, root, owner, anchors }: Extract<Act, { act: 'announce' }>, by: TestMember): JsonObject {
+function announceBodyOf(
+  { batch, root, owner, anchors }: Extract<Act, { act: 'announce' }>,
+  by: TestMember
+): JsonObject {
   const named = owner === 'unsaid' ? undefined : owner === 'own' ? by.orgId : (ORGANISATIONS[owner] ?? 'org-nobody')
   return {
     ...(named === undefined ? {} : { owner: named }),
@@ -288,13 +371,27 @@ function announceBodyOf({ batch, root, owner, anchors }: Extract<Act, { act: 'an
 }
 
 /** Two of one rail and evidence share the evidence id; the variant makes their content differ. */
-function timestampAnchorOf({ rail, evidence, variant }: { rail: number; evidence: number; variant: number }): JsonObject {
+function timestampAnchorOf({
+  rail,
+  evidence,
+  variant
+}: {
+  rail: number
+  evidence: number
+  variant: number
+}): JsonObject {
   const hash = sha256Hex(`evidence ${evidence}`)
   switch (rail) {
     case 0:
       return { chainId: 'eip155:1', txHash: hash, blockNumber: 100 + variant, carriedIn: 'calldata' }
     case 1:
-      return { chainId: 'btc:mainnet', txid: hash, blockHash: sha256Hex('block'), blockHeight: 7 + variant, otsProof: { blob: hash } }
+      return {
+        chainId: 'btc:mainnet',
+        txid: hash,
+        blockHash: sha256Hex('block'),
+        blockHeight: 7 + variant,
+        otsProof: { blob: hash }
+      }
     case 2:
       return { chainId: `rfc3161:tsa-${variant}`, token: Buffer.from(`token ${evidence}`).toString('base64url') }
     default:

@@ -1,7 +1,9 @@
 import { createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 
-/** A file of vectors: its path below `protocols/`, what is in it, and the vectors, each with a description of its own. */
+/**
+ * A file of vectors: its path below `protocols/`, what is in it, and the vectors, each with a description of its own.
+ */
 export interface VectorFile {
   readonly path: string
   readonly description: string
