@@ -59,6 +59,11 @@ export class PendingPool {
       this.#dropOldest(this.#entries.keys())
   }
 
+  /** Takes out the event in these bytes, if it waits. */
+  remove(bytesHash: string): void {
+    this.#take(bytesHash)
+  }
+
   /** Takes out what waited for this event. */
   takeSuccessors(eventId: string): PendingEvent[] {
     return [...(this.#byPredecessor.get(eventId) ?? [])].flatMap((bytesHash) => this.#take(bytesHash))

@@ -15,6 +15,7 @@ import {
   CHECKPOINT_EVERY_MS,
   GROUP_BYTES_MAX,
   GROUP_RECORDS_MAX,
+  QUEUED_BYTES_MAX,
   QUEUED_RECORDS_MAX,
   RECENT_POSITIONS_MAX,
   REOPEN_EVERY_MS
@@ -40,6 +41,7 @@ export interface LogPorts {
 interface QueuedAppend {
   readonly entries: readonly AppendEntry[]
   readonly payloads: readonly Uint8Array[]
+  readonly bytes: number
   readonly resolve: (records: readonly LoggedRecord[]) => void
   readonly reject: (error: unknown) => void
 }
@@ -66,7 +68,8 @@ export class EventLog extends LogReader {
   /** Recent events that nothing follows yet, queued successors included. */
   readonly #openTips = new BoundedMap<string, true>(RECENT_POSITIONS_MAX)
   #head: LogHead
-  #queuedRecords = 0
+  /** What waits to be written, or is being written. */
+  readonly #queued = { records: 0, bytes: 0 }
   #writing: Promise<void> | null = null
   #recovering: Promise<void> | null = null
   /** Events that the last failed write left in the log all the same. */
@@ -106,16 +109,23 @@ export class EventLog extends LogReader {
    */
   append(entries: readonly AppendEntry[]): Promise<readonly LoggedRecord[]> {
     if (this.#closed) return Promise.reject(new AnchormeshError('INTERNAL', 'the log is closed'))
-    if (this.#queuedRecords + entries.length > QUEUED_RECORDS_MAX && this.#queuedRecords > 0) {
-      return Promise.reject(new AnchormeshError('STORE_FULL', `${this.#queuedRecords} records wait to be written`))
-    }
-    this.#queuedRecords += entries.length
-    for (const entry of entries) if (entry.scope === 'shared') this.#queueEvent(entry.event)
     const payloads = entries.map((entry) =>
       entry.scope === 'shared' ? entry.event.wire : utf8(encodeLocalEvent(entry.event))
     )
+    const bytes = payloads.reduce((sum, payload) => sum + payload.length, 0)
+    // What finds the queue empty gets in, whatever its size.
+    const { records } = this.#queued
+    if (
+      records > 0 &&
+      (records + entries.length > QUEUED_RECORDS_MAX || this.#queued.bytes + bytes > QUEUED_BYTES_MAX)
+    ) {
+      return Promise.reject(new AnchormeshError('STORE_FULL', `${records} records wait to be written`))
+    }
+    this.#queued.records += entries.length
+    this.#queued.bytes += bytes
+    for (const entry of entries) if (entry.scope === 'shared') this.#queueEvent(entry.event)
     return new Promise((resolve, reject) => {
-      this.#queue.push({ entries, payloads, resolve, reject })
+      this.#queue.push({ entries, payloads, bytes, resolve, reject })
       this.#writing ??= this.#writeQueue()
     })
   }
@@ -127,7 +137,7 @@ export class EventLog extends LogReader {
 
   /** Whether `append` would now refuse for want of room in its queue. */
   get busy(): boolean {
-    return this.#queuedRecords >= QUEUED_RECORDS_MAX
+    return this.#queued.records >= QUEUED_RECORDS_MAX || this.#queued.bytes >= QUEUED_BYTES_MAX
   }
 
   async #writeQueue(): Promise<void> {
@@ -145,7 +155,7 @@ export class EventLog extends LogReader {
           queued.resolve(records.slice(next, next + queued.entries.length))
           next += queued.entries.length
         }
-        for (const queued of group) this.#queuedRecords -= queued.entries.length
+        for (const queued of group) this.#leaveQueue(queued)
       } catch (error) {
         // What waits behind a failed write may rest on it (a successor of a lost event), so all of it is refused.
         for (const queued of [...group, ...this.#queue.splice(0)]) this.#refuse(queued, error)
@@ -161,8 +171,10 @@ export class EventLog extends LogReader {
     let records = 0
     let bytes = 0
     for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
-      const size = first.payloads.reduce((sum, payload) => sum + payload.length, 0)
-      if (group.length > 0 && (records + first.entries.length > GROUP_RECORDS_MAX || bytes + size > GROUP_BYTES_MAX))
+      if (
+        group.length > 0 &&
+        (records + first.entries.length > GROUP_RECORDS_MAX || bytes + first.bytes > GROUP_BYTES_MAX)
+      )
         break
       this.#queue.shift()
       if (first.entries.some((entry) => entry.scope === 'shared' && this.#recovered.has(entry.event.id))) {
@@ -171,19 +183,24 @@ export class EventLog extends LogReader {
       }
       group.push(first)
       records += first.entries.length
-      bytes += size
+      bytes += first.bytes
     }
     return group
   }
 
-  #refuse({ entries, reject }: QueuedAppend, error: unknown): void {
-    this.#queuedRecords -= entries.length
-    for (const entry of entries) {
+  #leaveQueue({ entries, bytes }: QueuedAppend): void {
+    this.#queued.records -= entries.length
+    this.#queued.bytes -= bytes
+  }
+
+  #refuse(refused: QueuedAppend, error: unknown): void {
+    this.#leaveQueue(refused)
+    for (const entry of refused.entries) {
       if (entry.scope !== 'shared') continue
       this.#queuedEvents.delete(entry.event.id)
       this.#openTips.delete(entry.event.id)
     }
-    reject(error)
+    refused.reject(error)
   }
 
   /**
@@ -210,6 +227,7 @@ export class EventLog extends LogReader {
    * far as here.
    */
   #recoverLater(): void {
+    if (this.#closed) return
     this.#cancelRecovery ??= this.#clock.after(REOPEN_EVERY_MS, () => {
       this.#cancelRecovery = null
       // Tried again until it succeeds; `fault` says why it does not.
@@ -363,6 +381,10 @@ export class EventLog extends LogReader {
     for (const listener of this.#listeners) listener([])
     while (this.#writing !== null) await this.#writing
     this.#cancelRecovery?.()
+    // Whoever closes the store next must not find it opened anew afterwards.
+    await this.#recovering?.catch((error: unknown) =>
+      this.#logger.warn({ reason: messageOf(error) }, 'closed without having recovered')
+    )
     this.#cancelCheckpoint?.()
     this.#cancelCheckpoint = null
     try {

@@ -192,13 +192,21 @@ class LevelStore extends LevelReader implements Store {
   }
 
   snapshot(): StoreSnapshot {
-    const snapshot = this.#database.snapshot()
+    const snapshot = this.#newSnapshot()
     const reader = new LevelReader(this.#database, this.#gate, snapshot)
     return {
       get: (key) => reader.get(key),
       getMany: (keys) => reader.getMany(keys),
       range: (range) => reader.range(range),
       close: () => snapshot.close()
+    }
+  }
+
+  #newSnapshot(): AbstractSnapshot {
+    try {
+      return this.#database.snapshot()
+    } catch (error) {
+      throw failure(error, 'read', this.#gate)
     }
   }
 

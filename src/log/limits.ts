@@ -10,6 +10,9 @@ export const GROUP_BYTES_MAX = 8 * 1024 * 1024
 // What waits for a write is memory (at most 48 KiB an event); a caller beyond this is told that the log is busy.
 export const QUEUED_RECORDS_MAX = 4_096
 
+// So that 4,096 events of the greatest size don't take 192 MiB.
+export const QUEUED_BYTES_MAX = 32 * 1024 * 1024
+
 // A killed process loses at most this much of what `store.json` knows, never of the log itself.
 export const CHECKPOINT_EVERY_MS = 1_000
 

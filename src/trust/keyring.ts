@@ -12,7 +12,7 @@ const DID_KEYS_CACHED_MAX = 4_096
  * of packs stand apart, so that packs never displace configured ones). Of more the smallest count, whichever came
  * first; an event under any other is none that this node can verify.
  */
-const KEYS_OF_KID_MAX = 16
+export const KEYS_OF_KID_MAX = 16
 
 /**
  * The keys of a kid (nearly always one), or why there is none: unknown so far (its pack may come), or weak for ever.

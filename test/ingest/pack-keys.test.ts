@@ -14,6 +14,7 @@ import { announceBody, next } from '../support/events.ts'
 import type { SignedEvent } from '../support/events.ts'
 import { member } from '../support/identities.ts'
 import type { TestMember } from '../support/identities.ts'
+import { KEYS_OF_KID_MAX } from '../../src/trust/keyring.ts'
 import { openIngest } from '../support/ingest.ts'
 import type { Ingest } from '../support/ingest.ts'
 import { makePack, packEvent, packKey } from '../support/packs.ts'
@@ -276,6 +277,19 @@ test('what was refused under the first of two keys is looked at again under the 
   )
   await keysOf(ingest, 'machine-2', 2)
   expect(await submit(ingest, stolen)).toBe('accepted')
+})
+
+test('under a kid of sixteen keys, which may have more, what fits none of them waits instead of being rejected', async () => {
+  const ingest = await openIngest(self, everybody)
+  const forks = Array.from({ length: KEYS_OF_KID_MAX }, (_, index) => machine('machine-2', `fork-${index}`))
+  const other = await next({ ...ada, signer: machine('machine-2', 'one more') }, null, announceBody('other'))
+  for (const [index, fork] of forks.entries()) {
+    const pack = await packEvent(ada.signer, [ada.signer], packOne([ada.signer, fork]))
+    expect(await submit(ingest, pack)).toBe('accepted')
+    await keysOf(ingest, 'machine-2', index + 1)
+    const expected = index + 1 < KEYS_OF_KID_MAX ? 'rejected(SIGNATURE_INVALID)' : 'pending(KEY_UNKNOWN)'
+    expect(await submit(ingest, other)).toBe(expected)
+  }
 })
 
 test('a pack in another namespace is admitted, has no effect, and needs its co-signers all the same', async () => {

@@ -3,11 +3,14 @@ import type { Outcome } from '../../src/events/outcome.ts'
 import { outcomeName } from '../../src/events/outcome.ts'
 import type { EventSource } from '../../src/ingest/source.ts'
 import { announceBody, next } from '../support/events.ts'
+import type { TestMember } from '../support/identities.ts'
 import { NAMESPACE, member } from '../support/identities.ts'
+import { localSigner } from '../../src/trust/local-signer.ts'
+import { sha256 } from '../../protocols/primitives/sha256.ts'
 import { openIngest } from '../support/ingest.ts'
 import type { Ingest } from '../support/ingest.ts'
 import { until } from '../support/until.ts'
-import { garbageSignature } from './wires.ts'
+import { garbageSignature, signedAgain } from './wires.ts'
 
 const self = member('self')
 const ada = member('ada')
@@ -87,15 +90,31 @@ test('a true event gets in after a copy under a garbage signature', async () => 
   expect(await namesOf(ingest, [event.wire])).toEqual(['accepted'])
 })
 
-test('garbage after the true event is told apart from a duplicate, and is not even verified', async () => {
+test('garbage after the true event counts against who sent it; copies of it are verified no more', async () => {
   const ingest = await openIngest(self, everybody)
   const event = await next(ada, null, announceBody('batch-1'))
   expect(await namesOf(ingest, [event.wire])).toEqual(['accepted'])
   const before = await ingest.fingerprint()
-  expect(await namesOf(ingest, [garbageSignature(event.wire)])).toEqual(['ignored(SAME_ID_OTHER_BYTES)'])
+  const garbage = garbageSignature(event.wire)
+  for (let copy = 0; copy < 3; copy += 1) {
+    expect(await namesOf(ingest, [garbage])).toEqual(['rejected(SIGNATURE_INVALID)'])
+  }
   expect(await namesOf(ingest, [event.wire])).toEqual(['duplicate'])
-  expect(ingest.door.status().signaturesVerified).toBe(1)
+  expect(ingest.door.status().signaturesVerified).toBe(2)
   expect(await ingest.fingerprint()).toEqual(before)
+})
+
+test('a second good signature over a held event is ignored, whichever came first: an honest peer may hold it', async () => {
+  const seed = sha256('a signer that picks its own nonce')
+  const hostile: TestMember = { orgId: 'org-hostile', signer: localSigner(seed) }
+  const event = await next(hostile, null, announceBody('batch-1'))
+  const variants = [event.wire, await signedAgain(event.wire, seed, hostile)]
+  for (const [first, second] of [variants, variants.toReversed()] as [Uint8Array, Uint8Array][]) {
+    const ingest = await openIngest(self, [...everybody, hostile])
+    expect(await namesOf(ingest, [first])).toEqual(['accepted'])
+    expect(await namesOf(ingest, [second])).toEqual(['ignored(SAME_ID_OTHER_BYTES)'])
+    expect(await namesOf(ingest, [first])).toEqual(['duplicate'])
+  }
 })
 
 test('garbage and the true event at the same moment, in either order, many times: the true one gets in', async () => {
@@ -109,9 +128,7 @@ test('garbage and the true event at the same moment, in either order, many times
     const ofTrue = round % 2 === 0 ? names.at(-1) : names[0]
     expect(ofTrue).toBe('accepted')
     const ofGarbage = round % 2 === 0 ? names.slice(0, -1) : names.slice(1)
-    expect(new Set(ofGarbage)).toEqual(
-      new Set([round % 2 === 0 ? 'rejected(SIGNATURE_INVALID)' : 'ignored(SAME_ID_OTHER_BYTES)'])
-    )
+    expect(new Set(ofGarbage)).toEqual(new Set(['rejected(SIGNATURE_INVALID)']))
     last = event
   }
 })

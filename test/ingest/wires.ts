@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto'
+import { Point, utils } from '@noble/ed25519'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import { encodeCanonical } from '../../protocols/canonical-json/v1/codec.ts'
-import { eventSigningInput } from '../../protocols/event/v1/codec.ts'
+import { decodeEvent, encodeEvent, eventSigningInput } from '../../protocols/event/v1/codec.ts'
 import { concat, toBase64url, utf8 } from '../../protocols/primitives/bytes.ts'
 import { protectedHeader, signingInput } from '../../protocols/signature/v1/jws.ts'
 import type { TestMember } from '../support/identities.ts'
@@ -26,6 +28,24 @@ export async function signedText(
   const signature = await author.signer.sign(eventSigningInput(type, kid, utf8(text)))
   const header = protectedHeader(kid, `anchormesh.event.${type}.v1+jws`)
   return frame(text, encodeCanonical({ signatures: [{ protected: header, signature: toBase64url(signature) }] }))
+}
+
+/** The event under a second good signature: Ed25519 with a nonce of the signer's choice instead of the standard's. */
+export async function signedAgain(wire: Uint8Array, seed: Uint8Array, author: TestMember): Promise<Uint8Array> {
+  const decoded = decodeEvent(wire)
+  if (!decoded.ok) throw new Error(decoded.detail)
+  const { canonical, envelope } = decoded.event
+  const { kid, publicKey } = author.signer
+  const message = eventSigningInput(envelope.type, kid, canonical)
+  const { scalar } = await utils.getExtendedPublicKeyAsync(seed)
+  const nonce = 0x1234_5678_9abc_def0n
+  const commitment = Point.BASE.multiply(nonce).toBytes()
+  const digest = createHash('sha512').update(commitment).update(publicKey).update(message).digest()
+  const challenge = BigInt(`0x${digest.reverse().toString('hex')}`)
+  const order = Point.CURVE().n
+  const response = (nonce + ((challenge * scalar) % order)) % order
+  const littleEndian = Buffer.from(response.toString(16).padStart(64, '0'), 'hex').reverse()
+  return encodeEvent(envelope, [{ kid, signature: concat(commitment, littleEndian) }])
 }
 
 /** The event text with a signature for another purpose. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../../protocols/primitives/bytes.ts'
 import { chainIdOf } from '../../src/events/chain.ts'
-import { GROUP_BYTES_MAX, GROUP_RECORDS_MAX, QUEUED_RECORDS_MAX } from '../../src/log/limits.ts'
+import { GROUP_BYTES_MAX, GROUP_RECORDS_MAX, QUEUED_BYTES_MAX, QUEUED_RECORDS_MAX } from '../../src/log/limits.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
 import type { LoggedRecord } from '../../src/log/log-reader.ts'
 import { parseRecord } from '../../src/log/log-reader.ts'
@@ -68,6 +68,18 @@ describe('group commit', () => {
     await Promise.all(queued)
     expect(log.busy).toBe(false)
     expect(log.head.logSeq).toBe(QUEUED_RECORDS_MAX)
+  })
+
+  test('a queue is full by bytes too, but what finds it empty gets in, whatever its size', async () => {
+    const { log } = await openWatched()
+    const large = local({ text: 'x'.repeat(QUEUED_BYTES_MAX) })
+    const queued = log.append([large])
+    expect(log.busy).toBe(true)
+    await expect(log.append([local({})])).rejects.toMatchObject({ code: 'STORE_FULL' })
+    await queued
+    expect(log.busy).toBe(false)
+    await log.append([local({})])
+    expect(log.head.logSeq).toBe(2)
   })
 })
 
