@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { batchVectors } from './vectors/batch.ts'
 import { canonicalJsonVectors } from './vectors/canonical-json.ts'
 import { eventVectors } from './vectors/event.ts'
+import { negentropyVectors } from './vectors/negentropy.ts'
 import { signatureVectors } from './vectors/signature.ts'
 import { textOf } from './vectors/vector-file.ts'
 import type { VectorFile } from './vectors/vector-file.ts'
@@ -12,7 +13,13 @@ export const PROTOCOLS = join(import.meta.dirname, '..', '..', 'protocols')
 
 /** Every file of vectors, the same bytes each time. */
 export function allVectors(): readonly VectorFile[] {
-  return [...canonicalJsonVectors(), ...signatureVectors(), ...batchVectors(), ...eventVectors()]
+  return [
+    ...canonicalJsonVectors(),
+    ...signatureVectors(),
+    ...batchVectors(),
+    ...eventVectors(),
+    ...negentropyVectors()
+  ]
 }
 
 // `node test/protocols/make-vectors.ts` writes them; a test holds that nothing differs.

@@ -6,7 +6,7 @@ import { jsonFiles, readJson } from './third-party.ts'
 
 type Vector = Readonly<Record<string, unknown>>
 
-const PATHS = ['canonical-json/v1', 'signature/v1', 'batch/v1', 'event/v1'] as const
+const PATHS = ['canonical-json/v1', 'signature/v1', 'batch/v1', 'event/v1', 'negentropy/v1'] as const
 
 const specOf = (path: string): string => readFileSync(join(PROTOCOLS, path, 'SPEC.md'), 'utf8')
 /** Long values are broken into lines in the SPECs. */
@@ -58,6 +58,10 @@ describe('the SPECs', () => {
     const canonical = Buffer.from(String(valid['canonical']), 'hex').toString()
     for (const value of [valid['id'], valid['wire'], canonical, header, signed, publicKey])
       expect(event).toContain(value)
+
+    const negentropy = withoutSpace(specOf('negentropy/v1'))
+    expect(negentropy).toContain(firstOf('negentropy', 'v1', 'vectors', 'messages.json')['message'])
+    expect(negentropy).toContain(firstOf('negentropy', 'v1', 'vectors', 'fingerprints.json')['fingerprint'])
   })
 
   test('the example of canonical JSON', () => {
