@@ -18,29 +18,44 @@ export type VerifiedEvent = DecodedEvent & {
 
 export type SignatureCheck =
   | { readonly ok: true; readonly event: VerifiedEvent }
-  | { readonly ok: false; readonly code: 'SIGNATURE_INVALID'; readonly detail: string }
+  | { readonly ok: false; readonly code: 'SIGNATURE_INVALID' | 'KEY_UNKNOWN' | 'KEY_WEAK'; readonly detail: string }
 
-// Header and event together are one wire's content, but for the base64url of the header, which is at most 400
-// characters.
+/** The keys of a kid (several after a forked pack chain), or why there is none: unknown so far, or weak for ever. */
+export type KeyLookup =
+  | {
+      readonly ok: true
+      readonly keys: readonly CheckedPublicKey[]
+      /** Whether the kid may get further keys, so that a signature that fits none of these may be good all the same. */
+      readonly mayGrow: boolean
+    }
+  | { readonly ok: false; readonly code: 'KEY_UNKNOWN' | 'KEY_WEAK'; readonly detail: string }
+
+// An event has at most 49,152 bytes, its header at most 400 characters: kid and type are bounded.
 const input = new Uint8Array(EVENT_BYTES_MAX + 1_024)
 
 /**
- * Checks every signature of the event. `keys` holds the keys for each kid that signed (several
- * after a forked pack chain); one of them has to fit.
- * `SIGNATURE_INVALID` is for ever: the same bytes are refused by every node.
+ * Checks every signature of the event under the keys that `find` gives for its kid; one of them has to fit. The envelope's own kid comes first: what
+ * the body says of others is not worth work before that. `SIGNATURE_INVALID` is for ever; where further keys may come it is `KEY_UNKNOWN`.
+ * `onVerifying` is called before each verification.
  */
 export function verifySignatures(
   event: DecodedEvent,
-  keys: ReadonlyMap<string, readonly CheckedPublicKey[]>
+  find: (kid: string) => KeyLookup,
+  onVerifying: () => void = () => {}
 ): SignatureCheck {
-  for (const { kid, protected: header, signature } of event.signatures) {
-    const candidates = keys.get(kid)
-    if (candidates === undefined) throw new Error(`no key was given for kid ${kid}`)
+  const { kid: own } = event.envelope
+  for (const signature of event.signatures.toSorted(
+    (left, right) => Number(right.kid === own) - Number(left.kid === own)
+  )) {
+    const found = find(signature.kid)
+    if (!found.ok) return found
+    onVerifying()
     // Verified before anything else runs, so one place for all of them will do.
-    const signed = input.subarray(0, writeSigningInput(header, event.canonical, input))
-    if (!candidates.some((key) => verifyEd25519(key, signed, signature))) {
-      return { ok: false, code: 'SIGNATURE_INVALID', detail: `the signature of kid ${kid} does not fit the event` }
-    }
+    const signed = input.subarray(0, writeSigningInput(signature.protected, event.canonical, input))
+    if (found.keys.some((key) => verifyEd25519(key, signed, signature.signature))) continue
+    return found.mayGrow
+      ? { ok: false, code: 'KEY_UNKNOWN', detail: `no key that kid ${signature.kid} has so far fits the event` }
+      : { ok: false, code: 'SIGNATURE_INVALID', detail: `the signature of kid ${signature.kid} does not fit the event` }
   }
   return { ok: true, event: asVerified(event) }
 }

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import { localEvent } from '../events/local.ts'
 import type { AppendEntry, EventLog } from '../log/event-log.ts'
 import type { LoggedRecord } from '../log/log-reader.ts'
@@ -81,11 +82,26 @@ class BoundKeysFollower {
   }
 
   #note(records: readonly LoggedRecord[]): void {
+    let added = false
     for (const record of records) {
+      if (record.scope === 'local' && record.event.type === 'key-bound') added = this.#take(record.event.body) || added
       const isPolicy = record.scope === 'local' && record.event.type === 'policy'
       if (isPolicy) this.#policyDue = record.record.logSeq
       if (isPolicy || isPack(record)) this.#due = record.record.logSeq
     }
+    if (added) this.#keysBound()
+  }
+
+  /** From the log, because a write that seemed to fail may have bound it all the same. */
+  #take(body: JsonObject): boolean {
+    const { holder, kid, publicKey } = body as KeyBinding
+    return this.#ports.keyring.bind(holder, kid, publicKey)
+  }
+
+  #keysBound(): void {
+    this.#ports.door.keysBound().catch((error: unknown) => {
+      this.#ports.logger.error({ reason: messageOf(error) }, 'events that waited for a key could not be judged')
+    })
   }
 
   /** One look at a time, or two could log the same keys. */
@@ -125,41 +141,35 @@ class BoundKeysFollower {
     const place = `${state.generation} ${state.cursor}`
     if (place === this.#lookedAt) return
     const configured = this.#policyDue > 0 && (await loadBoundKeys(engine, keyring))
-    const fromPacks = await this.#logAndBind()
+    await this.#logUnlogged()
     this.#lookedAt = place
     if (state.cursor >= this.#policyDue) this.#policyDue = 0
     if (state.cursor >= this.#due) this.#due = 0
-    if (configured || fromPacks) await door.keysBound()
+    if (configured) await door.keysBound()
   }
 
   /** Only what is durable counts: a key that was used and then forgotten would shut out what follows on its chain. */
-  async #logAndBind(): Promise<boolean> {
+  async #logUnlogged(): Promise<void> {
     const listed = new Set<string>()
-    let added = false
     let unlogged = new Map<string, KeyBinding>()
     const instance = this.#ports.engine.instance('trust-anchors')
     for await (const [key, fact] of instance.factsWithPrefix(UNLOGGED_KEYS_PREFIX)) {
       listed.add(key)
       if (!this.#logged.has(key)) unlogged.set(key, fact as KeyBinding)
       if (unlogged.size < KEYS_LOGGED_AT_ONCE) continue
-      added = (await this.#bind(unlogged)) || added
+      await this.#append(unlogged)
       unlogged = new Map()
     }
-    added = (await this.#bind(unlogged)) || added
+    await this.#append(unlogged)
     for (const key of this.#logged) if (!listed.has(key)) this.#logged.delete(key)
-    return added
   }
 
-  async #bind(unlogged: ReadonlyMap<string, KeyBinding>): Promise<boolean> {
-    if (unlogged.size === 0 || this.#stopped) return false
-    const { log, clock, keyring } = this.#ports
-    const bindings = [...unlogged.values()]
+  async #append(unlogged: ReadonlyMap<string, KeyBinding>): Promise<void> {
+    if (unlogged.size === 0 || this.#stopped) return
+    const { log, clock } = this.#ports
     const ts = clock.now()
-    const events = bindings.map((body) => localEvent('key-bound', ts, body))
+    const events = [...unlogged.values()].map((body) => localEvent('key-bound', ts, body))
     await log.append(events.map((event): AppendEntry => ({ scope: 'local', event })))
-    let added = false
     for (const key of unlogged.keys()) this.#logged.add(key)
-    for (const { holder, kid, publicKey } of bindings) added = keyring.bind(holder, kid, publicKey) || added
-    return added
   }
 }

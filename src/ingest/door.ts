@@ -3,10 +3,9 @@ import { decodeEvent } from '../../protocols/event/v1/codec.ts'
 import { EVENT_BYTES_MAX } from '../../protocols/event/v1/envelope.ts'
 import { equalBytes } from '../../protocols/primitives/bytes.ts'
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
-import type { CheckedPublicKey } from '../../protocols/signature/v1/ed25519.ts'
 import type { IgnoredCode, Outcome, PendingCode, Refusal } from '../events/outcome.ts'
 import { ignored, pending, rejected } from '../events/outcome.ts'
-import type { VerifiedEvent } from '../events/verified.ts'
+import type { KeyLookup, VerifiedEvent } from '../events/verified.ts'
 import type { EventPosition } from '../log/event-index.ts'
 import type { EventLog } from '../log/event-log.ts'
 import { isStoreUnavailable } from '../log/level-store.ts'
@@ -16,7 +15,6 @@ import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
 import { Signal } from '../platform/signal.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
-import { KEYS_OF_KID_MAX } from '../trust/keyring.ts'
 import type { Keyring } from '../trust/keyring.ts'
 import { packKeysOf } from '../trust/pack-keys.ts'
 import { OutcomeBook } from './outcome-book.ts'
@@ -122,9 +120,18 @@ export class IngestDoor {
     // The caller's bytes often lie in the frame of a network: it would use them again, or all of it stay in memory
     // while the event waits.
     const own = Buffer.from(wire)
-    const known = this.#rejected.size === 0 ? undefined : this.#rejected.get(sha256Hex(own))
+    const known = this.#known(own)
     if (known !== undefined) return known
     return await this.#judge(own, source, onValidated)
+  }
+
+  /** What was found of these very bytes before, as long as nothing has come that could change it. */
+  #known(wire: Uint8Array): Outcome | undefined {
+    if (this.#rejected.size === 0 && this.#pending.size.events === 0) return undefined
+    const bytesHash = sha256Hex(wire)
+    const waiting = this.#pending.get(bytesHash)
+    if (waiting?.code === 'KEY_UNKNOWN') return pending('KEY_UNKNOWN', 'it waits for a key already', waiting.event.id)
+    return this.#rejected.get(bytesHash)
   }
 
   /**
@@ -145,13 +152,13 @@ export class IngestDoor {
     // One at a time for each id, so that neither copies nor two sets of signatures over one event get in side by side.
     for (let other = this.#judging.get(event.id); other !== undefined; other = this.#judging.get(event.id)) {
       await other.ended.given()
-      const same = this.#rejected.get(sha256Hex(wire))
+      const same = this.#known(wire)
       if (same !== undefined) return same
     }
     const judging: Judging = { queued: new Signal(), ended: new Signal() }
     this.#judging.set(event.id, judging)
     try {
-      return this.#remember(wire, await this.#judgeEvent(event, { source, onValidated, queued: judging.queued }))
+      return await this.#judgeUnderAllKeys(event, { source, onValidated, queued: judging.queued })
     } catch (error) {
       // A store that could not be opened again after a failed write can't be read either.
       if (isStoreUnavailable(error)) return ignored('STORE_FULL', messageOf(error), event.id)
@@ -160,6 +167,17 @@ export class IngestDoor {
       this.#judging.delete(event.id)
       judging.queued.give()
       judging.ended.give()
+    }
+  }
+
+  /** A key that is bound while a signature is checked may be the one that it needs. */
+  async #judgeUnderAllKeys(event: DecodedEvent, context: JudgingContext): Promise<Outcome> {
+    for (;;) {
+      const { generation } = this.#ports.keyring
+      const outcome = await this.#judgeEvent(event, context)
+      if (outcome.outcome !== 'rejected' || this.#ports.keyring.generation === generation) {
+        return this.#remember(event.wire, outcome)
+      }
     }
   }
 
@@ -209,16 +227,12 @@ export class IngestDoor {
   async #verifyOnce(event: DecodedEvent): Promise<VerifiedEvent | Refusal> {
     const before = this.#verifiedBefore(event)
     if (before !== undefined) return before
-    const keys = this.#keysOf(event)
-    if ('outcome' in keys) return keys
-    // [REJECT] A good signature of each kid that the signed bytes name (SIG-1 to SIG-12).
-    const checked = await this.#verifications.verify(event, keys)
+    // [PENDING] A key that was ever bound to the signer; [REJECT] one that is weak, and a signature that is not good
+    // (EV-15, EV-16).
+    const checked = await this.#verifications.verify(event, this.#keysOf(event))
     if (checked.ok) return checked.event
-    // [PENDING] A kid may have more keys than the keyring holds.
-    if (event.signatures.some(({ kid }) => (keys.get(kid)?.length ?? 0) >= KEYS_OF_KID_MAX)) {
-      return pending('KEY_UNKNOWN', 'none of the keys that are held for its kid fits', event.id)
-    }
-    return rejected(checked.code, checked.detail, event.id)
+    const { code, detail } = checked
+    return code === 'KEY_UNKNOWN' ? pending(code, detail, event.id) : rejected(code, detail, event.id)
   }
 
   /** The event in these very bytes, if it was verified when it came before and could not be taken in. */
@@ -228,21 +242,16 @@ export class IngestDoor {
     return this.#pending.get(bytesHash)?.verified ?? this.#verified.get(bytesHash)
   }
 
-  /** [PENDING] A key that was ever bound to the signer; [REJECT] one that is weak. */
-  #keysOf(event: DecodedEvent): Map<string, readonly CheckedPublicKey[]> | Refusal {
-    const { signer, kid } = event.envelope
+  /** The envelope's own kid must be bound already; a co-signer of a pack may be introduced by the pack itself. */
+  #keysOf(event: DecodedEvent): (kid: string) => KeyLookup {
+    const { signer, kid: own } = event.envelope
     const orgId = this.#ports.policy().orgOf(signer)
-    const introduced = packKeysOf(event)
-    const keys = new Map<string, readonly CheckedPublicKey[]>()
-    for (const signature of event.signatures) {
-      // The envelope's own kid must be bound already; a co-signer of a pack may be introduced by the pack itself.
-      const own = signature.kid === kid ? undefined : introduced.get(signature.kid)
-      const found = own === undefined ? this.#ports.keyring.find(signer, signature.kid, orgId) : own
-      if (found.ok) keys.set(signature.kid, found.keys)
-      else if (found.code === 'KEY_WEAK') return rejected('KEY_WEAK', found.detail, event.id)
-      else return pending('KEY_UNKNOWN', found.detail, event.id)
+    let introduced: ReadonlyMap<string, KeyLookup> | null = null
+    return (kid) => {
+      if (kid === own) return this.#ports.keyring.find(signer, kid, orgId)
+      introduced ??= packKeysOf(event)
+      return introduced.get(kid) ?? this.#ports.keyring.find(signer, kid, orgId)
     }
-    return keys
   }
 
   async #admit(event: VerifiedEvent, context: JudgingContext): Promise<Outcome> {

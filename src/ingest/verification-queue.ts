@@ -1,11 +1,10 @@
-import type { CheckedPublicKey } from '../../protocols/signature/v1/ed25519.ts'
 import type { DecodedEvent } from '../../protocols/event/v1/codec.ts'
-import type { SignatureCheck } from '../events/verified.ts'
+import type { KeyLookup, SignatureCheck } from '../events/verified.ts'
 import { verifySignatures } from '../events/verified.ts'
 
 interface Queued {
   readonly event: DecodedEvent
-  readonly keys: ReadonlyMap<string, readonly CheckedPublicKey[]>
+  readonly find: (kid: string) => KeyLookup
   readonly resolve: (check: SignatureCheck) => void
 }
 
@@ -24,9 +23,9 @@ export class VerificationQueue {
   }
 
   /** The queue is as long as the callers that wait for it: each waits for one event. */
-  verify(event: DecodedEvent, keys: ReadonlyMap<string, readonly CheckedPublicKey[]>): Promise<SignatureCheck> {
+  verify(event: DecodedEvent, find: (kid: string) => KeyLookup): Promise<SignatureCheck> {
     return new Promise((resolve) => {
-      this.#queue.push({ event, keys, resolve })
+      this.#queue.push({ event, find, resolve })
       if (this.#queue.length === 1) queueMicrotask(() => this.#verifyAll())
     })
   }
@@ -34,9 +33,9 @@ export class VerificationQueue {
   #verifyAll(): void {
     const queue = this.#queue
     this.#queue = []
-    for (const { event, keys, resolve } of queue) {
-      this.#verified += event.signatures.length
-      resolve(verifySignatures(event, keys))
+    const count = (): void => {
+      this.#verified += 1
     }
+    for (const { event, find, resolve } of queue) resolve(verifySignatures(event, find, count))
   }
 }

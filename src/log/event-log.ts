@@ -210,6 +210,8 @@ export class EventLog extends LogReader {
    */
   async recover(): Promise<void> {
     if (!this.#health.isBroken) return
+    // Whoever closed the log closes the store next: opened anew it would stay open.
+    if (this.#closed && this.#writing === null) throw storeFull('the log is closed')
     this.#recovering ??= this.#health
       .reopen(() => this.#takeUp())
       .catch((error: unknown) => {
@@ -382,9 +384,7 @@ export class EventLog extends LogReader {
     while (this.#writing !== null) await this.#writing
     this.#cancelRecovery?.()
     // Whoever closes the store next must not find it opened anew afterwards.
-    await this.#recovering?.catch((error: unknown) =>
-      this.#logger.warn({ reason: messageOf(error) }, 'closed without having recovered')
-    )
+    await Promise.allSettled([this.#recovering])
     this.#cancelCheckpoint?.()
     this.#cancelCheckpoint = null
     try {

@@ -191,7 +191,8 @@ class LevelStore extends LevelReader implements Store {
     if (opening.writeFailed) throw refusedWrite()
   }
 
-  snapshot(): StoreSnapshot {
+  async snapshot(): Promise<StoreSnapshot> {
+    if (this.#gate.reopening !== null) await this.#gate.reopening
     const snapshot = this.#newSnapshot()
     const reader = new LevelReader(this.#database, this.#gate, snapshot)
     return {

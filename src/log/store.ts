@@ -39,7 +39,7 @@ export interface Store extends StoreReader {
    * `STORE_FULL`; then everything else does until `reopen`.
    */
   write(operations: readonly WriteOperation[], options: { readonly sync: boolean }): Promise<void>
-  snapshot(): StoreSnapshot
+  snapshot(): Promise<StoreSnapshot>
   /**
    * Brings the store back after a failed write; reads and writes wait meanwhile. Throws `STORE_FULL` while it can't be
    * opened; then reads throw that too.

@@ -42,7 +42,7 @@ export async function verifyLog(
 ): Promise<LogVerification> {
   // Before the snapshot: what a running node writes down afterwards may be of a longer log than that moment's.
   const known = await checkpoint.read()
-  const snapshot = store.snapshot()
+  const snapshot = await store.snapshot()
   try {
     const walk = new LogWalk(snapshot, known)
     const total = await lastPosition(snapshot)

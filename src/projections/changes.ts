@@ -68,7 +68,7 @@ export async function* followChanges(
       await advanced(engine, query.signal)
       continue
     }
-    const snapshot = store.snapshot()
+    const snapshot = await store.snapshot()
     try {
       const state = await readState(snapshot, instance.projection)
       const reading = { snapshot, instance, state, prefix }

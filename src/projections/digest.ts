@@ -113,7 +113,7 @@ async function digestNow(
   namespace: string
 ): Promise<{ readonly digest: Digest; readonly states: ReadonlyMap<string, ProjectionState> }> {
   for (;;) {
-    const snapshot = store.snapshot()
+    const snapshot = await store.snapshot()
     let position: number
     try {
       const states = new Map<string, ProjectionState>()

@@ -165,7 +165,8 @@ export class ProjectionEngine {
   async notFarBehind(records: number): Promise<void> {
     const isFar = (): boolean =>
       this.#instances.some(({ halted, state }) => halted === null && state.cursor < this.head - records)
-    while (isFar() && !this.#closed) await this.#progress.next()
+    // While the store can't be written nothing moves, and the door says so to whoever comes.
+    while (isFar() && !this.#closed && this.#trouble === null) await this.#progress.next()
   }
 
   /** Folds every projection anew from the log, beside the rows in use, and says whether the bytes came out the same. */
@@ -214,6 +215,7 @@ export class ProjectionEngine {
         this.#logger.error({ reason: this.#trouble }, 'projections could not be written; folding is tried again')
         // The log opens the store anew; without that it would refuse every further write.
         if (isStoreUnavailable(error)) this.#log.writeFailed(this.#trouble)
+        this.#progress.tell()
         if (this.#closed) return
         this.#cancelRetry ??= this.#clock.after(RETRY_AFTER_MS, () => {
           this.#cancelRetry = null

@@ -1,3 +1,4 @@
+import { AnchormeshError } from '../platform/errors.ts'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { StoreReader, WriteOperation } from '../log/store.ts'
 import { prefixRange } from '../log/store.ts'
@@ -44,8 +45,12 @@ export async function* changesAfter(store: StoreReader, projection: string, afte
   }
 }
 
+// A thousand positions of 256 rows each, as a sealed batch has them, are about 80 MiB.
+const ROWS_BEFORE_MAX = 262_144
+
 /**
  * Rows as they stood at position `at`, as far as they differ from those of now: `null` for a row that was not there.
+ * Throws `STATE_OUTDATED` where more rows differ than are worth keeping in memory.
  */
 export async function rowsBefore(
   store: StoreReader,
@@ -54,7 +59,11 @@ export async function rowsBefore(
 ): Promise<Map<string, JsonObject | null>> {
   const before = new Map<string, JsonObject | null>()
   for await (const [, key, row] of changesAfter(store, name, at)) {
-    if (!before.has(key)) before.set(key, row === null ? null : unpackRow(layout, key, row))
+    if (before.has(key)) continue
+    if (before.size === ROWS_BEFORE_MAX) throw new AnchormeshError('STATE_OUTDATED', tooManyChanged(at))
+    before.set(key, row === null ? null : unpackRow(layout, key, row))
   }
   return before
 }
+
+const tooManyChanged = (at: number): string => `more than ${ROWS_BEFORE_MAX} rows have changed since position ${at}`

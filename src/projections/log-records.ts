@@ -1,3 +1,4 @@
+import { ANCHOR_PACK_TYPE } from '../../protocols/event/v1/codec.ts'
 import type { LogReader, LoggedRecord } from '../log/log-reader.ts'
 import { parseRecord } from '../log/log-reader.ts'
 import { AnchormeshError } from '../platform/errors.ts'
@@ -8,6 +9,8 @@ export const FOLD_RECORDS_MAX = 1_024
 // Usual events stay far below this. What comes to more are events of the greatest size and sealed batches, 256 rows in
 // 17 KiB: this is about 16,000 of those.
 const FOLD_BYTES_MAX = 1024 * 1024
+// However short a pack is, three projections write all keys of its organisation down, at most 48 KiB each.
+const PACK_WEIGHT = 64 * 1024
 
 /** Records that are folded at once. */
 export class FoldGroup {
@@ -21,7 +24,8 @@ export class FoldGroup {
   /** Returns whether it is full now. */
   add(record: LoggedRecord): boolean {
     this.records.push(record)
-    this.#bytes += record.record.payload.length
+    const isPack = record.scope === 'shared' && record.event.envelope.type === ANCHOR_PACK_TYPE
+    this.#bytes += isPack ? PACK_WEIGHT : record.record.payload.length
     return this.isFull
   }
 

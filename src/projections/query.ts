@@ -76,7 +76,7 @@ export async function queryRows(
   const place = { kind: 'page', epoch, projection: name } as const
   const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, place).after
 
-  const snapshot = store.snapshot()
+  const snapshot = await store.snapshot()
   try {
     const state = await readState(snapshot, instance.projection)
     const { projection } = instance

@@ -9,6 +9,8 @@ import { decodeRow, packRow, parseStored } from './row-codec.ts'
 
 // Values that are read again soon are those of busy chains and batches; 4,096 parsed rows are about 4 MiB.
 const CACHED_VALUES_MAX = 4_096
+// Else the key sets of packs, 48 KiB each, would make them 200 MiB.
+const CACHED_VALUE_CHARS_MAX = 4_096
 
 /** One change of a row: the position that made it and what stood there before (`null`: nothing). */
 export type RowChange = readonly [logSeq: number, key: string, before: PackedRow | null]
@@ -71,6 +73,8 @@ interface Entry {
   value: JsonObject | undefined
   /** The position of the record that wrote it last; 0 for what was only read. */
   writtenAt: number
+  /** How long it is stored, as far as that was looked at. */
+  length: number
 }
 
 class FoldTable implements Table {
@@ -117,22 +121,21 @@ class FoldTable implements Table {
     this.#write(key, undefined)
   }
 
-  async range(keyPrefix: string, limit?: number): Promise<[string, JsonObject][]> {
+  async range(keyPrefix: string, limit = Infinity): Promise<[string, JsonObject][]> {
     const own = [...this.#entries].filter(([key, { writtenAt }]) => writtenAt > 0 && key.startsWith(keyPrefix))
-    const merged = new Map<string, JsonObject>()
-    // What this fold deleted may hide as many stored entries.
-    for await (const [storeKey, bytes] of this.#store.range({
-      ...prefixRange(this.#prefix + keyPrefix),
-      ...(limit === undefined ? {} : { limit: limit + own.length })
-    })) {
+    const found: [string, JsonObject][] = []
+    for (const [key, { value }] of own) if (value !== undefined) found.push([key, value])
+    // What this fold wrote or deleted hides what is stored under the same key.
+    const hidden = new Set(own.map(([key]) => key))
+    let stored = 0
+    for await (const [storeKey, bytes] of this.#store.range(prefixRange(this.#prefix + keyPrefix))) {
       const key = storeKey.slice(this.#prefix.length)
-      merged.set(key, this.#decode(key, bytes))
+      if (hidden.has(key)) continue
+      found.push([key, this.#decode(key, bytes)])
+      stored += 1
+      if (stored >= limit) break
     }
-    for (const [key, { value }] of own) {
-      if (value === undefined) merged.delete(key)
-      else merged.set(key, value)
-    }
-    return [...merged].sort(([left], [right]) => (left < right ? -1 : 1)).slice(0, limit)
+    return found.sort(([left], [right]) => (left < right ? -1 : 1)).slice(0, limit)
   }
 
   async prefetch(keys: readonly string[]): Promise<void> {
@@ -143,21 +146,24 @@ class FoldTable implements Table {
 
   writeTo(operations: WriteOperation[]): void {
     const layout = this.#tracked?.layout
-    for (const [key, { value, writtenAt }] of this.#entries) {
+    for (const [key, entry] of this.#entries) {
+      const { value, writtenAt } = entry
       if (writtenAt === 0) continue
       if (value === undefined) operations.push({ type: 'del', key: this.#prefix + key })
-      else
-        operations.push({
-          type: 'put',
-          key: this.#prefix + key,
-          value: JSON.stringify(layout === undefined ? value : packRow(layout, value))
-        })
+      else {
+        const text = JSON.stringify(layout === undefined ? value : packRow(layout, value))
+        entry.length = text.length
+        operations.push({ type: 'put', key: this.#prefix + key, value: text })
+      }
     }
   }
 
   remember(): void {
     if (this.#cache === null) return
-    for (const [key, { value }] of this.#entries) this.#cache.set(key, value)
+    for (const [key, { value, length }] of this.#entries) {
+      if (length > CACHED_VALUE_CHARS_MAX) this.#cache.delete(key)
+      else this.#cache.set(key, value)
+    }
   }
 
   #write(key: string, value: JsonObject | undefined): void {
@@ -169,7 +175,7 @@ class FoldTable implements Table {
       if (entry.writtenAt !== this.logSeq)
         changes.push([this.logSeq, key, entry.value === undefined ? null : packRow(layout, entry.value)])
     }
-    if (entry === undefined) this.#entries.set(key, { value, writtenAt: this.logSeq })
+    if (entry === undefined) this.#entries.set(key, { value, writtenAt: this.logSeq, length: 0 })
     else {
       entry.value = value
       entry.writtenAt = this.logSeq
@@ -179,13 +185,17 @@ class FoldTable implements Table {
   #entry(key: string): Entry | undefined {
     const entry = this.#entries.get(key)
     if (entry !== undefined || this.#cache === null || !this.#cache.has(key)) return entry
-    const cached = { value: this.#cache.get(key), writtenAt: 0 }
+    const cached = { value: this.#cache.get(key), writtenAt: 0, length: 0 }
     this.#entries.set(key, cached)
     return cached
   }
 
   #learn(key: string, bytes: Uint8Array | undefined): Entry {
-    const entry = { value: bytes === undefined ? undefined : this.#decode(key, bytes), writtenAt: 0 }
+    const entry = {
+      value: bytes === undefined ? undefined : this.#decode(key, bytes),
+      writtenAt: 0,
+      length: bytes?.length ?? 0
+    }
     this.#entries.set(key, entry)
     return entry
   }

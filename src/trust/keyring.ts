@@ -1,5 +1,6 @@
 import { equalBytes, fromBase64url } from '../../protocols/primitives/bytes.ts'
 import { publicKeyOfDidKey } from '../../protocols/signature/v1/did-key.ts'
+import type { KeyLookup } from '../events/verified.ts'
 import type { CheckedPublicKey } from '../../protocols/signature/v1/ed25519.ts'
 import { checkPublicKey, restorePublicKey } from '../../protocols/signature/v1/ed25519.ts'
 
@@ -12,14 +13,7 @@ const DID_KEYS_CACHED_MAX = 4_096
  * of packs stand apart, so that packs never displace configured ones). Of more the smallest count, whichever came
  * first; an event under any other is none that this node can verify.
  */
-export const KEYS_OF_KID_MAX = 16
-
-/**
- * The keys of a kid (nearly always one), or why there is none: unknown so far (its pack may come), or weak for ever.
- */
-export type KeyLookup =
-  | { readonly ok: true; readonly keys: readonly CheckedPublicKey[] }
-  | { readonly ok: false; readonly code: 'KEY_UNKNOWN' | 'KEY_WEAK'; readonly detail: string }
+const KEYS_OF_KID_MAX = 16
 
 /**
  * Every key that was ever bound to a signer: by its own did:key, by configuration, by packs of its organisation. It
@@ -30,6 +24,12 @@ export type KeyLookup =
 export class Keyring {
   readonly #bound = new Map<string, readonly CheckedPublicKey[]>()
   readonly #didKeys = new Map<string, KeyLookup>()
+  #generation = 0
+
+  /** Grows with every key that is bound: what was found under an older one may be out of date. */
+  get generation(): number {
+    return this.#generation
+  }
 
   /**
    * Binds a key (base64url of 32 bytes) that a policy or a pack in this node's log bound to a DID or an organisation:
@@ -43,6 +43,7 @@ export class Keyring {
     if (bytes === null || known.some((key) => equalBytes(key.bytes, bytes))) return false
     const place = known.filter((key) => Buffer.compare(key.bytes, bytes) < 0).length
     if (place >= KEYS_OF_KID_MAX) return false
+    this.#generation += 1
     this.#bound.set(name, known.toSpliced(place, 0, restorePublicKey(bytes)).slice(0, KEYS_OF_KID_MAX))
     return true
   }
@@ -58,7 +59,7 @@ export class Keyring {
         : union(ofSigner, ofOrganisation)
     return keys === undefined
       ? { ok: false, code: 'KEY_UNKNOWN', detail: `no key ${kid} is bound to ${signer}` }
-      : { ok: true, keys }
+      : { ok: true, keys, mayGrow: ofOrganisation !== undefined }
   }
 
   #didKey(did: string): KeyLookup {
@@ -78,7 +79,7 @@ export class Keyring {
 /** The look-up of a key that is not known to be a good one. */
 export function checkedKey(bytes: Uint8Array): KeyLookup {
   const checked = checkPublicKey(bytes)
-  return checked.ok ? { ok: true, keys: [checked.key] } : checked
+  return checked.ok ? { ok: true, keys: [checked.key], mayGrow: false } : checked
 }
 
 function union(left: readonly CheckedPublicKey[], right: readonly CheckedPublicKey[]): readonly CheckedPublicKey[] {

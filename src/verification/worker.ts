@@ -193,7 +193,7 @@ export class VerificationWorker {
   /** The row as it is now: what was announced or found since it was taken counts. */
   async #row(key: string): Promise<TimestampAnchorRow | undefined> {
     const { engine, store } = this.#ports
-    const snapshot = store.snapshot()
+    const snapshot = await store.snapshot()
     try {
       const { projection } = engine.instance(PROJECTION)
       const state = await readState(snapshot, projection)

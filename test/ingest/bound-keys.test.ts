@@ -141,3 +141,23 @@ test('a fold that halted is looked at once where it stands, and again when it wa
   await until('what waited is in', () => (ingest.log.peek(waiting.id)?.logSeq ?? 0) > 0)
   expect(await keysInLog(ingest)).toEqual(expectedKeys)
 })
+
+test('a key whose logging seemed to fail, but reached the disk, is bound once the store is back', async () => {
+  const disk = new FailingStore(await openMemoryStore())
+  const ingest = await openIngest(self, everybody, { store: disk })
+  const waiting = await next(ofSecond, null, announceBody('batch-1'))
+  expect(await submitted(ingest, waiting)).toBe('pending')
+  disk.mode = 'kept'
+  let records = 0
+  // The pack's own record is written, that of its keys fails.
+  disk.full = (key) => key.startsWith(RECORD_PREFIX) && (records += 1) > 1
+  expect(await submitted(ingest, await packEvent(ada.signer, [ada.signer], pack))).toBe('accepted')
+  await until('the write has failed', () => ingest.log.fault)
+  disk.full = () => false
+  await until('the key is bound', () => {
+    void ingest.clock.advance(1_000)
+    return isBound(ingest)
+  })
+  await until('what waited for it is in', () => ingest.door.status().pending.events === 0)
+  expect(await keysInLog(ingest)).toEqual(expectedKeys)
+})

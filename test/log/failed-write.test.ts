@@ -285,4 +285,13 @@ describe('the low-disk mark', () => {
     await ingest.clock.advance(FREE_BYTES_CHECK_EVERY_MS)
     expect(await submit(ingest, event)).toEqual(['accepted'])
   })
+  test('a log that is closed does not open the store anew', async () => {
+    const ingest = await open()
+    const { log, disk } = ingest
+    log.writeFailed('the disk failed')
+    await ingest.close()
+    await expect(log.recover()).rejects.toMatchObject({ code: 'STORE_FULL' })
+    await ingest.clock.advance(10 * REOPEN_EVERY_MS)
+    expect(disk.reopened).toBe(0)
+  })
 })

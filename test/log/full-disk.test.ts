@@ -80,7 +80,7 @@ test.runIf(hasPrlimit)(
     const child = startIngest(folder, await eventsPath())
     await until('some are in', () => child.lines().length >= 32, PATIENCE_MS)
     // Less than the write-ahead log has: opening the store anew writes it out as a table, which fails as well.
-    limitFiles(child, 65_536)
+    limitFiles(child, 16_384)
     await until('the disk is full', () => child.lines().includes(REFUSED), PATIENCE_MS)
     const acknowledged = acknowledgedBy(child.lines()).length
     expect(acknowledged).toBeLessThan(COUNT)

@@ -53,7 +53,7 @@ describe.each(['disk', 'memory'] as const)('a store on %s', (kind) => {
   test('a snapshot and a range that has begun see one moment', async () => {
     const store = await opened(kind)
     await store.write([put('a', '1'), put('b', '1')], { sync: true })
-    const snapshot = store.snapshot()
+    const snapshot = await store.snapshot()
     const seen: string[] = []
     for await (const [key, bytes] of store.range({})) {
       if (key === 'a') await store.write([put('b', '2'), put('c', '2')], { sync: true })
@@ -91,6 +91,17 @@ describe.each(['disk', 'memory'] as const)('a store on %s', (kind) => {
     await store.close()
   })
 
+  test('a snapshot that is asked for while it is opened anew waits, as a read does', async () => {
+    const store = await opened(kind)
+    await store.write([put('k', 'v')], { sync: true })
+    const reopening = store.reopen()
+    const snapshot = await store.snapshot()
+    await reopening
+    expect(Buffer.from((await snapshot.get('k')) ?? []).toString()).toBe('v')
+    await snapshot.close()
+    await store.close()
+  })
+
   test('what was under way when it was opened anew ends well, or with STORE_FULL', async () => {
     const store = await opened(kind)
     await store.write(
@@ -98,7 +109,7 @@ describe.each(['disk', 'memory'] as const)('a store on %s', (kind) => {
       { sync: true }
     )
     for (let round = 0; round < 5; round += 1) {
-      const snapshot = store.snapshot()
+      const snapshot = await store.snapshot()
       const work = Promise.allSettled([
         ...Array.from({ length: 20 }, (_, index) => store.get(`k${index}`)),
         store.getMany(['k1', 'k2']),

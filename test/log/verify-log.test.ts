@@ -340,8 +340,8 @@ describe('against store.json', () => {
     const findings = await verifyLog(
       {
         ...store,
-        snapshot: () => {
-          const snapshot = store.snapshot()
+        snapshot: async () => {
+          const snapshot = await store.snapshot()
           grown ??= appendAll(log, more).then(() => log.writeCheckpoint())
           return snapshot
         }

@@ -25,8 +25,8 @@ export class WrappedStore implements Store {
     await this.inner.write(operations, options)
   }
 
-  snapshot(): StoreSnapshot {
-    return this.inner.snapshot()
+  async snapshot(): Promise<StoreSnapshot> {
+    return await this.inner.snapshot()
   }
 
   async reopen(): Promise<void> {

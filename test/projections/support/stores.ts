@@ -37,8 +37,8 @@ export function watchedStore(store: Store, hooks: StoreHooks): Store {
       await store.write(operations, options)
       await hooks.afterWrite?.(write)
     },
-    snapshot() {
-      const snapshot = store.snapshot()
+    async snapshot() {
+      const snapshot = await store.snapshot()
       return { ...watched(snapshot), close: () => snapshot.close() }
     },
     reopen: () => store.reopen(),
