@@ -67,6 +67,10 @@ export async function publishPack(
   const hash = packHash(body)
   const judged = judgePack(root, head, { hash, pack })
   if (!judged.ok) throw refused(judged.effect, `the pack would have no effect: ${judged.effect}`)
+  // Its signature must be good under the key that the packs give its kid.
+  const { kid, publicKey } = ports.author.signer
+  if (judged.state.keys.get(kid)?.key.publicKey !== toBase64url(publicKey))
+    throw refused('PACK_SIGNER_FOREIGN', `the packs of ${orgId} give the kid ${kid} another key than this node's`)
   const authored = await ports.author.author(ANCHOR_PACK_TYPE, TRUST_NAMESPACE, body)
   return { ...authored, orgId, packSeq: pack.packSeq, packHash: hash }
 }

@@ -246,11 +246,11 @@ export class IngestDoor {
   #keysOf(event: DecodedEvent): (kid: string) => KeyLookup {
     const { signer, kid: own } = event.envelope
     const orgId = this.#ports.policy().orgOf(signer)
-    let introduced: ReadonlyMap<string, KeyLookup> | null = null
+    let introduced: ((kid: string) => KeyLookup | undefined) | null = null
     return (kid) => {
       if (kid === own) return this.#ports.keyring.find(signer, kid, orgId)
       introduced ??= packKeysOf(event)
-      return introduced.get(kid) ?? this.#ports.keyring.find(signer, kid, orgId)
+      return introduced(kid) ?? this.#ports.keyring.find(signer, kid, orgId)
     }
   }
 

@@ -24,7 +24,7 @@ const keyOf = (namespace: string, eventId: string): string => `${namespace}!${ev
  */
 export const effects: Projection = {
   name: 'effects',
-  version: 2,
+  version: 3,
   layout: { key: ['namespace', 'eventId'], columns: ['type', 'signer', 'kid', 'authorSeq', 'effect', 'detail'] },
   dependsOnPolicy: true,
   rowsChangeOften: false,
@@ -132,7 +132,7 @@ async function showEffect(
   { hash, type, signer, kid, authorSeq }: CarrierFact,
   { rows, facts }: FoldContext
 ): Promise<void> {
-  const effect = await effectOfPack(facts, orgId, hash)
+  const effect = await effectOfPack(facts, orgId, { hash, eventId })
   const key = keyOf(TRUST_NAMESPACE, eventId)
   const before = await rows.get(key)
   if (effect === null && before !== undefined) rows.del(key)

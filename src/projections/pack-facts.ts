@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import { sortableNumber } from '../log/keys.ts'
-import type { AnchoredKey, PackEffect, PackHead, PackState } from '../trust/pack-chain.ts'
+import type { PackEffect, PackHead } from '../trust/pack-chain.ts'
 
 /**
  * What a projection remembers of an organisation's packs, each thing in an entry of its own, so that none grows. Where
@@ -11,12 +11,24 @@ import type { AnchoredKey, PackEffect, PackHead, PackState } from '../trust/pack
 /** One distinct pack, in however many events it came. */
 export type PackFact = {
   readonly packSeq: number
-  /** `waiting`: its predecessor is no valid pack yet. Else what the one judgement on it said. */
-  readonly verdict: 'waiting' | 'valid' | PackEffect
-  /** The smallest id of the events that carry it: its `ts` is the pack's time, in whatever order they came. */
-  readonly eventId: string
-  readonly ts: number
+  /**
+   * `waiting`: its predecessor is no valid pack yet. Else what the one judgement on it said; of what passed it,
+   * `unsigned` while no event carries it with the right signatures, `weak` if one does and a key is no good one.
+   */
+  readonly verdict: 'waiting' | 'unsigned' | 'weak' | 'valid' | PackEffect
+  readonly spokesman: Spokesman | null
+  /** While it waits, the last of the events that came with it. */
+  readonly lastCopy: string | null
 }
+
+/** The event with the smallest id that carries a pack: its `ts` is the pack's time, in whatever order they came. */
+export type Spokesman = { readonly eventId: string; readonly ts: number }
+
+/** An event that came with a pack that waits: its signatures are checked once it is known under which keys. */
+export type CopyFact = { readonly logSeq: number; readonly before: string | null }
+
+/** An event with a pack that others may carry and it does not, because of its signatures. */
+export type MisfitFact = { readonly hash: string }
 
 /** How many valid packs stand at a number. */
 export type LevelFact = { readonly valid: number }
@@ -34,17 +46,8 @@ export const headKey = (orgId: string): string => `head!${orgId}!`
 export const packKey = (orgId: string, hash: string): string => `pack!${orgId}!${hash}`
 export const stateKey = (orgId: string, hash: string): string => `state!${orgId}!${hash}`
 export const levelKey = (orgId: string, packSeq: number): string => `level!${orgId}!${sortableNumber(packSeq)}`
+export const copyKey = (orgId: string, eventId: string): string => `copy!${orgId}!${eventId}`
+export const misfitKey = (orgId: string, eventId: string): string => `misfit!${orgId}!${eventId}`
 export const waitingKey = (orgId: string, hash: string): string => `waiting!${orgId}!${hash}`
 export const firstWaitingKey = (orgId: string, packSeq: number, prevPack: string): string =>
   `first-waiting!${orgId}!${sortableNumber(packSeq)}!${prevPack}`
-
-/** Keys in ascending order of kid. */
-export function encodeState({ packSeq, hash, threshold, validUntil, keys }: PackState): JsonObject {
-  const anchored = [...keys.values()].sort((left, right) => (left.key.kid < right.key.kid ? -1 : 1))
-  return { packSeq, hash, threshold, validUntil, keys: anchored as unknown as JsonObject[] }
-}
-
-export function decodeState(fact: JsonObject): PackState {
-  const { keys, ...state } = fact as unknown as Omit<PackState, 'keys'> & { readonly keys: readonly AnchoredKey[] }
-  return { ...state, keys: new Map(keys.map((anchored) => [anchored.key.kid, anchored])) }
-}

@@ -10,7 +10,8 @@ import type { OrganisationRoot, PackState } from '../trust/pack-chain.ts'
 import { rootState } from '../trust/pack-chain.ts'
 import type { ProjectionEngine } from './engine.ts'
 import type { HeadFact } from './pack-facts.ts'
-import { decodeState, headKey, stateKey } from './pack-facts.ts'
+import { headKey } from './pack-facts.ts'
+import { readState } from './pack-states.ts'
 
 /** Whether a shared record is an anchor pack in its namespace. */
 export function isPack(record: LoggedRecord): record is SharedRecord {
@@ -58,9 +59,9 @@ export async function storedPacks(engine: ProjectionEngine, orgId: string, polic
   const head = (await storedFact(engine, headKey(orgId))) as HeadFact | undefined
   const frozen = (head?.forkedAt ?? null) !== null
   if (head === undefined || head.hash === null) return { root, head: rootState(root), frozen }
-  const state = await storedFact(engine, stateKey(orgId, head.hash))
+  const state = await readState((key) => storedFact(engine, key), orgId, head.hash)
   if (state === undefined) throw new Error(`the state of pack ${head.hash} of ${orgId} is not among the facts`)
-  return { root, head: decodeState(state), frozen }
+  return { root, head: state, frozen }
 }
 
 async function storedFact(engine: ProjectionEngine, key: string): Promise<JsonObject | undefined> {

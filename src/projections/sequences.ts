@@ -44,7 +44,7 @@ function rowKey({ event: { chain, envelope } }: SharedRecord): string {
 /** How far each chain has come, and each organisation's packs. */
 export const sequences: Projection = {
   name: 'sequences',
-  version: 2,
+  version: 3,
   layout: { key: ['namespace', 'signer', 'kid'], columns: ['tips', 'forked', 'events'] },
   // Which packs count depends on who belongs to the organisation.
   dependsOnPolicy: true,

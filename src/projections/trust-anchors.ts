@@ -25,7 +25,7 @@ export type BoundKeyFact = KeyBinding & { readonly logged: boolean }
 /** The keys of each organisation as its packs give them, and, as facts, every key that was ever bound. */
 export const trustAnchors: Projection = {
   name: 'trust-anchors',
-  version: 2,
+  version: 3,
   // Most of a key's fields are optional, and keys are few.
   layout: PLAIN_ROWS,
   dependsOnPolicy: true,

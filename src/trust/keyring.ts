@@ -77,7 +77,7 @@ export class Keyring {
 }
 
 /** The look-up of a key that is not known to be a good one. */
-export function checkedKey(bytes: Uint8Array): KeyLookup {
+function checkedKey(bytes: Uint8Array): KeyLookup {
   const checked = checkPublicKey(bytes)
   return checked.ok ? { ok: true, keys: [checked.key], mayGrow: false } : checked
 }

@@ -1,8 +1,9 @@
 import type { AnchorPack, KeyStatus, PackKey } from '../../protocols/event/v1/anchor-pack.ts'
-import { packRoot } from '../../protocols/event/v1/anchor-pack.ts'
-import { fromBase64url } from '../../protocols/primitives/bytes.ts'
-import { checkPublicKey } from '../../protocols/signature/v1/ed25519.ts'
-import { BoundedMap } from '../platform/bounded-map.ts'
+import { PACK_KEYS_BYTES_MAX, packKeysBytes, packRoot } from '../../protocols/event/v1/anchor-pack.ts'
+import type { DecodedEvent } from '../../protocols/event/v1/codec.ts'
+import { verifyEd25519 } from '../../protocols/signature/v1/ed25519.ts'
+import { signingInput } from '../../protocols/signature/v1/jws.ts'
+import { checkKeyOnce } from './checked-keys.ts'
 
 /** Why a pack has no effect (CONTRACT, section 6). */
 export type PackEffect =
@@ -71,9 +72,12 @@ export function rootState(root: OrganisationRoot): PackState {
 }
 
 /**
- * Judges a pack on the valid one that it names as its predecessor (pack 1: on the root). "A higher number wins" would
- * let one stolen key rewrite everything, so a pack counts only in its place in the chain; and what it is worth there
- * follows from the two alone, so that it is judged once, whatever else comes and in whatever order.
+ * Judges what a pack says on the valid one that it names as its predecessor (pack 1: on the root). "A higher number
+ * wins" would let one stolen key rewrite everything, so a pack counts only in its place in the chain; and what it is
+ * worth there follows from the two alone, so that it is judged once, whatever else comes and in whatever order.
+ *
+ * It takes `signingKids` at its word. So a pack that passes is valid only once an event carries it that `isSignedAs`
+ * it says, and if it `hasGoodKeys`.
  */
 export function judgePack(root: OrganisationRoot, before: PackState, { hash, pack }: HashedPack): JudgedPack {
   if (pack.packSeq !== before.packSeq + 1 || pack.prevPack !== before.hash) return refused('PACK_PREV_MISMATCH')
@@ -81,15 +85,35 @@ export function judgePack(root: OrganisationRoot, before: PackState, { hash, pac
   const keys = applyKeys(before, { hash, pack })
   if (typeof keys === 'string') return refused(keys)
   const resulting = [...keys.values()].map(({ key }) => key)
+  if (packKeysBytes(resulting) > PACK_KEYS_BYTES_MAX) return refused('BODY_INVALID')
   if (pack.root !== packRoot({ orgId: pack.orgId, threshold: pack.threshold, keys: resulting })) {
     return refused('PACK_ROOT_MISMATCH')
   }
   const signatures = judgeSigners(root, before, pack, keys)
   if (signatures !== null) return refused(signatures)
-  // Last, because it costs most: only those who may sign packs can make a node do it.
-  if (!pack.keys.every(({ publicKey }) => isGoodKey(publicKey))) return refused('BODY_INVALID')
   const { packSeq, threshold, validUntil } = pack
   return { ok: true, state: { packSeq, hash, threshold, validUntil, keys } }
+}
+
+/**
+ * Whether each signature of an event that carries the pack is good under the one key that its kid has before the pack
+ * and after it; for a pack that `judgePack` passed on `before`. The door is not so strict: it takes what is good under
+ * any key that a kid ever had, of configuration or on any side of a fork, and who holds one of those must not speak
+ * for the one that counts here.
+ */
+export function isSignedAs(event: DecodedEvent, before: PackState, pack: AnchorPack): boolean {
+  const given = new Map(pack.keys.map(({ kid, publicKey }) => [kid, publicKey]))
+  return event.signatures.every(({ kid, protected: header, signature }) => {
+    const publicKey = before.keys.get(kid)?.key.publicKey ?? given.get(kid)
+    if (publicKey === undefined) return false
+    const checked = checkKeyOnce(publicKey)
+    return checked.ok && verifyEd25519(checked.key, signingInput(header, event.canonical), signature)
+  })
+}
+
+/** Whether each key that the pack gives is a good one. Asked last, because it costs most: only true signers can. */
+export function hasGoodKeys(pack: AnchorPack): boolean {
+  return pack.keys.every(({ publicKey }) => checkKeyOnce(publicKey).ok)
 }
 
 /**
@@ -134,8 +158,8 @@ function applyKeys(before: PackState, { hash, pack }: HashedPack): Map<string, A
 }
 
 /**
- * The threshold of the old set and of the new must have signed; a revoked or foreign key among the signers spoils the
- * pack.
+ * The threshold of the old set and of the new must be among `signingKids`; a revoked or foreign key among them spoils
+ * the pack.
  */
 function judgeSigners(
   root: OrganisationRoot,
@@ -144,7 +168,8 @@ function judgeSigners(
   after: ReadonlyMap<string, AnchoredKey>
 ): PackEffect | null {
   const first = before.packSeq === 0
-  const rooted = new Map(root.keys.map(({ kid, publicKey }) => [kid, publicKey]))
+  // Two members can have the same kid: each key that policy binds counts, and as the one that the pack gives the kid.
+  const rooted = new Set(root.keys.map(({ kid, publicKey }) => `${kid} ${publicKey}`))
   let old = 0
   let fresh = 0
   for (const kid of pack.signingKids) {
@@ -152,25 +177,11 @@ function judgeSigners(
     const is = after.get(kid)?.key
     if (was?.status === 'REVOKED') return 'PACK_SIGNER_REVOKED'
     if (is === undefined) return 'PACK_SIGNER_FOREIGN'
-    if (first ? rooted.get(kid) === is.publicKey : was !== undefined && maySignPacks(was)) old += 1
+    if (first ? rooted.has(`${kid} ${is.publicKey}`) : was !== undefined && maySignPacks(was)) old += 1
     if (maySignPacks(is)) fresh += 1
   }
   const oldEnough = first && root.firstPack !== undefined ? true : old >= before.threshold
   return oldEnough && fresh >= pack.threshold ? null : 'PACK_THRESHOLD'
-}
-
-// A full pack names keys that the one before it had, and each projection of packs judges it: a key costs milliseconds
-// once, then nothing. As many as the largest packs of 32 organisations hold, about 1 MiB.
-const KEYS_REMEMBERED_MAX = 8_192
-const checkedKeys = new BoundedMap<string, boolean>(KEYS_REMEMBERED_MAX)
-
-function isGoodKey(publicKey: string): boolean {
-  const known = checkedKeys.get(publicKey)
-  if (known !== undefined) return known
-  const bytes = fromBase64url(publicKey)
-  const good = bytes !== null && checkPublicKey(bytes).ok
-  checkedKeys.set(publicKey, good)
-  return good
 }
 
 function maySignPacks(key: PackKey): boolean {

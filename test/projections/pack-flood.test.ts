@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { AnchorPack } from '../../protocols/event/v1/anchor-pack.ts'
-import { packHash } from '../../protocols/event/v1/anchor-pack.ts'
+import { packHash, packKeysBytes } from '../../protocols/event/v1/anchor-pack.ts'
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import { effects } from '../../src/projections/effects.ts'
 import type { Projection, Table } from '../../src/projections/projection.ts'
@@ -8,7 +8,7 @@ import { sequences } from '../../src/projections/sequences.ts'
 import { trustAnchors } from '../../src/projections/trust-anchors.ts'
 import type { SignedEvent } from '../support/events.ts'
 import { member, policyOf } from '../support/identities.ts'
-import { carrierOf, makePack, packKey } from '../support/packs.ts'
+import { carrierOf, makePack, packKey, signedCarrierOf } from '../support/packs.ts'
 import { allRows, openLedger } from './support/ledger.ts'
 
 const ORG = 'org-ada'
@@ -92,11 +92,11 @@ test.each(FLOODS)('6,000 packs that $name, $comes the first, hide nothing, at th
   const projections = [trustAnchors, effects, sequences].map((projection) => countingSteps(projection, steps))
   const ledger = await openLedger({ policy, projections })
   const flood = garbage(place)
-  const first = carrierOf(honest.signer.did, one, 1_700_000_000_000)
+  const first = await signedCarrierOf(honest.signer.did, one, 1_700_000_000_000, [honest.signer])
   if (comes === 'after') await ledger.append(first)
   for (let from = 0; from < flood.length; from += 500) await ledger.append(...flood.slice(from, from + 500))
   if (comes === 'before') await ledger.append(first)
-  await ledger.append(carrierOf(honest.signer.did, two, 1_700_000_000_000, first))
+  await ledger.append(await signedCarrierOf(honest.signer.did, two, 1_700_000_000_000, [honest.signer], first))
   await ledger.caughtUp()
   const statuses = new Map((await allRows(ledger, 'trust-anchors')).map(({ kid, status }) => [kid, status]))
   expect(statuses).toEqual(
@@ -109,5 +109,72 @@ test.each(FLOODS)('6,000 packs that $name, $comes the first, hide nothing, at th
   expect(head).toMatchObject({ orgId: ORG, packSeq: 2, packHash: packHash(two), frozen: false })
   expect(await allRows(ledger, 'effects', { limit: 500 })).toHaveLength(PACKS)
   expect(steps.count).toBeLessThan(PACKS * STEPS_OF_A_PACK_MAX)
+  await ledger.close()
+})
+
+/** The projection, with the bytes counted of what its fold remembers. */
+function countingBytes(projection: Projection, bytes: Steps): Projection {
+  return {
+    ...projection,
+    fold(record, context) {
+      const { facts } = context
+      const counting: Table = {
+        get: (key) => facts.get(key),
+        at: (key) => facts.at(key),
+        isAtHand: (key) => facts.isAtHand(key),
+        del: (key) => facts.del(key),
+        range: (prefix, limit) => facts.range(prefix, limit),
+        put(key, value) {
+          bytes.count += JSON.stringify(value).length
+          facts.put(key, value)
+        }
+      }
+      return projection.fold(record, { ...context, facts: counting })
+    }
+  }
+}
+
+test('small packs on many bytes of keys do not have all of them written for each', async () => {
+  const lastGood = Array.from({ length: 64 }, (_, index) => {
+    return { authorSeq: 1 + index, id: NOBODY, kid: 'x'.repeat(128), namespace: 'dao:test', signer: honest.signer.did }
+  })
+  const fat = ['fat-1', 'fat-2'].map((kid) => {
+    return packKey({ ...member(kid).signer, kid }, { status: 'RETIRED', retiredAt: 1, lastGood })
+  })
+  const resulting = [...keys, ...fat]
+  const sign = (pack: AnchorPack, before: SignedEvent | null): Promise<SignedEvent> =>
+    signedCarrierOf(honest.signer.did, pack, 1_700_000_000_000, [honest.signer], before)
+  let before = makePack({ orgId: ORG, keys: resulting, signers: [honest.signer] })
+  const events = [await sign(before, null)]
+  const small = 200
+  for (let index = 0; index < small; index += 1) {
+    const last = index === small - 1 ? [packKey(stolen.signer, { status: 'REVOKED', revokedAt: 1 })] : []
+    before = makePack({
+      orgId: ORG,
+      before,
+      keys: last,
+      resulting: [packKey(honest.signer), ...(last.length === 0 ? keys.slice(1) : last), ...fat],
+      signers: [honest.signer],
+      changes: { kind: 'delta', validUntil: 1_800_000_000_000 + index }
+    })
+    events.push(await sign(before, events.at(-1) ?? null))
+  }
+  const bytes: Steps = { count: 0 }
+  const ledger = await openLedger({ policy, projections: [countingBytes(trustAnchors, bytes)] })
+  await ledger.append(...events)
+  await ledger.caughtUp()
+  expect(packKeysBytes(resulting)).toBeGreaterThan(40_000)
+  // A full set for each 16 of them.
+  expect(bytes.count).toBeLessThan((small * packKeysBytes(resulting)) / 10)
+  const shown = (await allRows(ledger, 'trust-anchors')).map(({ kid, status, packSeq }) => [kid, status, packSeq])
+  expect(new Map(shown.map(([kid, ...rest]) => [kid, rest]))).toEqual(
+    new Map<unknown, unknown>([
+      [honest.signer.kid, ['ACTIVE', 1]],
+      [stolen.signer.kid, ['REVOKED', 1 + small]],
+      ['fat-1', ['RETIRED', 1]],
+      ['fat-2', ['RETIRED', 1]]
+    ])
+  )
+  expect((await ledger.engine.rebuild()).filter(({ identical }) => !identical)).toEqual([])
   await ledger.close()
 })

@@ -11,10 +11,11 @@ import { sequences } from '../../src/projections/sequences.ts'
 import { BOUND_KEYS_PREFIX, trustAnchors } from '../../src/projections/trust-anchors.ts'
 import { collect } from '../support/collect.ts'
 import type { SignedEvent } from '../support/events.ts'
+import type { Signer } from '../../src/trust/signer.ts'
 import { member, policyOf } from '../support/identities.ts'
 import type { ReceivedPack } from '../support/pack-walk.ts'
 import { walkPacks } from '../support/pack-walk.ts'
-import { carrierOf, makePack, packKey } from '../support/packs.ts'
+import { makePack, packKey, signedCarrierOf } from '../support/packs.ts'
 import { PACK_ORG, PACK_SIGNERS, makePacks, someSteps, unique } from '../support/some-packs.ts'
 import type { Ledger } from './support/ledger.ts'
 import { allRows, openLedger } from './support/ledger.ts'
@@ -40,34 +41,64 @@ interface Carrying {
   readonly pack: ReceivedPack
   readonly event: SignedEvent
   readonly own: boolean
+  /** Whether it is signed under the keys that count, or under others with the same kids. */
+  readonly signed: boolean
 }
 
-/** How a pack is carried: by whom, and at what time, so that its copies differ. */
-const someCarriers = fc.array(fc.record({ own: fc.boolean(), ts: fc.nat(50) }), { minLength: 0, maxLength: 3 })
+interface Carrier {
+  readonly own: boolean
+  readonly signed: boolean
+  readonly ts: number
+}
 
-function carriersOf(packs: readonly ReceivedPack[], more: readonly { own: boolean; ts: number }[][]): Carrying[] {
-  const all = packs.flatMap((pack, index) =>
-    [{ own: pack.signerBelongs, ts: 100 }, ...(more[index % more.length] ?? [])].map(({ own, ts }) => {
-      return { pack, event: carrierOf(own ? OWN : FOREIGN, pack.pack, 1_700_000_000_000 + ts), own }
+/** How a pack is carried: by whom, how signed, and at what time, so that its copies differ. */
+const someCarriers = fc.array(fc.record({ own: fc.boolean(), signed: fc.boolean(), ts: fc.nat(50) }), {
+  minLength: 0,
+  maxLength: 3
+})
+
+/** Other keys under the same kids. */
+const IMPOSTORS = PACK_SIGNERS.map(({ kid }) => ({ ...member(`impostor of ${kid}`).signer, kid }))
+
+/** Signed under the keys that count but for the last of them. */
+const lastForged = (pack: AnchorPack): Signer[] => {
+  const forged = pack.signingKids.at(-1)
+  return PACK_SIGNERS.map((signer, index) => (signer.kid === forged ? (IMPOSTORS[index] ?? signer) : signer))
+}
+
+async function carrying(pack: ReceivedPack, { own, signed, ts }: Carrier): Promise<Carrying> {
+  const signers = signed ? PACK_SIGNERS : lastForged(pack.pack)
+  const event = await signedCarrierOf(own ? OWN : FOREIGN, pack.pack, 1_700_000_000_000 + ts, signers)
+  return { pack, event, own, signed }
+}
+
+/** One event of an id: what stands under other signature bytes is another set of events. */
+async function carriersOf(packs: readonly ReceivedPack[], more: readonly Carrier[][]): Promise<Carrying[]> {
+  const all = await Promise.all(
+    packs.flatMap((pack, index) => {
+      const first: Carrier = { own: pack.signerBelongs, signed: pack.signed, ts: 100 }
+      return [first, ...(more[index % more.length] ?? [])].map((carrier) => carrying(pack, carrier))
     })
   )
-  return [...new Map(all.map((carrying) => [carrying.event.id, carrying])).values()]
+  return [...new Map(all.map((each) => [each.event.id, each])).values()]
 }
 
 /** The rows that the plain walk over the whole set says. */
 function expectedRows(carryings: readonly Carrying[], policy: EffectivePolicy): Record<string, string[]> {
   const byId = carryings.toSorted((left, right) => (left.event.id < right.event.id ? -1 : 1))
   const spokesmen = new Map<string, Carrying>()
-  for (const carrying of byId) {
-    if (carrying.own && !spokesmen.has(carrying.pack.hash)) spokesmen.set(carrying.pack.hash, carrying)
+  for (const each of byId) {
+    const known = spokesmen.get(each.pack.hash)
+    if (each.own && (known === undefined || (each.signed && !known.signed))) spokesmen.set(each.pack.hash, each)
   }
-  const received = [...spokesmen.values()].map(({ pack, event: { envelope } }) => {
-    return { ...pack, signerBelongs: true, ts: envelope.ts }
+  const received = [...spokesmen.values()].map(({ pack, signed, event: { envelope } }) => {
+    return { ...pack, signerBelongs: true, signed, ts: envelope.ts }
   })
   const chain = walkPacks(organisationRoot(PACK_ORG, viewPolicy(policy)), received)
   const keys = [...chain.head.keys.values()].sort((left, right) => (left.key.kid < right.key.kid ? -1 : 1))
-  const effectRows = byId.flatMap(({ pack: { hash }, event, own }): JsonObject[] => {
-    const effect = own ? (chain.effects.get(hash) ?? null) : 'PACK_SIGNER_FOREIGN'
+  const effectRows = byId.flatMap(({ pack: { hash }, event, own, signed }): JsonObject[] => {
+    const foreign = !own || (!signed && chain.wellJudged.has(hash))
+    const effect = foreign ? 'PACK_SIGNER_FOREIGN' : (chain.effects.get(hash) ?? null)
     const { namespace, signer, kid, authorSeq, type } = event.envelope
     const detail = own ? `pack ${hash} of ${PACK_ORG}` : `${signer} does not belong to ${PACK_ORG}`
     return effect === null ? [] : [{ namespace, eventId: event.id, type, signer, kid, authorSeq, effect, detail }]
@@ -99,7 +130,7 @@ async function foldedRows(ledger: Ledger): Promise<Record<string, string[]>> {
 }
 
 test('whatever packs come, by whom and in whatever order: the rows that a walk over the whole set gives', async () => {
-  const seen = { frozen: 0, long: 0, effects: new Set<string>() }
+  const seen = { frozen: 0, long: 0, forged: 0, effects: new Set<string>() }
   const some = fc
     .record({
       steps: someSteps(8),
@@ -107,18 +138,21 @@ test('whatever packs come, by whom and in whatever order: the rows that a walk o
       pin: fc.option(fc.nat(2), { freq: 6 })
     })
     .chain(({ steps: made, more, pin }) => {
-      const packs = unique(makePacks(made))
+      const packs = unique(makePacks(made)).map((each, index) => ({ ...each, signed: index % 8 !== 7 }))
       const first = packs.filter(({ pack }) => pack.packSeq === 1)
       const pinned = pin === null ? undefined : first[pin % Math.max(1, first.length)]?.hash
-      const carryings = carriersOf(packs, more)
       return fc.record({
         pinned: fc.constant(pinned),
-        order: fc.shuffledSubarray(carryings, { minLength: carryings.length }),
+        packs: fc.constant(packs),
+        more: fc.constant(more),
+        places: fc.array(fc.nat(), { minLength: 48, maxLength: 48 }),
         groups: fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 })
       })
     })
   await fc.assert(
-    fc.asyncProperty(some, async ({ pinned, order, groups }) => {
+    fc.asyncProperty(some, async ({ pinned, packs, more, places, groups }) => {
+      const placed = (await carriersOf(packs, more)).map((each, index) => ({ each, place: places[index % 48] ?? 0 }))
+      const order = placed.sort((left, right) => left.place - right.place).map(({ each }) => each)
       const policy = policyWith(pinned === undefined ? [] : [{ orgId: PACK_ORG, threshold: 1, firstPack: pinned }])
       const ledger = await openLedger({ policy, projections: PROJECTIONS })
       for (let from = 0, turn = 0; from < order.length; turn += 1) {
@@ -133,6 +167,8 @@ test('whatever packs come, by whom and in whatever order: the rows that a walk o
       expect((await ledger.engine.rebuild()).filter(({ identical }) => !identical)).toEqual([])
       await ledger.close()
       for (const line of expected['effects'] ?? []) seen.effects.add((JSON.parse(line) as { effect: string }).effect)
+      const foreign = (expected['effects'] ?? []).filter((line) => line.includes('PACK_SIGNER_FOREIGN'))
+      if (foreign.some((line) => line.includes('"detail":"pack '))) seen.forged += 1
       if (expected['sequences']?.[0]?.includes('"frozen":true') === true) seen.frozen += 1
       if (Number(/"packSeq":(\d+)/.exec(expected['sequences']?.[0] ?? '')?.[1] ?? 0) > 2) seen.long += 1
     }),
@@ -142,6 +178,7 @@ test('whatever packs come, by whom and in whatever order: the rows that a walk o
   const usual = ['PACK_GAP', 'PACK_PREV_MISMATCH', 'PACK_FORK', 'PACK_SIGNER_FOREIGN', 'PACK_ROOT_MISMATCH']
   expect([...seen.effects]).toEqual(expect.arrayContaining(usual))
   expect(seen.frozen).toBeGreaterThan(3)
+  expect(seen.forged).toBeGreaterThan(10)
   expect(seen.long).toBeGreaterThan(3)
 })
 
@@ -154,11 +191,12 @@ test('a long chain that comes from its end is judged when its first pack comes, 
   const chain: AnchorPack[] = []
   for (let index = 0; index < 300; index += 1) chain.push(pack(chain.at(-1) ?? null, 1_800_000_000_000 + index))
   const ledger = await openLedger({ policy: policyWith(), projections: PROJECTIONS })
-  await ledger.append(...chain.toReversed().map((each) => carrierOf(OWN, each, 1_700_000_000_000)))
+  const events = await Promise.all(chain.map((each) => signedCarrierOf(OWN, each, 1_700_000_000_000, roots)))
+  await ledger.append(...events.toReversed())
   await ledger.caughtUp()
   expect((await foldedRows(ledger))['effects']).toEqual([])
   expect((await allRows(ledger, 'sequences'))[0]).toMatchObject({ packSeq: 300, frozen: false })
-  await ledger.append(carrierOf(OWN, pack(null, 1), 1_700_000_000_000))
+  await ledger.append(await signedCarrierOf(OWN, pack(null, 1), 1_700_000_000_000, roots))
   await ledger.caughtUp()
   const shown = (await allRows(ledger, 'effects')).map(({ effect }) => effect)
   expect(shown).toEqual(Array.from({ length: 301 }, () => 'PACK_FORK'))
@@ -169,14 +207,15 @@ test('a long chain that comes from its end is judged when its first pack comes, 
 
 test('the time of a key is that of the smallest event id, also when that comes later', async () => {
   const one = pack(null, 1_800_000_000_000)
-  const carriers = Array.from({ length: 8 }, (_, index) => carrierOf(OWN, one, 1_700_000_000_000 + index))
+  const times = Array.from({ length: 8 }, (_, index) => 1_700_000_000_000 + index)
+  const carriers = await Promise.all(times.map((ts) => signedCarrierOf(OWN, one, ts, roots)))
   const byId = carriers.toSorted((left, right) => (left.id < right.id ? -1 : 1))
   const ledger = await openLedger({ policy: policyWith(), projections: PROJECTIONS })
   for (const carrier of byId.toReversed()) {
     await ledger.append(carrier)
     await ledger.caughtUp()
-    const times = (await allRows(ledger, 'trust-anchors')).map(({ updatedAt }) => updatedAt)
-    expect(times).toEqual([carrier.envelope.ts, carrier.envelope.ts])
+    const shown = (await allRows(ledger, 'trust-anchors')).map(({ updatedAt }) => updatedAt)
+    expect(shown).toEqual([carrier.envelope.ts, carrier.envelope.ts])
   }
   expect((await ledger.engine.rebuild()).filter(({ identical }) => !identical)).toEqual([])
   await ledger.close()

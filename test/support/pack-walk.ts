@@ -1,6 +1,6 @@
 import type { AnchorPack, PackKey } from '../../protocols/event/v1/anchor-pack.ts'
 import type { OrganisationRoot, PackEffect, PackState } from '../../src/trust/pack-chain.ts'
-import { judgePack, rootState } from '../../src/trust/pack-chain.ts'
+import { hasGoodKeys, judgePack, rootState } from '../../src/trust/pack-chain.ts'
 
 /** A pack that was admitted: its hash, content, and when its author says it was made. */
 export interface ReceivedPack {
@@ -9,6 +9,8 @@ export interface ReceivedPack {
   readonly ts: number
   /** Whether the event's signer belongs to the organisation of the pack. */
   readonly signerBelongs: boolean
+  /** Whether an event carries it that is signed under exactly the keys that count. */
+  readonly signed: boolean
 }
 
 /** What an organisation's packs come to. */
@@ -19,6 +21,8 @@ export interface PackChain {
   readonly frozen: boolean
   /** Effect of each pack by hash; `null` for those that count. */
   readonly effects: ReadonlyMap<string, PackEffect | null>
+  /** Hashes of those that an event can carry or not, by its signatures: whatever comes before those is in order. */
+  readonly wellJudged: ReadonlySet<string>
   /** Every key that any valid branch ever bound. */
   readonly everBound: readonly { readonly kid: string; readonly publicKey: string }[]
 }
@@ -35,6 +39,7 @@ export function walkPacks(root: OrganisationRoot, packs: readonly ReceivedPack[]
   const effects = new Map<string, PackEffect | null>(
     packs.map(({ hash, signerBelongs }) => [hash, signerBelongs ? 'PACK_GAP' : 'PACK_SIGNER_FOREIGN'])
   )
+  const wellJudged = new Set<string>()
   const everBound = new Map<string, { kid: string; publicKey: string }>()
   let head = rootState(root)
   let branches: readonly PackState[] = [head]
@@ -47,6 +52,10 @@ export function walkPacks(root: OrganisationRoot, packs: readonly ReceivedPack[]
       const judged = before === undefined ? undefined : judgePack(root, before, received)
       if (judged?.ok === false) effects.set(received.hash, judged.effect)
       if (judged?.ok !== true) continue
+      wellJudged.add(received.hash)
+      const good = received.signed && hasGoodKeys(received.pack)
+      if (!good) effects.set(received.hash, received.signed ? 'BODY_INVALID' : 'PACK_SIGNER_FOREIGN')
+      if (!good) continue
       next.push(judged.state)
       effects.set(received.hash, null)
       for (const { key } of judged.state.keys.values()) {
@@ -63,5 +72,5 @@ export function walkPacks(root: OrganisationRoot, packs: readonly ReceivedPack[]
     return [kid, { key, packSeq, updatedAt: tsOf.get(changedBy) ?? 0 }] as const
   })
   const keys = new Map(anchored)
-  return { head: { ...head, keys }, frozen, effects, everBound: [...everBound.values()] }
+  return { head: { ...head, keys }, frozen, effects, wellJudged, everBound: [...everBound.values()] }
 }

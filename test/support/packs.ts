@@ -59,7 +59,14 @@ export function makePack({
 
 /** A pack as the walk sees it. */
 export function received(pack: AnchorPack, changes: Partial<ReceivedPack> = {}): ReceivedPack {
-  return { hash: packHash(pack), pack, ts: 1_700_000_000_000 + pack.packSeq, signerBelongs: true, ...changes }
+  return {
+    hash: packHash(pack),
+    pack,
+    ts: 1_700_000_000_000 + pack.packSeq,
+    signerBelongs: true,
+    signed: true,
+    ...changes
+  }
 }
 
 /** The pack in an event of `author`, signed by all of `signers`, the author among them. */
@@ -92,17 +99,39 @@ export async function packEvent(
 
 /**
  * The pack in an event of `did` whose signatures are in the right form and nothing more: for tests of what folds make
- * of events that were admitted, where thousands are needed.
+ * of packs that are refused before anybody looks at signatures, where thousands are needed.
  */
 export function carrierOf(did: string, pack: AnchorPack, ts: number, before: SignedEvent | null = null): SignedEvent {
+  const envelope = carrierEnvelope(did, pack, ts, before)
+  const signatures = pack.signingKids.map((signing) => ({ kid: signing, signature: new Uint8Array(64) }))
+  return { id: eventId(canonicalEvent(envelope)), envelope, wire: encodeEvent(envelope, signatures) }
+}
+
+/** The pack in an event of `did`, signed by those of `signers` whose kids it names. */
+export async function signedCarrierOf(
+  did: string,
+  pack: AnchorPack,
+  ts: number,
+  signers: readonly Signer[],
+  before: SignedEvent | null = null
+): Promise<SignedEvent> {
+  const envelope = carrierEnvelope(did, pack, ts, before)
+  const canonical = canonicalEvent(envelope)
+  const signing = signers.filter(({ kid }) => pack.signingKids.includes(kid))
+  const signatures = await Promise.all(
+    signing.map(async (signer) => {
+      const { kid } = signer
+      return { kid, signature: await signer.sign(eventSigningInput('anchor-pack', kid, canonical)) }
+    })
+  )
+  return { id: eventId(canonical), envelope, wire: encodeEvent(envelope, signatures) }
+}
+
+function carrierEnvelope(did: string, pack: AnchorPack, ts: number, before: SignedEvent | null): Envelope {
   const [kid = ''] = pack.signingKids
   const body = pack as unknown as Envelope['body']
   const [authorSeq, prev] = [(before?.envelope.authorSeq ?? 0) + 1, before?.id ?? null]
-  const type = 'anchor-pack'
-  const envelope: Envelope = { v: 1, type, namespace: '_trust', signer: did, kid, authorSeq, prev, ts, body }
-  const canonical = canonicalEvent(envelope)
-  const signatures = pack.signingKids.map((signing) => ({ kid: signing, signature: new Uint8Array(64) }))
-  return { id: eventId(canonical), envelope, wire: encodeEvent(envelope, signatures) }
+  return { v: 1, type: 'anchor-pack', namespace: '_trust', signer: did, kid, authorSeq, prev, ts, body }
 }
 
 function byKid(keys: readonly PackKey[]): readonly PackKey[] {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { AnchorPack, PackKey } from '../../protocols/event/v1/anchor-pack.ts'
-import { packHash } from '../../protocols/event/v1/anchor-pack.ts'
+import { packHash, packKeysBytes } from '../../protocols/event/v1/anchor-pack.ts'
 import { toBase64url } from '../../protocols/primitives/bytes.ts'
 import type { OrganisationRoot } from '../../src/trust/pack-chain.ts'
 import type { PackChain, ReceivedPack } from '../support/pack-walk.ts'
@@ -299,6 +299,25 @@ describe('a delta', () => {
     const wrong = delta(one, [packKey(b)], [packKey(b)], [a])
     expect(effectOf(walk([one, wrong]), wrong)).toBe('PACK_ROOT_MISMATCH')
   })
+})
+
+test('all keys that result have at most 49,152 bytes, though a delta names few of them', () => {
+  const last = { authorSeq: 1, id: 'e'.repeat(64), kid: 'kid-b', namespace: 'dao:test' }
+  const keysOf = (lengths: readonly number[]): PackKey[] =>
+    [lengths.slice(0, 64), lengths.slice(64)].map((of, index) => {
+      const lastGood = of.map((length) => ({ ...last, signer: `did:web:${'x'.repeat(length)}` }))
+      return packKey([b, c][index] ?? b, { ...retired, lastGood })
+    })
+  const smallest = packKeysBytes([packKey(a), ...keysOf(Array.from({ length: 128 }, () => 0))])
+  const missing = 49_152 - smallest
+  const effectWith = (bytes: number): unknown => {
+    const lengths = Array.from({ length: 128 }, (_, index) => Math.floor((bytes + index) / 128))
+    const [ofB, ofC] = keysOf(lengths) as [PackKey, PackKey]
+    const big = after(one, [packKey(a), ofB], [a])
+    const small = delta(big, [ofC], [packKey(a), ofB, ofC], [a])
+    return effectOf(walk([one, big, small]), small)
+  }
+  expect([effectWith(missing), effectWith(missing + 1)]).toEqual([null, 'BODY_INVALID'])
 })
 
 test('a weak key stays weak however often it is asked for', () => {

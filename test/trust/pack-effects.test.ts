@@ -48,6 +48,13 @@ const one = pack({ keys: keysOf(k1, k2), signers: [k1] })
 const twoOfThree = pack({ keys: keysOf(k1, k2, k3), signers: [k1, k2], changes: { threshold: 2 } })
 const retiredFirst = pack({ keys: [packKey(k1), retired(k2)], signers: [k1] })
 const revokedFirst = pack({ keys: [packKey(k1), revoked(k2)], signers: [k1] })
+/** A key with as many last good events as it may have. */
+const heavy = (signer: Signer): PackKey => {
+  const last = { id: 'a'.repeat(64), kid: signer.kid, namespace: 'n'.repeat(64), signer: `did:web:${'x'.repeat(200)}` }
+  const lastGood = Array.from({ length: 64 }, (_, index) => ({ ...last, authorSeq: 1 + index }))
+  return { ...retired(signer), lastGood }
+}
+const bulky = pack({ keys: [packKey(k1), heavy(k2)], signers: [k1] })
 const after = (
   before: AnchorPack,
   keys: readonly PackKey[],
@@ -62,12 +69,24 @@ interface Refused {
   readonly pack: AnchorPack
   readonly root?: OrganisationRoot
   readonly signerBelongs?: boolean
+  readonly signed?: boolean
 }
 
 // A fork takes two: it has a test of its own below.
 const REFUSED: Readonly<Record<Exclude<PackEffect, 'PACK_FORK'>, readonly Refused[]>> = {
   BODY_INVALID: [
     { name: 'a key of small order', before: [], pack: pack({ keys: keysOf(k1, weak), signers: [k1] }) },
+    {
+      name: 'a delta that leaves more than 49,152 bytes of keys',
+      before: [bulky],
+      pack: pack({
+        before: bulky,
+        keys: [heavy(k4)],
+        resulting: [...bulky.keys, heavy(k4)],
+        signers: [k1],
+        changes: { kind: 'delta' }
+      })
+    },
     {
       name: 'a kid with another key than before',
       before: [one],
@@ -147,6 +166,7 @@ const REFUSED: Readonly<Record<Exclude<PackEffect, 'PACK_FORK'>, readonly Refuse
   ],
   PACK_SIGNER_FOREIGN: [
     { name: 'an unlisted key among enough signers', before: [one], pack: after(one, keysOf(k1, k2), [k1, k3]) },
+    { name: 'signatures under other keys of its kids', before: [], pack: one, signed: false },
     { name: 'an event of another organisation', before: [], pack: one, signerBelongs: false },
     {
       name: 'an event of another organisation, above a gap',
@@ -167,11 +187,15 @@ const cases = Object.entries(REFUSED).flatMap(([effect, refused]) => refused.map
 
 test.each(cases)(
   '$effect: $name; nothing else changes',
-  ({ effect, before, pack: refused, root = rootOf(), signerBelongs = true }) => {
+  ({ effect, before, pack: refused, root = rootOf(), signerBelongs = true, signed = true }) => {
     const good = walk(before, root)
     expect([...good.effects.values()]).toEqual(before.map(() => null))
-    const chain = walkPacks(root, [...before.map((each) => received(each)), received(refused, { signerBelongs })])
-    expect(chain).toEqual({ ...good, effects: new Map([...good.effects, [packHash(refused), effect]]) })
+    const chain = walkPacks(root, [
+      ...before.map((each) => received(each)),
+      received(refused, { signerBelongs, signed })
+    ])
+    const { wellJudged } = chain
+    expect(chain).toEqual({ ...good, wellJudged, effects: new Map([...good.effects, [packHash(refused), effect]]) })
   }
 )
 

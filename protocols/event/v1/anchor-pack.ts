@@ -16,6 +16,19 @@ import { HASH_PATTERN, isDid, isNamespace } from './envelope.ts'
  */
 export const PACK_KEYS_MAX = 256
 
+/**
+ * Most bytes of all keys that result from a pack, as canonical JSON: as many as an event has. A delta names few keys
+ * and leaves all of them in force, and nodes keep that set for each pack; without a bound small deltas would make them
+ * keep gigabytes.
+ */
+export const PACK_KEYS_BYTES_MAX = 49_152
+
+/**
+ * Most last good events of one key. A key signs one chain in each namespace that it is used in, and organisations use
+ * a handful of these; 64 entries with names of usual length are about 16 KiB, a third of what all keys may have.
+ */
+export const LAST_GOOD_MAX = 64
+
 /** Longest reason in UTF-8 bytes: a sentence for people, not a document. */
 export const REASON_BYTES_MAX = 256
 
@@ -52,7 +65,7 @@ export interface PackKey {
   readonly revokedAt?: number
   /** Only of retired and revoked keys. */
   readonly reason?: string
-  /** Only of retired and revoked keys; absent means none. */
+  /** Only of retired and revoked keys; at most 64, absent means none. */
   readonly lastGood?: readonly LastGood[]
 }
 
@@ -113,7 +126,11 @@ const PACK_SHAPE: Shape = {
 
 const KEY_SHAPE: Shape = {
   kid: KID,
-  lastGood: { is: Array.isArray, expected: 'a list', optional: true },
+  lastGood: {
+    is: (value) => Array.isArray(value) && value.length <= LAST_GOOD_MAX,
+    expected: `a list of at most ${LAST_GOOD_MAX}`,
+    optional: true
+  },
   notAfter: OPTIONAL_TIME,
   notBefore: TIME,
   publicKey: {
@@ -169,6 +186,11 @@ export function packRoot({ orgId, threshold, keys }: Pick<AnchorPack, 'orgId' | 
   const ordered = keys.toSorted((left, right) => (left.kid < right.kid ? -1 : 1))
   const leaves = [{ orgId, threshold }, ...ordered].map((leaf) => leafHash(utf8(encodeCanonical(leaf))))
   return toHex(merkleRoot(leaves))
+}
+
+/** Bytes of an organisation's resulting trust anchors as canonical JSON, in one list; in whatever order they are. */
+export function packKeysBytes(keys: readonly PackKey[]): number {
+  return utf8(encodeCanonical(keys)).length
 }
 
 function packProblem(body: JsonObject): string | null {

@@ -255,6 +255,10 @@ function invalidPacks(): Vector[] {
     key('an active key with last good events', 'EV-33', { lastGood: [] }),
     key('a retired key with a time of revocation', 'EV-33', { ...retired, revokedAt: TS }),
     key('last good events that are no list', 'EV-34', { ...retired, lastGood: {} }),
+    key('65 last good events', 'EV-34', {
+      ...retired,
+      lastGood: Array.from({ length: 65 }, (_, index) => ({ ...lastGood, authorSeq: 1 + index }))
+    }),
     key('a last good event without its chain', 'EV-34', { ...retired, lastGood: [{ authorSeq: 1, id: HASH }] }),
     key('a last good event at position zero', 'EV-34', { ...retired, lastGood: [{ ...lastGood, authorSeq: 0 }] }),
     key('a last good event with a further member', 'EV-34', { ...retired, lastGood: [{ ...lastGood, note: '' }] })
