@@ -112,6 +112,8 @@ export interface NodeStatus {
   readonly startedAt: number
   readonly uptimeMs: number
   readonly health: { readonly ok: boolean; readonly reasons: readonly string[] }
+  /** What the operator should look at though the node does its work. */
+  readonly warnings: readonly string[]
   readonly log: {
     readonly logSeq: number
     readonly epoch: string

@@ -2,9 +2,10 @@ import { decodeEvent } from '../protocols/event/v1/codec.ts'
 import { toHex } from '../protocols/primitives/bytes.ts'
 import { Author } from './authoring/author.ts'
 import type { AuthoredEvent } from './authoring/author.ts'
+import { EquivocationWatch } from './authoring/equivocation-watch.ts'
 import { announceBatch, publishPack } from './authoring/publish.ts'
 import { sealReceipts } from './authoring/seal.ts'
-import { findSealedBatch, provenReceipts } from './authoring/sealed-batches.ts'
+import { announcedByOwner, findSealedBatch, provenReceipts } from './authoring/sealed-batches.ts'
 import type { Outcome } from './events/outcome.ts'
 import { loadBoundKeys } from './ingest/bound-keys.ts'
 import { IngestDoor } from './ingest/door.ts'
@@ -17,7 +18,16 @@ import { parseRecord } from './log/log-reader.ts'
 import type { Store } from './log/store.ts'
 import { verifyLog } from './log/verify-log.ts'
 import type { GossipVerdict, Network } from './network/network.ts'
-import type { ImportResult, NodeStatus, Operations, Published, PublishedPack, ReceiptProof } from './operations.ts'
+import type {
+  EventsQuery,
+  ImportResult,
+  LoggedEvent,
+  NodeStatus,
+  Operations,
+  Published,
+  PublishedPack,
+  ReceiptProof
+} from './operations.ts'
 import type { Clock } from './platform/clock.ts'
 import { AnchormeshError, messageOf } from './platform/errors.ts'
 import type { Logger } from './platform/logger.ts'
@@ -106,11 +116,15 @@ export class RunningNode implements AnchormeshNode {
    * is new.
    */
   readonly #sealing = new Set<string>()
+  readonly #equivocations: EquivocationWatch
 
   constructor(parts: NodeParts) {
     this.#parts = parts
     this.#startedAt = parts.ports.clock.now()
     this.#startedMonotonic = parts.ports.clock.monotonicMs()
+    const { engine, log, policy, ports, config } = parts
+    const { clock, logger } = ports
+    this.#equivocations = new EquivocationWatch({ engine, log, policy, self: config.signer.did, clock, logger })
   }
 
   async start(): Promise<void> {
@@ -118,6 +132,7 @@ export class RunningNode implements AnchormeshNode {
     await ports.network?.start({ judge: (namespace, wire, peer) => this.#judgeGossip(namespace, wire, peer) })
     this.#joined = true
     verification?.start()
+    this.#equivocations.start()
   }
 
   close(): Promise<void> {
@@ -132,6 +147,7 @@ export class RunningNode implements AnchormeshNode {
     const parts: (() => Promise<void> | void)[] = [
       () => ports.network?.stop(),
       () => verification?.stop(),
+      () => this.#equivocations.stop(),
       stopFollowing,
       () => log.close(),
       () => engine.close(),
@@ -153,7 +169,13 @@ export class RunningNode implements AnchormeshNode {
     return followChanges(engine, ports.store, log.epoch, projection, query)
   }
 
-  events: Operations['events'] = (query, signal) => listEvents(this.#parts.log, query, signal)
+  async *events(query: EventsQuery, signal?: AbortSignal): AsyncGenerator<LoggedEvent> {
+    const { log, policy } = this.#parts
+    const { namespace, follow } = query
+    // Nobody has to walk a whole log to learn that it holds nothing of a namespace.
+    const unknown = namespace !== undefined && !policy.carries(namespace) && (await log.count(namespace)) === 0
+    if (!unknown || follow === true) yield* listEvents(log, query, signal)
+  }
 
   event: Operations['event'] = async (id) => {
     const { log } = this.#parts
@@ -254,6 +276,7 @@ export class RunningNode implements AnchormeshNode {
       startedAt: this.#startedAt,
       uptimeMs: Math.round(ports.clock.monotonicMs() - this.#startedMonotonic),
       health: { ok: reasons.length === 0, reasons },
+      warnings: await this.#equivocations.warnings(),
       log: {
         logSeq,
         epoch: log.epoch,
@@ -281,6 +304,10 @@ export class RunningNode implements AnchormeshNode {
     await engine.reached(log.head.logSeq, null, 'batches')
     if ((await findSealedBatch({ engine, blobs }, identity)) !== null) {
       throw batchExists(namespace, batchId, 'is sealed already')
+    }
+    // After a loss of the store its announcement came back by the mesh; a new root beside it would contradict it.
+    if (await announcedByOwner(engine, identity)) {
+      throw batchExists(namespace, batchId, 'was announced already, though its receipts are not here')
     }
     return await sealReceipts(identity, receipts, { log, blobs, clock: ports.clock, random: ports.random })
   }

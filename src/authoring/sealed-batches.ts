@@ -32,6 +32,18 @@ export async function findSealedBatch(
   return null
 }
 
+/** Whether the log holds an announcement of the batch by its owner, with whatever root. */
+export async function announcedByOwner(
+  engine: ProjectionEngine,
+  { namespace, owner, batchId }: BatchIdentity
+): Promise<boolean> {
+  for await (const row of engine.instance('batches').rowsWithPrefix(`${namespace}!${owner}!${batchId}!`)) {
+    const announcements = row['announcements'] as readonly { readonly byOwner: boolean }[]
+    if (announcements.some(({ byOwner }) => byOwner)) return true
+  }
+  return false
+}
+
 /** A receipt with its inclusion proof; hashes in hex, `record` as text or `null` when it was erased. */
 export interface ReceiptProof extends BatchIdentity {
   readonly batchRoot: string

@@ -1,3 +1,4 @@
+import { DAMAGE_HINT } from '../log/damage-hint.ts'
 import { AnchormeshError, EXIT, messageOf } from '../platform/errors.ts'
 import type { FailureCode } from '../platform/errors.ts'
 import { cellText } from './table.ts'
@@ -27,8 +28,7 @@ const HINTS: Readonly<Partial<Record<string, string>>> = {
   EPERM: 'Look at the permissions of the file and the folders above it.',
   ENOENT: 'Look whether the path is what you mean.',
   EISDIR: 'Give a file, not a folder.',
-  STORE_CORRUPT:
-    'Keep a copy of the data folder. Then restore a backup, or move store, blobs and store.json away, for the mesh to fill.',
+  STORE_CORRUPT: DAMAGE_HINT,
   STORE_LOCKED: 'Stop the other process, or look whether it still runs.',
   NOT_YET: 'Ask again in a moment.',
   TSA_REQUEST_FAILED: 'Look whether the authority can be reached from here, and ask again.',

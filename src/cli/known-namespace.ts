@@ -1,3 +1,4 @@
+import { carriedNamespaces } from '../http/known-namespace.ts'
 import type { Operations } from '../operations.ts'
 import { notCarried } from '../policy/not-carried.ts'
 
@@ -8,24 +9,4 @@ export async function requireCarriedNamespace(
 ): Promise<void> {
   const carried = await carriedNamespaces(operations)
   if (!carried.includes(namespace)) throw notCarried(namespace, carried)
-}
-
-/**
- * The same for a namespace of which this node knows nothing: an empty answer would hide a slip of the keyboard. One
- * that is carried no more is known as long as the log holds events of it.
- */
-export async function requireKnownNamespace(
-  operations: Pick<Operations, 'status' | 'events'>,
-  namespace: string | undefined
-): Promise<void> {
-  if (namespace === undefined) return
-  const carried = await carriedNamespaces(operations)
-  if (carried.includes(namespace)) return
-  for await (const _event of operations.events({ namespace, limit: 1 })) return
-  throw notCarried(namespace, carried)
-}
-
-async function carriedNamespaces(operations: Pick<Operations, 'status'>): Promise<readonly string[]> {
-  const { namespaces } = await operations.status()
-  return namespaces.map(({ namespace }) => namespace)
 }

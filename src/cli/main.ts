@@ -8,6 +8,7 @@ import { createProgram, usageErrorOf } from './program.ts'
 
 /** Runs the command line of this process and answers its exit code. */
 async function main(): Promise<number> {
+  const json = process.argv.includes('--json')
   const interruption = listenForSignals()
   const runner = createVerbRunner({
     stdin: process.stdin,
@@ -19,14 +20,14 @@ async function main(): Promise<number> {
     random: systemRandom
   })
   try {
-    await createProgram(runner).parseAsync()
+    await createProgram(runner, { json }).parseAsync()
   } catch (caught) {
     const error = usageErrorOf(caught)
     if (error === null) return 0
     // Work that was interrupted may fail in any way; why it was interrupted is what counts.
     if (!interruption.signal.aborted) {
       const failure = failureOf(error)
-      process.stderr.write(`${failureText(failure, process.argv.includes('--json'))}\n`)
+      process.stderr.write(`${failureText(failure, json)}\n`)
       return failure.exitCode
     }
   }

@@ -35,7 +35,7 @@ const VERBS = [
 ]
 
 /** The whole command line. Every way in which commander ends a command comes out of `parseAsync` as an error. */
-export function createProgram(runner: VerbRunner): Command {
+export function createProgram(runner: VerbRunner, { json = false }: { readonly json?: boolean } = {}): Command {
   const program = new Command('anchormesh')
     .description('A node of a federation: gossips, logs, re-verifies and serves timestamped Merkle batches.')
     .version(packageVersion, '-V, --version', 'print the version')
@@ -46,7 +46,8 @@ export function createProgram(runner: VerbRunner): Command {
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [command]', 'show the help of a command')
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ outputError: () => {} })
+    // In JSON the error is all: no help beside it for a parser to stumble over.
+    .configureOutput({ outputError: () => {}, ...(json ? { writeErr: () => {} } : {}) })
     .showSuggestionAfterError(true)
     .exitOverride()
     .addHelpText('after', examples('anchormesh demo', 'anchormesh init --org vaultmesh', 'anchormesh start'))
@@ -62,7 +63,9 @@ export function usageErrorOf(error: unknown): unknown {
   if (!(error instanceof CommanderError)) return error
   if (error.exitCode === 0) return null
   if (error.code === 'commander.help') {
-    return new AnchormeshError('USAGE', 'a command is missing', { hint: 'Choose one of those above.' })
+    return new AnchormeshError('USAGE', 'a command is missing', {
+      hint: 'anchormesh --help shows the commands, anchormesh COMMAND --help the options of one.'
+    })
   }
   const [message = '', ...rest] = error.message.replace(/^error: /, '').split('\n')
   const suggestion = rest.join(' ').replace(/^\((.*)\)$/, '$1')

@@ -1,4 +1,5 @@
 import type { Published } from '../operations.ts'
+import type { Output } from './output.ts'
 import { facts } from './table.ts'
 
 /** What a person wants to know of an event that this node has just published, after `about` it. */
@@ -6,4 +7,13 @@ export function publishedText(published: Published, about: readonly (readonly [s
   const { id, logSeq, recipients } = published
   const peers = recipients === 1 ? '1 peer' : `${recipients} peers`
   return facts([...about, ['event', id], ['position in the log', logSeq], ['sent to', peers]])
+}
+
+/** Says how an event that no peer got travels, because gossip never tells it again. */
+export function noteIfUnsent({ recipients }: Published, output: Pick<Output, 'note'>): void {
+  if (recipients > 0) return
+  output.note(
+    'No peer got it now, and gossip does not repeat it. Carry it to the others: `anchormesh log export` here, ' +
+      '`anchormesh log import` there.'
+  )
 }

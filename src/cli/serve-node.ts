@@ -3,7 +3,8 @@ import { startPublicListener } from '../http/public-listener.ts'
 import { createLibp2pNetwork } from '../network/libp2p/libp2p-network.ts'
 import type { Libp2pNetworkDeps } from '../network/libp2p/libp2p-network.ts'
 import type { Network } from '../network/network.ts'
-import { EXIT, messageOf } from '../platform/errors.ts'
+import type { AnchormeshNode } from '../node.ts'
+import { AnchormeshError, EXIT, messageOf } from '../platform/errors.ts'
 import { createLogger } from '../platform/logger.ts'
 import type { Logger } from '../platform/logger.ts'
 import { viewPolicy } from '../policy/policy-view.ts'
@@ -14,7 +15,9 @@ import { loadConfig } from './data-folder/load-config.ts'
 import type { LoadedConfig } from './data-folder/load-config.ts'
 import { Interrupted } from './interruption.ts'
 import { openNode } from './own-node.ts'
+import type { OwnNodeParts } from './own-node.ts'
 import { readyLine } from './ready-line.ts'
+import { runningNode } from './running-node.ts'
 
 export interface ServeOptions {
   /** Whether the end of standard input stops the node. */
@@ -37,6 +40,9 @@ export async function serveNode(context: CommandContext, { whileStdin }: ServeOp
     const { file, line, key } = setting
     logger.warn({ file, line, key }, problemText(setting))
   }
+  if (Object.keys(config.federation.namespaces).length === 0) {
+    logger.warn({}, 'the node carries no namespace: name one under `namespaces` in federation.yaml, and restart')
+  }
   const closes: Close[] = []
   try {
     await open(config, logger, context, closes)
@@ -55,7 +61,7 @@ async function open(config: LoadedConfig, logger: Logger, context: CommandContex
   const { clock, random, signal, interruption, output, json } = context
   const { folder, federation } = config
   const network = networkOf(config, { clock, random, logger })
-  const node = await openNode(config, { clock, random, logger, network })
+  const node = await openUnlocked(config, { clock, random, logger, network }, context)
   closes.push(() => node.close())
   await node.start()
   signal.throwIfAborted()
@@ -73,6 +79,33 @@ async function open(config: LoadedConfig, logger: Logger, context: CommandContex
   const { peerId, multiaddrs } = network.status()
   const ready = { did: federation.node.did, peerId, multiaddrs, http: http.url, admin: admin.url }
   await (json ? output.json({ ready: true, ...ready }) : output.line(readyLine(ready)))
+}
+
+/** Opens the node. Where another one has the folder, and answers, `STORE_LOCKED` says where; a command may have it, too. */
+async function openUnlocked(
+  config: LoadedConfig,
+  parts: OwnNodeParts,
+  context: CommandContext
+): Promise<AnchormeshNode> {
+  try {
+    return await openNode(config, parts)
+  } catch (error) {
+    const url = error instanceof AnchormeshError && error.code === 'STORE_LOCKED' ? await adminUrl(context) : null
+    if (url === null) throw error
+    throw new AnchormeshError('STORE_LOCKED', messageOf(error), {
+      hint: `a node is already running on this folder (admin at ${url}): anchormesh status`,
+      cause: error
+    })
+  }
+}
+
+async function adminUrl(context: CommandContext): Promise<string | null> {
+  try {
+    return (await runningNode(context))?.admin.url ?? null
+  } catch {
+    // What is wrong with the other node is not what was asked.
+    return null
+  }
 }
 
 function networkOf(config: LoadedConfig, ports: Libp2pNetworkDeps): Network {

@@ -9,10 +9,11 @@ export function statusText(status: NodeStatus): string {
     .join('\n\n')
 }
 
-function nodeText({ did, orgId, version, uptimeMs, health, log, network }: NodeStatus): string {
+function nodeText({ did, orgId, version, uptimeMs, health, warnings, log, network }: NodeStatus): string {
   return facts([
     ['node', network === null ? 'not running; opened for this command' : `running for ${duration(uptimeMs)}`],
     ['health', health.ok ? 'ok' : health.reasons.join('; ')],
+    ...warnings.map((warning) => ['warning', warning] as const),
     ['DID', did],
     ['organisation', orgId],
     ['PeerId', network?.peerId],
@@ -98,7 +99,8 @@ function peersText(peers: readonly PeerStatus[]): string {
       { heading: 'PEER', cell: ({ did }) => shortDid(did) },
       { heading: 'PEERID', cell: ({ peerId }) => `…${peerId.slice(-8)}` },
       { heading: 'SCORE', cell: ({ score }) => score?.toFixed(1), align: 'right' },
-      { heading: 'CONNECTION', cell: stateOf }
+      { heading: 'CONNECTION', cell: stateOf },
+      { heading: 'NOTE', cell: ({ note }) => note }
     ],
     peers
   )

@@ -2,6 +2,7 @@ import { HASH_PATTERN } from '../../protocols/event/v1/envelope.ts'
 import type { LoggedEvent, Operations } from '../operations.ts'
 import { RequestRefused } from './errors.ts'
 import { answerNotModified } from './etag.ts'
+import { requireKnownNamespace } from './known-namespace.ts'
 import { eventsPage } from './events-page.ts'
 import type { App } from './listener.ts'
 import * as schemas from './schemas.ts'
@@ -29,12 +30,18 @@ export function registerPublicRoutes(app: App, operations: PublicOperations): vo
       response: { 200: schemas.projectionPage }
     },
     onSend: answerNotModified,
-    handler: async ({ params, query }) => await operations.query(params.name, query)
+    handler: async ({ params, query }) => {
+      await requireKnownNamespace(operations, query.namespace)
+      return await operations.query(params.name, query)
+    }
   })
 
   app.get('/v1/events', {
     schema: { querystring: schemas.eventsPageQuery, response: { 200: schemas.eventsPage } },
-    handler: async ({ query }) => await eventsPage(operations, query)
+    handler: async ({ query }) => {
+      await requireKnownNamespace(operations, query.namespace)
+      return await eventsPage(operations, query)
+    }
   })
 
   app.get('/v1/events/:id', {

@@ -249,7 +249,8 @@ const networkStatus: z.ZodType<NetworkStatus> = z.object({
       connected: z.boolean(),
       connections: z.array(z.string()),
       score: z.number().exactOptional(),
-      nextDialAt: z.number().exactOptional()
+      nextDialAt: z.number().exactOptional(),
+      note: z.string().exactOptional()
     })
   ),
   topics: z.record(z.string(), z.object({ mesh: z.int(), subscribers: z.int() })),
@@ -265,6 +266,7 @@ export const nodeStatus: z.ZodType<NodeStatus> = z.object({
   startedAt: z.number(),
   uptimeMs: z.number(),
   health: z.object({ ok: z.boolean(), reasons: z.array(z.string()) }),
+  warnings: z.array(z.string()),
   log: z.object({
     logSeq: z.int(),
     epoch: z.string(),

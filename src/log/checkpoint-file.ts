@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { z } from 'zod'
 import { ensureFolder, writeAtomically } from '../platform/atomic-file.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
+import { DAMAGE_HINT } from './damage-hint.ts'
 
 /** The layout of the store; a node refuses a store with a greater one (`STORE_NEWER`). */
 export const STORE_FORMAT_VERSION = 1
@@ -81,6 +82,6 @@ function parseCheckpoint(path: string, text: string): StoreCheckpoint {
 
 function corrupt(path: string, reason: string): AnchormeshError {
   return new AnchormeshError('STORE_CORRUPT', `${path} can't be read: ${reason}`, {
-    hint: 'restore the data folder from a backup, or move it away and fill a new one by `log import` of another node’s `log export`'
+    hint: DAMAGE_HINT
   })
 }

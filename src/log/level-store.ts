@@ -1,3 +1,4 @@
+import { DAMAGE_HINT } from './damage-hint.ts'
 import type { Stats } from 'node:fs'
 import { readdir, stat, statfs } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -78,7 +79,7 @@ function openFailure(location: string, error: unknown): AnchormeshError {
   }
   if (codeOf(cause) === 'LEVEL_LOCKED') return locked(location, 'another process', cause)
   return new AnchormeshError('STORE_CORRUPT', `the store ${location} can't be opened: ${messageOf(cause)}`, {
-    hint: 'restore the data folder from a backup, or move it away and fill a new one by `log import` of another node’s `log export`',
+    hint: DAMAGE_HINT,
     cause
   })
 }

@@ -1,3 +1,4 @@
+import { DAMAGE_HINT } from './damage-hint.ts'
 import { z } from 'zod'
 import { toHex, utf8 } from '../../protocols/primitives/bytes.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
@@ -94,6 +95,6 @@ async function compare(reader: LogReader, meta: StoreMeta, logSeq: number, check
 
 function corrupt(reason: string): AnchormeshError {
   return new AnchormeshError('STORE_CORRUPT', `the store is damaged: ${reason}`, {
-    hint: 'keep a copy of the folder for inspection, then restore a backup, or move store/ and store.json away and fill a new one by `log import` of another node’s `log export`'
+    hint: DAMAGE_HINT
   })
 }

@@ -1,6 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AnchormeshError } from '../platform/errors.ts'
+import { DAMAGE_HINT } from './damage-hint.ts'
 
 /**
  * LevelDB's write-ahead log as LevelDB's `doc/log_format.md` has it: blocks of 32 KiB, in each of them fragments of a
@@ -31,7 +32,7 @@ export async function checkWriteAheadLogs(location: string): Promise<void> {
     const damagedAt = findDamage(await readFile(path))
     if (damagedAt === null) continue
     throw new AnchormeshError('STORE_CORRUPT', `${path} is damaged at byte ${damagedAt}`, {
-      hint: 'keep a copy of the folder for inspection, then restore a backup, or move the data away and fill a new store by `log import` of another node’s `log export`'
+      hint: DAMAGE_HINT
     })
   }
 }

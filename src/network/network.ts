@@ -35,6 +35,8 @@ export interface PeerStatus {
   readonly score?: number
   /** The wall-clock time of the next dial attempt, when the keeper waits to redial. */
   readonly nextDialAt?: number
+  /** What seems to be wrong with the peer, for the operator. */
+  readonly note?: string
 }
 
 export interface NetworkStatus {

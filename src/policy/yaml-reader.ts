@@ -58,10 +58,11 @@ export function readYaml(text: string): YamlSource {
     const { line, col } = lineCounter.linePos(offset)
     return { line: Math.max(line, 1), column: Math.max(col, 1) }
   }
-  const faults = [...document.errors, ...document.warnings].map((error) => ({
+  // One slip breaks much of what follows it, and often stands at the end of the line before.
+  const faults = [...document.errors, ...document.warnings].slice(0, 1).map((error) => ({
     ...positionOf(error.pos[0]),
     path: [],
-    message: error.message
+    message: `${error.message} (look at this line and the one above)`
   }))
   if (faults.length > 0) return { value: {}, faults, locate: () => start }
   const reader = new Reader(document, positionOf)

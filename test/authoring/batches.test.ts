@@ -108,3 +108,18 @@ test('BATCH_UNKNOWN: what others announced is not sealed here, in whose name eve
   const { batchRoot } = await seal(opened, 'batch-2')
   expect(await announced(opened, (await announce(opened, 'batch-2')).id)).toMatchObject({ batchRoot, receiptCount: 3 })
 })
+
+test('BATCH_EXISTS: what was announced and came back by import, after a loss of the store, is not sealed anew', async () => {
+  const opened = await openNode(self, members)
+  await seal(opened, 'batch-1')
+  await announce(opened, 'batch-1')
+  const lost = await openNode(self, members)
+  expect(await lost.node.importEvents(opened.node.exportEvents())).toMatchObject({ accepted: 1 })
+  const before = await logOf(lost)
+  await expect(seal(lost, 'batch-1')).rejects.toMatchObject({
+    code: 'BATCH_EXISTS',
+    message: expect.stringContaining('was announced already') as unknown
+  })
+  expect(await logOf(lost)).toEqual(before)
+  await expect(seal(lost, 'batch-2')).resolves.toMatchObject({ receiptCount: 3 })
+})

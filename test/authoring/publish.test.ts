@@ -177,6 +177,18 @@ describe('packs', () => {
     expect(await rows(opened, 'effects')).toEqual([])
   })
 
+  test('are refused when the packs give the own kid another key, under which nothing can be signed here', async () => {
+    const machine = member('machine-2', self.orgId)
+    const opened = await open({}, [self, machine, ada])
+    const keys = [packKey(machine.signer), packKey({ ...ada.signer, kid: self.signer.kid })]
+    const pack = makePack({ orgId: self.orgId, keys, signers: [machine.signer] })
+    await opened.node.submit((await packEvent(machine.signer, [machine.signer], pack)).wire)
+    await expect(opened.node.publishPack()).rejects.toMatchObject({
+      code: 'PUBLISH_REFUSED',
+      detail: { code: 'PACK_SIGNER_FOREIGN' }
+    })
+  })
+
   test.each<[string, string, PolicyOptions, (opened: MemoryNode) => Promise<void>]>([
     [
       'two must sign',

@@ -139,7 +139,10 @@ describe('without a running node, a verb opens the store itself', () => {
     const batch = ['--namespace', NAMESPACE, '--batch', 'b-1', '--data', maker]
     const sealed = await runWell(['seal', ...batch, receipts])
     expect(sealed).toMatch(/^batch +b-1\nnamespace +test:mesh\nowner +maker\nreceipts +4\nroot +[0-9a-f]{64}\n$/)
-    expect(await runWell(['announce', ...batch])).toMatch(/sent to +0 peers/)
+    const announced = await run(['announce', ...batch])
+    expect(announced.stdout).toMatch(/sent to +0 peers/)
+    expect(announced.stderr).toMatch(/^No peer got it now, .*`anchormesh log export`/)
+    expect((await run(['pack', 'publish', '--data', maker])).stderr).toMatch(/^No peer got it now, /)
     expect(await runWell(['query', 'batches', '--data', maker])).toMatch(/^NAMESPACE +OWNER +BATCH ID/)
     expect(await runWell(['events', '--data', maker])).toMatch(
       /^LOGSEQ +TIME .*\n3 +20[0-9T:Z-]+ +announce +test:mesh +did:key:z6Mk/
@@ -204,6 +207,41 @@ describe('without a running node, a verb opens the store itself', () => {
 })
 
 describe('what is refused', () => {
+  test('an export that was changed: which line, and what became of those before it', async () => {
+    const { maker, receipts } = await oneFolder()
+    const other = await otherFolder(maker)
+    const batch = ['--namespace', NAMESPACE, '--batch', 'b-1', '--data', maker]
+    await runWell(['seal', ...batch, receipts])
+    await runWell(['announce', ...batch])
+    await runWell(['pack', 'publish', '--data', maker])
+    const [header, first, second = '', end] = (await runWell(['log', 'export', '-', '--data', maker])).split('\n')
+    const bytes = Buffer.from((JSON.parse(second) as { bytes: string }).bytes, 'base64url').toString()
+    const changed = JSON.stringify({ bytes: Buffer.from(bytes.replace('"ts":1', '"ts":2')).toString('base64url') })
+    const importing = (lines: readonly unknown[]) =>
+      runFailing(['log', 'import', '-', '--data', other], { input: lines.join('\n') })
+
+    const cut = await importing([header, first, '{"bytes":'])
+    expect(cut).toMatchObject({ exitCode: 2, stdout: '', error: { code: 'USAGE' } })
+    expect(cut.error.message).toMatch(/line 3: .*\nbefore it: 1 events read, 1 new, 0 already there$/)
+    const tampered = await importing([header, first, changed, end])
+    expect(tampered.error.message).toMatch(
+      /line 4: .*\nbefore it: 2 events read, 0 new, 1 already there, 1 refused [A-Z_]+$/
+    )
+    expect(tampered.error.detail).toMatchObject({ line: 4, result: { read: 2, accepted: 0, duplicate: 1 } })
+  })
+
+  test('a filter or a cursor that the query can not have', async () => {
+    const { maker } = await oneFolder()
+    const data = ['--data', maker]
+    const refused = { exitCode: 2, stdout: '', error: { code: 'QUERY_INVALID' } }
+    const filtered = await runFailing(['query', 'trust-anchors', '--namespace', NAMESPACE, ...data])
+    expect(filtered).toMatchObject(refused)
+    expect(filtered.error.hint).toBe('leave --namespace out')
+    const misplaced = await runFailing(['query', 'batches', '--cursor', 'abc', ...data])
+    expect(misplaced).toMatchObject(refused)
+    expect(misplaced.error.message).toBe('abc is no cursor of this query')
+  })
+
   test('a batch that was sealed before, or never', async () => {
     const { maker, receipts } = await oneFolder()
     const batch = ['--namespace', NAMESPACE, '--batch', 'b-1', '--data', maker]

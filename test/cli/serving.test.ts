@@ -155,6 +155,8 @@ describe('what is in the way', () => {
     const { folder } = await serving()
     const second = await runFailing(['start', '--data', folder], { environment: LOOPBACK })
     expect(second).toMatchObject({ exitCode: 1, stdout: '', error: { code: 'STORE_LOCKED' } })
+    const { url } = readAdmin(folder)
+    expect(second.error.hint).toBe(`a node is already running on this folder (admin at ${url}): anchormesh status`)
     expect(existsSync(adminFileOf(folder))).toBe(true)
     expect(await runJson(['status', '--data', folder])).toMatchObject({ health: { ok: true } })
   })
@@ -208,6 +210,14 @@ describe('what is in the way', () => {
       error: { code: 'STORE_LOCKED' }
     })
   })
+})
+
+test('a node that carries no namespace says so at the start', async () => {
+  const folder = join(newFolder(), 'node')
+  await runWell(['init', '--org', 'maker', '--data', folder])
+  const node = await startNode(folder)
+  expect(node.stderr()).toContain('the node carries no namespace')
+  expect((await serving()).node.stderr()).not.toContain('the node carries no namespace')
 })
 
 test('settings without effect are named at the start, each once, with its line', async () => {

@@ -4,8 +4,10 @@ import { failureOf, failureText } from '../../src/cli/failure.ts'
 import { createProgress } from '../../src/cli/progress.ts'
 import { rowTable, rowTableInParts } from '../../src/cli/row-table.ts'
 import { bytes, cellText, duration, facts, shortDid, table } from '../../src/cli/table.ts'
+import { statusText } from '../../src/cli/status-text.ts'
 import { AnchormeshError } from '../../src/platform/errors.ts'
 import type { Clock } from '../../src/platform/clock.ts'
+import { memoryNode } from '../http/support/memory-operations.ts'
 
 describe('tables', () => {
   test('columns are aligned, figures to the right, and empty columns left out', () => {
@@ -60,6 +62,18 @@ describe('tables', () => {
   })
 })
 
+describe('status', () => {
+  test('has what the operator should look at: warnings, and a note on a peer', async () => {
+    const status = await memoryNode().status()
+    expect(statusText(status)).not.toMatch(/warning|NOTE/)
+    const peers = status.network?.peers.map((peer) => ({ ...peer, note: 'closes at once' })) ?? []
+    const network = status.network === null ? null : { ...status.network, peers }
+    const text = statusText({ ...status, warnings: ['first', 'second'], network })
+    expect(text).toMatch(/\nhealth +ok\nwarning +first\nwarning +second\n/)
+    expect(text).toMatch(/ NOTE *\n.* closes at once *\n/)
+  })
+})
+
 describe('failures', () => {
   test('one has its exit code by its code, and always a hint', () => {
     const exitCodes = (['USAGE', 'CONFIG_INVALID', 'NOT_YET', 'STORE_LOCKED', 'PUBLISH_REFUSED'] as const).map(
@@ -67,6 +81,7 @@ describe('failures', () => {
     )
     expect(exitCodes).toEqual([2, 2, 3, 1, 1])
     expect(failureOf(new AnchormeshError('STORE_LOCKED', 'x')).hint).not.toBe('')
+    expect(failureOf(new AnchormeshError('STORE_CORRUPT', 'x')).hint).toMatch(/BEFORE you announce/)
   })
 
   test('what the operating system refuses keeps its own code; anything else is a defect with its stack', () => {

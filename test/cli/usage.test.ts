@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { newFolder, run, runFailing, runWell } from '../support/cli.ts'
 
@@ -72,6 +73,14 @@ describe('wrong usage ends with exit code 2 and changes nothing', () => {
     }
   )
 
+  test('with --json the error is all that is said where a command is missing', async () => {
+    for (const args of [['--json'], ['log', '--json']]) {
+      const { code, stdout, stderr } = await run(args)
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+      expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'USAGE', message: 'a command is missing' } })
+    }
+  })
+
   test('for a person, the error is a line and a hint', async () => {
     const { code, stderr } = await run(['sael'])
     expect(code).toBe(2)
@@ -82,5 +91,25 @@ describe('wrong usage ends with exit code 2 and changes nothing', () => {
     const { exitCode, error } = await runFailing(['status', '--data', `${newFolder()}/none`])
     expect({ exitCode, code: error.code }).toEqual({ exitCode: 2, code: 'CONFIG_INVALID' })
     expect(error.hint).toContain('anchormesh init')
+  })
+
+  test('init without a namespace says that one is missing, and with one does not', async () => {
+    const folder = newFolder()
+    const bare = await run(['init', '--org', 'a', '--data', `${folder}/bare`])
+    expect(bare.stderr).toMatch(/^Next: name a namespace in federation.yaml/)
+    const carrying = await run(['init', '--org', 'a', '--namespace', 'test:mesh', '--data', `${folder}/carrying`])
+    expect(carrying.stderr).toMatch(/^Next: look at federation.yaml/)
+    expect([bare.code, carrying.code]).toEqual([0, 0])
+  })
+
+  test('a peers.yaml that is gone from a data folder is not made by init', async () => {
+    const folder = `${newFolder()}/node`
+    await run(['init', '--org', 'a', '--data', folder])
+    rmSync(`${folder}/peers.yaml`)
+    const { exitCode, error } = await runFailing(['status', '--data', folder])
+    expect({ exitCode, code: error.code }).toEqual({ exitCode: 2, code: 'CONFIG_INVALID' })
+    expect(error.message).toContain('peers.yaml is missing')
+    expect(error.hint).toContain('`peers: []`')
+    expect(error.hint).not.toContain('init')
   })
 })

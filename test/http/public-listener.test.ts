@@ -162,8 +162,24 @@ describe('GET /v1/events', () => {
     expect(await page('limit=2')).toEqual({ events: operations.log.slice(0, 2), next: 2 })
     expect(await page('limit=3&after=2')).toEqual({ events: operations.log.slice(2), next: null })
     expect(await page('after=5')).toEqual({ events: [], next: null })
-    expect(await page('namespace=dao:other&scope=all')).toEqual({ events: [], next: null })
+    expect(await page(`namespace=${NAMESPACE}&after=5&scope=all`)).toEqual({ events: [], next: null })
   })
+
+  it.each(['/v1/events', '/v1/projections/batches'])(
+    '%s: 404 for a namespace that is neither carried nor logged',
+    async (path) => {
+      const operations = memoryNode()
+      operations.append(Buffer.from('once carried'), 'dao:other')
+      const { url } = await publicListener({ operations })
+      const asked = async (namespace: string): Promise<Response> => await fetch(`${url}${path}?namespace=${namespace}`)
+      for (const namespace of [NAMESPACE, 'dao:other']) expect((await asked(namespace)).status).toBe(200)
+      expect(await problemOf(await asked('dao:nope'))).toMatchObject({
+        status: 404,
+        code: 'NOT_FOUND',
+        data: { namespace: 'dao:nope', carried: ['_trust', NAMESPACE] }
+      })
+    }
+  )
 
   it('ends a page early that grows large', async () => {
     const operations = memoryNode()
@@ -194,7 +210,8 @@ describe('GET /v1/events', () => {
       looked = 0
       const response = await fetch(`${url}/v1/events?namespace=dao:other&after=${after}`)
       pages.push(schemas.eventsPage.parse(await response.json()))
-      expect(looked).toBeLessThanOrEqual(EVENTS_LOOKED_AT_MAX + 1)
+      // One more shows that there is more, and one that the namespace is known.
+      expect(looked).toBeLessThanOrEqual(EVENTS_LOOKED_AT_MAX + 2)
     }
     expect(pages).toEqual([
       { events: [], next: EVENTS_LOOKED_AT_MAX },

@@ -99,6 +99,7 @@ test('status says what there is, before the start, after it and when something i
     startedAt: ports.clock.now() - 1_500,
     uptimeMs: 1_500,
     health: { ok: true, reasons: [] },
+    warnings: [],
     log: {
       logSeq: 3,
       epoch: expect.stringMatching(/^[0-9a-f]{16}$/) as string,

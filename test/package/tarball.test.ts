@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
  * the dependencies from the registry, as an install does.
  */
 const ROOT = join(import.meta.dirname, '..', '..')
-const PACKED = ['package.json', 'tsconfig.json', 'README.md', 'LICENSE', 'src', 'protocols', 'simulations']
+const PACKED = ['package.json', 'tsconfig.json', 'README.md', 'LICENSE', 'src', 'protocols', 'simulations', 'config']
 /** Packing and installing, a minute on a slow network. */
 const INSTALL_MS_MAX = 300_000
 
@@ -71,6 +71,8 @@ describe('the package installed from its tarball', () => {
         'dist/src/cli/main.js',
         'dist/protocols/event/v1/codec.js',
         'protocols/event/v1/SPEC.md',
+        'config/federation.yaml',
+        'config/peers.yaml',
         'protocols/event/v1/vectors/valid.json',
         'src/cli/anchormesh.cjs',
         'src/preinstall.cjs'

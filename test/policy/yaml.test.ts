@@ -210,6 +210,12 @@ describe('a configuration error names file, line, column and key', () => {
     ])
   })
 
+  test('of what is no YAML only the first problem, because the rest follows from it', () => {
+    const [first = '', ...others] = texts(`${HEAD}namespaces: [\n  x: }\n y: "open\nz: ]\n`)
+    expect(first).toMatch(/^federation\.yaml:[0-9]+:[0-9]+: .* \(look at this line and the one above\)$/)
+    expect(others).toEqual([])
+  })
+
   test('a problem is a value for machines, too', () => {
     expect(problems(`${HEAD}  mdsn: true\n`)).toEqual([
       {

@@ -70,8 +70,8 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
 export async function readConfigTexts({ folder, configFile }: ConfigSources): Promise<ConfigTexts> {
   const paths = dataPaths(folder)
   return {
-    federation: await readConfigText(configFile ?? paths.federation),
-    peers: await readConfigText(paths.peers)
+    federation: await readConfigText(configFile ?? paths.federation, MISSING_FOLDER),
+    peers: await readConfigText(paths.peers, configFile === undefined ? MISSING_PEERS : MISSING_FOLDER)
   }
 }
 
@@ -138,11 +138,14 @@ function didProblems(did: string, keystore: Keystore): PolicyProblem[] {
   return [{ file: 'federation.yaml', path: ['node', 'did'], message }]
 }
 
-async function readConfigText(path: string): Promise<ConfigText> {
+const MISSING_FOLDER = 'anchormesh init makes a data folder; --data or ANCHORMESH_DATA names another one.'
+const MISSING_PEERS = 'Restore it, or write a new one of two lines, `v: 1` and `peers: []`, and add the peers again.'
+
+async function readConfigText(path: string, hintIfMissing: string): Promise<ConfigText> {
   const file = await open(path, 'r').catch((cause: unknown) => {
     const message = errnoOf(cause) === 'ENOENT' ? `${path} is missing` : `${path} can't be opened: ${messageOf(cause)}`
     throw new AnchormeshError('CONFIG_INVALID', message, {
-      hint: 'anchormesh init makes a data folder; --data or ANCHORMESH_DATA names another one.',
+      hint: hintIfMissing,
       cause
     })
   })

@@ -8,7 +8,7 @@ import type { RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'
 import { openFile, readText } from '../input.ts'
 import { requireCarriedNamespace } from '../known-namespace.ts'
-import { publishedText } from '../published.ts'
+import { noteIfUnsent, publishedText } from '../published.ts'
 import { withOperations } from '../with-operations.ts'
 
 interface AnnounceOptions {
@@ -50,6 +50,7 @@ export const registerAnnounce: RegisterVerb = (program, runner) => {
         ] as const
         if (context.json) await context.output.json(published)
         else await context.output.line(publishedText(published, about))
+        noteIfUnsent(published, context.output)
       })
     )
 }

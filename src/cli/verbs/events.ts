@@ -5,7 +5,7 @@ import { AnchormeshError } from '../../platform/errors.ts'
 import { countArgument, namespaceArgument, positionArgument } from '../arguments.ts'
 import type { CommandContext, RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'
-import { requireKnownNamespace } from '../known-namespace.ts'
+import { requireKnownNamespace } from '../../http/known-namespace.ts'
 import { cellText, shortDid, shortHash, time } from '../table.ts'
 import { withOperations } from '../with-operations.ts'
 

@@ -46,9 +46,11 @@ export const registerInit: RegisterVerb = (program, runner) => {
             ['PeerId', made.peerId]
           ])
         )
-        output.note(
-          'Next: look at federation.yaml, exchange identities (anchormesh identity, anchormesh peers add), anchormesh start.'
-        )
+        const look =
+          options.namespace === undefined
+            ? 'name a namespace in federation.yaml, without one the node carries nothing;'
+            : 'look at federation.yaml,'
+        output.note(`Next: ${look} exchange identities (anchormesh identity, anchormesh peers add), anchormesh start.`)
       })
     )
 }

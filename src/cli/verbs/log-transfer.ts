@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import type { ImportResult } from '../../operations.ts'
-import { EXIT } from '../../platform/errors.ts'
+import { AnchormeshError, EXIT } from '../../platform/errors.ts'
 import { namespaceArgument } from '../arguments.ts'
 import type { CommandContext, VerbRunner } from '../command.ts'
 import { exportLines, readExport } from '../export-file.ts'
 import { examples } from '../help.ts'
 import { openInput } from '../input.ts'
-import { requireKnownNamespace } from '../known-namespace.ts'
+import { requireKnownNamespace } from '../../http/known-namespace.ts'
 import { writeNewFile } from '../new-file.ts'
 import type { PutLine } from '../new-file.ts'
 import { facts, figure } from '../table.ts'
@@ -39,9 +39,13 @@ export function registerLogTransfer(log: Command, runner: VerbRunner): void {
       runner.run(command, async (context) => {
         const input = await openInput(file, context.stdin)
         const progress = context.progress('importing')
-        const events = readExport(input.name, input.chunks)
-        const importing = withOperations(context, (operations) => operations.importEvents(events, progress.report))
+        const reading = upToFailure(readExport(input.name, input.chunks))
+        const importing = withOperations(context, (operations) =>
+          operations.importEvents(reading.events, progress.report)
+        )
         const result = await importing.finally(progress.end)
+        const failure = reading.failure()
+        if (failure !== null) throw withCounts(failure.error, result)
         if (context.json) await context.output.json(result)
         else await context.output.line(importText(result))
         if (Object.keys(result.refused).length > 0) return EXIT.failed
@@ -76,6 +80,40 @@ async function exportEvents(file: string, namespace: string | undefined, context
   if (file === '-') return
   if (context.json) await context.output.json({ file, events })
   else await context.output.line(`${figure(events)} events written to ${file}`)
+}
+
+/** Ends where reading fails, so that what came before is taken in and counted; `failure` says what it was. */
+function upToFailure(events: AsyncIterable<Uint8Array>): {
+  readonly events: AsyncIterable<Uint8Array>
+  failure(): { readonly error: unknown } | null
+} {
+  let failure: { readonly error: unknown } | null = null
+  async function* read(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* events
+    } catch (error) {
+      failure = { error }
+    }
+  }
+  return { events: read(), failure: () => failure }
+}
+
+/** The failure of a file, with what became of the events before it. */
+function withCounts(error: unknown, result: ImportResult): unknown {
+  if (!(error instanceof AnchormeshError)) return error
+  const { read, accepted, duplicate, pending, refused } = result
+  const counts = [
+    `${figure(read)} events read`,
+    `${figure(accepted)} new`,
+    `${figure(duplicate)} already there`,
+    ...(pending === 0 ? [] : [`${figure(pending)} can’t be judged yet`]),
+    ...Object.entries(refused).map(([code, count]) => `${figure(count)} refused ${code}`)
+  ]
+  return new AnchormeshError(error.code, `${error.message}\nbefore it: ${counts.join(', ')}`, {
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    detail: { ...error.detail, result },
+    cause: error
+  })
 }
 
 function importText({ read, accepted, duplicate, pending, refused }: ImportResult): string {

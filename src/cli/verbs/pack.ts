@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'
-import { publishedText } from '../published.ts'
+import { noteIfUnsent, publishedText } from '../published.ts'
 import { withOperations } from '../with-operations.ts'
 
 /** `anchormesh pack publish`: this organisation's trust anchors, signed and numbered. */
@@ -23,6 +23,7 @@ export const registerPack: RegisterVerb = (program, runner) => {
         ] as const
         if (context.json) await context.output.json(published)
         else await context.output.line(publishedText(published, about))
+        noteIfUnsent(published, context.output)
       })
     )
 }

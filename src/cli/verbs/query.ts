@@ -1,11 +1,12 @@
 import type { Command } from 'commander'
 import type { JsonObject } from '../../../protocols/canonical-json/v1/json.ts'
 import { PAGE_LENGTH_MAX } from '../../http/limits.ts'
-import type { Operations, ProjectionQuery } from '../../operations.ts'
+import type { Operations, ProjectionPage, ProjectionQuery } from '../../operations.ts'
+import { AnchormeshError } from '../../platform/errors.ts'
 import { batchArgument, countArgument, namespaceArgument, positionArgument, timeArgument } from '../arguments.ts'
 import type { CommandContext, RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'
-import { requireKnownNamespace } from '../known-namespace.ts'
+import { requireKnownNamespace } from '../../http/known-namespace.ts'
 import { rowTableInParts } from '../row-table.ts'
 import { withOperations } from '../with-operations.ts'
 
@@ -61,7 +62,7 @@ async function query(
   let shown = 0
   // A page may be empty and have a cursor all the same: then the filter has passed over many rows.
   do {
-    const page = await operations.query(projection, pageQuery(options, Math.min(left, PAGE_LENGTH_MAX), cursor))
+    const page = await askPage(operations, projection, pageQuery(options, Math.min(left, PAGE_LENGTH_MAX), cursor))
     if (json) for (const row of page.rows) await output.json(row)
     else gathered = [...gathered, ...page.rows]
     if (gathered.length >= PAGE_LENGTH_MAX) await showGathered()
@@ -72,6 +73,23 @@ async function query(
   await showGathered()
   if (shown === 0) output.note(`No rows in ${projection}.`)
   if (cursor !== null) output.note(`There are more: --cursor ${cursor}`, { nextCursor: cursor })
+}
+
+/** One page; what is refused is told in the terms of the command line. */
+async function askPage(operations: Operations, projection: string, asked: ProjectionQuery): Promise<ProjectionPage> {
+  try {
+    return await operations.query(projection, asked)
+  } catch (error) {
+    if (!(error instanceof AnchormeshError) || error.code !== 'QUERY_INVALID') throw error
+    if (asked.cursor !== undefined && error.message.includes('the cursor is none of this query')) {
+      throw new AnchormeshError('QUERY_INVALID', `${asked.cursor} is no cursor of this query`, {
+        hint: 'leave --cursor out, or give one that this query ended with',
+        cause: error
+      })
+    }
+    if (asked.namespace === undefined || !error.message.includes('belong to no namespace')) throw error
+    throw new AnchormeshError('QUERY_INVALID', error.message, { hint: 'leave --namespace out', cause: error })
+  }
 }
 
 /** The options, which have the names of the query's members, for one page. */

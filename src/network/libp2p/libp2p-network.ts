@@ -23,6 +23,8 @@ import { privateKeyOfSeed } from './peer-key.ts'
 import { createRejectMemory } from './reject-memory.ts'
 import type { RejectMemory } from './reject-memory.ts'
 import { SCORE_THRESHOLDS } from './scoring.ts'
+import { createShortConnections } from './short-connections.ts'
+import type { ShortConnections } from './short-connections.ts'
 import { explainStartFailure } from './start-failure.ts'
 
 /** The ports that the network takes. */
@@ -40,6 +42,7 @@ interface Running {
   readonly gater: Gater
   readonly gate: JudgeGate
   readonly keeper: Keeper
+  readonly short: ShortConnections
   /** Peers that were connected once. */
   readonly seen: ReadonlySet<string>
   /** Takes off every listener and ends every task, in order. */
@@ -127,7 +130,8 @@ async function startAll(options: NetworkOptions, handlers: NetworkHandlers, deps
     }
   })
   const gate = createJudgeGate({ clock, logger, handlers, onLateReject: (peerId) => memory.rejectedLate(peerId) })
-  const connections = watchConnections(libp2p, { addresses, keeper, memory, logger })
+  const short = createShortConnections({ clock, logger })
+  const connections = watchConnections(libp2p, { addresses, keeper, memory, short, logger })
   const detachJudge = attachJudge(router, gossip, gate)
   const stopListening = async (): Promise<void> => {
     gate.close()
@@ -162,6 +166,7 @@ async function startAll(options: NetworkOptions, handlers: NetworkHandlers, deps
     gater,
     gate,
     keeper,
+    short,
     seen: connections.seen,
     async stop() {
       stopRepair()
@@ -194,23 +199,31 @@ async function listen(libp2p: Libp2p, addresses: readonly string[], logger: Logg
   }
 }
 
-/** Tells the keeper and the reject memory who comes and goes. */
+/** Tells those who have to know it who comes and goes. */
 function watchConnections(
   libp2p: Libp2p,
-  to: { addresses: Addresses; keeper: Keeper; memory: RejectMemory; logger: Logger }
+  to: { addresses: Addresses; keeper: Keeper; memory: RejectMemory; short: ShortConnections; logger: Logger }
 ): { readonly seen: ReadonlySet<string>; stop(): void } {
   const seen = new Set<string>()
+  // Of a peer that hangs up each time the operator was told once.
+  const logChange = (peerId: string, message: string): void => {
+    const fields = { peerId, did: to.addresses.admitted.get(peerId) }
+    if (to.short.note(peerId) === undefined) to.logger.info(fields, message)
+    else to.logger.debug(fields, message)
+  }
   const onConnect = ({ detail }: CustomEvent<PeerId>): void => {
     const peerId = detail.toString()
     seen.add(peerId)
     to.memory.connected(peerId)
     to.keeper.connected(peerId)
-    to.logger.info({ peerId, did: to.addresses.admitted.get(peerId) }, 'a peer connected')
+    to.short.connected(peerId)
+    logChange(peerId, 'a peer connected')
   }
   const onDisconnect = ({ detail }: CustomEvent<PeerId>): void => {
     const peerId = detail.toString()
     to.keeper.disconnected(peerId)
-    to.logger.info({ peerId, did: to.addresses.admitted.get(peerId) }, 'a peer disconnected')
+    to.short.disconnected(peerId, to.addresses.admitted.get(peerId))
+    logChange(peerId, 'a peer disconnected')
   }
   libp2p.addEventListener('peer:connect', onConnect)
   libp2p.addEventListener('peer:disconnect', onDisconnect)
@@ -239,17 +252,19 @@ async function hasProtocol(libp2p: Libp2p, peerId: PeerId, protocols: readonly s
 }
 
 function statusOf(running: Running, topics: ReadonlyMap<string, string>, published: number): NetworkStatus {
-  const { libp2p, router, addresses, gate, keeper, seen } = running
+  const { libp2p, router, addresses, gate, keeper, short, seen } = running
   const peerStatus = (peerId: string, did: string): PeerStatus => {
     const connections = libp2p.getConnections(peerIdFromString(peerId)).map(({ remoteAddr }) => remoteAddr.toString())
     const nextDialAt = keeper.nextDialAt(peerId)
+    const note = short.note(peerId)
     return {
       did,
       peerId,
       connected: connections.length > 0,
       connections,
       ...(seen.has(peerId) ? { score: router.getScore(peerId) } : {}),
-      ...(nextDialAt === undefined ? {} : { nextDialAt })
+      ...(nextDialAt === undefined ? {} : { nextDialAt }),
+      ...(note === undefined ? {} : { note })
     }
   }
   const topicStatus = (topic: string): NetworkStatus['topics'][string] => ({

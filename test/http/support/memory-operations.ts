@@ -198,8 +198,12 @@ function status(logSeq: number): NodeStatus {
     startedAt: 1_700_000_000_000,
     uptimeMs: 5,
     health: { ok: true, reasons: [] },
+    warnings: [],
     log: { logSeq, epoch: 'e1', headHash: sha256Hex('head'), storeBytes: 10, bytesPerEvent: 5 },
-    namespaces: [{ namespace: NAMESPACE, members: 2, events: logSeq }],
+    namespaces: [
+      { namespace: '_trust', members: 2, events: 0 },
+      { namespace: NAMESPACE, members: 2, events: logSeq }
+    ],
     projections: [{ name: 'batches', version: 1, logSeq, state: 'live' }],
     ingest: { outcomes: { accepted: logSeq }, signaturesVerified: logSeq, pending: { events: 0, bytes: 0 } },
     network: {
