@@ -81,7 +81,9 @@ async function open(config: LoadedConfig, logger: Logger, context: CommandContex
   await (json ? output.json({ ready: true, ...ready }) : output.line(readyLine(ready)))
 }
 
-/** Opens the node. Where another one has the folder, and answers, `STORE_LOCKED` says where; a command may have it, too. */
+/**
+ * Opens the node. Where another one has the folder, and answers, `STORE_LOCKED` says where; a command may have it, too.
+ */
 async function openUnlocked(
   config: LoadedConfig,
   parts: OwnNodeParts,

@@ -34,9 +34,9 @@ export type KeyLookup =
 const input = new Uint8Array(EVENT_BYTES_MAX + 1_024)
 
 /**
- * Checks every signature of the event under the keys that `find` gives for its kid; one of them has to fit. The envelope's own kid comes first: what
- * the body says of others is not worth work before that. `SIGNATURE_INVALID` is for ever; where further keys may come it is `KEY_UNKNOWN`.
- * `onVerifying` is called before each verification.
+ * Checks every signature of the event under the keys that `find` gives for its kid; one of them has to fit. The
+ * envelope's own kid comes first: what the body says of others is not worth work before that. `SIGNATURE_INVALID` is
+ * for ever; where further keys may come it is `KEY_UNKNOWN`. `onVerifying` is called before each verification.
  */
 export function verifySignatures(
   event: DecodedEvent,

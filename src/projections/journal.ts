@@ -45,7 +45,7 @@ export async function* changesAfter(store: StoreReader, projection: string, afte
   }
 }
 
-// A thousand positions of 256 rows each, as a sealed batch has them, are about 80 MiB.
+// A thousand positions of 256 rows each, as a sealed batch has them, are about 60 MiB.
 const ROWS_BEFORE_MAX = 262_144
 
 /**

@@ -1,7 +1,7 @@
 import type { LoggedRecord } from '../log/log-reader.ts'
 
-// Records that came in while a fold ran are kept parsed up to this many and this much payload; parsed they take about
-// three times as much. What comes after them is read from the log again.
+// Records that came in while a fold ran are kept parsed up to this many, and this much payload, so that large events
+// don't make them 192 MiB. What comes after them is read from the log again.
 const RECORDS_MAX = 4_096
 const BYTES_MAX = 16 * 1024 * 1024
 

@@ -74,8 +74,8 @@ export class TipView {
 }
 
 /**
- * The tips of a namespace, kept up with its log. Taking an event costs the hashes of its chain and bucket; a view costs the
- * hashes of the groups that changed since the last one, whatever the number of events and chains.
+ * The tips of a namespace, kept up with its log. Taking an event costs the hashes of its chain and bucket; a view costs
+ * the hashes of the groups that changed since the last one, whatever the number of events and chains.
  */
 export class TipTable {
   readonly #groups: (readonly Bucket[])[] = Array.from({ length: GROUPS }, () => emptyGroup())
@@ -116,8 +116,8 @@ export class TipTable {
   }
 
   /**
-   * The tips of a chain, by id, to be changed in place; hashes wait for the next view. So of a thousand events of a chain
-   * only the last one's are asked for, and an event of a chain with a thousand forks costs no more than another.
+   * The tips of a chain, by id, to be changed in place; hashes wait for the next view. So of a thousand events of a
+   * chain only the last one's are asked for, and an event of a chain with a thousand forks costs no more than another.
    */
   #changing(chain: string): Map<string, ChainTip> {
     const index = bucketOf(bytesOf(chain))

@@ -290,8 +290,8 @@ describe('the low-disk mark', () => {
     const { log, disk } = ingest
     log.writeFailed('the disk failed')
     await ingest.close()
-    await expect(log.recover()).rejects.toMatchObject({ code: 'STORE_FULL' })
     await ingest.clock.advance(10 * REOPEN_EVERY_MS)
+    await expect(log.recover()).rejects.toMatchObject({ code: 'STORE_FULL' })
     expect(disk.reopened).toBe(0)
   })
 })

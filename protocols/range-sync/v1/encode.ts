@@ -4,8 +4,8 @@ import type { Frame, Matched, TaggedPosition } from './frames.ts'
 import { FRAME_OCTETS, TEXT_BYTES_MAX, VERSION } from './frames.ts'
 
 /**
- * The bytes of a frame: its type and payload, without the length that stands before them on the stream (RS-4). What it is
- * given is the writer's own; limits are for who puts a frame together. A detail that is too long is cut.
+ * The bytes of a frame: its type and payload, without the length that stands before them on the stream (RS-4). What it
+ * is given is the writer's own; limits are for who puts a frame together. A detail that is too long is cut.
  */
 export function encodeFrame(frame: Frame): Uint8Array {
   return concat(Uint8Array.of(FRAME_OCTETS[frame.type]), ...payloadOf(frame))
