@@ -1,3 +1,5 @@
+import type { PeerStream } from '../streams/peer-stream.ts'
+
 /**
  * The mesh as a port: the node says what it carries and judges what arrives; an adapter moves the bytes.
  * `src/network/libp2p` is the real one; simulations bring their own.
@@ -22,6 +24,15 @@ export interface NetworkHandlers {
    * `peerId` is the peer that passed it on, never the author.
    */
   judge(namespace: string, wire: Uint8Array, peerId: string): Promise<GossipVerdict>
+  /**
+   * Serve the streams that known peers open, by protocol name (`/anchormesh/range-sync/1`). A handler owns its stream
+   * and resolves when it is done with it; it never throws for what a peer sends.
+   */
+  readonly protocols?: Readonly<Record<string, (stream: PeerStream) => Promise<void>>>
+  /** A known peer connected: called once for each time that its first connection opens. */
+  connected?(peerId: string): void
+  /** Its last connection closed. */
+  disconnected?(peerId: string): void
 }
 
 /** One connection-level view of a known peer, for `status`. */

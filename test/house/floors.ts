@@ -9,6 +9,7 @@ import type { Finding, SourceFile, SyntaxNode } from './syntax.ts'
 export const FLOORS: readonly { readonly path: string; readonly floor: number }[] = [
   { path: 'protocols', floor: 0 },
   { path: 'src/platform', floor: 1 },
+  { path: 'src/streams', floor: 2 },
   { path: 'src/events', floor: 2 },
   { path: 'src/policy', floor: 2 },
   { path: 'src/trust', floor: 2 },

@@ -1,0 +1,33 @@
+/**
+ * A stream of bytes to one peer, as a port: what `it-pipe` takes. Chunks have any size, and where they end means
+ * nothing.
+ */
+export interface PeerStream {
+  /** The libp2p PeerId of the other side, which the connection proved. */
+  readonly peerId: string
+  /** What the other side writes; ends when it has closed its side, and throws when the stream broke. */
+  readonly source: AsyncIterable<Uint8Array>
+  /**
+   * Writes what `source` gives and closes this side. Takes the next chunk only once the link has room for it. Rejects
+   * when the stream breaks.
+   */
+  sink(source: AsyncIterable<Uint8Array>): Promise<void>
+  /** Breaks the stream for both sides at once; harmless once it has ended. */
+  abort(reason: Error): void
+}
+
+/** What came of opening a stream. */
+export type StreamOpening =
+  | { readonly ok: true; readonly stream: PeerStream }
+  /** `offline`: no connection stands. `unsupported`: the peer does not speak the protocol. `failed`: anything else. */
+  | { readonly ok: false; readonly reason: 'offline' | 'unsupported' | 'failed'; readonly detail: string }
+
+/** What a protocol over streams needs of the mesh. */
+export interface PeerStreams {
+  /** PeerIds of the known peers to which a connection stands. */
+  connected(): readonly string[]
+  /** Opens a stream over the connection that stands; dials nobody. */
+  open(peerId: string, protocol: string, signal: AbortSignal): Promise<StreamOpening>
+  /** A peer broke a protocol in a way no honest node does: it pays as for a gossip message that was rejected. */
+  penalise(peerId: string): void
+}
