@@ -62,6 +62,11 @@ export class SessionInitiator {
     this.plan = new TransferPlan(view)
   }
 
+  /** Whether the other side was told of all that is held here, so that none of it may come (RS-19). */
+  get toldAll(): boolean {
+    return this.plan.toldAll
+  }
+
   /** Whether the members of the namespace differ, so that equal sets are not to be expected (RS-7). */
   get membershipDiffers(): boolean {
     return this.#membershipDiffers

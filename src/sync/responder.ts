@@ -74,6 +74,11 @@ export class SessionResponder {
     this.#ports = { view, salt, budget: new LookupBudget(limits.lookups), tipsNamedMax }
   }
 
+  /** Whether the other side was told of all that is held here, so that none of it may come (RS-19). */
+  get toldAll(): boolean {
+    return this.plan.toldAll
+  }
+
   /** Whether the members of the namespace differ, so that equal sets are not to be expected (RS-7). */
   get membershipDiffers(): boolean {
     return this.#membershipDiffers

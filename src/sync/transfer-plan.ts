@@ -21,6 +21,11 @@ export class TransferPlan {
     this.#hasLeft = true
   }
 
+  /** Whether the other side was told of all that this side holds of these chains. */
+  get toldAll(): boolean {
+    return !this.#hasLeft && this.#chains.every(({ isCut }) => !isCut)
+  }
+
   /** Tips that the other side lacks and that are not sent for, as far as this side knows; at least 1 where any are. */
   get left(): number {
     const left = this.#chains.reduce((sum, chain) => sum + chain.left + (chain.isCut ? 1 : 0), 0)
