@@ -33,7 +33,7 @@ export async function openOwnNode(context: CommandContext): Promise<AnchormeshNo
 
 /**
  * Opens the stores of a data folder and the node on them; closing the node closes them. Throws `STORE_LOCKED`,
- * `STORE_CORRUPT`, `STORE_NEWER`.
+ * `STORE_CORRUPT`, `STORE_NEWER`, `STORE_OLDER`.
  */
 export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promise<AnchormeshNode> {
   const { federation, policy, signer } = config

@@ -6,7 +6,7 @@ import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import type { IgnoredCode, Outcome, PendingCode, Refusal } from '../events/outcome.ts'
 import { ignored, pending, rejected } from '../events/outcome.ts'
 import type { KeyLookup, VerifiedEvent } from '../events/verified.ts'
-import type { EventPosition } from '../log/event-index.ts'
+import type { ChainPlace } from '../log/event-index.ts'
 import type { EventLog } from '../log/event-log.ts'
 import { isStoreUnavailable } from '../log/level-store.ts'
 import { BoundedMap } from '../platform/bounded-map.ts'
@@ -209,7 +209,7 @@ export class IngestDoor {
     return await this.#admit(verified, context)
   }
 
-  async #compareWithHeld(event: DecodedEvent, held: EventPosition): Promise<Outcome> {
+  async #compareWithHeld(event: DecodedEvent, held: ChainPlace): Promise<Outcome> {
     // An event can come into the log by a write that seemed to have failed; then nobody has freed what waits for it.
     this.#free(event.id)
     const record = await this.#ports.log.read(held.logSeq)
@@ -286,7 +286,7 @@ export class IngestDoor {
    * One that is being judged right now counts as soon as it waits to be written: a chain may come in faster than the
    * disk is.
    */
-  async #predecessor(prev: string): Promise<EventPosition | undefined> {
+  async #predecessor(prev: string): Promise<ChainPlace | undefined> {
     const { log } = this.#ports
     const known = log.peek(prev)
     if (known !== undefined) return known
@@ -376,7 +376,7 @@ export class IngestDoor {
   }
 }
 
-function chainProblem(event: VerifiedEvent, before: EventPosition): string | null {
+function chainProblem(event: VerifiedEvent, before: ChainPlace): string | null {
   const { authorSeq, ts } = event.envelope
   if (before.chain !== event.chain) return 'its predecessor is an event of another chain'
   if (before.authorSeq !== authorSeq - 1)

@@ -7,6 +7,7 @@ export type FailureCode =
   | 'STORE_CORRUPT'
   | 'STORE_FULL'
   | 'STORE_NEWER'
+  | 'STORE_OLDER'
   | 'PORT_IN_USE'
   | 'KEYSTORE_PERMISSIONS'
   | 'KEYSTORE_PASSPHRASE'
