@@ -1,5 +1,6 @@
 import { eventIdOfWire } from '../../protocols/event/v1/codec.ts'
 import { AnchormeshError } from '../platform/errors.ts'
+import type { Branch } from './event-index.ts'
 import { decodeBranch, decodeRun } from './event-index.ts'
 import { branchKey, chainPrefix, chainRunKey, parseSortableNumber, recordKey } from './keys.ts'
 import { GROUP_RECORDS_MAX, PATH_BATCH_BYTES, PATH_BATCH_EVENTS_MAX, PATH_READ_RECORDS_MAX } from './limits.ts'
@@ -40,14 +41,19 @@ interface Run {
   readonly logSeqs: readonly number[]
 }
 
+/** Where a branch begins, and which one it leaves there; one look-up. Throws `STORE_CORRUPT` for an unknown branch. */
+export async function originOfBranch(reader: StoreReader, chain: string, branch: number): Promise<Branch> {
+  const bytes = await reader.get(branchKey(chain, branch))
+  if (bytes === undefined) throw corrupt(chain, `branch ${branch} is missing`)
+  return decodeBranch(bytes)
+}
+
 /** The path that ends in `end`. Costs one look-up for each branch on it, however many events and other branches. */
 export async function pathOf(reader: StoreReader, { chain, branch, authorSeq }: PathEnd): Promise<ChainPath> {
   const segments: PathSegment[] = []
   let next = { branch, to: authorSeq }
   do {
-    const bytes = await reader.get(branchKey(chain, next.branch))
-    if (bytes === undefined) throw corrupt(chain, `branch ${next.branch} is missing`)
-    const { parent, firstAuthorSeq } = decodeBranch(bytes)
+    const { parent, firstAuthorSeq } = await originOfBranch(reader, chain, next.branch)
     // A parent is older than its child, which also ends this walk.
     if (parent >= next.branch || firstAuthorSeq > next.to || (parent === 0) !== (firstAuthorSeq === 1))
       throw corrupt(chain, `branch ${next.branch} has no beginning`)
