@@ -14,6 +14,7 @@ import { viewPolicy } from './policy/policy-view.ts'
 import { PROJECTIONS } from './projections/all.ts'
 import { NamespaceDigests } from './projections/digest.ts'
 import { ProjectionEngine } from './projections/engine.ts'
+import { NodeSync } from './sync/node-sync.ts'
 import { Keyring } from './trust/keyring.ts'
 import { VerificationWorker } from './verification/worker.ts'
 import type { AnchormeshNode, NodeConfig, NodePorts } from './running-node.ts'
@@ -22,6 +23,7 @@ import { RunningNode } from './running-node.ts'
 export type { AnchormeshNode, NodeConfig, NodePorts } from './running-node.ts'
 
 const FUTURE_SKEW_MS_DEFAULT = 120_000
+const SYNC_INTERVAL_MS_DEFAULT = 60_000
 
 /**
  * Opens the log, takes the policy into it, brings the projections up to date, and offers the node. Call `start` to join
@@ -49,7 +51,22 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     logger: ports.logger,
     futureSkewMs
   })
-  const author = new Author({ signer: config.signer, log, door, clock: ports.clock })
+  const { network } = ports
+  const sync =
+    network === undefined
+      ? null
+      : new NodeSync({
+          ...ports,
+          streams: network,
+          log,
+          door,
+          self: config.signer,
+          policy: () => policy,
+          keyGeneration: () => keyring.generation,
+          intervalMs: config.syncIntervalMs ?? SYNC_INTERVAL_MS_DEFAULT
+        })
+  const gate = sync === null ? {} : { gate: sync.ownChains }
+  const author = new Author({ signer: config.signer, log, door, clock: ports.clock, ...gate })
   const stopFollowing = await followBoundKeys({ log, engine, keyring, door, clock: ports.clock, logger: ports.logger })
   const { store, clock, random, logger, verifiers = [] } = ports
   const verification =
@@ -70,7 +87,8 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     digests,
     blobs,
     stopFollowing,
-    verification
+    verification,
+    sync
   })
 }
 

@@ -23,6 +23,7 @@ import type {
   ImportResult,
   LoggedEvent,
   NodeStatus,
+  PeerSync,
   Operations,
   Published,
   PublishedPack,
@@ -40,6 +41,9 @@ import { followChanges } from './projections/changes.ts'
 import { NamespaceDigests } from './projections/digest.ts'
 import { ProjectionEngine } from './projections/engine.ts'
 import { queryRows } from './projections/query.ts'
+import type { NodeSync } from './sync/node-sync.ts'
+import { withoutMesh } from './sync/node-sync.ts'
+import type { PeerSyncStatus } from './sync/sync-service.ts'
 import { Keyring } from './trust/keyring.ts'
 import type { TimestampVerifier } from './timestamps/verifier.ts'
 import type { Signer } from './trust/signer.ts'
@@ -53,6 +57,8 @@ export interface NodeConfig {
   readonly version: string
   /** How far ahead an event's `ts` may be, in milliseconds; default two minutes. */
   readonly futureSkewMs?: number
+  /** Time between two sync sessions with a peer that find no difference, in milliseconds; default a minute. */
+  readonly syncIntervalMs?: number
 }
 
 /** Everything that the node needs of the world. Simulations bring their own. */
@@ -100,6 +106,8 @@ export interface NodeParts {
   readonly stopFollowing: () => void
   /** `null` where the node was given no verifiers. */
   readonly verification: VerificationWorker | null
+  /** `null` where the node was given no network. */
+  readonly sync: NodeSync | null
 }
 
 /** The node as `createNode` hands it out. */
@@ -128,8 +136,13 @@ export class RunningNode implements AnchormeshNode {
   }
 
   async start(): Promise<void> {
-    const { ports, verification } = this.#parts
-    await ports.network?.start({ judge: (namespace, wire, peer) => this.#judgeGossip(namespace, wire, peer) })
+    const { ports, verification, sync } = this.#parts
+    await ports.network?.start({
+      judge: (namespace, wire, peer) => this.#judgeGossip(namespace, wire, peer),
+      protocols: { ...sync?.protocols },
+      connected: (peerId) => sync?.connected(peerId),
+      disconnected: (peerId) => sync?.disconnected(peerId)
+    })
     this.#joined = true
     verification?.start()
     this.#equivocations.start()
@@ -142,9 +155,10 @@ export class RunningNode implements AnchormeshNode {
 
   /** Every part is closed, also after one that failed; the first failure is thrown. */
   async #closeAll(): Promise<void> {
-    const { ports, engine, log, blobs, stopFollowing, verification } = this.#parts
+    const { ports, engine, log, blobs, stopFollowing, verification, sync } = this.#parts
     const failures: unknown[] = []
     const parts: (() => Promise<void> | void)[] = [
+      () => sync?.stop(),
       () => ports.network?.stop(),
       () => verification?.stop(),
       () => this.#equivocations.stop(),
@@ -255,8 +269,16 @@ export class RunningNode implements AnchormeshNode {
       onProgress?.({ done, total: null, unit: 'events' })
     })
 
+  sync: Operations['sync'] = async (request, onProgress) => {
+    const { sync } = this.#parts
+    if (sync === null) throw withoutMesh()
+    return await sync.sync(request, ({ sent, received }) => {
+      onProgress?.({ done: sent + received, total: null, unit: 'events' })
+    })
+  }
+
   status: Operations['status'] = async (): Promise<NodeStatus> => {
-    const { config, ports, policy, log, engine, door } = this.#parts
+    const { config, ports, policy, log, engine, door, sync } = this.#parts
     const { logSeq, hash } = log.head
     const storeBytes = await ports.store.sizeBytes()
     const namespaces = []
@@ -276,7 +298,7 @@ export class RunningNode implements AnchormeshNode {
       startedAt: this.#startedAt,
       uptimeMs: Math.round(ports.clock.monotonicMs() - this.#startedMonotonic),
       health: { ok: reasons.length === 0, reasons },
-      warnings: await this.#equivocations.warnings(),
+      warnings: [...(await this.#equivocations.warnings()), ...(sync?.warnings() ?? [])],
       log: {
         logSeq,
         epoch: log.epoch,
@@ -287,7 +309,8 @@ export class RunningNode implements AnchormeshNode {
       namespaces,
       projections,
       ingest: door.status(),
-      network: this.#joined ? (ports.network?.status() ?? null) : null
+      network: this.#joined ? (ports.network?.status() ?? null) : null,
+      sync: sync?.status().map(peerSync) ?? []
     }
   }
 
@@ -352,6 +375,13 @@ export class RunningNode implements AnchormeshNode {
         )
     })
   }
+}
+
+function peerSync({ did, namespace, isRunning, nextAt, last }: PeerSyncStatus): PeerSync {
+  if (last === null) return { did, namespace, isRunning, nextAt, last }
+  const { end, detail = null, rounds, bytesRead, bytesWritten, sent, received, membershipDiffers } = last.report
+  const figures = { rounds, bytes: bytesRead + bytesWritten, sent, received: received.accepted }
+  return { did, namespace, isRunning, nextAt, last: { at: last.at, end, detail, ...figures, membershipDiffers } }
 }
 
 /** What gossip is told: a policy refusal is never `reject`, or honest peers would graylist each other. */

@@ -46,8 +46,9 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
     const blobs = await openLevelStore(paths.blobs, { create })
     opened.push(blobs)
     const { futureSkewMs } = federation.clock
+    const { intervalMs: syncIntervalMs } = federation.sync
     return await createNode(
-      { policy, signer, version: packageVersion, futureSkewMs },
+      { policy, signer, version: packageVersion, futureSkewMs, syncIntervalMs },
       { ...parts, store, blobs, checkpoint: checkpointFile(paths.storeState) }
     )
   } catch (error) {

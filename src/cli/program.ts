@@ -16,6 +16,7 @@ import { registerQuery } from './verbs/query.ts'
 import { registerSeal } from './verbs/seal.ts'
 import { registerStart } from './verbs/start.ts'
 import { registerStatus } from './verbs/status.ts'
+import { registerSync } from './verbs/sync.ts'
 
 /** The order is that in which a person comes to need them. */
 const VERBS = [
@@ -31,6 +32,7 @@ const VERBS = [
   registerEvents,
   registerQuery,
   registerDigest,
+  registerSync,
   registerLog
 ]
 

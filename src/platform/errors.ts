@@ -14,6 +14,7 @@ export type FailureCode =
   | 'KEYSTORE_CORRUPT'
   | 'NODE_NOT_RUNNING'
   | 'OWN_CHAIN_BEHIND'
+  | 'PEER_UNREACHABLE'
   | 'CONFIG_INVALID'
   | 'USAGE'
   | 'ADMIN_TOKEN_INVALID'

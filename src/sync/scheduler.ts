@@ -109,11 +109,6 @@ export class Scheduler {
     }))
   }
 
-  /** Whether this node has a session with the peer over the namespace under way. */
-  runs(job: Job): boolean {
-    return this.#entries.get(keyOf(job))?.isRunning ?? false
-  }
-
   /** Opens no more sessions; resolves when those under way have ended. */
   async stop(): Promise<void> {
     this.#stopped = true

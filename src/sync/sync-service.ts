@@ -82,6 +82,9 @@ export class SyncService {
   readonly #scheduler: Scheduler
   readonly #refused: RefusedChains
   readonly #answering = new Set<Job>()
+  /** The sessions that this node has opened, each behind the one before it with the same peer over the same namespace. */
+  readonly #opened = new Map<string, Promise<SessionReport>>()
+  readonly #streams = new Set<PeerStream>()
   readonly #last = new BoundedMap<string, FinishedSession>(REPORTS_MAX)
   readonly #stopped = new AbortController()
 
@@ -110,6 +113,7 @@ export class SyncService {
   async serve(stream: PeerStream): Promise<void> {
     const { peerId } = stream
     const jobs: Job[] = []
+    this.#streams.add(stream)
     const admit = async (namespace: string): Promise<Admission> => {
       const refusal = this.#refusal({ peerId, namespace })
       if (refusal !== null) return refusal
@@ -122,15 +126,24 @@ export class SyncService {
       const report = await answerSession(stream, admit, this.#ports.random.bytes(SALT_BYTES), this.#sessionPorts())
       for (const job of jobs) this.#ended(job, 'responder', report)
     } finally {
+      this.#streams.delete(stream)
       for (const job of jobs) this.#answering.delete(job)
     }
   }
 
-  /**
-   * Syncs a namespace with one peer now, once or, while something is left and progress is made, again. Null where no
-   * stream could be opened.
-   */
-  async syncWith(job: Job, onProgress?: (progress: SessionProgress) => void): Promise<SessionReport> {
+  /** PeerIds of the connected peers that may read the namespace, in random order. */
+  peersFor(namespace: string): readonly string[] {
+    const { streams, random } = this.#ports
+    return streams
+      .connected()
+      .filter((peerId) => this.#sharedWith(peerId).includes(namespace))
+      .map((peerId) => ({ peerId, at: random.fraction() }))
+      .sort((left, right) => left.at - right.at)
+      .map(({ peerId }) => peerId)
+  }
+
+  /** Runs a session with a connected peer now, behind one that is under way with it over the namespace. */
+  async syncNow(job: Job, onProgress: (progress: SessionProgress) => void): Promise<SessionReport> {
     return await this.#initiate(job, onProgress)
   }
 
@@ -148,11 +161,14 @@ export class SyncService {
     })
   }
 
-  /** Opens no more sessions; resolves when those that this node opened have ended. The streams are closed by others. */
+  /** Ends the sessions that are under way and opens no more; resolves when those that this node opened have ended. */
   async stop(): Promise<void> {
-    this.#stopped.abort(new Error('the node stops'))
+    const reason = new Error('the node stops')
+    this.#stopped.abort(reason)
     this.#tables.stop()
+    for (const stream of this.#streams) stream.abort(reason)
     await this.#scheduler.stop()
+    await Promise.allSettled(this.#opened.values())
   }
 
   /** The namespaces that both may read, the reserved one first. */
@@ -174,7 +190,7 @@ export class SyncService {
       answering.filter((other) => other.peerId === peerId).length >= ANSWERED_OF_PEER_MAX ||
       answering.filter((other) => other.namespace === namespace).length >= ANSWERED_OF_NAMESPACE_MAX ||
       // Of two sessions that cross each other, that goes on which the node with the smaller DID opened.
-      (this.#scheduler.runs({ peerId, namespace }) && isBefore(this.#ports.policy(), peerId))
+      (this.#opened.has(nameOf({ peerId, namespace })) && isBefore(this.#ports.policy(), peerId))
     return isBusy ? { ok: false, code: 'busy', detail: 'as many sessions as this node takes are under way' } : null
   }
 
@@ -202,19 +218,40 @@ export class SyncService {
   }
 
   async #initiate(job: Job, onProgress?: (progress: SessionProgress) => void): Promise<SessionReport> {
+    const name = nameOf(job)
+    const before = this.#opened.get(name)
+    const session = (async () => {
+      // How that one ended is its caller's affair.
+      await before?.catch(() => undefined)
+      return await this.#openSession(job, onProgress)
+    })()
+    this.#opened.set(name, session)
+    try {
+      return await session
+    } finally {
+      if (this.#opened.get(name) === session) this.#opened.delete(name)
+    }
+  }
+
+  async #openSession(job: Job, onProgress?: (progress: SessionProgress) => void): Promise<SessionReport> {
     const { streams, clock } = this.#ports
     const opening = new AbortController()
     const cancel = clock.after(OPEN_WITHIN_MS, () => opening.abort(new Error('the peer does not answer')))
     const signal = AbortSignal.any([opening.signal, this.#stopped.signal])
     const opened = await streams.open(job.peerId, RANGE_SYNC_PROTOCOL, signal).finally(cancel)
     if (!opened.ok) return this.#ended(job, 'initiator', notOpened(opened.detail))
-    const unwanted = this.#refused.of(job)
-    const view = await this.#open(job.namespace)
-    return this.#ended(
-      job,
-      'initiator',
-      await initiateSession(opened.stream, view, unwanted, this.#sessionPorts(onProgress))
-    )
+    const { stream } = opened
+    this.#streams.add(stream)
+    try {
+      const view = await this.#open(job.namespace)
+      const ports = this.#sessionPorts(onProgress)
+      return this.#ended(job, 'initiator', await initiateSession(stream, view, this.#refused.of(job), ports))
+    } catch (error) {
+      stream.abort(error instanceof Error ? error : new Error(messageOf(error)))
+      throw error
+    } finally {
+      this.#streams.delete(stream)
+    }
   }
 
   /** Draws the consequences of a session, whoever opened it. */
