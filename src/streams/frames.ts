@@ -128,7 +128,7 @@ function readFrames(stream: PeerStream, frameBytesMax: number): Reader {
   const next = async (): Promise<FrameReading> => {
     try {
       const { done, value } = await frames.next()
-      if (done !== true) return { ok: true, frame: value.slice() }
+      if (done !== true) return { ok: true, frame: ownBytes(value, value.byteLength) }
       // The decoder takes it for a clean end when the stream ends right after a length.
       if (frameBytes === null) return null
       return { ok: false, code: 'broken', detail: 'the stream ended within a frame' }
@@ -149,6 +149,17 @@ function readFrames(stream: PeerStream, frameBytesMax: number): Reader {
     },
     bytes: () => bytes
   }
+}
+
+/** Not the list's own copy, which is a part of a pool: a frame that is kept would keep 64 KiB. */
+function ownBytes(parts: Iterable<Uint8Array>, length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
 }
 
 /**

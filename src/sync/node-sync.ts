@@ -41,7 +41,8 @@ export class NodeSync {
   /** What the operator should know. */
   warnings(): readonly string[] {
     return this.ownChains.behind.map(
-      (namespace) => `peers hold more of this node's own chain in ${namespace}: nothing is signed until it has caught up`
+      (namespace) =>
+        `peers hold more of this node's own chain in ${namespace}: nothing is signed until it has caught up`
     )
   }
 

@@ -69,7 +69,7 @@ export async function syncNamespace(
     const reports: SessionReport[] = []
     const before = { ...moved }
     let busy = 0
-    for (let goesOn = true; goesOn; ) {
+    for (let goesOn = true; goesOn;) {
       const report = await service.syncNow({ peerId, namespace }, ({ sent, received }) => {
         onProgress({ sent: before.sent + sent, received: before.received + received })
       })
