@@ -70,10 +70,10 @@ export class Scheduler {
 
   /** A peer connected, with which these namespaces are shared. */
   add(peerId: string, namespaces: readonly string[]): void {
+    const dueAtMs = this.#soon(CONNECT_JITTER_MS)
     for (const namespace of namespaces) {
       const key = keyOf({ peerId, namespace })
       const known = this.#entries.get(key)
-      const dueAtMs = this.#soon(CONNECT_JITTER_MS)
       if (known === undefined) {
         const idle = { isRunning: false, startedMs: 0, isDueAgain: false }
         this.#entries.set(key, { peerId, namespace, course: NEW_COURSE, dueAtMs, ...idle })
@@ -146,10 +146,16 @@ export class Scheduler {
         !entry.isRunning &&
         entry.dueAtMs <= now &&
         !running.some(({ peerId }) => peerId === entry.peerId) &&
+        !this.#waitsForFirst(entry, now) &&
         !short.some(({ namespace }) => namespace === entry.namespace)
     )
-    const isFirst = (entry: Entry): number => Number(entry.namespace === this.#first)
-    return due.sort((left, right) => isFirst(right) - isFirst(left) || left.dueAtMs - right.dueAtMs)[0]
+    return due.sort((left, right) => left.dueAtMs - right.dueAtMs)[0]
+  }
+
+  /** What is signed with a key is of use only once the packs of the reserved namespace have brought the key. */
+  #waitsForFirst({ peerId, namespace }: Entry, now: number): boolean {
+    const first = this.#entries.get(keyOf({ peerId, namespace: this.#first }))
+    return namespace !== this.#first && first !== undefined && !first.isRunning && first.dueAtMs <= now
   }
 
   #start(entry: Entry): void {

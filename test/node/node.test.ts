@@ -134,6 +134,7 @@ test('status says what there is, before the start, after it and when something i
       signaturesVerified: 2,
       pending: { events: 0, bytes: 0, dropped: 0 }
     },
+    sync: [],
     network: expect.objectContaining({ peerId: 'alice', peers: [] }) as NetworkStatus
   })
   await node.close()
