@@ -47,7 +47,8 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     policy: () => policy,
     clock: ports.clock,
     logger: ports.logger,
-    futureSkewMs
+    futureSkewMs,
+    signatureVerifiers: ports.signatureVerifiers
   })
   const author = new Author({ signer: config.signer, log, door, clock: ports.clock })
   const stopFollowing = await followBoundKeys({ log, engine, keyring, door, clock: ports.clock, logger: ports.logger })
