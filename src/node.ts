@@ -49,7 +49,8 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     policy: () => policy,
     clock: ports.clock,
     logger: ports.logger,
-    futureSkewMs
+    futureSkewMs,
+    signatureVerifiers: ports.signatureVerifiers
   })
   const { network } = ports
   const sync =

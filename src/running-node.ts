@@ -33,6 +33,7 @@ import type { Clock } from './platform/clock.ts'
 import { AnchormeshError, messageOf } from './platform/errors.ts'
 import type { Logger } from './platform/logger.ts'
 import type { Random } from './platform/random.ts'
+import type { SignatureVerifiers } from './platform/signature-verifiers.ts'
 import { notCarried } from './policy/not-carried.ts'
 import type { EffectivePolicy } from './policy/policy.ts'
 import type { PolicyView } from './policy/policy-view.ts'
@@ -76,6 +77,8 @@ export interface NodePorts {
    * nothing wins.
    */
   readonly verifiers?: readonly TimestampVerifier[]
+  /** Verify the signatures of many events that come together; by default the calling thread does. Closed with the node. */
+  readonly signatureVerifiers?: SignatureVerifiers
 }
 
 /** A federation node: its operations, changes of projections, and its life. */
@@ -163,6 +166,7 @@ export class RunningNode implements AnchormeshNode {
       () => verification?.stop(),
       () => this.#equivocations.stop(),
       stopFollowing,
+      () => ports.signatureVerifiers?.close(),
       () => log.close(),
       () => engine.close(),
       () => ports.store.close(),

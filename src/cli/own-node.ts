@@ -10,6 +10,7 @@ import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import { createLogger } from '../platform/logger.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
+import { SignatureThreads } from '../platform/signature-threads.ts'
 import type { CommandContext } from './command.ts'
 import { loadConfig } from './data-folder/load-config.ts'
 import type { LoadedConfig } from './data-folder/load-config.ts'
@@ -49,7 +50,13 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
     const { intervalMs: syncIntervalMs } = federation.sync
     return await createNode(
       { policy, signer, version: packageVersion, futureSkewMs, syncIntervalMs },
-      { ...parts, store, blobs, checkpoint: checkpointFile(paths.storeState) }
+      {
+        ...parts,
+        store,
+        blobs,
+        checkpoint: checkpointFile(paths.storeState),
+        signatureVerifiers: new SignatureThreads({ clock: parts.clock, logger: parts.logger })
+      }
     )
   } catch (error) {
     for (const open of opened.toReversed())

@@ -333,11 +333,6 @@ export class EventLog extends LogReader {
     return this.#openTips.has(eventId)
   }
 
-  /** Whether the event still waits to be written; asked in the same turn as `append` is called. */
-  isQueued(eventId: string): boolean {
-    return this.#queuedEvents.has(eventId)
-  }
-
   override async find(eventId: string): Promise<EventPosition | undefined> {
     return this.#recent.get(eventId) ?? (await super.find(eventId))
   }

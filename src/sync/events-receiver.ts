@@ -9,7 +9,7 @@ import { SessionEnded } from './channel.ts'
  * Frames of events that are judged at the same time: while one is written to the disk the next is verified. More would
  * only be memory, 256 KiB each.
  */
-const FRAMES_AT_ONCE_MAX = 3
+const FRAMES_AT_ONCE_MAX = 4
 
 /**
  * What a peer may send that is of no use here: where it admits other signers it sends whole chains once, and is told

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { AnchormeshNode } from '../../src/node.ts'
+import type { AnchormeshNode, NodePorts } from '../../src/node.ts'
 import { createNode } from '../../src/node.ts'
 import { checkpointFile } from '../../src/log/checkpoint-file.ts'
 import { openLevelStore } from '../../src/log/level-store.ts'
@@ -43,7 +43,8 @@ export interface BenchNode {
 /** A node without a mesh on a LevelDB folder: a new one, or the one that is there. */
 export async function openNode(
   signers: readonly TestMember[],
-  folder: string = mkdtempSync(join(tmpdir(), 'anchormesh-bench-'))
+  folder: string = mkdtempSync(join(tmpdir(), 'anchormesh-bench-')),
+  ports: Pick<NodePorts, 'signatureVerifiers'> = {}
 ): Promise<BenchNode> {
   const self = signers[0] as TestMember
   const checkpoint = checkpointFile(join(folder, 'store.json'))
@@ -56,7 +57,8 @@ export async function openNode(
       checkpoint,
       clock: systemClock,
       random: systemRandom,
-      logger: silentLogger
+      logger: silentLogger,
+      ...ports
     }
   )
   const end = async (): Promise<void> => {
