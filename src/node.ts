@@ -17,10 +17,10 @@ import { ProjectionEngine } from './projections/engine.ts'
 import { NodeSync } from './sync/node-sync.ts'
 import { Keyring } from './trust/keyring.ts'
 import { VerificationWorker } from './verification/worker.ts'
-import type { AnchormeshNode, NodeConfig, NodePorts } from './running-node.ts'
+import type { AnchormeshNode, NodeConfig, NodePorts } from './node-parts.ts'
 import { RunningNode } from './running-node.ts'
 
-export type { AnchormeshNode, NodeConfig, NodePorts } from './running-node.ts'
+export type { AnchormeshNode, NodeConfig, NodePorts } from './node-parts.ts'
 
 const FUTURE_SKEW_MS_DEFAULT = 120_000
 const SYNC_INTERVAL_MS_DEFAULT = 60_000

@@ -1,6 +1,5 @@
 import { decodeEvent } from '../protocols/event/v1/codec.ts'
 import { toHex } from '../protocols/primitives/bytes.ts'
-import { Author } from './authoring/author.ts'
 import type { AuthoredEvent } from './authoring/author.ts'
 import { EquivocationWatch } from './authoring/equivocation-watch.ts'
 import { announceBatch, publishPack } from './authoring/publish.ts'
@@ -8,16 +7,11 @@ import { sealReceipts } from './authoring/seal.ts'
 import { announcedByOwner, findSealedBatch, provenReceipts } from './authoring/sealed-batches.ts'
 import type { Outcome } from './events/outcome.ts'
 import { loadBoundKeys } from './ingest/bound-keys.ts'
-import { IngestDoor } from './ingest/door.ts'
 import { importEvents } from './ingest/import.ts'
-import { BlobStore } from './log/blob-store.ts'
-import type { CheckpointKeeper } from './log/checkpoint-file.ts'
-import type { EventLog } from './log/event-log.ts'
 import { listEvents, listed } from './log/list-events.ts'
 import { parseRecord } from './log/log-reader.ts'
-import type { Store } from './log/store.ts'
 import { verifyLog } from './log/verify-log.ts'
-import type { GossipVerdict, Network } from './network/network.ts'
+import type { GossipVerdict } from './network/network.ts'
 import type {
   EventsQuery,
   ImportResult,
@@ -29,89 +23,14 @@ import type {
   PublishedPack,
   ReceiptProof
 } from './operations.ts'
-import type { Clock } from './platform/clock.ts'
 import { AnchormeshError, messageOf } from './platform/errors.ts'
-import type { Logger } from './platform/logger.ts'
-import type { Random } from './platform/random.ts'
-import type { SignatureVerifiers } from './platform/signature-verifiers.ts'
 import { notCarried } from './policy/not-carried.ts'
-import type { EffectivePolicy } from './policy/policy.ts'
-import type { PolicyView } from './policy/policy-view.ts'
 import type { ChangesQuery, ProjectionUpdate } from './projections/changes.ts'
 import { followChanges } from './projections/changes.ts'
-import { NamespaceDigests } from './projections/digest.ts'
-import { ProjectionEngine } from './projections/engine.ts'
 import { queryRows } from './projections/query.ts'
-import type { NodeSync } from './sync/node-sync.ts'
 import { withoutMesh } from './sync/node-sync.ts'
 import type { PeerSyncStatus } from './sync/sync-service.ts'
-import { Keyring } from './trust/keyring.ts'
-import type { TimestampVerifier } from './timestamps/verifier.ts'
-import type { Signer } from './trust/signer.ts'
-import { VerificationWorker } from './verification/worker.ts'
-
-/** Who the node is and what it may do. */
-export interface NodeConfig {
-  readonly policy: EffectivePolicy
-  readonly signer: Signer
-  /** The release, for `status`. */
-  readonly version: string
-  /** How far ahead an event's `ts` may be, in milliseconds; default two minutes. */
-  readonly futureSkewMs?: number
-  /** Time between two sync sessions with a peer that find no difference, in milliseconds; default a minute. */
-  readonly syncIntervalMs?: number
-}
-
-/** Everything that the node needs of the world. Simulations bring their own. */
-export interface NodePorts {
-  readonly store: Store
-  readonly blobs: Store
-  readonly checkpoint: CheckpointKeeper
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  /** Without one the node works on its log alone. */
-  readonly network?: Network
-  /**
-   * Check timestamp anchors, each on the chains that it handles; what none handles stays unverified. Without any
-   * nothing wins.
-   */
-  readonly verifiers?: readonly TimestampVerifier[]
-  /** Verify the signatures of many events that come together; by default the calling thread does. Closed with the node. */
-  readonly signatureVerifiers?: SignatureVerifiers
-}
-
-/** A federation node: its operations, changes of projections, and its life. */
-export interface AnchormeshNode extends Operations {
-  /**
-   * Joins the mesh, if a network was given, and begins to verify, if verifiers were. Throws `PORT_IN_USE`,
-   * `CONFIG_INVALID`.
-   */
-  start(): Promise<void>
-  /** The rows of a projection, then each change; see `followChanges`. */
-  changes(projection: string, query?: ChangesQuery): AsyncIterable<ProjectionUpdate>
-  /** Leaves the mesh, finishes what was taken in, and closes the stores. */
-  close(): Promise<void>
-}
-
-/** What `createNode` put together. */
-export interface NodeParts {
-  readonly config: NodeConfig
-  readonly ports: NodePorts
-  readonly policy: PolicyView
-  readonly log: EventLog
-  readonly engine: ProjectionEngine
-  readonly keyring: Keyring
-  readonly door: IngestDoor
-  readonly author: Author
-  readonly digests: NamespaceDigests
-  readonly blobs: BlobStore
-  readonly stopFollowing: () => void
-  /** `null` where the node was given no verifiers. */
-  readonly verification: VerificationWorker | null
-  /** `null` where the node was given no network. */
-  readonly sync: NodeSync | null
-}
+import type { AnchormeshNode, NodeParts } from './node-parts.ts'
 
 /** The node as `createNode` hands it out. */
 export class RunningNode implements AnchormeshNode {

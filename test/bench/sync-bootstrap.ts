@@ -1,2 +1,4 @@
 import type { Figure } from './report.ts'
-export async function bootstrapFigures(): Promise<Figure[]> { return await Promise.resolve([]) }
+export async function bootstrapFigures(): Promise<Figure[]> {
+  return await Promise.resolve([])
+}

@@ -38,7 +38,13 @@ const SIGNATURE = new Uint8Array(64).fill(1)
 export async function buildLog(chains: number, length: number): Promise<BenchLog> {
   const folder = mkdtempSync(join(tmpdir(), 'anchormesh-bench-'))
   const store = await openLevelStore(join(folder, 'store'), { create: true })
-  const ports = { store, checkpoint: memoryCheckpoint(), clock: systemClock, random: systemRandom, logger: silentLogger }
+  const ports = {
+    store,
+    checkpoint: memoryCheckpoint(),
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger
+  }
   await (await openLog(ports)).close()
   const tips = new Map<number, { readonly id: string; readonly branch: number }>()
   let [logSeq, hash] = [0, GENESIS_HASH]

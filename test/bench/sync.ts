@@ -113,8 +113,20 @@ async function lagging(built: BenchLog, what: string, lag: Lag, bounds: Bounds):
     const moved = (await eventsOf(talk.initiator)) + (await eventsOf(talk.responder))
     if (moved !== lag.chains * lag.by) throw new Error(`${moved} events would be sent`)
     figures.push(
-      { name: `${what}, ${role}: round trips`, value: talk.roundTrips, unit: '', bound: bounds.roundTrips, compare: '<=' },
-      { name: `${what}, ${role}: bytes before transfer`, value: talk.bytes, unit: 'B', bound: bounds.bytes, compare: '<=' },
+      {
+        name: `${what}, ${role}: round trips`,
+        value: talk.roundTrips,
+        unit: '',
+        bound: bounds.roundTrips,
+        compare: '<='
+      },
+      {
+        name: `${what}, ${role}: bytes before transfer`,
+        value: talk.bytes,
+        unit: 'B',
+        bound: bounds.bytes,
+        compare: '<='
+      },
       { name: `${what}, ${role}: CPU of both sides`, value: (user + system) / 1_000, unit: 'ms' }
     )
   }
