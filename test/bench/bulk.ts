@@ -122,7 +122,7 @@ async function throughDoor(signatureVerifiers: SignatureVerifiers | null): Promi
 
 async function throughNode(): Promise<Timed> {
   const signatureVerifiers: SignatureVerifiers = { verify: (group) => threads.verify(group), close: async () => {} }
-  const bench = await openNode(signers, undefined, { signatureVerifiers })
+  const bench = await openNode(signers, undefined, { ports: { signatureVerifiers } })
   const result = await timed(() => ingest(bench.node, events))
   await bench.end()
   return result

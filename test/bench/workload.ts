@@ -8,6 +8,7 @@ import { checkpointFile } from '../../src/log/checkpoint-file.ts'
 import { openLevelStore } from '../../src/log/level-store.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { AnchormeshError } from '../../src/platform/errors.ts'
+import type { EffectivePolicy } from '../../src/policy/policy.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
 import { systemRandom } from '../../src/platform/random.ts'
 import { announceBody, next } from '../support/events.ts'
@@ -40,17 +41,25 @@ export interface BenchNode {
   end(): Promise<void>
 }
 
-/** A node without a mesh on a LevelDB folder: a new one, or the one that is there. */
+/** What a node of a bench has beside its signers. */
+export interface BenchOptions {
+  /** The first of the signers, if absent. */
+  readonly self?: TestMember
+  readonly policy?: EffectivePolicy
+  readonly ports?: Pick<NodePorts, 'signatureVerifiers' | 'network'>
+}
+
+/** A node on a LevelDB folder: a new one, or the one that is there. Without a network it has no mesh. */
 export async function openNode(
   signers: readonly TestMember[],
   folder: string = mkdtempSync(join(tmpdir(), 'anchormesh-bench-')),
-  ports: Pick<NodePorts, 'signatureVerifiers'> = {}
+  options: BenchOptions = {}
 ): Promise<BenchNode> {
-  const self = signers[0] as TestMember
+  const { self = signers[0] as TestMember } = options
   const checkpoint = checkpointFile(join(folder, 'store.json'))
   const create = (await checkpoint.read()) === null
   const node = await createNode(
-    { policy: policyOf(self, signers), signer: self.signer, version: 'bench' },
+    { policy: options.policy ?? policyOf(self, signers), signer: self.signer, version: 'bench' },
     {
       store: await openLevelStore(join(folder, 'store'), { create }),
       blobs: await openLevelStore(join(folder, 'blobs'), { create }),
@@ -58,7 +67,7 @@ export async function openNode(
       clock: systemClock,
       random: systemRandom,
       logger: silentLogger,
-      ...ports
+      ...options.ports
     }
   )
   const end = async (): Promise<void> => {
