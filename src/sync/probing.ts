@@ -44,6 +44,11 @@ export class Probing {
     this.#chains.set(index, { own, asked: [], bits: tipsNamed, isGivenUp: false })
   }
 
+  /** Takes back a chain before the first probe: the other side is not told of it. */
+  drop(index: number): void {
+    this.#chains.delete(index)
+  }
+
   /** Whether the other side may go on to transfer now: nothing was asked of it last. */
   get mayEnd(): boolean {
     return this.#mayEnd
@@ -97,7 +102,8 @@ export class Probing {
       // [REJECT] RS-15: by index, ascending, and of chains that both know.
       if (index <= before || probed === undefined) return failure('bad-frame', 'a chain that is not probed')
       before = index
-      if (held.length === 0) continue
+      // SPEC RS-15: samples may be left unanswered, the tips of an entry of the first probe may not.
+      if (held.length === 0 && !isFirst) continue
       if (held.length !== probed.bits) return failure('bad-frame', 'answers to other questions')
       unanswered.delete(index)
       const { own, asked } = probed

@@ -37,6 +37,7 @@ const CHAINS_IN_PART = 96
 const PARTS_MIN = 16
 
 type Hello = Extract<Frame, { readonly type: 'hello' }>
+type AnswerFrame = Extract<Frame, { readonly type: 'answer' }>
 
 /** The side that answers a session, as a machine: frames in, frames out. It reads its view and nothing else. */
 export class SessionResponder {
@@ -166,9 +167,10 @@ export class SessionResponder {
       own.otherIsKnown()
       this.plan.add(own)
     }
-    const hasTips = this.#answers.some(({ tips }) => tips.length > 0)
+    const send = this.#answerFrames()
+    const hasTips = send.some(({ chains }) => chains.some(({ tips }) => tips.length > 0))
     this.#state = hasTips ? 'probing' : 'transfer'
-    return { ok: true, send: this.#answerFrames(), next: hasTips ? 'talk' : 'transfer' }
+    return { ok: true, send, next: hasTips ? 'talk' : 'transfer' }
   }
 
   #takeMatched(matched: Matched): SessionFailure | null {
@@ -236,8 +238,8 @@ export class SessionResponder {
     return step
   }
 
-  #answerFrames(): readonly Frame[] {
-    const { frameBytes, chainsInFrame } = this.#limits
+  #answerFrames(): readonly AnswerFrame[] {
+    const { frameBytes, chainsInFrame, chainsFrames } = this.#limits
     const packs = packed(
       this.#answers,
       (chain) => encodeFrame({ type: 'answer', more: false, chains: [chain] }).length,
@@ -246,7 +248,11 @@ export class SessionResponder {
         entries: Math.min(chainsInFrame, CHAINS_IN_FRAME_MAX)
       }
     )
-    return packs.map((chains, at) => ({ type: 'answer', more: at < packs.length - 1, chains }))
+    const sent = packs.slice(0, Math.min(chainsFrames, CHAINS_FRAMES_MAX))
+    // SPEC RS-13: of a chain that is not answered the initiator sends nothing, and neither does this side.
+    for (const { index } of packs.slice(sent.length).flat()) this.#probing.drop(index)
+    if (sent.length < packs.length) this.plan.leave()
+    return sent.map((chains, at) => ({ type: 'answer', more: at < sent.length - 1, chains }))
   }
 }
 

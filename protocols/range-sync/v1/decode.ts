@@ -145,6 +145,7 @@ function readProbed(reader: Reader): readonly ProbedChain[] {
 function readEvents(reader: Reader): readonly Uint8Array[] {
   const events = reader.list(2, EVENTS_IN_FRAME_MAX, (from) => from.take(from.varint()))
   // [REJECT] RS-18.
+  if (events.some(({ length }) => length === 0)) throw new Refusal('bad-frame', 'an event without bytes')
   if (events.length === 0) throw new Refusal('bad-frame', 'no events')
   return events
 }
