@@ -49,7 +49,8 @@ async function receive(address: string, events: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'anchormesh-bench-'))
   const signatureVerifiers = new SignatureThreads({ clock: systemClock, logger: silentLogger })
   const ports = { network, signatureVerifiers }
-  const { node, end } = await openNode(signers, folder, { self: receiver, policy: await policyFor(receiver), ports })
+  const bench = await openNode(signers, folder, { self: receiver, policy: await policyFor(receiver), ports })
+  const { node } = bench
   await node.start()
   const held = async (): Promise<number> =>
     (await node.status()).namespaces.find(({ namespace }) => namespace === NAMESPACE)?.events ?? 0
@@ -76,7 +77,7 @@ async function receive(address: string, events: number): Promise<void> {
       peakMiB: Math.round(peakBytes / 2 ** 20)
     })
   )
-  await end()
+  await bench.end()
 }
 
 async function policyFor(self: TestMember): Promise<EffectivePolicy> {

@@ -55,7 +55,7 @@ export async function openNode(
   folder: string = mkdtempSync(join(tmpdir(), 'anchormesh-bench-')),
   options: BenchOptions = {}
 ): Promise<BenchNode> {
-  const { self = signers[0] as TestMember } = options
+  const self = options.self ?? (signers[0] as TestMember)
   const checkpoint = checkpointFile(join(folder, 'store.json'))
   const create = (await checkpoint.read()) === null
   const node = await createNode(
