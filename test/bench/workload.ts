@@ -55,7 +55,8 @@ export async function openNode(
   folder: string = mkdtempSync(join(tmpdir(), 'anchormesh-bench-')),
   options: BenchOptions = {}
 ): Promise<BenchNode> {
-  const self = options.self ?? (signers[0] as TestMember)
+  const self = options.self ?? signers[0]
+  if (self === undefined) throw new Error('a node needs a signer')
   const checkpoint = checkpointFile(join(folder, 'store.json'))
   const create = (await checkpoint.read()) === null
   const node = await createNode(
