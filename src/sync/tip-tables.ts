@@ -71,7 +71,7 @@ export class TipTables {
       const { logSeq: loadedTo } = await reader.readHead()
       for await (const { chain, id, authorSeq } of reader.tips(namespace)) table.load(chain, { id, authorSeq })
       const loaded = { table, loadedTo }
-      for (const record of appended) take(record, namespace, loaded)
+      for (const record of appended) take(record, namespace, table)
       this.#loaded.set(namespace, loaded)
       return loaded
     } finally {
@@ -84,14 +84,15 @@ export class TipTables {
       if (record.scope !== 'shared') continue
       const { namespace } = record.event.envelope
       const loaded = this.#loaded.get(namespace)
-      if (loaded !== undefined) take(record, namespace, loaded)
+      if (loaded !== undefined) take(record, namespace, loaded.table)
       else this.#loading.get(namespace)?.appended.push(record)
     }
   }
 }
 
-function take(record: LoggedRecord, namespace: string, { table, loadedTo }: Loaded): void {
-  if (record.scope !== 'shared' || record.record.logSeq <= loadedTo) return
+/** What the table holds already is taken once more without harm, if all that came after it is, too. */
+function take(record: LoggedRecord, namespace: string, table: TipTable): void {
+  if (record.scope !== 'shared') return
   const { id, chain, envelope } = record.event
   if (envelope.namespace !== namespace) return
   table.append({ chain, id, prev: envelope.prev, authorSeq: envelope.authorSeq })
