@@ -58,6 +58,7 @@ export class BundleWorker {
   readonly #queue: string[] = []
   /** By the key of the batch's row: whoever asks for a batch that is being fetched waits for the same. */
   readonly #running = new Map<string, Promise<BatchFetch | null>>()
+  readonly #tries = new Set<Promise<void>>()
   #intake: Promise<void> | null = null
   #pass = new AbortController()
   #cancelNextPass: (() => void) | null = null
@@ -76,6 +77,7 @@ export class BundleWorker {
     this.#cancelNextPass?.()
     for (const { cancel } of this.#wants.values()) cancel?.()
     await this.#intake
+    await Promise.all(this.#tries)
     await Promise.allSettled(this.#running.values())
   }
 
@@ -193,7 +195,11 @@ export class BundleWorker {
       if (key === undefined) return
       if (want === undefined || want.state !== 'queued') continue
       want.state = 'running'
-      void this.#try(key, want).finally(() => this.#fill())
+      const trying = this.#try(key, want).finally(() => {
+        this.#tries.delete(trying)
+        this.#fill()
+      })
+      this.#tries.add(trying)
     }
   }
 

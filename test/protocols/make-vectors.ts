@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { batchVectors } from './vectors/batch.ts'
+import { bundleVectors } from './vectors/bundle.ts'
 import { canonicalJsonVectors } from './vectors/canonical-json.ts'
 import { eventVectors } from './vectors/event.ts'
 import { negentropyVectors } from './vectors/negentropy.ts'
@@ -18,7 +19,8 @@ export function allVectors(): readonly VectorFile[] {
     ...signatureVectors(),
     ...batchVectors(),
     ...eventVectors(),
-    ...negentropyVectors()
+    ...negentropyVectors(),
+    ...bundleVectors()
   ]
 }
 
