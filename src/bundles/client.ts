@@ -99,7 +99,12 @@ export class BundleClient {
   > {
     const { signer, exchange, clock, random } = this.#ports
     const request: BundleRequest = {
-      ...{ v: 1, namespace, signer: signer.did, kid: signer.kid, audience: did, ts: clock.now() },
+      v: 1,
+      namespace,
+      signer: signer.did,
+      kid: signer.kid,
+      audience: did,
+      ts: clock.now(),
       nonce: toBase64url(random.bytes(NONCE_BYTES)),
       want: wants
     }

@@ -14,8 +14,8 @@ import type { SignatureCheckPorts } from './signature-check.ts'
 
 // A page under way is up to 1 MiB of records and twice that as text.
 export const REQUESTS_AT_ONCE_MAX = 8
-// One peer must not keep the others out.
-export const REQUESTS_OF_PEER_MAX = 4
+// One peer must not keep the others out. An asker has four under way by itself, and one that a person asked for.
+export const REQUESTS_OF_PEER_MAX = 5
 
 export interface BundleServerPorts extends SignatureCheckPorts {
   readonly signer: Signer

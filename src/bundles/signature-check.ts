@@ -36,7 +36,7 @@ export async function checkSigner(
   }
   const [row] = await viewRows(engine, store, 'trust-anchors', (view) => view.rows([`${orgId ?? ''}!${kid}`]))
   if (row !== undefined && row['status'] !== 'ACTIVE')
-    return { ok: false, code: 'bad-signature', detail: `the key ${kid} of ${signer} is ${String(row['status'])}` }
+    return { ok: false, code: 'bad-signature', detail: `the key ${kid} of ${signer} is not ACTIVE` }
   const bound = policy()
     .boundKeys(signer)
     .filter((key) => key.kid === kid)

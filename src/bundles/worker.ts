@@ -15,7 +15,7 @@ import { batchRow, fetchBatch } from './fetch-batch.ts'
 
 const PROJECTION = 'batches'
 
-// As many as one server takes of one peer. Each holds one page, a few MiB while it is checked.
+// A server takes these and one more of one peer. Each holds one page, a few MiB while it is checked.
 export const FETCHES_AT_ONCE = 4
 // Batches in hand, about 4 MiB; others stay in the projection for the next pass.
 const WANTS_MAX = 10_000

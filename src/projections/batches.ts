@@ -72,8 +72,14 @@ export const batches: Projection = {
   layout: {
     key: ['namespace', 'owner', 'batchId', 'batchRoot'],
     columns: [
-      ...['receiptCount', 'announcements', 'effect'],
-      ...['receiptsPresent', 'receiptsForgotten', 'receiptsKnown', 'receiptsSealed', 'missingSince']
+      'receiptCount',
+      'announcements',
+      'effect',
+      'receiptsPresent',
+      'receiptsForgotten',
+      'receiptsKnown',
+      'receiptsSealed',
+      'missingSince'
     ]
   },
   dependsOnPolicy: true,
@@ -192,8 +198,17 @@ function withAnnouncements(row: BatchRow, announcements: readonly Announcement[]
 
 function emptyRow({ namespace, owner, batchId, batchRoot }: RootedBatch): BatchRow {
   return {
-    ...{ namespace, owner, batchId, batchRoot, receiptCount: null, announcements: [], effect: null },
-    ...{ receiptsPresent: 0, receiptsForgotten: 0, receiptsKnown: 0, receiptsSealed: 0 },
+    namespace,
+    owner,
+    batchId,
+    batchRoot,
+    receiptCount: null,
+    announcements: [],
+    effect: null,
+    receiptsPresent: 0,
+    receiptsForgotten: 0,
+    receiptsKnown: 0,
+    receiptsSealed: 0,
     missingSince: null
   }
 }

@@ -79,7 +79,13 @@ function foldLearned(learned: LeavesLearned, { rows }: FoldContext): void {
     const status = erased.includes(offset) ? 'erased' : forgotten.includes(offset) ? 'forgotten' : 'held'
     // Sealed here, the root was computed from these very leaves; from elsewhere, they were proven to stand under it.
     const row: ReceiptRow = {
-      ...{ namespace, batchId, owner, batchRoot, index, receiptCount, leafHash },
+      namespace,
+      batchId,
+      owner,
+      batchRoot,
+      index,
+      receiptCount,
+      leafHash,
       checked: true,
       status
     }

@@ -10,9 +10,8 @@ import { checkPublicKey, verifyEd25519 } from '../../protocols/signature/v1/ed25
 import { PROTOCOLS } from './make-vectors.ts'
 import { readJson } from './third-party.ts'
 
-function vectorsOf<Vector>(name: string): readonly (Vector & { readonly description: string })[] {
-  const { vectors } = readJson(PROTOCOLS, `bundle/v1/vectors/${name}.json`) as { vectors: readonly unknown[] }
-  return vectors as readonly (Vector & { readonly description: string })[]
+function vectorsOf(name: string): readonly unknown[] {
+  return (readJson(PROTOCOLS, `bundle/v1/vectors/${name}.json`) as { vectors: readonly unknown[] }).vectors
 }
 
 function bytesOf(hex: string): Uint8Array {
@@ -34,7 +33,7 @@ function isGood(publicKey: string, { input, signature }: { input: Uint8Array; si
 
 describe('requests', () => {
   type Valid = { request: BundleRequest; wire: string; hash: string; publicKey: string }
-  test.each(vectorsOf<Valid>('requests'))('$description', async ({ request, wire, hash, publicKey }) => {
+  test.each(vectorsOf('requests') as readonly Valid[])('$description', async ({ request, wire, hash, publicKey }) => {
     const decoding = decodeRequest(bytesOf(wire))
     if (!decoding.ok) throw new Error(decoding.detail)
     expect(decoding.decoded).toMatchObject({ request, hash })
@@ -47,14 +46,14 @@ describe('requests', () => {
     expect([toHex(encoded.wire), encoded.hash]).toEqual([wire, hash])
   })
 
-  test.each(vectorsOf<Invalid>('requests-invalid'))('$rule $code: $description', (vector) => {
+  test.each(vectorsOf('requests-invalid') as readonly Invalid[])('$rule $code: $description', (vector) => {
     expect(decodeRequest(inputOf(vector))).toMatchObject({ ok: false, code: vector.code })
   })
 })
 
 describe('pages', () => {
   type Valid = { page: BundlePage; wire: string; publicKey: string; leafHashes: readonly (readonly string[])[] }
-  test.each(vectorsOf<Valid>('pages'))('$description', async ({ page, wire, publicKey, leafHashes }) => {
+  test.each(vectorsOf('pages') as readonly Valid[])('$description', async ({ page, wire, publicKey, leafHashes }) => {
     const decoding = decodePage(bytesOf(wire))
     if (!decoding.ok) throw new Error(decoding.detail)
     expect(decoding.decoded.page).toEqual(page)
@@ -70,21 +69,21 @@ describe('pages', () => {
     )
   })
 
-  test.each(vectorsOf<Invalid>('pages-invalid'))('$rule $code: $description', (vector) => {
+  test.each(vectorsOf('pages-invalid') as readonly Invalid[])('$rule $code: $description', (vector) => {
     expect(decodePage(inputOf(vector))).toMatchObject({ ok: false, code: vector.code })
   })
 })
 
 describe('range proofs', () => {
   type Proof = { size: number; from: number; to: number; proof: readonly string[]; root: string }
-  test.each(vectorsOf<Proof>('range-proofs'))('$description', ({ size, from, to, proof, root }) => {
+  test.each(vectorsOf('range-proofs') as readonly Proof[])('$description', ({ size, from, to, proof, root }) => {
     const leaves = Array.from({ length: to - from }, (_, offset) => leafHash(utf8(`leaf ${from + offset}`)))
     expect(provingSubtrees(size, from, to)).toHaveLength(proof.length)
     expect(toHex(rootOfRange(size, from, leaves, proof.map(bytesOf)) ?? new Uint8Array())).toBe(root)
   })
 
   type Wrong = { size: number; from: number; leafHashes: readonly string[]; proof: readonly string[]; root: string }
-  test.each(vectorsOf<Wrong>('range-proofs-invalid'))('wrong: $description', (vector) => {
+  test.each(vectorsOf('range-proofs-invalid') as readonly Wrong[])('wrong: $description', (vector) => {
     const { size, from, leafHashes, proof, root } = vector
     const found = rootOfRange(size, from, leafHashes.map(bytesOf), proof.map(bytesOf))
     expect(found === null ? null : toHex(found)).not.toBe(root)

@@ -72,8 +72,14 @@ describe('leaves of a part', () => {
   })
   const hashes = records.map(leafHash)
   const partOf = (from: number, leaves: readonly PageLeaf[]): PagePart => ({
-    ...{ owner: 'org', batchId: 'b', batchRoot: toHex(merkleRoot(hashes)), receiptCount: 9, from, leaves },
-    ...{ proof: proofOf(hashes, from, from + leaves.length).map(toHex), announces: [] }
+    owner: 'org',
+    batchId: 'b',
+    batchRoot: toHex(merkleRoot(hashes)),
+    receiptCount: 9,
+    from,
+    leaves,
+    proof: proofOf(hashes, from, from + leaves.length).map(toHex),
+    announces: []
   })
   const record = (index: number): PageLeaf => ({ record: toBase64url(records[index] as Uint8Array) })
   const erased = (index: number): PageLeaf => ({ leafHash: toHex(hashes[index] as Uint8Array) })

@@ -107,7 +107,7 @@ export async function encodePage(
   page: BundlePage,
   sign: (input: Uint8Array) => Promise<Uint8Array>
 ): Promise<Uint8Array> {
-  return (await encodeSigned(page as BundlePage & JsonObject, 'bundle-page', sign)).wire
+  return (await encodeSigned(page, 'bundle-page', sign)).wire
 }
 
 /** Reads a page by SPEC BU-1 to BU-3 and BU-10 to BU-12; its signature and its proofs are not looked at. */

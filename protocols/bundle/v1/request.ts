@@ -103,7 +103,7 @@ export async function encodeRequest(
   request: BundleRequest,
   sign: (input: Uint8Array) => Promise<Uint8Array>
 ): Promise<{ readonly wire: Uint8Array; readonly hash: string }> {
-  const { wire, canonical } = await encodeSigned(request as BundleRequest & JsonObject, 'bundle-request', sign)
+  const { wire, canonical } = await encodeSigned(request, 'bundle-request', sign)
   return { wire, hash: sha256Hex(canonical) }
 }
 

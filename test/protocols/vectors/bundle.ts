@@ -114,11 +114,15 @@ function requests(): Vector[] {
 
 function invalidRequests(): Vector[] {
   const invalid = (description: string, rule: string, request: Parts): Vector => ({
-    ...{ description, rule, code: 'bad-request' },
+    description,
+    rule,
+    code: 'bad-request',
     wire: hex(signed(request, 'bundle-request', ada))
   })
   const bytes = (description: string, rule: string, wire: Uint8Array): Vector => ({
-    ...{ description, rule, code: 'bad-request' },
+    description,
+    rule,
+    code: 'bad-request',
     wire: hex(wire)
   })
   const canonical = canonicalOf(requestOf())
@@ -257,14 +261,18 @@ function pages(): Vector[] {
 
 function invalidPages(): Vector[] {
   const invalid = (description: string, rule: string, page: Parts): Vector => ({
-    ...{ description, rule, code: 'bad-request' },
+    description,
+    rule,
+    code: 'bad-request',
     wire: hex(signed(page, 'bundle-page', bob))
   })
   const part = (changes: Parts): Parts => pageOf([partOf(0, [recordLeaf(0)], changes)])
   return [
     { description: 'a byte too many', rule: 'BU-1', code: 'too-big', repeat: '00', count: 1_048_577 },
     {
-      ...{ description: 'signed as a request', rule: 'BU-3', code: 'bad-request' },
+      description: 'signed as a request',
+      rule: 'BU-3',
+      code: 'bad-request',
       wire: hex(signed(pageOf([]), 'bundle-request', bob))
     },
     invalid('no next', 'BU-10', without(pageOf([]), 'next')),
@@ -301,7 +309,9 @@ function rangeProofs(): Vector[] {
       for (const to of new Set([from + 1, Math.min(size, from + 3), size])) {
         vectors.push({
           description: `leaves ${from} to ${to - 1} of ${size}`,
-          ...{ size, from, to },
+          size,
+          from,
+          to,
           proof: proofOf(leaves, from, to).map(hex),
           root: hex(rootOf(leaves))
         })
@@ -318,7 +328,8 @@ function invalidRangeProofs(): Vector[] {
     const { size, from, leafHashes, proof } = { ...good, ...changes }
     return {
       description,
-      ...{ size, from },
+      size,
+      from,
       leafHashes: leafHashes.map(hex),
       proof: proof.map(hex),
       root: hex(rootOf(leaves))
@@ -341,7 +352,9 @@ function invalidRangeProofs(): Vector[] {
       leafHashes: [Buffer.concat([leafHashes[0] as Buffer, Buffer.of(0)]), ...leafHashes.slice(1)]
     }),
     invalid('an inner node that passes for a leaf', {
-      ...{ size: 4, from: 1, leafHashes: [nodeOf(leaves[2] as Buffer, leaves[3] as Buffer)] },
+      size: 4,
+      from: 1,
+      leafHashes: [nodeOf(leaves[2] as Buffer, leaves[3] as Buffer)],
       proof: [nodeOf(leaves[0] as Buffer, leaves[1] as Buffer)]
     }),
     invalid('below zero', { from: -1 })
