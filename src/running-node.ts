@@ -6,6 +6,8 @@ import { EquivocationWatch } from './authoring/equivocation-watch.ts'
 import { announceBatch, publishPack } from './authoring/publish.ts'
 import { sealReceipts } from './authoring/seal.ts'
 import { announcedByOwner, findSealedBatch, provenReceipts } from './authoring/sealed-batches.ts'
+import type { Bundles } from './bundles/bundles.ts'
+import { bundleProtocols } from './bundles/streams.ts'
 import type { Outcome } from './events/outcome.ts'
 import { loadBoundKeys } from './ingest/bound-keys.ts'
 import { IngestDoor } from './ingest/door.ts'
@@ -53,6 +55,8 @@ export interface NodeConfig {
   readonly version: string
   /** How far ahead an event's `ts` may be, in milliseconds; default two minutes. */
   readonly futureSkewMs?: number
+  /** How far the `ts` of a request may be from the clock, in milliseconds; default five minutes. */
+  readonly requestSkewMs?: number
 }
 
 /** Everything that the node needs of the world. Simulations bring their own. */
@@ -97,6 +101,7 @@ export interface NodeParts {
   readonly author: Author
   readonly digests: NamespaceDigests
   readonly blobs: BlobStore
+  readonly bundles: Bundles
   readonly stopFollowing: () => void
   /** `null` where the node was given no verifiers. */
   readonly verification: VerificationWorker | null
@@ -128,10 +133,15 @@ export class RunningNode implements AnchormeshNode {
   }
 
   async start(): Promise<void> {
-    const { ports, verification } = this.#parts
-    await ports.network?.start({ judge: (namespace, wire, peer) => this.#judgeGossip(namespace, wire, peer) })
+    const { ports, verification, bundles } = this.#parts
+    await ports.network?.start({
+      judge: (namespace, wire, peer) => this.#judgeGossip(namespace, wire, peer),
+      protocols: bundleProtocols(bundles, ports.clock),
+      connected: (peer) => bundles.connected(peer)
+    })
     this.#joined = true
     verification?.start()
+    bundles.start()
     this.#equivocations.start()
   }
 
@@ -142,11 +152,12 @@ export class RunningNode implements AnchormeshNode {
 
   /** Every part is closed, also after one that failed; the first failure is thrown. */
   async #closeAll(): Promise<void> {
-    const { ports, engine, log, blobs, stopFollowing, verification } = this.#parts
+    const { ports, engine, log, blobs, bundles, stopFollowing, verification } = this.#parts
     const failures: unknown[] = []
     const parts: (() => Promise<void> | void)[] = [
       () => ports.network?.stop(),
       () => verification?.stop(),
+      () => bundles.stop(),
       () => this.#equivocations.stop(),
       stopFollowing,
       () => log.close(),
@@ -229,6 +240,13 @@ export class RunningNode implements AnchormeshNode {
     return await published
   }
 
+  fetchBundles: Operations['fetchBundles'] = async (query, onProgress) => {
+    if (!this.#joined) throw new AnchormeshError('NODE_NOT_RUNNING', 'the node is not in a mesh')
+    return await this.#parts.bundles.fetch(query, (done, total) => onProgress?.({ done, total, unit: 'receipts' }))
+  }
+
+  forget: Operations['forget'] = async ({ receipt, reason }) => await this.#parts.bundles.forget(receipt, reason)
+
   verifyLog: Operations['verifyLog'] = async (onProgress) => {
     const { store, checkpoint } = this.#parts.ports
     return await verifyLog(store, checkpoint, (done, total) => onProgress?.({ done, total, unit: 'records' }))
@@ -256,7 +274,7 @@ export class RunningNode implements AnchormeshNode {
     })
 
   status: Operations['status'] = async (): Promise<NodeStatus> => {
-    const { config, ports, policy, log, engine, door } = this.#parts
+    const { config, ports, policy, log, engine, door, bundles } = this.#parts
     const { logSeq, hash } = log.head
     const storeBytes = await ports.store.sizeBytes()
     const namespaces = []
@@ -287,6 +305,7 @@ export class RunningNode implements AnchormeshNode {
       namespaces,
       projections,
       ingest: door.status(),
+      receipts: await bundles.status(),
       network: this.#joined ? (ports.network?.status() ?? null) : null
     }
   }

@@ -84,9 +84,10 @@ export class ReceiptKeeper {
 
   /**
    * Erases a receipt by its leaf hash: first the log says so, with the reason (at most 1,000 characters), then the blob
-   * goes. Throws `RECEIPT_UNKNOWN`, `STORE_FULL`, `PROJECTION_HALTED`.
+   * goes. Throws `RECEIPT_UNKNOWN`, `STORE_FULL`, `PROJECTION_HALTED`, and `RangeError` for a reason that is too long.
    */
   async forget(receipt: string, reason: string): Promise<ForgottenReceipt> {
+    if (reason.length > REASON_CHARACTERS_MAX) throw new RangeError(`a reason of ${reason.length} characters`)
     return await this.#inLine(async () => {
       const { blobs, store } = this.#ports
       const isForgotten = (await this.#forgotten([receipt]))[0] === true

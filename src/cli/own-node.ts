@@ -45,9 +45,9 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
   try {
     const blobs = await openLevelStore(paths.blobs, { create })
     opened.push(blobs)
-    const { futureSkewMs } = federation.clock
+    const { futureSkewMs, requestSkewMs } = federation.clock
     return await createNode(
-      { policy, signer, version: packageVersion, futureSkewMs },
+      { policy, signer, version: packageVersion, futureSkewMs, requestSkewMs },
       { ...parts, store, blobs, checkpoint: checkpointFile(paths.storeState) }
     )
   } catch (error) {
