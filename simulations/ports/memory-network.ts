@@ -1,6 +1,9 @@
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import type { Network, NetworkHandlers, NetworkStatus, PeerStatus } from '../../src/network/network.ts'
 import { BoundedMap } from '../../src/platform/bounded-map.ts'
+import type { StreamOpening } from '../../src/streams/peer-stream.ts'
+import { createMemoryWires } from './memory-wires.ts'
+import type { MemoryWires } from './memory-wires.ts'
 
 // gossipsub forgets messages after minutes; 65,536 ids are more than a run by hand sends in that time, and about 8 MiB
 // a node.
@@ -27,6 +30,9 @@ export interface MemoryLink {
  * A mesh in memory. Every node that has started is linked with every other; a message that is published or accepted
  * goes to each linked subscriber, waits in the link's queue, and arrives when it is delivered here. Each node judges a
  * message once, as gossipsub does: what it has seen, whatever the verdict, is not judged again.
+ *
+ * Two nodes are connected while both run and neither direction between them is cut. Their streams need no delivery: they
+ * move as fast as they are read.
  */
 export interface MemoryHub {
   /** The network port of a node; one that has stopped may join again, by a new port. */
@@ -43,7 +49,10 @@ export interface MemoryHub {
    * arrived.
    */
   drain(): Promise<number>
-  /** Cuts one direction: what waits and what is still sent stays in the queue, as on a stream that resends. */
+  /**
+   * Cuts one direction: what waits and what is still sent stays in the queue, as on a stream that resends. The two are
+   * no longer connected, which breaks their streams at once.
+   */
   cut(from: string, to: string): void
   heal(from: string, to: string): void
   /** Loses what waits on a link, as when its connection breaks. */
@@ -62,6 +71,11 @@ export function createMemoryHub(): MemoryHub {
   /** By `<from> <to>`. Grows with what the driver does not deliver. */
   const queues = new Map<string, Message[]>()
   const cuts = new Set<string>()
+  const wires = createMemoryWires({
+    peerIds: () => [...nodes.keys()],
+    handlersOf: (peerId) => nodes.get(peerId)?.handlers ?? null,
+    isCut: (from, to) => cuts.has(linkName(from, to))
+  })
   let order = 0
 
   const send = (from: string, namespace: string, wire: Uint8Array, except: string | null): number => {
@@ -101,7 +115,8 @@ export function createMemoryHub(): MemoryHub {
       if (nodes.get(peer.peerId)?.stopped === false) throw new Error(`${peer.peerId} is in the mesh already`)
       const node = new MemoryNode(peer, {
         send: (namespace, wire) => send(peer.peerId, namespace, wire, null),
-        others: () => [...nodes.values()].filter((other) => other !== node)
+        others: () => [...nodes.values()].filter((other) => other !== node),
+        wires
       })
       nodes.set(peer.peerId, node)
       return node
@@ -116,8 +131,14 @@ export function createMemoryHub(): MemoryHub {
       }
       return delivered
     },
-    cut: (from, to) => void cuts.add(linkName(from, to)),
-    heal: (from, to) => void cuts.delete(linkName(from, to)),
+    cut(from, to) {
+      cuts.add(linkName(from, to))
+      wires.update(from)
+    },
+    heal(from, to) {
+      cuts.delete(linkName(from, to))
+      wires.update(from)
+    },
     lose: (from, to) => void queues.delete(linkName(from, to))
   }
 }
@@ -127,6 +148,7 @@ const linkName = (from: string, to: string): string => `${from} ${to}`
 interface Mesh {
   send(namespace: string, wire: Uint8Array): number
   others(): readonly MemoryNode[]
+  readonly wires: MemoryWires
 }
 
 class MemoryNode implements Network {
@@ -134,6 +156,8 @@ class MemoryNode implements Network {
   readonly #mesh: Mesh
   readonly #seen = new BoundedMap<string, true>(SEEN_MESSAGES_MAX)
   readonly #counts = { judged: 0, published: 0 }
+  /** How often each peer was penalised; only nodes of the hub get in. */
+  readonly #penalties = new Map<string, number>()
   #handlers: NetworkHandlers | null = null
   #stopped = false
 
@@ -143,7 +167,12 @@ class MemoryNode implements Network {
   }
 
   get runs(): boolean {
-    return this.#handlers !== null && !this.#stopped
+    return this.handlers !== null
+  }
+
+  /** What it was started with; null while it does not run. */
+  get handlers(): NetworkHandlers | null {
+    return this.#stopped ? null : this.#handlers
   }
 
   get stopped(): boolean {
@@ -157,6 +186,7 @@ class MemoryNode implements Network {
   start(handlers: NetworkHandlers): Promise<void> {
     if (this.#handlers !== null || this.#stopped) return Promise.reject(new Error('the network was started before'))
     this.#handlers = handlers
+    this.#mesh.wires.update(this.peer.peerId)
     return Promise.resolve()
   }
 
@@ -177,18 +207,16 @@ class MemoryNode implements Network {
   status(): NetworkStatus {
     const others = this.#mesh.others()
     const running = this.runs ? others.filter(({ runs }) => runs) : []
+    const connected = this.connected()
     const topics = this.peer.namespaces.map((namespace) => {
       const subscribers = running.filter((other) => other.carries(namespace)).length
       return [namespace, { mesh: subscribers, subscribers }] as const
     })
     return {
       peerId: this.peer.peerId,
-      multiaddrs: this.runs ? [addressOf(this.peer)] : [],
+      multiaddrs: this.runs ? [addressOf(this.peer.peerId)] : [],
       peers: others.map(({ peer }) =>
-        peerStatus(
-          peer,
-          running.some((other) => other.peer === peer)
-        )
+        peerStatus(peer, connected.includes(peer.peerId), this.#penalties.get(peer.peerId) ?? 0)
       ),
       topics: Object.fromEntries(topics),
       gossip: { ...this.#counts, dropped: 0, late: 0 },
@@ -196,9 +224,25 @@ class MemoryNode implements Network {
     }
   }
 
-  stop(): Promise<void> {
+  connected(): readonly string[] {
+    return this.runs ? this.#mesh.wires.connectedTo(this.peer.peerId) : []
+  }
+
+  open(peerId: string, protocol: string, signal: AbortSignal): Promise<StreamOpening> {
+    if (!this.runs) return Promise.resolve({ ok: false, reason: 'offline', detail: 'the network does not run' })
+    return this.#mesh.wires.open({ from: this.peer.peerId, to: peerId, protocol, signal })
+  }
+
+  penalise(peerId: string): void {
+    if (!this.#mesh.others().some(({ peer }) => peer.peerId === peerId)) return
+    this.#penalties.set(peerId, (this.#penalties.get(peerId) ?? 0) + 1)
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return
     this.#stopped = true
-    return Promise.resolve()
+    this.#mesh.wires.update(this.peer.peerId)
+    await this.#mesh.wires.handled(this.peer.peerId)
   }
 
   /** Remembers the message by its full bytes; false when it was seen before. */
@@ -210,8 +254,15 @@ class MemoryNode implements Network {
   }
 }
 
-function peerStatus(peer: MemoryPeer, connected: boolean): PeerStatus {
-  return { did: peer.did, peerId: peer.peerId, connected, connections: connected ? [addressOf(peer)] : [] }
+/** The price of a penalty is that of a reject to the real network: ten times the square of their number. */
+function peerStatus({ did, peerId }: MemoryPeer, connected: boolean, penalties: number): PeerStatus {
+  return {
+    did,
+    peerId,
+    connected,
+    connections: connected ? [addressOf(peerId)] : [],
+    ...(penalties > 0 ? { score: -10 * penalties ** 2 } : {})
+  }
 }
 
-const addressOf = ({ peerId }: MemoryPeer): string => `/memory/${peerId}`
+const addressOf = (peerId: string): string => `/memory/${peerId}`

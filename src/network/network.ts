@@ -1,4 +1,4 @@
-import type { PeerStream } from '../streams/peer-stream.ts'
+import type { PeerStream, PeerStreams } from '../streams/peer-stream.ts'
 
 /**
  * The mesh as a port: the node says what it carries and judges what arrives; an adapter moves the bytes.
@@ -68,7 +68,7 @@ export interface NetworkStatus {
   readonly refusedConnections: number
 }
 
-export interface Network {
+export interface Network extends PeerStreams {
   /**
    * Listens, subscribes to the topics of `namespaces` and begins to dial the known peers.
    * Throws `AnchormeshError` `PORT_IN_USE` or `CONFIG_INVALID` (a multiaddr that does not parse).
@@ -77,7 +77,10 @@ export interface Network {
   /** Hands one event to the mesh; resolves with the number of peers it went to (0 is no error). */
   publish(namespace: string, wire: Uint8Array): Promise<number>
   status(): NetworkStatus
-  /** Closes every connection and listener; the network can't be started again. */
+  /**
+   * Breaks every stream, waits a little for their handlers, and closes every connection and listener. The handlers are
+   * not told of it as of peers that disconnect. The network can't be started again.
+   */
   stop(): Promise<void>
 }
 

@@ -5,11 +5,15 @@
 export interface PeerStream {
   /** The libp2p PeerId of the other side, which the connection proved. */
   readonly peerId: string
-  /** What the other side writes; ends when it has closed its side, and throws when the stream broke. */
+  /**
+   * What the other side writes; ends when it has closed its side, and throws when the stream broke. An end does not say
+   * that everything came: libp2p closes the streams of a connection that it closes, so a protocol says itself when it is
+   * through. To be read once; a reader that leaves early drops what still comes.
+   */
   readonly source: AsyncIterable<Uint8Array>
   /**
    * Writes what `source` gives and closes this side. Takes the next chunk only once the link has room for it. Rejects
-   * when the stream breaks.
+   * when the stream breaks. To be called once; a source that throws breaks the stream.
    */
   sink(source: AsyncIterable<Uint8Array>): Promise<void>
   /** Breaks the stream for both sides at once; harmless once it has ended. */

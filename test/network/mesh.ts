@@ -5,6 +5,7 @@ import type {
   GossipVerdict,
   KnownPeer,
   Network,
+  NetworkHandlers,
   NetworkOptions,
   NetworkStatus,
   PeerStatus
@@ -48,6 +49,8 @@ export interface MeshNodeOptions {
   /** Names of other nodes, or nodes: those that have an address are dialled. */
   readonly knows?: readonly (MeshNode | string)[]
   readonly options?: Partial<NetworkOptions>
+  /** What it is told and serves, beside `judge`. */
+  readonly handlers?: Omit<NetworkHandlers, 'judge'>
   readonly logger?: Logger
   readonly clock?: Clock
 }
@@ -90,6 +93,7 @@ export function createMesh(): Mesh {
         )
       )
       await network.start({
+        ...settings.handlers,
         async judge(namespace, wire, from) {
           onWire?.(wire)
           const text = Buffer.from(wire).toString()

@@ -44,6 +44,9 @@ function fakeNetwork(calls: Partial<Network>): Network {
     start: () => Promise.resolve(),
     publish: () => Promise.resolve(0),
     status: () => status,
+    connected: () => [],
+    open: () => Promise.resolve({ ok: false, reason: 'offline', detail: '' }),
+    penalise: () => undefined,
     stop: () => Promise.resolve(),
     ...calls
   }

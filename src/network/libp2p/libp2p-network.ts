@@ -20,12 +20,14 @@ import { createKeeper } from './keeper.ts'
 import type { Keeper } from './keeper.ts'
 import { createLibp2pNode } from './libp2p-node.ts'
 import { privateKeyOfSeed } from './peer-key.ts'
+import { createProtocolStreams } from './protocol-streams.ts'
+import type { ProtocolStreams } from './protocol-streams.ts'
 import { createRejectMemory } from './reject-memory.ts'
-import type { RejectMemory } from './reject-memory.ts'
 import { SCORE_THRESHOLDS } from './scoring.ts'
 import { createShortConnections } from './short-connections.ts'
 import type { ShortConnections } from './short-connections.ts'
 import { explainStartFailure } from './start-failure.ts'
+import { watchConnections } from './watch-connections.ts'
 
 /** The ports that the network takes. */
 export interface Libp2pNetworkDeps {
@@ -58,12 +60,14 @@ export function createLibp2pNetwork(options: NetworkOptions, deps: Libp2pNetwork
   let starting: Promise<Running> | undefined
   let running: Running | undefined
   let stopping: Promise<void> | undefined
+  let streams: ProtocolStreams | undefined
   let published = 0
 
   return {
     async start(handlers) {
       if (starting !== undefined || stopping !== undefined) throw new Error('the network was started before')
-      starting = startAll(options, handlers, deps)
+      // A peer may connect before the start is through, and its handler may want a stream.
+      starting = startAll(options, handlers, deps, (made) => (streams = made))
       running = await starting
     },
 
@@ -83,6 +87,15 @@ export function createLibp2pNetwork(options: NetworkOptions, deps: Libp2pNetwork
       return statusOf(running, topics, published)
     },
 
+    connected: () => streams?.connected() ?? [],
+
+    async open(peerId, protocol, signal) {
+      const notRunning = { ok: false, reason: 'offline', detail: 'the network does not run' } as const
+      return (await streams?.open(peerId, protocol, signal)) ?? notRunning
+    },
+
+    penalise: (peerId) => streams?.penalise(peerId),
+
     stop() {
       stopping ??= (async () => {
         // A start that failed has told its caller, and has left nothing to stop.
@@ -95,7 +108,12 @@ export function createLibp2pNetwork(options: NetworkOptions, deps: Libp2pNetwork
 }
 
 /** Reads the configuration, assembles the node, listens, subscribes and begins to dial. */
-async function startAll(options: NetworkOptions, handlers: NetworkHandlers, deps: Libp2pNetworkDeps): Promise<Running> {
+async function startAll(
+  options: NetworkOptions,
+  handlers: NetworkHandlers,
+  deps: Libp2pNetworkDeps,
+  onStreams: (streams: ProtocolStreams) => void
+): Promise<Running> {
   const { clock, logger } = deps
   const privateKey = await privateKeyOfSeed(options.peerKeySeed)
   const self = peerIdFromPrivateKey(privateKey).toString()
@@ -131,16 +149,28 @@ async function startAll(options: NetworkOptions, handlers: NetworkHandlers, deps
   })
   const gate = createJudgeGate({ clock, logger, handlers, onLateReject: (peerId) => memory.rejectedLate(peerId) })
   const short = createShortConnections({ clock, logger })
-  const connections = watchConnections(libp2p, { addresses, keeper, memory, short, logger })
+  const streams = createProtocolStreams({
+    libp2p,
+    clock,
+    logger,
+    admitted: addresses.admitted,
+    handlers,
+    // gossipsub knows nothing of it, as of a reject that comes too late.
+    penalise: (peerId) => memory.rejectedLate(peerId)
+  })
+  onStreams(streams)
+  const { admitted: dids } = addresses
+  const connections = watchConnections(libp2p, { admitted: dids, keeper, memory, short, handlers, logger })
   const detachJudge = attachJudge(router, gossip, gate)
   const stopListening = async (): Promise<void> => {
     gate.close()
     detachJudge()
     connections.stop()
-    await keeper.stop()
+    await Promise.all([streams.stop(), keeper.stop()])
   }
 
   try {
+    await streams.serve()
     await listen(libp2p, addresses.listen, logger)
   } catch (error) {
     await stopListening()
@@ -155,7 +185,10 @@ async function startAll(options: NetworkOptions, handlers: NetworkHandlers, deps
     connectedPeers: () => libp2p.getPeers().map(String),
     hasGossip: (peerId) => hasGossip(router, topics, peerId),
     speaksGossip: (peerId) => hasProtocol(libp2p, peerIdFromString(peerId), router.protocols),
-    hangUp: (peerId) => libp2p.hangUp(peerIdFromString(peerId))
+    async hangUp(peerId) {
+      streams.breakAll(peerId)
+      await libp2p.hangUp(peerIdFromString(peerId))
+    }
   })
   logger.info({ peerId: self, multiaddrs: libp2p.getMultiaddrs().map(String) }, 'the mesh is open')
 
@@ -196,43 +229,6 @@ async function listen(libp2p: Libp2p, addresses: readonly string[], logger: Logg
   if (listening < addresses.length) {
     const fields = { configured: addresses, listening: libp2p.getMultiaddrs().map(String) }
     logger.warn(fields, 'listens on some of its addresses only; is there no IPv6 here?')
-  }
-}
-
-/** Tells those who have to know it who comes and goes. */
-function watchConnections(
-  libp2p: Libp2p,
-  to: { addresses: Addresses; keeper: Keeper; memory: RejectMemory; short: ShortConnections; logger: Logger }
-): { readonly seen: ReadonlySet<string>; stop(): void } {
-  const seen = new Set<string>()
-  // Of a peer that hangs up each time the operator was told once.
-  const logChange = (peerId: string, message: string): void => {
-    const fields = { peerId, did: to.addresses.admitted.get(peerId) }
-    if (to.short.note(peerId) === undefined) to.logger.info(fields, message)
-    else to.logger.debug(fields, message)
-  }
-  const onConnect = ({ detail }: CustomEvent<PeerId>): void => {
-    const peerId = detail.toString()
-    seen.add(peerId)
-    to.memory.connected(peerId)
-    to.keeper.connected(peerId)
-    to.short.connected(peerId)
-    logChange(peerId, 'a peer connected')
-  }
-  const onDisconnect = ({ detail }: CustomEvent<PeerId>): void => {
-    const peerId = detail.toString()
-    to.keeper.disconnected(peerId)
-    to.short.disconnected(peerId, to.addresses.admitted.get(peerId))
-    logChange(peerId, 'a peer disconnected')
-  }
-  libp2p.addEventListener('peer:connect', onConnect)
-  libp2p.addEventListener('peer:disconnect', onDisconnect)
-  return {
-    seen,
-    stop() {
-      libp2p.removeEventListener('peer:connect', onConnect)
-      libp2p.removeEventListener('peer:disconnect', onDisconnect)
-    }
   }
 }
 

@@ -40,6 +40,12 @@ const PING_INTERVAL_MS = 10_000
  */
 const STREAMS_PER_CONNECTION_MAX = 128
 
+/**
+ * What a peer may have under way on one stream. It must fit into the 4 MiB that libp2p buffers of a stream that is
+ * paused, or the stream breaks; yamux's own 16 MiB does not. On a link with 100 ms there and back it allows 10 MiB/s.
+ */
+const STREAM_WINDOW_BYTES_MAX = 1_048_576
+
 /** Other libp2p networks on the same LAN are none of our business. */
 const MDNS_SERVICE = '_anchormesh._udp.local'
 
@@ -73,7 +79,11 @@ export async function createLibp2pNode(parts: NodeParts): Promise<Libp2pNode> {
     transports: [tcp(), webSockets()],
     connectionEncrypters: [noise()],
     streamMuxers: [
-      yamux({ maxInboundStreams: STREAMS_PER_CONNECTION_MAX, maxOutboundStreams: STREAMS_PER_CONNECTION_MAX })
+      yamux({
+        maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
+        maxOutboundStreams: STREAMS_PER_CONNECTION_MAX,
+        streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX }
+      })
     ],
     connectionGater: parts.connectionGater,
     connectionManager: {
