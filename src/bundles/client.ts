@@ -69,23 +69,25 @@ export class BundleClient {
     signal: AbortSignal,
     onHeld: (count: number) => void = () => {}
   ): Promise<PeerFetch> {
-    let held = 0
-    let erased = 0
+    let sum: Imported = { held: 0, erased: 0, forgotten: 0 }
     for (let at: number | null = 0; at !== null;) {
       signal.throwIfAborted()
       const wants = await this.#gaps(batch, at)
       if (wants.length === 0) break
       const page = await this.#ask(batch, wants, peer, signal)
-      if (!page.ok) return { held, erased, failure: page }
+      if (!page.ok) return { ...sum, failure: page }
       const imported = await this.#ports.keeper.keep(batch, batch.receiptCount, page.leaves)
-      held += imported.held
-      erased += imported.erased
+      sum = {
+        held: sum.held + imported.held,
+        erased: sum.erased + imported.erased,
+        forgotten: sum.forgotten + imported.forgotten
+      }
       onHeld(imported.held)
       // Wants that the server passed over are for others.
       const last = wants.at(-1)?.to ?? batch.receiptCount
       at = page.goOnAt ?? (last < batch.receiptCount ? last : null)
     }
-    return { held, erased, failure: null }
+    return { ...sum, failure: null }
   }
 
   async #ask(

@@ -54,9 +54,8 @@ export async function fetchBatch(
     const { failure } = fetched
     if (failure !== null) failures[failure.code] = (failures[failure.code] ?? 0) + 1
     if (failure?.code === 'lied') ports.penalise(peer.peerId)
-    missing -= fetched.held
-    if (missing > 0) continue
-    break
+    missing -= fetched.held + fetched.forgotten
+    if (missing <= 0) break
   }
   return { held, missing: Math.max(0, missing), asked, failures }
 }

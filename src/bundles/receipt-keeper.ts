@@ -36,6 +36,8 @@ export interface Imported {
   readonly held: number
   /** Leaves of which only the hash is known, because the server had erased the receipt. */
   readonly erased: number
+  /** Leaves that this node was told to forget before they came. */
+  readonly forgotten: number
 }
 
 /** What `forget` did. */
@@ -78,7 +80,8 @@ export class ReceiptKeeper {
         'bundle-imported',
         runsOf(changes).map((run) => importedBody(named, run))
       )
-      return { held: held.length, erased: changes.filter(({ status }) => status === 'erased').length }
+      const count = (of: LeafChange['status']): number => changes.filter(({ status }) => status === of).length
+      return { held: held.length, erased: count('erased'), forgotten: count('forgotten') }
     })
   }
 
