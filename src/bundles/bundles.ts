@@ -8,10 +8,10 @@ import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
 import { notCarried } from '../policy/not-carried.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
-import type { WantedFact } from '../projections/batches.ts'
-import { rowKeyOfWanted, wantedPrefix } from '../projections/batches.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
 import { viewRows } from '../projections/rows-view.ts'
+import type { WantedBatch } from '../projections/wanted.ts'
+import { wantedBatches, wantedSums } from '../projections/wanted.ts'
 import type { Keyring } from '../trust/keyring.ts'
 import type { Signer } from '../trust/signer.ts'
 import { AttemptBook } from './attempts.ts'
@@ -28,8 +28,6 @@ import { BundleWorker } from './worker.ts'
 
 // Keys of batches that one command goes through, some 25 MiB; the others are fetched in the background.
 const BATCHES_FETCHED_MAX = 100_000
-// Wanted batches that `status` counts: a second or so.
-const BATCHES_COUNTED_MAX = 100_000
 
 /** What receipts need of the mesh. */
 export interface BundlePeers {
@@ -182,8 +180,8 @@ export class Bundles {
     const total = wanted.reduce((sum, { missing }) => sum + missing, 0)
     let held = 0
     const fetches: BatchFetch[] = []
-    for (const { key } of wanted) {
-      const fetched = await this.#worker.fetchNow(key, (count) => {
+    for (const { rowKey } of wanted) {
+      const fetched = await this.#worker.fetchNow(rowKey, (count) => {
         held += count
         onProgress(held, total)
       })
@@ -213,30 +211,18 @@ export class Bundles {
 
   async #missing(namespace: string, now: number): Promise<MissingReceipts> {
     const { engine, store } = this.#ports
-    return await viewRows(engine, store, 'batches', async (view) => {
-      let missing = 0
-      let batches = 0
-      let oldest = Infinity
-      for await (const [, fact] of view.factsRange(wantedPrefix(namespace))) {
-        const wanted = fact as WantedFact
-        missing += wanted.missing
-        batches += 1
-        oldest = Math.min(oldest, wanted.since)
-        if (batches === BATCHES_COUNTED_MAX) break
-      }
-      // A clock that was set back makes nothing younger than now.
-      return { missing, batches, oldestMs: batches === 0 ? null : Math.max(0, now - oldest) }
-    })
+    const { missing, batches, since } = await viewRows(engine, store, 'batches', (view) => wantedSums(view, namespace))
+    // A clock that was set back makes nothing younger than now.
+    return { missing, batches, oldestMs: since === null ? null : Math.max(0, now - since) }
   }
 
-  async #wanted(namespace: string, batchId: string | undefined): Promise<{ key: string; missing: number }[]> {
+  async #wanted(namespace: string, batchId: string | undefined): Promise<WantedBatch[]> {
     const { engine, store } = this.#ports
     return await viewRows(engine, store, 'batches', async (view) => {
-      const wanted: { key: string; missing: number }[] = []
-      for await (const [factKey, fact] of view.factsRange(wantedPrefix(namespace))) {
-        const key = rowKeyOfWanted(factKey)
-        if (batchId !== undefined && key.split('!')[2] !== batchId) continue
-        wanted.push({ key, missing: (fact as WantedFact).missing })
+      const wanted: WantedBatch[] = []
+      for await (const batch of wantedBatches(view, namespace)) {
+        if (batchId !== undefined && batch.rowKey.split('!')[2] !== batchId) continue
+        wanted.push(batch)
         if (wanted.length === BATCHES_FETCHED_MAX) break
       }
       return wanted

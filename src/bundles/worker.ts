@@ -4,10 +4,11 @@ import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
 import { untilAborted } from '../platform/until-aborted.ts'
 import type { BatchRow } from '../projections/batches.ts'
-import { receiptsMissing, rowKeyOf, rowKeyOfWanted, wantedPrefix } from '../projections/batches.ts'
+import { receiptsMissing, rowKeyOf } from '../projections/batches.ts'
 import { followChanges } from '../projections/changes.ts'
 import { encodeCursor } from '../projections/cursor.ts'
 import { viewRows } from '../projections/rows-view.ts'
+import { wantedBatches } from '../projections/wanted.ts'
 import type { AttemptBook } from './attempts.ts'
 import { fetchDelay } from './attempts.ts'
 import type { BatchFetch, BatchFetchPorts } from './fetch-batch.ts'
@@ -136,9 +137,9 @@ export class BundleWorker {
     const { cursor: logSeq, generation } = engine.instance(PROJECTION).state
     const signal = AbortSignal.any([this.#stop.signal, this.#pass.signal])
     await viewRows(engine, store, PROJECTION, async (view) => {
-      for await (const [key] of view.factsRange(wantedPrefix())) {
+      for await (const { rowKey } of wantedBatches(view)) {
         if (signal.aborted) return
-        await this.#take(rowKeyOfWanted(key))
+        await this.#take(rowKey)
       }
     })
     await this.#forgetAttempts()
@@ -152,11 +153,11 @@ export class BundleWorker {
 
   /** What is no longer wanted needs no next try. */
   async #forgetAttempts(): Promise<void> {
-    const { attempts, engine, store } = this.#ports
+    const { attempts } = this.#ports
     for await (const key of attempts.keys()) {
       if (this.#wants.has(key)) continue
-      const [fact] = await viewRows(engine, store, PROJECTION, (view) => view.facts([wantedPrefix() + key]))
-      if (fact === undefined) await attempts.clear(key)
+      const row = await batchRow(key, this.#ports)
+      if (row === null || receiptsMissing(row) === 0) await attempts.clear(key)
     }
   }
 

@@ -7,6 +7,7 @@ import type { FoldContext, Projection } from './projection.ts'
 import { forgottenOf, leavesLearnedIn } from './receipt-records.ts'
 import type { Forgotten, LeavesLearned } from './receipt-records.ts'
 import type { RootedBatch } from './receipts.ts'
+import { changeWanted, sumsKey } from './wanted.ts'
 
 /**
  * One signer's announcement of a root: the smallest of its event ids, so that it does not depend on the order of
@@ -45,16 +46,6 @@ export type BatchRow = RootedBatch & {
   readonly missingSince: number | null
 }
 
-/** The fact that receipts of a batch are to be fetched: how many, and since when (milliseconds since 1970). */
-export type WantedFact = { readonly missing: number; readonly since: number }
-
-const WANTED_PREFIX = 'w!'
-/** Where the facts of wanted batches (of a namespace) begin; what follows is the key of the batch's row. */
-export const wantedPrefix = (namespace?: string): string =>
-  WANTED_PREFIX + (namespace === undefined ? '' : `${namespace}!`)
-/** The key of the batch's row. */
-export const rowKeyOfWanted = (key: string): string => key.slice(WANTED_PREFIX.length)
-
 /**
  * How many receipts of a batch this node lacks: 0 while its owner has not announced the root, for what was sealed here
  * and for what was forgotten.
@@ -62,7 +53,7 @@ export const rowKeyOfWanted = (key: string): string => key.slice(WANTED_PREFIX.l
 export function receiptsMissing(row: BatchRow): number {
   const { receiptCount, effect, receiptsSealed, receiptsPresent, receiptsForgotten } = row
   if (receiptCount === null || effect !== null || receiptsSealed > 0 || receiptCount > BATCH_RECEIPTS_MAX) return 0
-  return receiptCount - receiptsPresent - receiptsForgotten
+  return Math.max(0, receiptCount - receiptsPresent - receiptsForgotten)
 }
 
 /** Every root that was claimed for a batch, who announced it, and whether the claim counts. */
@@ -93,8 +84,12 @@ export const batches: Projection = {
   reads: rowKeys,
 
   fold(record, context) {
-    if (record.scope === 'local') foldLocal(record, context)
-    else foldAnnounce(record, context)
+    const { facts, policy } = context
+    const unread = namespacesOf(record, policy)
+      .map(sumsKey)
+      .filter((key) => !facts.isAtHand(key))
+    if (unread.length === 0) return foldNow(record, context)
+    return Promise.all(unread.map((key) => facts.get(key))).then(() => foldNow(record, context))
   },
 
   shared(row) {
@@ -119,6 +114,22 @@ function rowKeys(record: LoggedRecord, policy: PolicyView): readonly string[] {
   }
   const claim = claimIn(record, policy)
   return claim === null ? NO_KEYS : [claim.rootKey]
+}
+
+/** Those whose rows the record may change. */
+function namespacesOf(record: LoggedRecord, policy: PolicyView): readonly string[] {
+  if (record.scope === 'local') {
+    const learned = leavesLearnedIn(record.event)
+    if (learned !== null) return [learned.namespace]
+    return forgottenOf(record.event)?.places.map(({ namespace }) => namespace) ?? NO_KEYS
+  }
+  const claim = claimIn(record, policy)
+  return claim === null ? NO_KEYS : [claim.namespace]
+}
+
+function foldNow(record: LoggedRecord, context: FoldContext): void {
+  if (record.scope === 'local') foldLocal(record, context)
+  else foldAnnounce(record, context)
 }
 
 /** The key of a root's row. */
@@ -158,14 +169,12 @@ function foldForgotten({ places }: Forgotten, record: LocalRecord, context: Fold
   }
 }
 
-/** Writes a row, and keeps the list of what is to be fetched, so that nobody has to look through all batches for it. */
+/** Writes a row, and keeps the want-list. */
 function putRow(key: string, before: BatchRow, changed: BatchRow, recordedAt: number, tables: FoldContext): void {
   const missing = receiptsMissing(changed)
-  const since = missing === 0 ? null : (before.missingSince ?? recordedAt)
-  tables.rows.put(key, { ...changed, missingSince: since })
-  if (missing === receiptsMissing(before)) return
-  if (since === null) tables.facts.del(WANTED_PREFIX + key)
-  else tables.facts.put(WANTED_PREFIX + key, { missing, since })
+  const since = before.missingSince ?? recordedAt
+  tables.rows.put(key, { ...changed, missingSince: missing === 0 ? null : since })
+  changeWanted(tables.facts, key, since, { from: receiptsMissing(before), to: missing })
 }
 
 function foldAnnounce(record: SharedRecord, context: FoldContext): void {

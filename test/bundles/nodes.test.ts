@@ -30,7 +30,7 @@ afterEach(async () => {
 interface World {
   readonly hub: MemoryHub
   readonly clock: VirtualClock
-  open(self: TestMember, roles?: Roles): Promise<MemoryNode>
+  readonly open: (self: TestMember, roles?: Roles) => Promise<MemoryNode>
 }
 
 function world(): World {
