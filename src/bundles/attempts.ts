@@ -2,6 +2,7 @@ import { ATTEMPTS_PREFIX, attemptsKey } from '../log/keys.ts'
 import type { Store } from '../log/store.ts'
 import { prefixRange } from '../log/store.ts'
 import type { Random } from '../platform/random.ts'
+import type { WriteToStore } from './store-writer.ts'
 
 // A server that is restarted is back within seconds.
 const DELAY_MS_MIN = 5_000
@@ -25,9 +26,11 @@ export interface Attempts {
  */
 export class AttemptBook {
   readonly #store: Store
+  readonly #write: WriteToStore
 
-  constructor(store: Store) {
+  constructor(store: Store, write: WriteToStore) {
     this.#store = store
+    this.#write = write
   }
 
   /** `null` for a batch that was not tried yet. */
@@ -37,13 +40,13 @@ export class AttemptBook {
   }
 
   async write(rowKey: string, attempts: Attempts): Promise<void> {
-    await this.#store.write([{ type: 'put', key: attemptsKey(rowKey), value: JSON.stringify(attempts) }], {
+    await this.#write([{ type: 'put', key: attemptsKey(rowKey), value: JSON.stringify(attempts) }], {
       sync: false
     })
   }
 
   async clear(rowKey: string): Promise<void> {
-    await this.#store.write([{ type: 'del', key: attemptsKey(rowKey) }], { sync: false })
+    await this.#write([{ type: 'del', key: attemptsKey(rowKey) }], { sync: false })
   }
 
   /** The batches of which it knows. */

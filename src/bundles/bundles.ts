@@ -24,6 +24,7 @@ import type { ForgottenReceipt } from './receipt-keeper.ts'
 import { ReceiptKeeper } from './receipt-keeper.ts'
 import type { ServedCounts } from './server.ts'
 import { BundleServer } from './server.ts'
+import { storeWriter } from './store-writer.ts'
 import { BundleWorker } from './worker.ts'
 
 // Keys of batches that one command goes through, some 25 MiB; the others are fetched in the background.
@@ -96,8 +97,9 @@ export class Bundles {
   constructor(ports: BundlesPorts) {
     this.#ports = ports
     const { log, engine, store, blobs, clock, random, policy, peers } = ports
-    this.#keeper = new ReceiptKeeper({ log, engine, store, blobs, clock })
-    const nonces = new NonceBook({ store, clock })
+    const write = storeWriter(store, log)
+    this.#keeper = new ReceiptKeeper({ log, engine, store, write, blobs, clock })
+    const nonces = new NonceBook({ store, write, clock })
     const pages = new PageBuilder({ engine, store, blobs, log })
     this.#server = new BundleServer({ ...ports, nonces, pages })
     const exchange: ExchangeWithPeer =
@@ -111,7 +113,7 @@ export class Bundles {
       log,
       clock,
       logger: ports.logger,
-      attempts: new AttemptBook(store),
+      attempts: new AttemptBook(store, write),
       servers: (namespace) => this.#servers(namespace),
       penalise: (peerId) => peers?.penalise(peerId),
       mayRequest: (namespace) => policy().hasRole(namespace, policy().self.did, 'request')

@@ -3,6 +3,7 @@ import { NONCE_PREFIX, nonceKey, parseSortableNumber } from '../log/keys.ts'
 import type { Store, WriteOperation } from '../log/store.ts'
 import { prefixRange } from '../log/store.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { WriteToStore } from './store-writer.ts'
 
 // Those of the longest time that they must be known (three times the skew, 15 minutes) at 18 requests a second, each
 // for up to 1 MiB; about 2 MiB of memory for each of the signers, whom policy names.
@@ -18,14 +19,16 @@ interface Known {
 /** The nonces of the requests that this node answered, remembered durably for longer than they could be used again. */
 export class NonceBook {
   readonly #store: Store
+  readonly #write: WriteToStore
   readonly #clock: Clock
   readonly #known = new Map<string, Known>()
   readonly #counts = new Map<string, number>()
   #loading: Promise<void> | null = null
   #pruneAt = 0
 
-  constructor(ports: { readonly store: Store; readonly clock: Clock }) {
+  constructor(ports: { readonly store: Store; readonly write: WriteToStore; readonly clock: Clock }) {
     this.#store = ports.store
+    this.#write = ports.write
     this.#clock = ports.clock
   }
 
@@ -45,7 +48,7 @@ export class NonceBook {
       this.#add(name, { signer, expiresAt })
       operations.push({ type: 'put', key: nonceKey(expiresAt, name), value: signer })
     }
-    if (operations.length > 0) await this.#store.write(operations, { sync: true })
+    if (operations.length > 0) await this.#write(operations, { sync: true })
     return busy ? 'busy' : 'taken'
   }
 

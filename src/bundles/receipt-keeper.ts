@@ -14,7 +14,10 @@ import type { BundleImported, Forgotten, ReceiptPlace } from '../projections/rec
 import { forgottenKey, receiptKey } from '../projections/receipts.ts'
 import type { ReceiptRow, RootedBatch } from '../projections/receipts.ts'
 import { viewRows } from '../projections/rows-view.ts'
+import type { WriteToStore } from './store-writer.ts'
 
+// Receipts of others must not take the room that the log needs (64 MiB), nor that of what is sealed here.
+const IMPORT_FREE_BYTES_MIN = 512 * 1024 * 1024
 // 64 places of the longest names are 30 KiB, below the size of an event; more take further records.
 const PLACES_PER_RECORD = 64
 // A sentence or two, kept in the log for ever.
@@ -26,6 +29,7 @@ export interface ReceiptKeeperPorts {
   readonly log: EventLog
   readonly engine: ProjectionEngine
   readonly store: Store
+  readonly write: WriteToStore
   readonly blobs: BlobStore
   readonly clock: Clock
 }
@@ -71,6 +75,7 @@ export class ReceiptKeeper {
     return await this.#inLine(async () => {
       const changes = await this.#changes(batch, leaves)
       const held = changes.filter(({ status }) => status === 'held')
+      await this.#assureRoom()
       const blobs = held.map(({ leafHash, record }) => ({ hash: leafHash, bytes: record ?? new Uint8Array() }))
       // Receipts must be as durable as the log that names them, before it does.
       if (blobs.length > 0) await this.#ports.blobs.put(blobs, { sync: true })
@@ -92,7 +97,7 @@ export class ReceiptKeeper {
   async forget(receipt: string, reason: string): Promise<ForgottenReceipt> {
     if (reason.length > REASON_CHARACTERS_MAX) throw new RangeError(`a reason of ${reason.length} characters`)
     return await this.#inLine(async () => {
-      const { blobs, store } = this.#ports
+      const { blobs, write } = this.#ports
       const isForgotten = (await this.#forgotten([receipt]))[0] === true
       const places = await this.#places(receipt)
       const [blob] = await blobs.getMany([receipt])
@@ -101,7 +106,7 @@ export class ReceiptKeeper {
           hint: 'anchormesh query receipts shows the receipts by their leafHash'
         })
       // Found at the next start, if this one ends in between.
-      await store.write([{ type: 'put', key: erasureKey(receipt), value: '' }], { sync: true })
+      await write([{ type: 'put', key: erasureKey(receipt), value: '' }], { sync: true })
       // Also without a place: a blob that an interrupted import left behind must not be taken in again.
       if (places.length > 0 || !isForgotten) {
         const bodies: Forgotten[] = []
@@ -117,7 +122,7 @@ export class ReceiptKeeper {
   /** Finishes erasures that a crash interrupted; call it before anything is served. Returns how many there were. */
   async finishErasures(): Promise<number> {
     return await this.#inLine(async () => {
-      const { store } = this.#ports
+      const { store, write } = this.#ports
       const begun: string[] = []
       for await (const [key] of store.range(prefixRange(ERASURE_PREFIX))) begun.push(key.slice(ERASURE_PREFIX.length))
       if (begun.length === 0) return 0
@@ -125,7 +130,7 @@ export class ReceiptKeeper {
       for (const [index, receipt] of begun.entries()) {
         if (logged[index] === true) await this.#erase(receipt)
         // The log never said so: whoever asked for it was told that it failed.
-        else await store.write([{ type: 'del', key: erasureKey(receipt) }], { sync: false })
+        else await write([{ type: 'del', key: erasureKey(receipt) }], { sync: false })
       }
       return begun.length
     })
@@ -136,9 +141,22 @@ export class ReceiptKeeper {
     await this.#line
   }
 
+  /** Throws `STORE_FULL`. */
+  async #assureRoom(): Promise<void> {
+    const free = await this.#ports.store.freeBytes()
+    if (free < IMPORT_FREE_BYTES_MIN)
+      throw new AnchormeshError(
+        'STORE_FULL',
+        `${free} bytes are free; receipts of others need ${IMPORT_FREE_BYTES_MIN}`,
+        {
+          hint: 'free disk space; the node tries again by itself'
+        }
+      )
+  }
+
   async #erase(receipt: string): Promise<void> {
     await this.#ports.blobs.delete([receipt], { sync: true })
-    await this.#ports.store.write([{ type: 'del', key: erasureKey(receipt) }], { sync: false })
+    await this.#ports.write([{ type: 'del', key: erasureKey(receipt) }], { sync: false })
   }
 
   async #inLine<Result>(work: () => Promise<Result>): Promise<Result> {

@@ -2,10 +2,12 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { MemoryHub } from '../../simulations/ports/memory-network.ts'
 import { createMemoryHub } from '../../simulations/ports/memory-network.ts'
 import type { VirtualClock } from '../../simulations/ports/virtual-clock.ts'
+import { openMemoryStore } from '../../src/log/level-store.ts'
 import type { MemoryNode } from '../node/nodes.ts'
 import { peerIdOf, quiet, reopen } from '../node/nodes.ts'
 import { NAMESPACE } from '../support/identities.ts'
 import type { TestMember } from '../support/identities.ts'
+import { WrappedStore } from '../support/stores.ts'
 import type { Roles } from './support.ts'
 import {
   ANNA,
@@ -175,6 +177,30 @@ describe('nodes that hear of a batch', () => {
     await quiet(cleo)
     expect((await servedBy(anna))['denied']).toBe(1)
   })
+})
+
+/** A disk with room for the log, but not for receipts of others. */
+class NearlyFull extends WrappedStore {
+  free = 100 * 1024 * 1024
+
+  override freeBytes(): Promise<number> {
+    return Promise.resolve(this.free)
+  }
+}
+
+test('a disk that is nearly full takes no receipts of others, and goes on once there is room', async () => {
+  const { hub, clock, open } = world()
+  const anna = await open(ANNA)
+  const store = new NearlyFull(await openMemoryStore())
+  const bert = await openBundleNode(BERT, { hub, clock, ports: { store } })
+  opened.push(bert)
+  await announced(anna, hub, 'batch-1', numbered(3))
+  await quiet(bert)
+  await expect(bert.node.fetchBundles({ namespace: NAMESPACE })).rejects.toMatchObject({ code: 'STORE_FULL' })
+  expect(await missingOf(bert)).toBe(3)
+  expect(await blobsOf(bert)).toEqual(new Set())
+  store.free = Infinity
+  await fetched(clock, bert)
 })
 
 describe('bundle fetch', () => {
