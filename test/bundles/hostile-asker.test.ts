@@ -4,11 +4,14 @@ import { decodePage, PAGE_BYTES_MAX, provenLeaves } from '../../protocols/bundle
 import type { BundlePage } from '../../protocols/bundle/v1/page.ts'
 import type { Place, Want } from '../../protocols/bundle/v1/request.ts'
 import { REQUEST_BYTES_MAX } from '../../protocols/bundle/v1/request.ts'
+import { sha256 } from '../../protocols/primitives/sha256.ts'
 import { createMemoryHub } from '../../simulations/ports/memory-network.ts'
 import { REQUESTS_OF_PEER_MAX } from '../../src/bundles/server.ts'
+import { localSigner } from '../../src/trust/local-signer.ts'
 import type { MemoryNode } from '../node/nodes.ts'
 import { quiet, reopen } from '../node/nodes.ts'
 import { member, NAMESPACE } from '../support/identities.ts'
+import { makePack, packEvent, packKey } from '../support/packs.ts'
 import { ANNA, announced, BERT, CLEO, numbered, openBundleNode, sharedClock } from './support.ts'
 import type { Roles } from './support.ts'
 import { rawPeer, requestBytes, sendRaw } from './raw-peer.ts'
@@ -132,6 +135,25 @@ test('each check has its code', async () => {
   expect(await code({ want: [wantOf('ab'.repeat(32), 0, 3)] })).toBe('not-held')
   expect(await code({ want: [wantOf(root, 0, 3, 'batch-9')] })).toBe('not-held')
   expect((await anna.node.status()).receipts.served).toMatchObject({ page: 2, denied: 2, skew: 2, 'not-held': 2 })
+})
+
+test('a key that packs revoked signs no requests any more; the one that they put in its place does', async () => {
+  const { hub, anna, cleo } = await world()
+  const root = await announced(anna, hub, 'batch-1', numbered(3))
+  const want = [wantOf(root, 0, 3)]
+  const second = localSigner(sha256('second key'), { did: CLEO.signer.did, kid: 'second' })
+  const keys = [packKey(CLEO.signer), packKey(second)]
+  const pack1 = makePack({ orgId: CLEO.orgId, keys, signers: [CLEO.signer] })
+  const revoked = [packKey(CLEO.signer, { status: 'REVOKED', revokedAt: 1 }), packKey(second)]
+  const pack2 = makePack({ orgId: CLEO.orgId, before: pack1, keys: revoked, signers: [second] })
+  await anna.node.submit((await packEvent(CLEO.signer, [CLEO.signer], pack1)).wire)
+  await quiet(anna)
+  expect(await sendRaw(cleo, anna, await requestBytes(CLEO, anna, { want }))).toMatchObject({ ok: true })
+  await anna.node.submit((await packEvent(second, [second], pack2)).wire)
+  await quiet(anna)
+  expect(await sendRaw(cleo, anna, await requestBytes(CLEO, anna, { want }))).toMatchObject({ code: 'bad-signature' })
+  const bySecond = { orgId: CLEO.orgId, signer: second }
+  expect(await sendRaw(cleo, anna, await requestBytes(bySecond, anna, { want }))).toMatchObject({ ok: true })
 })
 
 test('a nonce serves once, also after a restart, and a request that failed its checks uses none up', async () => {
