@@ -16,15 +16,17 @@ import { viewPolicy } from './policy/policy-view.ts'
 import { PROJECTIONS } from './projections/all.ts'
 import { NamespaceDigests } from './projections/digest.ts'
 import { ProjectionEngine } from './projections/engine.ts'
+import { NodeSync } from './sync/node-sync.ts'
 import { Keyring } from './trust/keyring.ts'
 import { VerificationWorker } from './verification/worker.ts'
-import type { AnchormeshNode, NodeConfig, NodePorts } from './running-node.ts'
+import type { AnchormeshNode, NodeConfig, NodePorts } from './node-parts.ts'
 import { RunningNode } from './running-node.ts'
 
-export type { AnchormeshNode, NodeConfig, NodePorts } from './running-node.ts'
+export type { AnchormeshNode, NodeConfig, NodePorts } from './node-parts.ts'
 
 const FUTURE_SKEW_MS_DEFAULT = 120_000
 const REQUEST_SKEW_MS_DEFAULT = 300_000
+const SYNC_INTERVAL_MS_DEFAULT = 60_000
 
 /**
  * Opens the log, takes the policy into it, brings the projections up to date, and offers the node. Call `start` to join
@@ -50,9 +52,25 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     policy: () => policy,
     clock: ports.clock,
     logger: ports.logger,
-    futureSkewMs
+    futureSkewMs,
+    signatureVerifiers: ports.signatureVerifiers
   })
-  const author = new Author({ signer: config.signer, log, door, clock: ports.clock })
+  const { network } = ports
+  const sync =
+    network === undefined
+      ? null
+      : new NodeSync({
+          ...ports,
+          streams: network,
+          log,
+          door,
+          self: config.signer,
+          policy: () => policy,
+          keyGeneration: () => keyring.generation,
+          intervalMs: config.syncIntervalMs ?? SYNC_INTERVAL_MS_DEFAULT
+        })
+  const gate = sync === null ? {} : { gate: sync.ownChains }
+  const author = new Author({ signer: config.signer, log, door, clock: ports.clock, ...gate })
   const stopFollowing = await followBoundKeys({ log, engine, keyring, door, clock: ports.clock, logger: ports.logger })
   const { store, clock, random, logger, verifiers = [] } = ports
   const verification =
@@ -89,7 +107,8 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     blobs,
     bundles,
     stopFollowing,
-    verification
+    verification,
+    sync
   })
 }
 

@@ -10,6 +10,7 @@ import type { NetworkStatus } from './network/network.ts'
 import type { Digest } from './projections/digest.ts'
 import type { ProjectionStatus, RebuiltProjection } from './projections/engine.ts'
 import type { ProjectionPage, ProjectionQuery } from './projections/query.ts'
+import type { SyncRequest, SyncResult } from './sync/sync-operation.ts'
 
 export type {
   Digest,
@@ -24,7 +25,9 @@ export type {
   RebuiltProjection,
   ReceiptProof,
   ReceiptsStatus,
-  SealedBatch
+  SealedBatch,
+  SyncRequest,
+  SyncResult
 }
 
 /**
@@ -70,6 +73,11 @@ export interface Operations {
   exportEvents(namespace?: string): AsyncIterable<Uint8Array>
   /** Takes exported events in by the door, in order; local records never travel. */
   importEvents(events: AsyncIterable<Uint8Array>, onProgress?: ProgressListener): Promise<ImportResult>
+  /**
+   * Syncs a namespace with connected peers, now. Throws `NOT_FOUND`, `PEER_UNREACHABLE`, and `NODE_NOT_RUNNING` for a
+   * node without a mesh.
+   */
+  sync(request: SyncRequest, onProgress?: ProgressListener): Promise<readonly SyncResult[]>
 }
 
 /** How far long work is; `total` is null where nobody knows. */
@@ -128,6 +136,27 @@ export interface PublishedPack extends Published {
   readonly packHash: string
 }
 
+/** How syncing a namespace with a peer goes. */
+export interface PeerSync {
+  readonly did: string
+  readonly namespace: string
+  readonly isRunning: boolean
+  /** Wall-clock time (ms) of the next session; null while the peer is not connected. */
+  readonly nextAt: number | null
+  /** The last session, whoever opened it; null before the first. */
+  readonly last: {
+    readonly at: number
+    /** `equal`, `synced`, or the code of the error that ended it. */
+    readonly end: string
+    readonly detail: string | null
+    readonly rounds: number
+    readonly bytes: number
+    readonly sent: number
+    readonly received: number
+    readonly membershipDiffers: boolean
+  } | null
+}
+
 export interface NodeStatus {
   readonly did: string
   readonly orgId: string
@@ -157,4 +186,6 @@ export interface NodeStatus {
   readonly receipts: ReceiptsStatus
   /** Null when the node runs without a mesh (a command that opened the store by itself). */
   readonly network: NetworkStatus | null
+  /** The sessions with each peer over each namespace that is shared with it; empty without a mesh. */
+  readonly sync: readonly PeerSync[]
 }

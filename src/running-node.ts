@@ -1,111 +1,37 @@
 import { decodeEvent } from '../protocols/event/v1/codec.ts'
 import { toHex } from '../protocols/primitives/bytes.ts'
-import { Author } from './authoring/author.ts'
 import type { AuthoredEvent } from './authoring/author.ts'
 import { EquivocationWatch } from './authoring/equivocation-watch.ts'
 import { announceBatch, publishPack } from './authoring/publish.ts'
 import { sealReceipts } from './authoring/seal.ts'
 import { announcedByOwner, findSealedBatch, provenReceipts } from './authoring/sealed-batches.ts'
-import type { Bundles } from './bundles/bundles.ts'
 import { bundleProtocols } from './bundles/streams.ts'
 import type { Outcome } from './events/outcome.ts'
 import { loadBoundKeys } from './ingest/bound-keys.ts'
-import { IngestDoor } from './ingest/door.ts'
 import { importEvents } from './ingest/import.ts'
-import { BlobStore } from './log/blob-store.ts'
-import type { CheckpointKeeper } from './log/checkpoint-file.ts'
-import type { EventLog } from './log/event-log.ts'
 import { listEvents, listed } from './log/list-events.ts'
 import { parseRecord } from './log/log-reader.ts'
-import type { Store } from './log/store.ts'
 import { verifyLog } from './log/verify-log.ts'
-import type { GossipVerdict, Network } from './network/network.ts'
+import type { GossipVerdict } from './network/network.ts'
 import type {
   EventsQuery,
   ImportResult,
   LoggedEvent,
   NodeStatus,
+  PeerSync,
   Operations,
   Published,
   PublishedPack,
   ReceiptProof
 } from './operations.ts'
-import type { Clock } from './platform/clock.ts'
 import { AnchormeshError, messageOf } from './platform/errors.ts'
-import type { Logger } from './platform/logger.ts'
-import type { Random } from './platform/random.ts'
 import { notCarried } from './policy/not-carried.ts'
-import type { EffectivePolicy } from './policy/policy.ts'
-import type { PolicyView } from './policy/policy-view.ts'
 import type { ChangesQuery, ProjectionUpdate } from './projections/changes.ts'
 import { followChanges } from './projections/changes.ts'
-import { NamespaceDigests } from './projections/digest.ts'
-import { ProjectionEngine } from './projections/engine.ts'
 import { queryRows } from './projections/query.ts'
-import { Keyring } from './trust/keyring.ts'
-import type { TimestampVerifier } from './timestamps/verifier.ts'
-import type { Signer } from './trust/signer.ts'
-import { VerificationWorker } from './verification/worker.ts'
-
-/** Who the node is and what it may do. */
-export interface NodeConfig {
-  readonly policy: EffectivePolicy
-  readonly signer: Signer
-  /** The release, for `status`. */
-  readonly version: string
-  /** How far ahead an event's `ts` may be, in milliseconds; default two minutes. */
-  readonly futureSkewMs?: number
-  /** How far the `ts` of a request may be from the clock, in milliseconds; default five minutes. */
-  readonly requestSkewMs?: number
-}
-
-/** Everything that the node needs of the world. Simulations bring their own. */
-export interface NodePorts {
-  readonly store: Store
-  readonly blobs: Store
-  readonly checkpoint: CheckpointKeeper
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  /** Without one the node works on its log alone. */
-  readonly network?: Network
-  /**
-   * Check timestamp anchors, each on the chains that it handles; what none handles stays unverified. Without any
-   * nothing wins.
-   */
-  readonly verifiers?: readonly TimestampVerifier[]
-}
-
-/** A federation node: its operations, changes of projections, and its life. */
-export interface AnchormeshNode extends Operations {
-  /**
-   * Joins the mesh, if a network was given, and begins to verify, if verifiers were. Throws `PORT_IN_USE`,
-   * `CONFIG_INVALID`.
-   */
-  start(): Promise<void>
-  /** The rows of a projection, then each change; see `followChanges`. */
-  changes(projection: string, query?: ChangesQuery): AsyncIterable<ProjectionUpdate>
-  /** Leaves the mesh, finishes what was taken in, and closes the stores. */
-  close(): Promise<void>
-}
-
-/** What `createNode` put together. */
-export interface NodeParts {
-  readonly config: NodeConfig
-  readonly ports: NodePorts
-  readonly policy: PolicyView
-  readonly log: EventLog
-  readonly engine: ProjectionEngine
-  readonly keyring: Keyring
-  readonly door: IngestDoor
-  readonly author: Author
-  readonly digests: NamespaceDigests
-  readonly blobs: BlobStore
-  readonly bundles: Bundles
-  readonly stopFollowing: () => void
-  /** `null` where the node was given no verifiers. */
-  readonly verification: VerificationWorker | null
-}
+import { withoutMesh } from './sync/node-sync.ts'
+import type { PeerSyncStatus } from './sync/sync-service.ts'
+import type { AnchormeshNode, NodeParts } from './node-parts.ts'
 
 /** The node as `createNode` hands it out. */
 export class RunningNode implements AnchormeshNode {
@@ -133,11 +59,15 @@ export class RunningNode implements AnchormeshNode {
   }
 
   async start(): Promise<void> {
-    const { ports, verification, bundles } = this.#parts
+    const { ports, verification, sync, bundles } = this.#parts
     await ports.network?.start({
       judge: (namespace, wire, peer) => this.#judgeGossip(namespace, wire, peer),
-      protocols: bundleProtocols(bundles, ports.clock),
-      connected: (peer) => bundles.connected(peer)
+      protocols: { ...sync?.protocols, ...bundleProtocols(bundles, ports.clock) },
+      connected: (peerId) => {
+        sync?.connected(peerId)
+        bundles.connected(peerId)
+      },
+      disconnected: (peerId) => sync?.disconnected(peerId)
     })
     this.#joined = true
     verification?.start()
@@ -152,14 +82,16 @@ export class RunningNode implements AnchormeshNode {
 
   /** Every part is closed, also after one that failed; the first failure is thrown. */
   async #closeAll(): Promise<void> {
-    const { ports, engine, log, blobs, bundles, stopFollowing, verification } = this.#parts
+    const { ports, engine, log, blobs, bundles, stopFollowing, verification, sync } = this.#parts
     const failures: unknown[] = []
     const parts: (() => Promise<void> | void)[] = [
+      () => sync?.stop(),
       () => ports.network?.stop(),
       () => verification?.stop(),
       () => bundles.stop(),
       () => this.#equivocations.stop(),
       stopFollowing,
+      () => ports.signatureVerifiers?.close(),
       () => log.close(),
       () => engine.close(),
       () => ports.store.close(),
@@ -273,8 +205,16 @@ export class RunningNode implements AnchormeshNode {
       onProgress?.({ done, total: null, unit: 'events' })
     })
 
+  sync: Operations['sync'] = async (request, onProgress) => {
+    const { sync } = this.#parts
+    if (sync === null) throw withoutMesh()
+    return await sync.sync(request, ({ sent, received }) => {
+      onProgress?.({ done: sent + received, total: null, unit: 'events' })
+    })
+  }
+
   status: Operations['status'] = async (): Promise<NodeStatus> => {
-    const { config, ports, policy, log, engine, door, bundles } = this.#parts
+    const { config, ports, policy, log, engine, door, sync, bundles } = this.#parts
     const { logSeq, hash } = log.head
     const storeBytes = await ports.store.sizeBytes()
     const namespaces = []
@@ -294,7 +234,7 @@ export class RunningNode implements AnchormeshNode {
       startedAt: this.#startedAt,
       uptimeMs: Math.round(ports.clock.monotonicMs() - this.#startedMonotonic),
       health: { ok: reasons.length === 0, reasons },
-      warnings: await this.#equivocations.warnings(),
+      warnings: [...(await this.#equivocations.warnings()), ...(sync?.warnings() ?? [])],
       log: {
         logSeq,
         epoch: log.epoch,
@@ -306,7 +246,8 @@ export class RunningNode implements AnchormeshNode {
       projections,
       ingest: door.status(),
       receipts: await bundles.status(),
-      network: this.#joined ? (ports.network?.status() ?? null) : null
+      network: this.#joined ? (ports.network?.status() ?? null) : null,
+      sync: sync?.status().map(peerSync) ?? []
     }
   }
 
@@ -371,6 +312,13 @@ export class RunningNode implements AnchormeshNode {
         )
     })
   }
+}
+
+function peerSync({ did, namespace, isRunning, nextAt, last }: PeerSyncStatus): PeerSync {
+  if (last === null) return { did, namespace, isRunning, nextAt, last }
+  const { end, detail = null, rounds, bytesRead, bytesWritten, sent, received, membershipDiffers } = last.report
+  const figures = { rounds, bytes: bytesRead + bytesWritten, sent, received: received.accepted }
+  return { did, namespace, isRunning, nextAt, last: { at: last.at, end, detail, ...figures, membershipDiffers } }
 }
 
 /** What gossip is told: a policy refusal is never `reject`, or honest peers would graylist each other. */

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
-import { canonicalEvent, encodeEvent, eventSigningInput } from '../../protocols/event/v1/codec.ts'
+import { canonicalEvent, encodeEvent, eventId, eventSigningInput } from '../../protocols/event/v1/codec.ts'
 import type { Envelope } from '../../protocols/event/v1/envelope.ts'
 import { chainIdOf } from '../events/chain.ts'
 import type { IngestDoor } from '../ingest/door.ts'
@@ -16,6 +16,19 @@ export interface AuthoredEvent {
   readonly wire: Uint8Array
 }
 
+/** Keeps an author from signing on top of a chain of which others hold more. */
+export interface SigningGate {
+  /** Resolves when an event may be signed in the namespace. Throws `OWN_CHAIN_BEHIND`. */
+  ready(namespace: string): Promise<void>
+  /** An event with this id is about to be handed in. */
+  signing(eventId: string): void
+  /** It was handed in, whatever came of it. */
+  signed(eventId: string): void
+}
+
+/** Where nobody else can hold more of the chain. */
+const OPEN_GATE: SigningGate = { ready: () => Promise.resolve(), signing: () => {}, signed: () => {} }
+
 /** Signs this node's own events, each as the next of its chain, and hands them in at the door like everybody else's. */
 export class Author {
   readonly #signer: Signer
@@ -25,11 +38,14 @@ export class Author {
   /** The end of the line for each namespace: two events of one chain are never signed at the same time. */
   readonly #lines = new Map<string, Promise<unknown>>()
 
-  constructor(ports: { signer: Signer; log: EventLog; door: IngestDoor; clock: Clock }) {
+  readonly #gate: SigningGate
+
+  constructor(ports: { signer: Signer; log: EventLog; door: IngestDoor; clock: Clock; gate?: SigningGate }) {
     this.#signer = ports.signer
     this.#log = ports.log
     this.#door = ports.door
     this.#clock = ports.clock
+    this.#gate = ports.gate ?? OPEN_GATE
   }
 
   get signer(): Signer {
@@ -38,7 +54,7 @@ export class Author {
 
   /**
    * Signs and logs an event. Throws `PUBLISH_REFUSED` (with the door's code) when the door does not accept it,
-   * `STORE_FULL` for a full disk.
+   * `STORE_FULL` for a full disk, `OWN_CHAIN_BEHIND` while peers hold more of the chain.
    */
   async author(type: string, namespace: string, body: JsonObject): Promise<AuthoredEvent> {
     const before = this.#lines.get(namespace) ?? Promise.resolve()
@@ -50,11 +66,14 @@ export class Author {
   }
 
   async #authorNext(type: string, namespace: string, body: JsonObject): Promise<AuthoredEvent> {
+    await this.#gate.ready(namespace)
     const envelope = await this.#nextEnvelope(type, namespace, body)
     const canonical = canonicalEvent(envelope)
     const signature = await this.#signer.sign(eventSigningInput(type, this.#signer.kid, canonical))
     const wire = encodeEvent(envelope, [{ kid: this.#signer.kid, signature }])
-    const outcome = await this.#door.submit(wire, { via: 'own' })
+    const id = eventId(canonical)
+    this.#gate.signing(id)
+    const outcome = await this.#door.submit(wire, { via: 'own' }).finally(() => this.#gate.signed(id))
     if (outcome.outcome === 'accepted') return { id: outcome.id, logSeq: outcome.logSeq, namespace, wire }
     if (outcome.outcome === 'duplicate')
       throw new Error(`a new event of this node is already in its log: ${outcome.id}`)

@@ -20,7 +20,7 @@ const USAGE_CODES: ReadonlySet<FailureCode> = new Set([
   'UNKNOWN_PROJECTION'
 ])
 /** Asked again later, the same command may well be done. */
-const UNDECIDED_CODES: ReadonlySet<FailureCode> = new Set(['NOT_YET', 'TSA_REQUEST_FAILED'])
+const UNDECIDED_CODES: ReadonlySet<FailureCode> = new Set(['NOT_YET', 'TSA_REQUEST_FAILED', 'PEER_UNREACHABLE'])
 
 const HINTS: Readonly<Partial<Record<string, string>>> = {
   ENOSPC: 'The disk is full. Make room and run the command again; nothing that was acknowledged is lost.',

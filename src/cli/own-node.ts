@@ -10,6 +10,7 @@ import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import { createLogger } from '../platform/logger.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
+import { SignatureThreads } from '../platform/signature-threads.ts'
 import type { CommandContext } from './command.ts'
 import { loadConfig } from './data-folder/load-config.ts'
 import type { LoadedConfig } from './data-folder/load-config.ts'
@@ -33,7 +34,7 @@ export async function openOwnNode(context: CommandContext): Promise<AnchormeshNo
 
 /**
  * Opens the stores of a data folder and the node on them; closing the node closes them. Throws `STORE_LOCKED`,
- * `STORE_CORRUPT`, `STORE_NEWER`.
+ * `STORE_CORRUPT`, `STORE_NEWER`, `STORE_OLDER`.
  */
 export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promise<AnchormeshNode> {
   const { federation, policy, signer } = config
@@ -46,9 +47,16 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
     const blobs = await openLevelStore(paths.blobs, { create })
     opened.push(blobs)
     const { futureSkewMs, requestSkewMs } = federation.clock
+    const { intervalMs: syncIntervalMs } = federation.sync
     return await createNode(
-      { policy, signer, version: packageVersion, futureSkewMs, requestSkewMs },
-      { ...parts, store, blobs, checkpoint: checkpointFile(paths.storeState) }
+      { policy, signer, version: packageVersion, futureSkewMs, requestSkewMs, syncIntervalMs },
+      {
+        ...parts,
+        store,
+        blobs,
+        checkpoint: checkpointFile(paths.storeState),
+        signatureVerifiers: new SignatureThreads({ clock: parts.clock, logger: parts.logger })
+      }
     )
   } catch (error) {
     for (const open of opened.toReversed())

@@ -18,6 +18,7 @@ import { registerQuery } from './verbs/query.ts'
 import { registerSeal } from './verbs/seal.ts'
 import { registerStart } from './verbs/start.ts'
 import { registerStatus } from './verbs/status.ts'
+import { registerSync } from './verbs/sync.ts'
 
 /** The order is that in which a person comes to need them. */
 const VERBS = [
@@ -35,6 +36,7 @@ const VERBS = [
   registerEvents,
   registerQuery,
   registerDigest,
+  registerSync,
   registerLog
 ]
 

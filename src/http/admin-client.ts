@@ -83,6 +83,13 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
         { method: 'POST', path: 'log/import', body: { type: FRAMES_MEDIA_TYPE, content: framesOf(events) } },
         onProgress
       ),
+    sync: ({ namespace, peer }, onProgress) =>
+      work(
+        transport,
+        schemas.syncResults,
+        { method: 'POST', path: 'sync', query: { namespace, ...(peer === undefined ? {} : { peer }) } },
+        onProgress
+      ),
     shutdown: async () => {
       await transport.json(schemas.stopping, { method: 'POST', path: 'shutdown' })
     }

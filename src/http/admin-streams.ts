@@ -14,6 +14,7 @@ export function registerAdminStreams(app: App, operations: Operations, context: 
   registerWork(app, '/v1/admin/log/verify', (onProgress) => operations.verifyLog(onProgress), context)
   registerWork(app, '/v1/admin/log/rebuild', (onProgress) => operations.rebuild(onProgress), context)
   registerFetching(app, operations, context)
+  registerSync(app, operations, context)
   registerSealing(app, operations, context)
   registerImport(app, operations, context)
 }
@@ -55,6 +56,13 @@ function registerFetching(app: App, operations: Operations, { clock, streamOf }:
   app.post('/v1/admin/bundles/fetch', { schema: { querystring: schemas.bundleQuery } }, (request, reply) => {
     const fetch = (onProgress: ProgressListener): Promise<unknown> => operations.fetchBundles(request.query, onProgress)
     return sendWork(reply, lineStream(workLines(fetch, clock), streamOf(request, reply, 'by-itself')))
+  })
+}
+
+function registerSync(app: App, operations: Operations, { clock, streamOf }: RouteContext): void {
+  app.post('/v1/admin/sync', { schema: { querystring: schemas.syncQuery } }, (request, reply) => {
+    const run = (onProgress: ProgressListener): Promise<unknown> => operations.sync(request.query, onProgress)
+    return sendWork(reply, lineStream(workLines(run, clock), streamOf(request, reply, 'by-itself')))
   })
 }
 

@@ -20,6 +20,7 @@ import type {
   LogVerification,
   LoggedEvent,
   NodeStatus,
+  PeerSync,
   ProjectionPage,
   ProjectionQuery,
   Published,
@@ -28,7 +29,8 @@ import type {
   ReceiptProof,
   ReceiptsStatus,
   SealedBatch,
-  SubmitOutcome
+  SubmitOutcome,
+  SyncResult
 } from '../operations.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { EventsPage } from './events-page.ts'
@@ -287,6 +289,47 @@ const networkStatus: z.ZodType<NetworkStatus> = z.object({
   refusedConnections: z.int()
 })
 
+const peerSync: z.ZodType<PeerSync> = z.object({
+  did: z.string(),
+  namespace: z.string(),
+  isRunning: z.boolean(),
+  nextAt: z.number().nullable(),
+  last: z
+    .object({
+      at: z.number(),
+      end: z.string(),
+      detail: z.string().nullable(),
+      rounds: z.int(),
+      bytes: z.int(),
+      sent: z.int(),
+      received: z.int(),
+      membershipDiffers: z.boolean()
+    })
+    .nullable()
+})
+
+export const syncQuery = z.strictObject({ namespace, peer: z.string().max(2_048).exactOptional() })
+
+export const syncResults: z.ZodType<readonly SyncResult[]> = z.array(
+  z.object({
+    did: z.string(),
+    namespace: z.string(),
+    end: z.string(),
+    detail: z.string().nullable(),
+    sessions: z.int(),
+    rounds: z.int(),
+    bytesSent: z.int(),
+    bytesReceived: z.int(),
+    eventsSent: z.int(),
+    eventsAccepted: z.int(),
+    eventsDuplicate: z.int(),
+    eventsPending: z.int(),
+    eventsRefused: z.record(z.string(), z.int()),
+    membershipDiffers: z.boolean(),
+    tookMs: z.number()
+  })
+)
+
 export const nodeStatus: z.ZodType<NodeStatus> = z.object({
   did: z.string(),
   orgId: z.string(),
@@ -319,5 +362,6 @@ export const nodeStatus: z.ZodType<NodeStatus> = z.object({
     pending: z.object({ events: z.int(), bytes: z.int() })
   }),
   receipts: receiptsStatus,
-  network: networkStatus.nullable()
+  network: networkStatus.nullable(),
+  sync: z.array(peerSync)
 })

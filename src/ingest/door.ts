@@ -6,20 +6,24 @@ import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import type { IgnoredCode, Outcome, PendingCode, Refusal } from '../events/outcome.ts'
 import { ignored, pending, rejected } from '../events/outcome.ts'
 import type { KeyLookup, VerifiedEvent } from '../events/verified.ts'
-import type { EventPosition } from '../log/event-index.ts'
+import type { ChainPlace } from '../log/event-index.ts'
 import type { EventLog } from '../log/event-log.ts'
 import { isStoreUnavailable } from '../log/level-store.ts'
 import { BoundedMap } from '../platform/bounded-map.ts'
 import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
-import { Signal } from '../platform/signal.ts'
+import type { SignatureVerifiers } from '../platform/signature-verifiers.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { Keyring } from '../trust/keyring.ts'
 import { packKeysOf } from '../trust/pack-keys.ts'
+import { chainProblem } from './chain-problem.ts'
+import type { Judging } from './judging.ts'
+import { startJudging } from './judging.ts'
 import { OutcomeBook } from './outcome-book.ts'
 import type { PendingEvent } from './pending-pool.ts'
 import { PendingPool } from './pending-pool.ts'
+import { PositionQueue } from './position-queue.ts'
 import { RateLimiter } from './rate-limiter.ts'
 import type { EventSource } from './source.ts'
 import { VerificationQueue } from './verification-queue.ts'
@@ -43,6 +47,8 @@ export interface DoorPorts {
   readonly logger: Logger
   /** How far ahead of this node's clock an event's `ts` may be, in milliseconds. */
   readonly futureSkewMs: number
+  /** Without them every signature is verified in the thread of the door. */
+  readonly signatureVerifiers?: SignatureVerifiers | undefined
 }
 
 /** Counts since the start. */
@@ -52,17 +58,10 @@ export interface DoorStatus {
   readonly pending: { readonly events: number; readonly bytes: number; readonly dropped: number }
 }
 
-/** What copies and successors of an event wait for while it is judged. */
-interface Judging {
-  /** The event waits to be written, or was refused. */
-  readonly queued: Signal
-  readonly ended: Signal
-}
-
 interface JudgingContext {
   readonly source: EventSource
   readonly onValidated: () => void
-  readonly queued: Signal
+  readonly judging: Judging
 }
 
 /**
@@ -80,12 +79,15 @@ export class IngestDoor {
   readonly #charged = new BoundedMap<string, true>(CHARGED_REMEMBERED_MAX)
   /** What is being judged, by id: copies and successors wait for it. */
   readonly #judging = new Map<string, Judging>()
-  readonly #verifications = new VerificationQueue()
+  readonly #positions: PositionQueue
+  readonly #verifications: VerificationQueue
 
   constructor(ports: DoorPorts) {
     this.#ports = ports
     this.#book = new OutcomeBook(ports.clock, ports.logger)
     this.#rates = new RateLimiter(ports.clock)
+    this.#positions = new PositionQueue(ports.log)
+    this.#verifications = new VerificationQueue(ports.signatureVerifiers ?? null)
   }
 
   status(): DoorStatus {
@@ -155,10 +157,10 @@ export class IngestDoor {
       const same = this.#known(wire)
       if (same !== undefined) return same
     }
-    const judging: Judging = { queued: new Signal(), ended: new Signal() }
+    const judging = startJudging()
     this.#judging.set(event.id, judging)
     try {
-      return await this.#judgeUnderAllKeys(event, { source, onValidated, queued: judging.queued })
+      return await this.#judgeUnderAllKeys(event, { source, onValidated, judging })
     } catch (error) {
       // A store that could not be opened again after a failed write can't be read either.
       if (isStoreUnavailable(error)) return ignored('STORE_FULL', messageOf(error), event.id)
@@ -175,9 +177,10 @@ export class IngestDoor {
     for (;;) {
       const { generation } = this.#ports.keyring
       const outcome = await this.#judgeEvent(event, context)
-      if (outcome.outcome !== 'rejected' || this.#ports.keyring.generation === generation) {
-        return this.#remember(event.wire, outcome)
-      }
+      const lacksKey = outcome.outcome === 'pending' && outcome.code === 'KEY_UNKNOWN'
+      if ((outcome.outcome === 'rejected' || lacksKey) && this.#ports.keyring.generation !== generation) continue
+      if (lacksKey) this.#wait(event, context, 'KEY_UNKNOWN', undefined, null)
+      return this.#remember(event.wire, outcome)
     }
   }
 
@@ -197,19 +200,19 @@ export class IngestDoor {
   }
 
   async #judgeEvent(event: DecodedEvent, context: JudgingContext): Promise<Outcome> {
-    const { prev } = event.envelope
-    // Nothing that follows an open tip is held, which spares the common case a look into the store.
-    const held = prev !== null && this.#ports.log.isOpenTip(prev) ? undefined : await this.#ports.log.find(event.id)
+    const held = this.#isSurelyNew(event) ? undefined : await this.#positions.find(event.id)
     if (held !== undefined) return await this.#compareWithHeld(event, held)
+    context.judging.isNew = true
     const verified = await this.#verifyOnce(event)
-    if ('outcome' in verified) {
-      if (verified.outcome === 'pending') this.#wait(event, context, verified.code, undefined, null)
-      return verified
-    }
-    return await this.#admit(verified, context)
+    return 'outcome' in verified ? verified : await this.#admit(verified, context)
   }
 
-  async #compareWithHeld(event: DecodedEvent, held: EventPosition): Promise<Outcome> {
+  /** Nothing is held that follows an open tip or an event that is new itself: most events need no look into the store. */
+  #isSurelyNew({ envelope: { prev } }: DecodedEvent): boolean {
+    return prev !== null && (this.#ports.log.isOpenTip(prev) || this.#judging.get(prev)?.isNew === true)
+  }
+
+  async #compareWithHeld(event: DecodedEvent, held: ChainPlace): Promise<Outcome> {
     // An event can come into the log by a write that seemed to have failed; then nobody has freed what waits for it.
     this.#free(event.id)
     const record = await this.#ports.log.read(held.logSeq)
@@ -264,7 +267,7 @@ export class IngestDoor {
         return this.#keep(event, 'RATE_LIMITED', 'the signer exceeds its rate')
     }
     if (prev !== null) {
-      const before = await this.#predecessor(prev)
+      const before = this.#ports.log.peek(prev) ?? (await this.#predecessor(prev))
       // [PENDING] The predecessor is held.
       if (before === undefined) return this.#waitForPredecessor(event, context, prev)
       // [REJECT] It is the event at authorSeq − 1 of the same chain, and `ts` does not go back.
@@ -275,7 +278,7 @@ export class IngestDoor {
     if (ts > this.#ports.clock.now() + this.#ports.futureSkewMs)
       return this.#later(event, 'FUTURE_TIMESTAMP', 'its ts is too far ahead of the clock here')
     if (this.#ports.log.busy) return this.#later(event, 'OVERLOADED', 'too many events wait to be written')
-    if (prev !== null && !this.#ports.log.isQueued(prev) && (await this.#ports.log.find(prev)) === undefined) {
+    if (prev !== null && this.#ports.log.peek(prev) === undefined && (await this.#ports.log.find(prev)) === undefined) {
       return this.#later(event, 'STORE_FULL', 'its predecessor could not be written')
     }
     context.onValidated()
@@ -286,20 +289,19 @@ export class IngestDoor {
    * One that is being judged right now counts as soon as it waits to be written: a chain may come in faster than the
    * disk is.
    */
-  async #predecessor(prev: string): Promise<EventPosition | undefined> {
+  async #predecessor(prev: string): Promise<ChainPlace | undefined> {
     const { log } = this.#ports
-    const known = log.peek(prev)
-    if (known !== undefined) return known
     await this.#judging.get(prev)?.queued.given()
     // Looked for once more at the end: while the store was read it may have come, and then nobody would wake who waits
     // for it.
     return log.peek(prev) ?? (await log.find(prev)) ?? log.peek(prev)
   }
 
-  async #append(event: VerifiedEvent, { queued }: JudgingContext): Promise<Outcome> {
+  async #append(event: VerifiedEvent, { judging }: JudgingContext): Promise<Outcome> {
     try {
       const appended = this.#ports.log.append([{ scope: 'shared', event }])
-      queued.give()
+      judging.isNew = false
+      judging.queued.give()
       const [logged] = await appended
       if (logged === undefined) throw new Error('the log appended nothing')
       // It may have waited, and have come once more by another way.
@@ -374,13 +376,4 @@ export class IngestDoor {
     const name = `signer!${namespace}!${signer}`
     return this.#rates.takePerMinute(name, perSigner) && this.#rates.takePerDay(name, dailyCap)
   }
-}
-
-function chainProblem(event: VerifiedEvent, before: EventPosition): string | null {
-  const { authorSeq, ts } = event.envelope
-  if (before.chain !== event.chain) return 'its predecessor is an event of another chain'
-  if (before.authorSeq !== authorSeq - 1)
-    return `its predecessor is at authorSeq ${before.authorSeq}, it is at ${authorSeq}`
-  if (ts < before.ts) return `its ts ${ts} is before that of its predecessor, ${before.ts}`
-  return null
 }

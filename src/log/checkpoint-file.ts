@@ -5,8 +5,24 @@ import { ensureFolder, writeAtomically } from '../platform/atomic-file.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import { DAMAGE_HINT } from './damage-hint.ts'
 
-/** The layout of the store; a node refuses a store with a greater one (`STORE_NEWER`). */
-export const STORE_FORMAT_VERSION = 1
+const OLDER_HINT =
+  'This release does not convert it: go on with the release that wrote this data folder, or let that one write an ' +
+  '`anchormesh log export`, move store, blobs and store.json away, and `anchormesh log import` it here BEFORE you ' +
+  'announce or publish again. Own seals and receipts do not come along.'
+
+/** The layout of the store; a node refuses one of another (`STORE_NEWER`, `STORE_OLDER`). */
+export const STORE_FORMAT_VERSION = 2
+
+/** Throws `STORE_NEWER` or `STORE_OLDER` for a layout that is not the one of this release. `what` says that. */
+export function assertStoreFormat(formatVersion: number, what: string): void {
+  if (formatVersion === STORE_FORMAT_VERSION) return
+  const isNewer = formatVersion > STORE_FORMAT_VERSION
+  throw new AnchormeshError(
+    isNewer ? 'STORE_NEWER' : 'STORE_OLDER',
+    `${what} format version ${formatVersion}; this release knows ${STORE_FORMAT_VERSION}`,
+    { hint: isNewer ? 'use the release that wrote this data folder, or a newer one' : OLDER_HINT }
+  )
+}
 
 const checkpointSchema = z.object({
   formatVersion: z.number().int().positive(),
@@ -22,7 +38,7 @@ export type StoreCheckpoint = z.infer<typeof checkpointSchema>
 
 /** Where the checkpoint is kept; a port, so that a simulation keeps it in memory. */
 export interface CheckpointKeeper {
-  /** `null` when there is none. Throws `STORE_CORRUPT` (it can't be read) or `STORE_NEWER`. */
+  /** `null` when there is none. Throws `STORE_CORRUPT` (it can't be read), `STORE_NEWER` or `STORE_OLDER`. */
   read(): Promise<StoreCheckpoint | null>
   /** Replaces the checkpoint, durably and in one step. */
   write(checkpoint: StoreCheckpoint): Promise<void>
@@ -69,13 +85,8 @@ function parseCheckpoint(path: string, text: string): StoreCheckpoint {
   }
   const parsed = checkpointSchema.safeParse(value)
   const version = z.object({ formatVersion: z.number() }).safeParse(value)
-  if (version.success && version.data.formatVersion > STORE_FORMAT_VERSION) {
-    throw new AnchormeshError(
-      'STORE_NEWER',
-      `${path} says format version ${version.data.formatVersion}; this release knows ${STORE_FORMAT_VERSION}`,
-      { hint: 'use the release that wrote this data folder, or a newer one' }
-    )
-  }
+  // What is below the first is no format of an older release.
+  if (version.success && version.data.formatVersion >= 1) assertStoreFormat(version.data.formatVersion, `${path} says`)
   if (!parsed.success) throw corrupt(path, z.prettifyError(parsed.error))
   return parsed.data
 }

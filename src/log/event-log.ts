@@ -1,4 +1,4 @@
-import { toHex, utf8 } from '../../protocols/primitives/bytes.ts'
+import { utf8 } from '../../protocols/primitives/bytes.ts'
 import type { LocalEvent } from '../events/local.ts'
 import { encodeLocalEvent } from '../events/local.ts'
 import type { VerifiedEvent } from '../events/verified.ts'
@@ -7,12 +7,11 @@ import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { CheckpointKeeper } from './checkpoint-file.ts'
-import { STORE_FORMAT_VERSION } from './checkpoint-file.ts'
-import type { EventPosition } from './event-index.ts'
-import { IndexWriter, positionOf } from './event-index.ts'
+import { CheckpointWriter } from './checkpoint-writer.ts'
+import type { ChainPlace, EventPosition } from './event-index.ts'
+import { IndexWriter, placeOf } from './event-index.ts'
 import { namespaceCountKey, policyKey, recordKey } from './keys.ts'
 import {
-  CHECKPOINT_EVERY_MS,
   GROUP_BYTES_MAX,
   GROUP_RECORDS_MAX,
   QUEUED_BYTES_MAX,
@@ -25,6 +24,7 @@ import { LogReader, parseRecord } from './log-reader.ts'
 import { sealRecord } from './record.ts'
 import { StoreHealth, storeFull } from './store-health.ts'
 import type { Store, WriteOperation } from './store.ts'
+import { WrittenTips } from './written-tips.ts'
 
 /** What is to be appended: an event that the door admitted, or a local event. */
 export type AppendEntry =
@@ -55,7 +55,7 @@ export class EventLog extends LogReader {
   readonly #store: Store
   readonly #clock: Clock
   readonly #logger: Logger
-  readonly #keeper: CheckpointKeeper
+  readonly #checkpoint: CheckpointWriter
   readonly #health: StoreHealth
   readonly #listeners = new Set<(records: readonly LoggedRecord[]) => void>()
   readonly #queue: QueuedAppend[] = []
@@ -63,10 +63,11 @@ export class EventLog extends LogReader {
   /**
    * Events that wait to be written: a successor may follow them into the queue, and falls with them if the write fails.
    */
-  readonly #queuedEvents = new Map<string, EventPosition>()
+  readonly #queuedEvents = new Map<string, ChainPlace>()
   readonly #recent = new BoundedMap<string, EventPosition>(RECENT_POSITIONS_MAX)
   /** Recent events that nothing follows yet, queued successors included. */
   readonly #openTips = new BoundedMap<string, true>(RECENT_POSITIONS_MAX)
+  readonly #writtenTips = new WrittenTips()
   #head: LogHead
   /** What waits to be written, or is being written. */
   readonly #queued = { records: 0, bytes: 0 }
@@ -75,9 +76,6 @@ export class EventLog extends LogReader {
   /** Events that the last failed write left in the log all the same. */
   #recovered: ReadonlySet<string> = new Set()
   #cancelRecovery: (() => void) | null = null
-  #cancelCheckpoint: (() => void) | null = null
-  /** The end of the line of those who write the checkpoint. */
-  #checkpointing: Promise<unknown> = Promise.resolve()
   #closed = false
 
   /** Use `openLog`, which checks the store first. */
@@ -88,7 +86,7 @@ export class EventLog extends LogReader {
     this.#store = ports.store
     this.#clock = ports.clock
     this.#logger = ports.logger
-    this.#keeper = ports.checkpoint
+    this.#checkpoint = new CheckpointWriter(this, ports)
     this.#health = new StoreHealth(ports.store, ports.clock)
   }
 
@@ -161,7 +159,7 @@ export class EventLog extends LogReader {
         for (const queued of [...group, ...this.#queue.splice(0)]) this.#refuse(queued, error)
         this.#openTips.clear()
       }
-      this.#checkpointSoon()
+      this.#checkpoint.soon()
     }
     this.#writing = null
   }
@@ -254,6 +252,7 @@ export class EventLog extends LogReader {
     this.#counts.clear()
     this.#recent.clear()
     this.#openTips.clear()
+    this.#writtenTips.clear()
     this.#recovered = new Set(recovered.flatMap((logged) => (logged.scope === 'shared' ? [logged.event.id] : [])))
     this.#logger.info({ logSeq: head.logSeq, recovered: recovered.length }, 'the store can be written again')
     if (recovered.length > 0) for (const listener of this.#listeners) listener(recovered)
@@ -262,7 +261,9 @@ export class EventLog extends LogReader {
   async #writeGroup(group: readonly QueuedAppend[]): Promise<LoggedRecord[]> {
     const operations: WriteOperation[] = []
     const records: LoggedRecord[] = []
-    const indexes = new IndexWriter()
+    const indexes = new IndexWriter(
+      await this.#writtenTips.predecessorsOf(eventsOf(group), (id) => this.#queuedEvents.has(id), this.#store)
+    )
     const recordedAt = this.#clock.now()
     let { logSeq, hash } = this.#head
     for (const queued of group) {
@@ -299,27 +300,28 @@ export class EventLog extends LogReader {
     }
     this.#head = { logSeq, hash }
     for (const [namespace, count] of counts) this.#counts.set(namespace, count)
-    for (const logged of records) if (logged.scope === 'shared') this.#written(logged.event, logged.record.logSeq)
+    for (const [id, position] of indexes.positions) this.#written(id, position)
+    this.#writtenTips.written(indexes)
     for (const listener of this.#listeners) listener(records)
     return records
   }
 
   #queueEvent(event: VerifiedEvent): void {
-    this.#queuedEvents.set(event.id, positionOf(event, 0))
+    this.#queuedEvents.set(event.id, placeOf(event, 0))
     if (event.envelope.prev !== null) this.#openTips.delete(event.envelope.prev)
     this.#openTips.set(event.id, true)
   }
 
-  #written(event: VerifiedEvent, logSeq: number): void {
-    this.#queuedEvents.delete(event.id)
-    this.#recent.set(event.id, positionOf(event, logSeq))
+  #written(eventId: string, position: EventPosition): void {
+    this.#queuedEvents.delete(eventId)
+    this.#recent.set(eventId, position)
   }
 
   /**
    * The place in its chain of an event that waits to be written (`logSeq` 0) or was written lately; `undefined` says
    * nothing.
    */
-  peek(eventId: string): EventPosition | undefined {
+  peek(eventId: string): ChainPlace | undefined {
     return this.#queuedEvents.get(eventId) ?? this.#recent.get(eventId)
   }
 
@@ -329,11 +331,6 @@ export class EventLog extends LogReader {
    */
   isOpenTip(eventId: string): boolean {
     return this.#openTips.has(eventId)
-  }
-
-  /** Whether the event still waits to be written; asked in the same turn as `append` is called. */
-  isQueued(eventId: string): boolean {
-    return this.#queuedEvents.has(eventId)
   }
 
   override async find(eventId: string): Promise<EventPosition | undefined> {
@@ -347,27 +344,9 @@ export class EventLog extends LogReader {
     return counts
   }
 
-  #checkpointSoon(): void {
-    this.#cancelCheckpoint ??= this.#clock.after(CHECKPOINT_EVERY_MS, () => {
-      this.#cancelCheckpoint = null
-      this.writeCheckpoint().catch((error: unknown) => {
-        this.#logger.warn(
-          { reason: messageOf(error) },
-          'store.json could not be written; it is tried again after the next append'
-        )
-      })
-    })
-  }
-
   /** Writes down, outside of the store, how long the log is. */
   async writeCheckpoint(): Promise<void> {
-    const written = this.#checkpointing.then(async () => {
-      const head = { logSeq: this.#head.logSeq, hash: toHex(this.#head.hash) }
-      await this.#keeper.write({ formatVersion: STORE_FORMAT_VERSION, epoch: this.epoch, head })
-    })
-    // One after the other, or an older one could come out last; the next goes on whether this one succeeds or not.
-    this.#checkpointing = written.catch(() => undefined)
-    await written
+    await this.#checkpoint.write()
   }
 
   /** Calls `listener` with each group of records once they are durable. Returns the way to stop it. */
@@ -385,15 +364,10 @@ export class EventLog extends LogReader {
     this.#cancelRecovery?.()
     // Whoever closes the store next must not find it opened anew afterwards.
     await Promise.allSettled([this.#recovering])
-    this.#cancelCheckpoint?.()
-    this.#cancelCheckpoint = null
-    try {
-      await this.writeCheckpoint()
-    } catch (error) {
-      this.#logger.warn(
-        { reason: messageOf(error) },
-        'store.json could not be written; it says less than the log holds, which does no harm'
-      )
-    }
+    await this.#checkpoint.close()
   }
+}
+
+function* eventsOf(group: readonly QueuedAppend[]): Generator<VerifiedEvent> {
+  for (const { entries } of group) for (const entry of entries) if (entry.scope === 'shared') yield entry.event
 }

@@ -1,8 +1,10 @@
 import { equalBytes } from '../../protocols/primitives/bytes.ts'
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
-import type { EventPosition } from './event-index.ts'
-import { decodeRun, encodeTip } from './event-index.ts'
+import { messageOf } from '../platform/errors.ts'
+import type { Branch, EventPosition, TipPlace } from './event-index.ts'
+import { decodeBranch, decodeRun, encodeTip } from './event-index.ts'
 import {
+  BRANCHES_PREFIX,
   CHAINS_PREFIX,
   ID_PREFIX,
   NAMESPACE_COUNT_PREFIX,
@@ -30,6 +32,7 @@ export class ExpectedIndexes {
   readonly #counts = new Map<string, number>()
   readonly #policies = new Set<number>()
   readonly #chains = new SetSum()
+  readonly #branches = new SetSum()
   #events = 0
 
   add(event: { readonly id: string; readonly namespace: string }, position: EventPosition): void {
@@ -37,7 +40,11 @@ export class ExpectedIndexes {
     this.#events += 1
     this.#tips.set(event.id, { namespace, position })
     this.#counts.set(namespace, (this.#counts.get(namespace) ?? 0) + 1)
-    this.#chains.add(placeInChain(position.chain, position.authorSeq, position.logSeq))
+    this.#chains.add(placeInChain(position.chain, position))
+  }
+
+  addBranch(chain: string, branch: number, begins: Branch): void {
+    this.#branches.add(beginningOf(chain, branch, begins))
   }
 
   addPolicy(logSeq: number): void {
@@ -58,6 +65,7 @@ export class ExpectedIndexes {
   async *differences(store: StoreReader): AsyncGenerator<Finding> {
     yield* this.#idDifferences(store)
     yield* this.#chainDifferences(store)
+    yield* this.#branchDifferences(store)
     yield* this.#tipDifferences(store)
     yield* this.#countDifferences(store)
     yield* this.#policyDifferences(store)
@@ -72,12 +80,32 @@ export class ExpectedIndexes {
   async *#chainDifferences(store: StoreReader): AsyncGenerator<Finding> {
     const indexed = new SetSum()
     for await (const [key, bytes] of store.range(prefixRange(CHAINS_PREFIX))) {
-      const [, chain = '', first = ''] = key.split('!')
-      for (const [offset, logSeq] of decodeRun(bytes).entries())
-        indexed.add(placeInChain(chain, parseSortableNumber(first) + offset, logSeq))
+      const [, chain = '', first = '', begin = ''] = key.split('!')
+      const run = readOr(() => decodeRun(bytes))
+      if ('problem' in run) {
+        yield { logSeq: null, problem: run.problem }
+        continue
+      }
+      const { branch, logSeqs } = run.value
+      if (logSeqs[0] !== parseSortableNumber(begin))
+        yield { logSeq: null, problem: `the chain index has an entry of record ${logSeqs[0]} under ${key}` }
+      for (const [offset, logSeq] of logSeqs.entries())
+        indexed.add(placeInChain(chain, { authorSeq: parseSortableNumber(first) + offset, logSeq, branch }))
     }
     if (!indexed.equals(this.#chains))
       yield { logSeq: null, problem: 'the chain index does not name just the events of the log, each at its place' }
+  }
+
+  async *#branchDifferences(store: StoreReader): AsyncGenerator<Finding> {
+    const indexed = new SetSum()
+    for await (const [key, bytes] of store.range(prefixRange(BRANCHES_PREFIX))) {
+      const [, chain = '', branch = ''] = key.split('!')
+      const begins = readOr(() => decodeBranch(bytes))
+      if ('problem' in begins) yield { logSeq: null, problem: begins.problem }
+      else indexed.add(beginningOf(chain, parseSortableNumber(branch), begins.value))
+    }
+    if (!indexed.equals(this.#branches))
+      yield { logSeq: null, problem: 'the branch index does not name just the branches of the log, with their parents' }
   }
 
   async *#tipDifferences(store: StoreReader): AsyncGenerator<Finding> {
@@ -127,8 +155,21 @@ async function countOf(entries: AsyncIterable<unknown>): Promise<number> {
   return count
 }
 
-function placeInChain(chain: string, authorSeq: number, logSeq: number): string {
-  return `${chain} ${authorSeq} ${logSeq}`
+/** What `read` gives, or why it throws: an entry that can't be read is a finding. */
+function readOr<Value>(read: () => Value): { readonly value: Value } | { readonly problem: string } {
+  try {
+    return { value: read() }
+  } catch (error) {
+    return { problem: messageOf(error) }
+  }
+}
+
+function placeInChain(chain: string, { authorSeq, logSeq, branch }: TipPlace): string {
+  return `${chain} ${authorSeq} ${logSeq} ${branch}`
+}
+
+function beginningOf(chain: string, branch: number, { parent, firstAuthorSeq }: Branch): string {
+  return `${chain} ${branch} ${parent} ${firstAuthorSeq}`
 }
 
 const HALF = 2 ** 48

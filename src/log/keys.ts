@@ -20,19 +20,30 @@ export const RECORD_PREFIX = 'r!'
 export const recordKey = (logSeq: number): string => RECORD_PREFIX + sortableNumber(logSeq)
 
 export const ID_PREFIX = 'i!'
-/** `i!<event id>` → position of the event in the log and in its chain. */
+/** `i!<event id>` → position of the event in the log and in its chain, and its branch. */
 export const idKey = (eventId: string): string => ID_PREFIX + eventId
 
 export const CHAINS_PREFIX = 'c!'
 /**
- * `c!<chain>!<authorSeq of the first>!<logSeq of the first>` → log positions of a run of consecutive events of a chain.
+ * `c!<chain>!<authorSeq of the first>!<logSeq of the first>` → branch and log positions of a run of consecutive events
+ * of one branch of a chain.
  */
 export const chainPrefix = (chain: string): string => `${CHAINS_PREFIX}${chain}!`
 export const chainRunKey = (chain: string, authorSeq: number, logSeq: number): string =>
   `${chainPrefix(chain)}${sortableNumber(authorSeq)}!${sortableNumber(logSeq)}`
 
+export const BRANCHES_PREFIX = 'f!'
+/**
+ * `f!<chain>!<branch>` → parent branch and authorSeq of the first. A branch is named by the log position of its first
+ * event.
+ */
+export const branchPrefix = (chain: string): string => `${BRANCHES_PREFIX}${chain}!`
+export const branchKey = (chain: string, branch: number): string => branchPrefix(chain) + sortableNumber(branch)
+
 export const TIPS_PREFIX = 't!'
-/** `t!<namespace>!<chain>!<event id>` → a tip: an event of the namespace that none follows. */
+/**
+ * `t!<namespace>!<chain>!<event id>` → a tip: an event of the namespace that none follows. Each branch ends in one.
+ */
 export const tipPrefix = (namespace: string, chain?: string): string =>
   `${TIPS_PREFIX}${namespace}!${chain === undefined ? '' : `${chain}!`}`
 export const tipKey = (namespace: string, chain: string, eventId: string): string =>

@@ -27,3 +27,16 @@ export const REOPEN_EVERY_MS = 1_000
 
 // The predecessor of a new event is nearly always a recent one; 16,384 positions are about 4 MiB.
 export const RECENT_POSITIONS_MAX = 16_384
+
+// One for each branch that is written to, so that the store need not be asked which branch goes on; 16,384 are about
+// 3 MiB.
+export const WRITTEN_TIPS_MAX = 16_384
+
+// What one step of reading a path hands on: enough for one range-sync message, little enough to have several in memory.
+export const PATH_BATCH_EVENTS_MAX = 256
+
+// As above, for large events. The last records read may go beyond it by what `PATH_READ_RECORDS_MAX` of them have.
+export const PATH_BATCH_BYTES = 1024 * 1024
+
+// Read at once, so that events of the greatest size take 1.5 MiB.
+export const PATH_READ_RECORDS_MAX = 32

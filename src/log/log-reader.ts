@@ -5,13 +5,16 @@ import { decodeLocalEvent } from '../events/local.ts'
 import type { VerifiedEvent } from '../events/verified.ts'
 import { fromOwnLog } from '../events/verified.ts'
 import { AnchormeshError } from '../platform/errors.ts'
-import type { EventPosition } from './event-index.ts'
+import type { ChainPath, PathEnd, PathEvent } from './chain-path.ts'
+import { eventsOnPath, idsOnPath, pathOf } from './chain-path.ts'
+import type { EventPosition, TipPlace } from './event-index.ts'
 import { decodePosition, decodeRun, decodeTip } from './event-index.ts'
 import { GROUP_RECORDS_MAX } from './limits.ts'
 import {
   NAMESPACE_COUNT_PREFIX,
   POLICY_PREFIX,
   RECORD_PREFIX,
+  branchPrefix,
   chainPrefix,
   chainRunKey,
   idKey,
@@ -48,6 +51,12 @@ export class LogReader {
   async find(eventId: string): Promise<EventPosition | undefined> {
     const bytes = await this.#reader.get(idKey(eventId))
     return bytes === undefined ? undefined : decodePosition(bytes)
+  }
+
+  /** Looks for many events in one read; the answers stand in their order. */
+  async findMany(eventIds: readonly string[]): Promise<(EventPosition | undefined)[]> {
+    const found = await this.#reader.getMany(eventIds.map(idKey))
+    return found.map((bytes) => (bytes === undefined ? undefined : decodePosition(bytes)))
   }
 
   /** The last record's position and hash; position 0 before the first. */
@@ -116,18 +125,46 @@ export class LogReader {
 
   /** The log positions of a chain's events at `authorSeq` (several after a fork), ascending, at most `limit`. */
   async positionsAt(chain: string, authorSeq: number, limit: number): Promise<number[]> {
-    const found: number[] = []
     const first = Math.max(1, authorSeq - GROUP_RECORDS_MAX + 1)
+    const runs = { gte: chainRunKey(chain, first, 0), lt: chainRunKey(chain, authorSeq + 1, 0) }
     const prefix = chainPrefix(chain)
-    for await (const [key, bytes] of this.#reader.range({
-      gte: chainRunKey(chain, first, 0),
-      lt: chainRunKey(chain, authorSeq + 1, 0)
-    })) {
+    const found: number[] = []
+    const look = (key: string, bytes: Uint8Array): void => {
       const start = parseSortableNumber(key.slice(prefix.length, prefix.length + 16))
-      const logSeq = decodeRun(bytes)[authorSeq - start]
+      const logSeq = decodeRun(bytes).logSeqs[authorSeq - start]
       if (logSeq !== undefined) found.push(logSeq)
     }
+    // In a chain that has not forked only the newest can hold the position. Whether it has is asked afterwards: a fork
+    // that comes in between must not hide what was there before it.
+    for await (const [key, bytes] of this.#reader.range({ ...runs, reverse: true, limit: 1 })) look(key, bytes)
+    if (!(await this.#isForked(chain))) return found.slice(0, limit)
+    found.length = 0
+    for await (const [key, bytes] of this.#reader.range(runs)) look(key, bytes)
     return found.sort((a, b) => a - b).slice(0, limit)
+  }
+
+  /** The path that ends in a tip, or in any event of which the branch is known. One look-up for each branch on it. */
+  async pathOf(end: PathEnd): Promise<ChainPath> {
+    return await pathOf(this.#reader, end)
+  }
+
+  /**
+   * The ids (hex) of the events at `positions` of the path, which ascend. Throws `RangeError` for one that is not on
+   * it.
+   */
+  async idsOnPath(path: ChainPath, positions: readonly number[]): Promise<string[]> {
+    return await idsOnPath(this.#reader, path, positions)
+  }
+
+  /** The events at the positions `from` to `to` of the path, in order, in batches of about a mebibyte at most. */
+  eventsOnPath(path: ChainPath, from: number, to: number): AsyncGenerator<readonly PathEvent[]> {
+    return eventsOnPath(this.#reader, path, from, to)
+  }
+
+  async #isForked(chain: string): Promise<boolean> {
+    const branches = new Set<string>()
+    for await (const [key] of this.#reader.range({ ...prefixRange(branchPrefix(chain)), limit: 2 })) branches.add(key)
+    return branches.size > 1
   }
 }
 
@@ -137,11 +174,9 @@ export interface LogHead {
   readonly hash: Uint8Array
 }
 
-export interface Tip {
+export interface Tip extends TipPlace {
   readonly chain: string
   readonly id: string
-  readonly authorSeq: number
-  readonly logSeq: number
 }
 
 /**

@@ -4,7 +4,7 @@ import { toHex, utf8 } from '../../protocols/primitives/bytes.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { Random } from '../platform/random.ts'
 import type { StoreCheckpoint } from './checkpoint-file.ts'
-import { STORE_FORMAT_VERSION } from './checkpoint-file.ts'
+import { STORE_FORMAT_VERSION, assertStoreFormat } from './checkpoint-file.ts'
 import type { LogPorts } from './event-log.ts'
 import { EventLog } from './event-log.ts'
 import { STORE_META_KEY } from './keys.ts'
@@ -12,14 +12,14 @@ import { LogReader } from './log-reader.ts'
 
 const EPOCH_BYTES = 8
 
-// Of a later format only the version is known.
+// Of another format only the version is known.
 const metaSchema = z.object({ formatVersion: z.number().int().positive(), epoch: z.string().default('') })
 type StoreMeta = z.infer<typeof metaSchema>
 
 /**
  * Opens the log of a store, or begins one in an empty store. Reads two records, whatever the log's length.
- * Throws `STORE_NEWER` for a later format and `STORE_CORRUPT` when the store holds less than, or something else than,
- * what the checkpoint outside of it says.
+ * Throws `STORE_NEWER` or `STORE_OLDER` for another format and `STORE_CORRUPT` when the store holds less than, or
+ * something else than, what the checkpoint outside of it says.
  */
 export async function openLog(ports: LogPorts & { readonly random: Random }): Promise<EventLog> {
   const checkpoint = await ports.checkpoint.read()
@@ -55,15 +55,7 @@ async function readMeta(ports: LogPorts): Promise<StoreMeta | null> {
   const bytes = await ports.store.get(STORE_META_KEY)
   if (bytes === undefined) return null
   const meta = parseMeta(Buffer.from(bytes).toString('utf8'))
-  if (meta.formatVersion > STORE_FORMAT_VERSION) {
-    throw new AnchormeshError(
-      'STORE_NEWER',
-      `the store has format version ${meta.formatVersion}; this release knows ${STORE_FORMAT_VERSION}`,
-      {
-        hint: 'use the release that wrote this data folder, or a newer one'
-      }
-    )
-  }
+  assertStoreFormat(meta.formatVersion, 'the store has')
   return meta
 }
 

@@ -1,8 +1,9 @@
 import { equalBytes, toHex } from '../../protocols/primitives/bytes.ts'
+import type { VerifiedEvent } from '../events/verified.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { CheckpointKeeper, StoreCheckpoint } from './checkpoint-file.ts'
-import type { EventPosition } from './event-index.ts'
-import { decodePosition, encodePosition, positionOf } from './event-index.ts'
+import type { ChainPlace, EventPosition } from './event-index.ts'
+import { decodePosition, encodePosition, placeOf } from './event-index.ts'
 import type { Finding } from './expected-indexes.ts'
 import { ExpectedIndexes } from './expected-indexes.ts'
 import { RECORD_PREFIX, idKey, parseSortableNumber } from './keys.ts'
@@ -17,6 +18,8 @@ import { prefixRange } from './store.ts'
 const PROBLEMS_LISTED_MAX = 100
 // Enough for one getMany to pay off, little enough to keep 48 KiB events within a few MiB.
 const CHUNK_RECORDS = 128
+// Of a gap only so much is noted: it merely spares the findings that would follow from it.
+const LOST_NOTED_MAX = 1_024
 
 /** What a walk over the whole log found. */
 export interface LogVerification {
@@ -73,6 +76,8 @@ class LogWalk {
   readonly #indexes = new ExpectedIndexes()
   readonly #problems: Finding[] = []
   #problemCount = 0
+  /** Positions of records that could not be read: what follows them goes on with their branch. */
+  readonly #lost = new Set<number>()
   #logSeq = 0
   #hash: Uint8Array = GENESIS_HASH
 
@@ -88,6 +93,7 @@ class LogWalk {
       const record = decodeRecord(logSeq, bytes)
       if (record === null) {
         this.#found(logSeq, 'the record is damaged')
+        this.#lost.add(logSeq)
         this.#logSeq = logSeq
         continue
       }
@@ -101,6 +107,8 @@ class LogWalk {
 
   #checkHash(record: LogRecord): void {
     if (record.logSeq !== this.#logSeq + 1) this.#found(record.logSeq, `it follows record ${this.#logSeq}`)
+    for (let before = record.logSeq - 1; before > this.#logSeq && this.#lost.size < LOST_NOTED_MAX; before -= 1)
+      this.#lost.add(before)
     const sealed = sealRecord(this.#hash, record)
     if (!equalBytes(sealed.record.hash, record.hash))
       this.#found(record.logSeq, 'its hash does not follow from the record before it and its content')
@@ -116,6 +124,7 @@ class LogWalk {
       return parseRecord(record)
     } catch (error) {
       this.#found(record.logSeq, messageOf(error))
+      this.#lost.add(record.logSeq)
       return null
     }
   }
@@ -123,17 +132,28 @@ class LogWalk {
   async #checkEvents(events: readonly SharedRecord[]): Promise<void> {
     const positions = await this.#store.getMany(events.map(({ event }) => idKey(event.id)))
     for (const [index, { record, event }] of events.entries()) {
-      const { namespace, prev } = event.envelope
-      const position = positionOf(event, record.logSeq)
+      const { namespace } = event.envelope
+      const position = await this.#place(record.logSeq, event)
       const indexed = positions[index]
       if (indexed === undefined) this.#found(record.logSeq, `event ${event.id} is not in the id index`)
       else if (!equalBytes(indexed, encodePosition(position)))
         this.#found(record.logSeq, `the id index has event ${event.id} elsewhere`)
-      if (prev !== null && !isBefore(this.#indexes.follow(prev) ?? (await this.#find(prev)), position)) {
-        this.#found(record.logSeq, `its predecessor ${prev} is not before it in its chain`)
-      }
       this.#indexes.add({ id: event.id, namespace }, position)
     }
+  }
+
+  /** The place that follows from the event's predecessor, which is looked at as well. */
+  async #place(logSeq: number, event: VerifiedEvent): Promise<EventPosition> {
+    const place = placeOf(event, logSeq)
+    const { prev } = event.envelope
+    const tip = prev === null ? undefined : this.#indexes.follow(prev)
+    const before = tip ?? (prev === null ? undefined : await this.#find(prev))
+    if (prev !== null && !isBefore(before, place))
+      this.#found(logSeq, `its predecessor ${prev} is not before it in its chain`)
+    if (tip !== undefined) return { ...place, branch: tip.branch }
+    if (before !== undefined && this.#lost.delete(before.logSeq)) return { ...place, branch: before.branch }
+    this.#indexes.addBranch(place.chain, logSeq, { parent: before?.branch ?? 0, firstAuthorSeq: place.authorSeq })
+    return { ...place, branch: logSeq }
   }
 
   /** Where the id index has the event; `undefined` where it has nothing that can be read. */
@@ -185,7 +205,7 @@ class LogWalk {
   }
 }
 
-function isBefore(predecessor: EventPosition | undefined, { logSeq, chain, authorSeq }: EventPosition): boolean {
+function isBefore(predecessor: EventPosition | undefined, { logSeq, chain, authorSeq }: ChainPlace): boolean {
   return (
     predecessor !== undefined &&
     predecessor.logSeq < logSeq &&

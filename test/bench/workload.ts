@@ -2,12 +2,13 @@ import { rm } from 'node:fs/promises'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { AnchormeshNode } from '../../src/node.ts'
+import type { AnchormeshNode, NodePorts } from '../../src/node.ts'
 import { createNode } from '../../src/node.ts'
 import { checkpointFile } from '../../src/log/checkpoint-file.ts'
 import { openLevelStore } from '../../src/log/level-store.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { AnchormeshError } from '../../src/platform/errors.ts'
+import type { EffectivePolicy } from '../../src/policy/policy.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
 import { systemRandom } from '../../src/platform/random.ts'
 import { announceBody, next } from '../support/events.ts'
@@ -40,23 +41,34 @@ export interface BenchNode {
   end(): Promise<void>
 }
 
-/** A node without a mesh on a LevelDB folder: a new one, or the one that is there. */
+/** What a node of a bench has beside its signers. */
+export interface BenchOptions {
+  /** The first of the signers, if absent. */
+  readonly self?: TestMember
+  readonly policy?: EffectivePolicy
+  readonly ports?: Pick<NodePorts, 'signatureVerifiers' | 'network'>
+}
+
+/** A node on a LevelDB folder: a new one, or the one that is there. Without a network it has no mesh. */
 export async function openNode(
   signers: readonly TestMember[],
-  folder: string = mkdtempSync(join(tmpdir(), 'anchormesh-bench-'))
+  folder: string = mkdtempSync(join(tmpdir(), 'anchormesh-bench-')),
+  options: BenchOptions = {}
 ): Promise<BenchNode> {
-  const self = signers[0] as TestMember
+  const self = options.self ?? signers[0]
+  if (self === undefined) throw new Error('a node needs a signer')
   const checkpoint = checkpointFile(join(folder, 'store.json'))
   const create = (await checkpoint.read()) === null
   const node = await createNode(
-    { policy: policyOf(self, signers), signer: self.signer, version: 'bench' },
+    { policy: options.policy ?? policyOf(self, signers), signer: self.signer, version: 'bench' },
     {
       store: await openLevelStore(join(folder, 'store'), { create }),
       blobs: await openLevelStore(join(folder, 'blobs'), { create }),
       checkpoint,
       clock: systemClock,
       random: systemRandom,
-      logger: silentLogger
+      logger: silentLogger,
+      ...options.ports
     }
   )
   const end = async (): Promise<void> => {

@@ -210,6 +210,14 @@ describe('the rule on clocks and randomness can fail', () => {
     expect(new Set(check(text))).toEqual(new Set(['random']))
   })
 
+  test.each([
+    "import { Worker } from 'node:worker_threads'\nexport const a = Worker",
+    "export const a = import('node:worker_threads')",
+    "export { Worker } from 'worker_threads'"
+  ])('threads: %s', (text) => {
+    expect(check(text)).toEqual(['thread'])
+  })
+
   test('an alias of Math is found, though it need not be used for randomness', () => {
     expect(check('const M = Math\nexport const a = M.random()')).toEqual(['clock'])
     expect(check("import { v4 } from 'uuid'\nexport const a = v4()")).toEqual(['clock'])

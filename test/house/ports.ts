@@ -38,6 +38,9 @@ const GLOBAL_OBJECTS = new Set(['globalThis', 'global'])
 /** Modules that are clocks, timers or randomness as a whole. */
 const CLOCK_MODULES = new Set(['timers', 'timers/promises', 'perf_hooks', 'nanoid', 'uuid'])
 
+/** Modules that bring threads: a simulation runs the whole node in one. */
+const THREAD_MODULES = new Set(['worker_threads'])
+
 /**
  * Functions that draw random bytes, in `node:crypto`, Web Crypto, noble and libp2p alike. They are looked for by name,
  * on any object and in any import, so that no alias of a module hides them.
@@ -77,7 +80,7 @@ export const EXCEPTIONS: readonly {
 ]
 
 /**
- * Finds clocks and timers (`clock`) and randomness (`random`) outside `src/platform`. It reads names, not scopes: a
+ * Finds clocks and timers (`clock`), randomness (`random`) and threads (`thread`) outside `src/platform`. It reads names, not scopes: a
  * local variable that is called `performance` is found too and wants another name.
  */
 export function findClocksAndRandom(file: SourceFile): Finding[] {
@@ -87,7 +90,8 @@ export function findClocksAndRandom(file: SourceFile): Finding[] {
   const report = (node: SyntaxNode, name: string, message: string): void => {
     const last = name.split('.').at(-1) ?? name
     if (allowed.has(last)) return
-    const rule = RANDOM_NAMES.has(last) || name === 'Math.random' ? 'random' : 'clock'
+    const isRandom = RANDOM_NAMES.has(last) || name === 'Math.random'
+    const rule = THREAD_MODULES.has(name) ? 'thread' : isRandom ? 'random' : 'clock'
     findings.push(findingAt(file, node, rule, message))
   }
   walk(file.program, (node, parents) => {
@@ -115,6 +119,8 @@ function checkModule(node: SyntaxNode, report: Report): void {
   const module = stringOf(source)?.replace(/^node:/, '')
   if (module !== undefined && CLOCK_MODULES.has(module))
     report(node, module, `loads ${module}: take the Clock or Random port`)
+  if (module !== undefined && THREAD_MODULES.has(module))
+    report(node, module, `loads ${module}: take the SignatureVerifiers port, or make another`)
 }
 
 function checkRandomName(node: SyntaxNode, parents: readonly SyntaxNode[], report: Report): void {

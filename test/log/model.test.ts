@@ -1,85 +1,109 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { VerifiedEvent } from '../../src/events/verified.ts'
 import { chainIdOf } from '../../src/events/chain.ts'
+import type { VerifiedEvent } from '../../src/events/verified.ts'
+import { commonAncestor } from '../../src/log/chain-path.ts'
+import { REOPEN_EVERY_MS } from '../../src/log/limits.ts'
+import { openMemoryStore } from '../../src/log/level-store.ts'
+import { LogReader } from '../../src/log/log-reader.ts'
 import { verifyLog } from '../../src/log/verify-log.ts'
 import { collect } from '../support/collect.ts'
+import { FailingStore } from '../support/stores.ts'
+import { NaiveLog } from './naive-log.ts'
 import type { TestLog } from './support.ts'
 import { appendAll, local, openTestLog, unsignedEvent } from './support.ts'
+
+/** What becomes of the events since the last end, which come at the same moment. */
+type End = 'none' | 'written' | 'restarted' | 'lost' | 'kept'
 
 interface Step {
   readonly author: number
   readonly namespace: number
-  /** Which of the chain's events this one follows, from the newest; beyond the first it is a fork. */
+  /** Which of the chain's events this one follows, from the newest; beyond the first it is another first one. */
   readonly back: number
-  /** Whether a batch ends here. */
-  readonly ends: boolean
+  /** How a group ends here. */
+  readonly end: End
   /** A local event in between. */
   readonly local: boolean
 }
 
+const end: fc.Arbitrary<End> = fc.oneof(
+  { weight: 8, arbitrary: fc.constant<End>('none') },
+  { weight: 5, arbitrary: fc.constant<End>('written') },
+  { weight: 1, arbitrary: fc.constantFrom<End>('restarted', 'lost', 'kept') }
+)
+
 const step: fc.Arbitrary<Step> = fc.record({
   author: fc.nat(2),
   namespace: fc.nat(1),
-  back: fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(4) }),
-  ends: fc.boolean(),
-  local: fc.boolean()
+  back: fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, { weight: 2, arbitrary: fc.nat(6) }),
+  end,
+  local: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) })
 })
 
-/** The same as the log's indexes, without any index. */
-class NaiveLog {
-  readonly events: (VerifiedEvent | null)[] = []
-
-  of(namespace: string): VerifiedEvent[] {
-    return this.events.filter((event) => event?.envelope.namespace === namespace) as VerifiedEvent[]
-  }
-
-  chain(author: string, namespace: string): VerifiedEvent[] {
-    return this.of(namespace).filter(({ envelope }) => envelope.signer === unsignedEvent({ author }).envelope.signer)
-  }
-
-  tips(namespace: string): string[] {
-    const followed = new Set(this.of(namespace).map(({ envelope }) => envelope.prev))
-    return this.of(namespace)
-      .map(({ id }) => id)
-      .filter((id) => !followed.has(id))
-      .sort()
-  }
-
-  logSeqOf(id: string): number {
-    return this.events.findIndex((event) => event?.id === id) + 1
-  }
-
-  positionsAt(chain: string, authorSeq: number): number[] {
-    return this.events.flatMap((event, index) =>
-      event !== null && chainIdOf(event.envelope) === chain && event.envelope.authorSeq === authorSeq ? [index + 1] : []
-    )
-  }
-}
+/** One chain that forks again and again. */
+const forkingStep: fc.Arbitrary<Step> = fc.record({
+  author: fc.constant(0),
+  namespace: fc.constant(0),
+  back: fc.nat(8),
+  end,
+  local: fc.constant(false)
+})
 
 const NAMESPACES = ['dao:one', 'dao:two']
 
-async function play(steps: readonly Step[], log: TestLog['log']): Promise<NaiveLog> {
-  const naive = new NaiveLog()
-  let batch: VerifiedEvent[] = []
-  for (const [index, { author, namespace, back, ends, local: hasLocal }] of steps.entries()) {
-    const name = NAMESPACES[namespace] ?? ''
-    const chain = naive.chain(`author-${author}`, name)
-    // Beyond the beginning of the chain: another first event.
-    const before = chain.at(-1 - back) ?? null
-    const event = unsignedEvent({ author: `author-${author}`, namespace: name, before, body: { index } })
-    naive.events.push(event)
-    batch.push(event)
-    if (!ends && !hasLocal) continue
-    await appendAll(log, batch)
-    batch = []
-    if (hasLocal) {
-      await log.append([local({ index })])
-      naive.events.push(null)
-    }
+interface World extends TestLog {
+  readonly disk: FailingStore
+}
+
+async function openWorld(): Promise<World> {
+  const disk = new FailingStore(await openMemoryStore())
+  return { disk, ...(await openTestLog({ store: disk })) }
+}
+
+async function reopened({ log, disk, checkpoint }: World): Promise<World> {
+  await log.close()
+  return { disk, ...(await openTestLog({ store: disk, checkpoint })) }
+}
+
+/** Gives the log the events at the same moment; returns whether they are in it. */
+async function write({ log, disk, clock }: World, events: readonly VerifiedEvent[], how: End): Promise<boolean> {
+  if (how !== 'lost' && how !== 'kept') {
+    await appendAll(log, events)
+    return true
   }
-  await appendAll(log, batch)
-  return naive
+  disk.mode = how
+  disk.full = (key) => key.startsWith('r!')
+  await expect(appendAll(log, events)).rejects.toMatchObject({ code: 'STORE_FULL' })
+  disk.full = () => false
+  await clock.advance(REOPEN_EVERY_MS)
+  await log.recover()
+  return how === 'kept'
+}
+
+async function play(steps: readonly Step[], begun: World): Promise<{ world: World; naive: NaiveLog }> {
+  const naive = new NaiveLog()
+  let world = begun
+  let written = 0
+  const flush = async (how: End): Promise<void> => {
+    const events = naive.events.slice(written) as VerifiedEvent[]
+    if (events.length > 0 && !(await write(world, events, how))) naive.events.length = written
+    if (how === 'restarted') world = await reopened(world)
+    written = naive.events.length
+  }
+  for (const [index, { author, namespace, back, end: how, local: hasLocal }] of steps.entries()) {
+    const name = NAMESPACES[namespace] ?? ''
+    const before = naive.chain(`author-${author}`, name).at(-1 - back) ?? null
+    naive.events.push(unsignedEvent({ author: `author-${author}`, namespace: name, before, body: { index } }))
+    if (how !== 'none') await flush(how)
+    if (!hasLocal) continue
+    await flush('written')
+    await world.log.append([local({ index })])
+    naive.events.push(null)
+    written = naive.events.length
+  }
+  await flush('written')
+  return { world, naive }
 }
 
 async function compare({ log, store, checkpoint }: TestLog, naive: NaiveLog): Promise<void> {
@@ -87,13 +111,16 @@ async function compare({ log, store, checkpoint }: TestLog, naive: NaiveLog): Pr
   for (const namespace of NAMESPACES) {
     expect((await collect(log.tips(namespace))).map(({ id }) => id).sort()).toEqual(naive.tips(namespace))
     expect(await log.count(namespace)).toBe(naive.of(namespace).length)
-    for await (const tip of log.tips(namespace)) expect(tip.logSeq).toBe(naive.logSeqOf(tip.id))
+    for await (const tip of log.tips(namespace)) {
+      expect(tip.logSeq).toBe(naive.logSeqOf(tip.id))
+      expect(tip.branch).toBe(naive.branchOf(naive.byId(tip.id)))
+    }
   }
-  for (const event of naive.events) {
-    if (event === null) continue
+  for (const event of naive.shared()) {
     const chain = chainIdOf(event.envelope)
     const { authorSeq, ts } = event.envelope
-    expect(await log.find(event.id)).toEqual({ logSeq: naive.logSeqOf(event.id), authorSeq, ts, chain })
+    const position = { logSeq: naive.logSeqOf(event.id), authorSeq, ts, chain, branch: naive.branchOf(event) }
+    expect(await log.find(event.id)).toEqual(position)
     expect(await log.positionsAt(chain, authorSeq, 1_000)).toEqual(naive.positionsAt(chain, authorSeq))
     if (log.isOpenTip(event.id)) expect(naive.tips(event.envelope.namespace)).toContain(event.id)
   }
@@ -101,17 +128,79 @@ async function compare({ log, store, checkpoint }: TestLog, naive: NaiveLog): Pr
   expect(await verifyLog(store, checkpoint)).toMatchObject({ ok: true, records: naive.events.length, problems: [] })
 }
 
-test('whatever the chains, forks and batches: tips, counts and index say what a walk over all events says, also after reopening', async () => {
+/** Each path, read in every way, against the walk from parent to parent. */
+async function comparePaths(log: LogReader, naive: NaiveLog, cut: (below: number) => number): Promise<void> {
+  const known = []
+  for (const event of naive.shared()) {
+    const found = await log.find(event.id)
+    if (found === undefined) throw new Error('not in the log')
+    known.push({ events: naive.path(event), path: await log.pathOf(found) })
+  }
+  for (const { events, path } of known) {
+    const ids = events.map(({ id }) => id)
+    expect(path.segments.at(-1)?.to).toBe(ids.length)
+    expect(
+      await log.idsOnPath(
+        path,
+        [...ids.keys()].map((index) => index + 1)
+      )
+    ).toEqual(ids)
+    const some = [...ids.keys()].filter(() => cut(2) === 0)
+    expect(
+      await log.idsOnPath(
+        path,
+        some.map((index) => index + 1)
+      )
+    ).toEqual(some.map((index) => ids[index]))
+    const from = 1 + cut(ids.length)
+    const to = from + cut(ids.length - from + 2) - 1
+    const read = (await collect(log.eventsOnPath(path, from, to))).flat()
+    expect(read.map(({ logSeq }) => logSeq)).toEqual(ids.slice(from - 1, to).map((id) => naive.logSeqOf(id)))
+    expect(read.map(({ wire }) => Buffer.from(wire))).toEqual(
+      events.slice(from - 1, to).map(({ wire }) => Buffer.from(wire))
+    )
+    const other = known[cut(known.length)] ?? { events: [], path }
+    expect(commonAncestor(path, other.path)).toBe(events.filter((event) => other.events.includes(event)).length)
+  }
+}
+
+test('whatever the chains, forks, groups, restarts and failures: the indexes say what a walk over all events says, also after reopening', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60 }), async (steps) => {
-      const opened = await openTestLog()
-      const naive = await play(steps, opened.log)
-      await compare(opened, naive)
-      await opened.log.close()
-      const { store, checkpoint } = opened
-      const again = await openTestLog({ store, checkpoint })
-      await compare(again, naive)
+      const { world, naive } = await play(steps, await openWorld())
+      await compare(world, naive)
+      await compare(await reopened(world), naive)
     }),
-    { numRuns: 60 }
+    { numRuns: 120 }
   )
 })
+
+test('whatever the forks of a chain: each path reads as the walk from parent to parent, also in a snapshot', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.oneof({ weight: 4, arbitrary: forkingStep }, step), { minLength: 1, maxLength: 40 }),
+      fc.infiniteStream(fc.nat()),
+      async (steps, choices) => {
+        const { world, naive } = await play(steps, await openWorld())
+        const cut = (below: number): number => (choices.next().value ?? 0) % below
+        await compare(world, naive)
+        await comparePaths(world.log, naive, cut)
+        const snapshot = await world.store.snapshot()
+        await appendAll(
+          world.log,
+          naive.shared().map((before) => unsignedEvent({ ...authorOf(before), before, body: { later: true } }))
+        )
+        await comparePaths(new LogReader(snapshot), naive, cut)
+        await snapshot.close()
+      }
+    ),
+    { numRuns: 80 }
+  )
+})
+
+function authorOf({ envelope }: VerifiedEvent): { author: string; namespace: string } {
+  const author = [0, 1, 2]
+    .map((index) => `author-${index}`)
+    .find((name) => unsignedEvent({ author: name }).envelope.signer === envelope.signer)
+  return { author: author ?? '', namespace: envelope.namespace }
+}

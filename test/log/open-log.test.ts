@@ -97,7 +97,7 @@ describe('what opens', () => {
     const opened = await openFolder(folder)
     expect(opened.log.head.logSeq).toBe(0)
     expect(JSON.parse(readFileSync(checkpointPath(folder), 'utf8'))).toEqual({
-      formatVersion: 1,
+      formatVersion: 2,
       epoch: opened.log.epoch,
       head: { logSeq: 0, hash: '0'.repeat(64) }
     })
@@ -166,10 +166,11 @@ describe('what does not open', () => {
   })
 
   test.each([
-    ['the store', { formatVersion: 2, epoch: '0123456789abcdef' }, 'STORE_NEWER'],
+    ['the store, a newer one', { formatVersion: 3, epoch: '0123456789abcdef' }, 'STORE_NEWER'],
+    ['the store, an older one', { formatVersion: 1, epoch: '0123456789abcdef' }, 'STORE_OLDER'],
     ['the store, in a format that nobody knows', { formatVersion: 'one' }, 'STORE_CORRUPT'],
     ['the store, in no format', {}, 'STORE_CORRUPT']
-  ])('a newer format of %s', async (_, meta, code) => {
+  ])('another format of %s', async (_, meta, code) => {
     const store = await openMemoryStore()
     await store.write([{ type: 'put', key: STORE_META_KEY, value: utf8(JSON.stringify(meta)) }], { sync: true })
     await expect(openTestLog({ store })).rejects.toMatchObject({ code, name: 'AnchormeshError' })
@@ -177,15 +178,16 @@ describe('what does not open', () => {
 
   test('a store whose description is damaged', async () => {
     const store = await openMemoryStore()
-    await store.write([{ type: 'put', key: STORE_META_KEY, value: utf8('{"formatVersion":1,') }], { sync: true })
+    await store.write([{ type: 'put', key: STORE_META_KEY, value: utf8('{"formatVersion":2,') }], { sync: true })
     await expect(openTestLog({ store })).rejects.toMatchObject(corrupt)
   })
 
   test.each([
-    ['of a newer format', '{"formatVersion":2,"somethingElse":true}', 'STORE_NEWER'],
+    ['of a newer format', '{"formatVersion":3,"somethingElse":true}', 'STORE_NEWER'],
+    ['of an older format', '{"formatVersion":1,"somethingElse":true}', 'STORE_OLDER'],
     ['that is empty', '', 'STORE_CORRUPT'],
-    ['that is no JSON', '{"formatVersion":1', 'STORE_CORRUPT'],
-    ['without a head', '{"formatVersion":1,"epoch":"0123456789abcdef"}', 'STORE_CORRUPT'],
+    ['that is no JSON', '{"formatVersion":2', 'STORE_CORRUPT'],
+    ['without a head', '{"formatVersion":2,"epoch":"0123456789abcdef"}', 'STORE_CORRUPT'],
     ['of a format below the first', '{"formatVersion":0}', 'STORE_CORRUPT']
   ])('a store.json %s', async (_, text, code) => {
     const folder = await closedFolder()

@@ -141,6 +141,7 @@ test('status says what there is, before the start, after it and when something i
       namespaces: [{ namespace: NAMESPACE, missing: 6, batches: 2, oldestMs: 1_500 }],
       served: {}
     },
+    sync: [],
     network: expect.objectContaining({ peerId: 'alice', peers: [] }) as NetworkStatus
   })
   await node.close()

@@ -5,6 +5,7 @@ import { bundleVectors } from './vectors/bundle.ts'
 import { canonicalJsonVectors } from './vectors/canonical-json.ts'
 import { eventVectors } from './vectors/event.ts'
 import { negentropyVectors } from './vectors/negentropy.ts'
+import { rangeSyncVectors } from './vectors/range-sync.ts'
 import { signatureVectors } from './vectors/signature.ts'
 import { textOf } from './vectors/vector-file.ts'
 import type { VectorFile } from './vectors/vector-file.ts'
@@ -13,20 +14,21 @@ import type { VectorFile } from './vectors/vector-file.ts'
 export const PROTOCOLS = join(import.meta.dirname, '..', '..', 'protocols')
 
 /** Every file of vectors, the same bytes each time. */
-export function allVectors(): readonly VectorFile[] {
+export async function allVectors(): Promise<readonly VectorFile[]> {
   return [
     ...canonicalJsonVectors(),
     ...signatureVectors(),
     ...batchVectors(),
     ...eventVectors(),
     ...negentropyVectors(),
+    ...(await rangeSyncVectors()),
     ...bundleVectors()
   ]
 }
 
 // `node test/protocols/make-vectors.ts` writes them; a test holds that nothing differs.
 if (process.argv[1] === import.meta.filename) {
-  for (const file of allVectors()) {
+  for (const file of await allVectors()) {
     const path = join(PROTOCOLS, file.path)
     mkdirSync(dirname(path), { recursive: true })
     writeFileSync(path, textOf(file))

@@ -51,14 +51,19 @@ const frames: fc.Arbitrary<Frame> = fc.oneof(
   }),
   fc.record({
     type: fc.constant('answer' as const),
+    more: fc.boolean(),
     chains: few(fc.record({ index: count, held: bits, tips: positions }))
   }),
   fc.record({
     type: fc.constant('probe' as const),
+    more: fc.boolean(),
     chains: few(fc.record({ index: count, held: bits, asked: positions }))
   }),
-  fc.record({ type: fc.constant('events' as const), events: few(fc.uint8Array({ minLength: 1 })) }),
-  fc.record({ type: fc.constant('done' as const), sent: count, notTaken: count }),
+  fc.record({
+    type: fc.constant('events' as const),
+    events: fc.array(fc.uint8Array({ minLength: 1 }), { minLength: 1, maxLength: 5 })
+  }),
+  fc.record({ type: fc.constant('done' as const), sent: count, notTaken: count, left: count }),
   fc.record({
     type: fc.constant('error' as const),
     code: fc.constantFrom(...ERROR_CODES),
@@ -120,11 +125,15 @@ describe('refused is', () => {
     ['a varint that does not end', Uint8Array.of(FRAME_OCTETS.done, ...Array.from({ length: 12 }, () => 0x81))],
     ['a varint beyond 2^53 − 1', concat(Uint8Array.of(FRAME_OCTETS.done), encodeVarint(2n ** 53n), Uint8Array.of(0))],
     ['a list that the frame can not hold', concat(Uint8Array.of(FRAME_OCTETS.events), encodeVarint(200))],
-    ['an unused bit', Uint8Array.of(FRAME_OCTETS.answer, 1, 0, 1, 0b10, 0)],
+    ['an unused bit', Uint8Array.of(FRAME_OCTETS.answer, 0, 1, 0, 1, 0b10, 0)],
+    ['no events', Uint8Array.of(FRAME_OCTETS.events, 0)],
     ['a flag that is neither 0 nor 1', Uint8Array.of(FRAME_OCTETS.chains, 2)],
-    ['bytes behind the end', concat(encodeFrame({ type: 'done', sent: 1, notTaken: 0 }), Uint8Array.of(0))],
+    ['bytes behind the end', concat(encodeFrame({ type: 'done', sent: 1, notTaken: 0, left: 0 }), Uint8Array.of(0))],
     ['an unknown error code', concat(Uint8Array.of(FRAME_OCTETS.error, 4), utf8('oops'), Uint8Array.of(0))],
-    ['position 0', encodeFrame({ type: 'probe', chains: [{ index: 0, held: [], asked: [{ ...tip, position: 0 }] }] })]
+    [
+      'position 0',
+      encodeFrame({ type: 'probe', more: false, chains: [{ index: 0, held: [], asked: [{ ...tip, position: 0 }] }] })
+    ]
   ])('%s', (_, frame) => {
     expect(refusal(frame)).toBe('bad-frame')
   })
@@ -133,15 +142,19 @@ describe('refused is', () => {
     ['more events than a frame may have', { type: 'events', events: events(EVENTS_IN_FRAME_MAX + 1) }],
     [
       'more chains than a frame may name',
-      { type: 'answer', chains: Array.from({ length: CHAINS_IN_FRAME_MAX + 1 }, answered) }
+      { type: 'answer', more: false, chains: Array.from({ length: CHAINS_IN_FRAME_MAX + 1 }, answered) }
     ],
     [
       'more tips of a chain than may be named',
-      { type: 'answer', chains: [{ index: 0, held: [], tips: tips(TIPS_NAMED_MAX + 1) }] }
+      { type: 'answer', more: false, chains: [{ index: 0, held: [], tips: tips(TIPS_NAMED_MAX + 1) }] }
     ],
     [
       'more samples than a probe may have',
-      { type: 'probe', chains: [2, SAMPLES_MAX - 1].map((length) => ({ index: 0, held: [], asked: tips(length) })) }
+      {
+        type: 'probe',
+        more: false,
+        chains: [2, SAMPLES_MAX - 1].map((length) => ({ index: 0, held: [], asked: tips(length) }))
+      }
     ]
   ])('%s', (_, frame) => {
     expect(refusal(encodeFrame(frame))).toBe('too-big')

@@ -6,7 +6,15 @@ import { jsonFiles, readJson } from './third-party.ts'
 
 type Vector = Readonly<Record<string, unknown>>
 
-const PATHS = ['canonical-json/v1', 'signature/v1', 'batch/v1', 'event/v1', 'negentropy/v1', 'bundle/v1'] as const
+const PATHS = [
+  'canonical-json/v1',
+  'signature/v1',
+  'batch/v1',
+  'event/v1',
+  'negentropy/v1',
+  'range-sync/v1',
+  'bundle/v1'
+] as const
 
 const specOf = (path: string): string => readFileSync(join(PROTOCOLS, path, 'SPEC.md'), 'utf8')
 /** Long values are broken into lines in the SPECs. */
@@ -62,6 +70,13 @@ describe('the SPECs', () => {
     const negentropy = withoutSpace(specOf('negentropy/v1'))
     expect(negentropy).toContain(firstOf('negentropy', 'v1', 'vectors', 'messages.json')['message'])
     expect(negentropy).toContain(firstOf('negentropy', 'v1', 'vectors', 'fingerprints.json')['fingerprint'])
+
+    const rangeSync = withoutSpace(specOf('range-sync/v1'))
+    const hello = firstOf('range-sync', 'v1', 'vectors', 'frames.json')
+    expect(rangeSync).toContain(`${String(hello['length'])}${String(hello['bytes'])}`)
+    const { chains, root } = firstOf('range-sync', 'v1', 'vectors', 'tips-roots.json')
+    for (const { chain } of chains as readonly Vector[]) expect(rangeSync).toContain(chain)
+    expect(rangeSync).toContain(root)
   })
 
   test('the example of canonical JSON', () => {

@@ -65,9 +65,9 @@ function codesOf(path: string): Set<string> {
 
 const CANONICAL_CODES = ['MALFORMED', 'NOT_CANONICAL', 'DUPLICATE_KEY', 'NUMBER_NOT_IJSON', 'LONE_SURROGATE']
 
-describe('the files', () => {
-  const files = allVectors()
+const files = await allVectors()
 
+describe('the files', () => {
   test.each(files.map((file) => [file.path, file] as const))('%s is what its generator writes', (path, file) => {
     expect(readFileSync(join(PROTOCOLS, path), 'utf8')).toBe(textOf(file))
   })

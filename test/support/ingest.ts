@@ -10,6 +10,7 @@ import { openMemoryStore } from '../../src/log/level-store.ts'
 import { openLog } from '../../src/log/open-log.ts'
 import type { Store } from '../../src/log/store.ts'
 import { localEvent } from '../../src/events/local.ts'
+import type { SignatureVerifiers } from '../../src/platform/signature-verifiers.ts'
 import type { PolicyView } from '../../src/policy/policy-view.ts'
 import { viewPolicy } from '../../src/policy/policy-view.ts'
 import type { EffectivePolicy } from '../../src/policy/policy.ts'
@@ -55,6 +56,7 @@ export interface IngestOptions {
   readonly checkpoint?: CheckpointKeeper
   readonly clock?: HandClock
   readonly futureSkewMs?: number
+  readonly signatureVerifiers?: SignatureVerifiers
 }
 
 const opened = new Set<Ingest>()
@@ -87,7 +89,16 @@ export async function openIngest(
   await loadBoundKeys(engine, keyring)
   const parts = { policy: viewPolicy(effective) }
   const futureSkewMs = options.futureSkewMs ?? 120_000
-  const door = new IngestDoor({ log, keyring, policy: () => ingest.policy, clock, logger, futureSkewMs })
+  const { signatureVerifiers } = options
+  const door = new IngestDoor({
+    log,
+    keyring,
+    policy: () => ingest.policy,
+    clock,
+    logger,
+    futureSkewMs,
+    signatureVerifiers
+  })
   const author = new Author({ signer: self.signer, log, door, clock })
   const stopFollowing = await followBoundKeys({ log, engine, keyring, door, clock, logger })
   const blobs = new BlobStore(await openMemoryStore())

@@ -64,6 +64,40 @@ export class WatchedStore extends WrappedStore {
   }
 }
 
+/** Counts what is read. */
+export class CountedStore extends WrappedStore {
+  gets = 0
+  getManys = 0
+  ranges = 0
+  /** Entries that ranges gave. */
+  entries = 0
+
+  override async get(key: string): Promise<Uint8Array | undefined> {
+    this.gets += 1
+    return await super.get(key)
+  }
+
+  override async getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
+    this.getManys += 1
+    return await super.getMany(keys)
+  }
+
+  override async *range(range: KeyRange): AsyncGenerator<[string, Uint8Array]> {
+    this.ranges += 1
+    for await (const entry of super.range(range)) {
+      this.entries += 1
+      yield entry
+    }
+  }
+
+  /** What was read since the last call. */
+  taken(): { gets: number; getManys: number; ranges: number; entries: number } {
+    const { gets, getManys, ranges, entries } = this
+    this.gets = this.getManys = this.ranges = this.entries = 0
+    return { gets, getManys, ranges, entries }
+  }
+}
+
 /** Lets a test hold reads of a key back: they see the store as it was when they were asked. */
 export class SlowReadStore extends WrappedStore {
   readonly #held = new Map<string, PromiseWithResolvers<void>>()

@@ -65,6 +65,15 @@ export function eventId(canonical: Uint8Array): string {
   return sha256Hex(canonical)
 }
 
+/**
+ * The id of the event in these wire bytes, which were checked before: only the framing is looked at. `null` where that
+ * is broken.
+ */
+export function eventIdOfWire(wire: Uint8Array): string | null {
+  const framing = splitFrame(wire)
+  return framing === null ? null : eventId(framing.canonical)
+}
+
 /** The bytes that the key `kid` signs for an event of this type. */
 export function eventSigningInput(type: string, kid: string, canonical: Uint8Array): Uint8Array {
   return signingInput(protectedHeader(kid, typOfEvent(type)), canonical)

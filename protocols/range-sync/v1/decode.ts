@@ -14,6 +14,7 @@ import {
   ROOT_BYTES,
   SALT_BYTES,
   SAMPLES_MAX,
+  SKETCH_CHAINS_MAX,
   SKETCH_ENTRY_BYTES,
   TAG_BYTES,
   TEXT_BYTES_MAX,
@@ -74,7 +75,7 @@ function readFrame(reader: Reader): Frame {
     case 'sketch': {
       const membership = reader.take(MEMBERSHIP_BYTES)
       const salt = reader.take(SALT_BYTES)
-      return { type, membership, salt, entries: reader.list(SKETCH_ENTRY_BYTES, Infinity, entry) }
+      return { type, membership, salt, entries: reader.list(SKETCH_ENTRY_BYTES, SKETCH_CHAINS_MAX, entry) }
     }
     case 'tree': {
       const membership = reader.take(MEMBERSHIP_BYTES)
@@ -85,13 +86,13 @@ function readFrame(reader: Reader): Frame {
     case 'chains':
       return { type, more: reader.flag(), matched: readMatched(reader), mine: readMine(reader) }
     case 'answer':
-      return { type, chains: reader.list(4, CHAINS_IN_FRAME_MAX, answeredChain) }
+      return { type, more: reader.flag(), chains: reader.list(3, CHAINS_IN_FRAME_MAX, answeredChain) }
     case 'probe':
-      return { type, chains: readProbed(reader) }
+      return { type, more: reader.flag(), chains: readProbed(reader) }
     case 'events':
-      return { type, events: reader.list(2, EVENTS_IN_FRAME_MAX, (from) => from.take(from.varint())) }
+      return { type, events: readEvents(reader) }
     case 'done':
-      return { type, sent: reader.varint(), notTaken: reader.varint() }
+      return { type, sent: reader.varint(), notTaken: reader.varint(), left: reader.varint() }
     default: {
       const code = reader.text()
       const known = ERROR_CODES.find((name) => name === code)
@@ -139,6 +140,14 @@ function readProbed(reader: Reader): readonly ProbedChain[] {
     samples += asked.length
     return { index, held, asked }
   })
+}
+
+function readEvents(reader: Reader): readonly Uint8Array[] {
+  const events = reader.list(2, EVENTS_IN_FRAME_MAX, (from) => from.take(from.varint()))
+  // [REJECT] RS-18.
+  if (events.some(({ length }) => length === 0)) throw new Refusal('bad-frame', 'an event without bytes')
+  if (events.length === 0) throw new Refusal('bad-frame', 'no events')
+  return events
 }
 
 function taggedPosition(reader: Reader): TaggedPosition {

@@ -36,21 +36,23 @@ function payloadOf(frame: Frame): Uint8Array[] {
         ...list(frame.mine, ({ prefix, tips }) => [prefix, ...list(tips, tagged)])
       ]
     case 'answer':
-      return list(frame.chains, ({ index, held, tips }) => [
-        encodeVarint(index),
-        ...bitmap(held),
-        ...list(tips, tagged)
-      ])
+      return [
+        flag(frame.more),
+        ...list(frame.chains, ({ index, held, tips }) => [encodeVarint(index), ...bitmap(held), ...list(tips, tagged)])
+      ]
     case 'probe':
-      return list(frame.chains, ({ index, held, asked }) => [
-        encodeVarint(index),
-        ...bitmap(held),
-        ...list(asked, tagged)
-      ])
+      return [
+        flag(frame.more),
+        ...list(frame.chains, ({ index, held, asked }) => [
+          encodeVarint(index),
+          ...bitmap(held),
+          ...list(asked, tagged)
+        ])
+      ]
     case 'events':
       return list(frame.events, (event) => [encodeVarint(event.length), event])
     case 'done':
-      return [encodeVarint(frame.sent), encodeVarint(frame.notTaken)]
+      return [encodeVarint(frame.sent), encodeVarint(frame.notTaken), encodeVarint(frame.left)]
     default:
       return [...text(frame.code), ...text(frame.detail)]
   }

@@ -12,11 +12,20 @@ export const EVENTS_IN_FRAME_MAX = 256
 /** Most chains that one `chains` frame names on either side (RS-12). */
 export const CHAINS_IN_FRAME_MAX = 1_024
 
+/** Most frames of `chains`, of `answer` or of a probe that follow one another (RS-12). */
+export const CHAINS_FRAMES_MAX = 64
+
+/** Most chains in a sketch (RS-9). */
+export const SKETCH_CHAINS_MAX = 4_096
+
 /** Most tips that are named of one chain (RS-12). */
-export const TIPS_NAMED_MAX = 64
+export const TIPS_NAMED_MAX = 3_072
 
 /** Most samples in one `probe` (RS-17). */
-export const SAMPLES_MAX = 4_096
+export const SAMPLES_MAX = 2_048
+
+/** Most rounds of `negentropy`, and of `probe` (RS-17). */
+export const ROUNDS_MAX = 32
 
 export const MEMBERSHIP_BYTES = 16
 export const SALT_BYTES = 16
@@ -38,7 +47,7 @@ export interface TaggedPosition {
   readonly tag: Uint8Array
 }
 
-/** A chain of the initiator, by its prefix (16 bytes) and tips. */
+/** A chain of the initiator, by its prefix (16 bytes) and tips; without tips it is not wanted. */
 export interface NamedChain {
   readonly prefix: Uint8Array
   readonly tips: readonly TaggedPosition[]
@@ -95,10 +104,10 @@ export type Frame =
       readonly matched: Matched
       readonly mine: readonly NamedChain[]
     }
-  | { readonly type: 'answer'; readonly chains: readonly AnsweredChain[] }
-  | { readonly type: 'probe'; readonly chains: readonly ProbedChain[] }
+  | { readonly type: 'answer'; readonly more: boolean; readonly chains: readonly AnsweredChain[] }
+  | { readonly type: 'probe'; readonly more: boolean; readonly chains: readonly ProbedChain[] }
   | { readonly type: 'events'; readonly events: readonly Uint8Array[] }
-  | { readonly type: 'done'; readonly sent: number; readonly notTaken: number }
+  | { readonly type: 'done'; readonly sent: number; readonly notTaken: number; readonly left: number }
   | { readonly type: 'error'; readonly code: SyncErrorCode; readonly detail: string }
 
 export type FrameType = Frame['type']

@@ -7,7 +7,8 @@ import type {
   NodeStatus,
   Operations,
   ProjectionPage,
-  SubmitOutcome
+  SubmitOutcome,
+  SyncResult
 } from '../../../src/operations.ts'
 import { AnchormeshError } from '../../../src/platform/errors.ts'
 
@@ -174,6 +175,10 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
       }
       return { ...counts, refused }
     },
+    sync: async ({ namespace, peer = 'did:key:z6MkOther' }, onProgress) => {
+      onProgress?.({ done: 3, total: null, unit: 'events' })
+      return [syncResult(peer, namespace)]
+    },
     ...overrides
   }
 }
@@ -190,6 +195,26 @@ function page(projection: string, query: JsonObject, logSeq: number): Projection
       hint: 'there are: batches'
     })
   return { projection, version: 1, epoch: 'e1', logSeq, rows: [{ asked: query }], nextCursor: null }
+}
+
+function syncResult(did: string, namespace: string): SyncResult {
+  return {
+    did,
+    namespace,
+    end: 'synced',
+    detail: null,
+    sessions: 1,
+    rounds: 2,
+    bytesSent: 90,
+    bytesReceived: 1_000,
+    eventsSent: 0,
+    eventsAccepted: 3,
+    eventsDuplicate: 0,
+    eventsPending: 1,
+    eventsRefused: { SIGNER_NOT_MEMBER: 2 },
+    membershipDiffers: true,
+    tookMs: 12
+  }
 }
 
 function status(logSeq: number): NodeStatus {
@@ -217,7 +242,25 @@ function status(logSeq: number): NodeStatus {
       topics: { [NAMESPACE]: { mesh: 1, subscribers: 1 } },
       gossip: { judged: 1, dropped: 0, late: 0, published: 1 },
       refusedConnections: 0
-    }
+    },
+    sync: [
+      {
+        did: 'did:key:z6MkOther',
+        namespace: NAMESPACE,
+        isRunning: false,
+        nextAt: 1_700_000_060_000,
+        last: {
+          at: 1_700_000_000_000,
+          end: 'equal',
+          detail: null,
+          rounds: 1,
+          bytes: 90,
+          sent: 0,
+          received: 0,
+          membershipDiffers: false
+        }
+      }
+    ]
   }
 }
 

@@ -1,0 +1,67 @@
+import { toHex } from '../../protocols/primitives/bytes.ts'
+import type { Clock } from '../platform/clock.ts'
+import { messageOf } from '../platform/errors.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { CheckpointKeeper } from './checkpoint-file.ts'
+import { STORE_FORMAT_VERSION } from './checkpoint-file.ts'
+import { CHECKPOINT_EVERY_MS } from './limits.ts'
+import type { LogHead } from './log-reader.ts'
+
+interface CheckpointPorts {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly checkpoint: CheckpointKeeper
+}
+
+/** Writes down, outside of the store, how long the log is: now and then, and one write after the other. */
+export class CheckpointWriter {
+  readonly #ports: CheckpointPorts
+  readonly #log: { readonly epoch: string; readonly head: LogHead }
+  #cancel: (() => void) | null = null
+  /** The end of the line of those who write. */
+  #writing: Promise<unknown> = Promise.resolve()
+
+  constructor(log: { readonly epoch: string; readonly head: LogHead }, ports: CheckpointPorts) {
+    this.#log = log
+    this.#ports = ports
+  }
+
+  /** Writes within a second, however often it is called until then. */
+  soon(): void {
+    this.#cancel ??= this.#ports.clock.after(CHECKPOINT_EVERY_MS, () => {
+      this.#cancel = null
+      this.write().catch((error: unknown) => this.#warn(error, 'it is tried again after the next append'))
+    })
+  }
+
+  /** Writes how long the log is once those before have written. */
+  async write(): Promise<void> {
+    const written = this.#writing.then(async () => {
+      const { epoch, head } = this.#log
+      const { logSeq, hash } = head
+      await this.#ports.checkpoint.write({
+        formatVersion: STORE_FORMAT_VERSION,
+        epoch,
+        head: { logSeq, hash: toHex(hash) }
+      })
+    })
+    // One after the other, or an older one could come out last; the next goes on whether this one succeeds or not.
+    this.#writing = written.catch(() => undefined)
+    await written
+  }
+
+  /** Writes for the last time. */
+  async close(): Promise<void> {
+    this.#cancel?.()
+    this.#cancel = null
+    try {
+      await this.write()
+    } catch (error) {
+      this.#warn(error, 'it says less than the log holds, which does no harm')
+    }
+  }
+
+  #warn(error: unknown, consequence: string): void {
+    this.#ports.logger.warn({ reason: messageOf(error) }, `store.json could not be written; ${consequence}`)
+  }
+}

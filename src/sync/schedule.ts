@@ -1,0 +1,55 @@
+import type { SessionReport } from './session.ts'
+
+/**
+ * When the next session with a peer over a namespace is due. Sessions that find nothing come up to this many times
+ * less often: gossip brings what is new, and the next change resets it.
+ */
+const QUIET_FACTOR_MAX = 4
+
+/** A session that failed is tried again after this, then after twice, four times … as long. */
+const RETRY_MS = 1_000
+
+/** A peer with another policy may change it; without a reconnect that is looked at this many intervals later. */
+const WRONG_NAMESPACE_INTERVALS = 10
+
+/** A peer that lied is not asked for longer than one that is out of reach. */
+const LIAR_INTERVALS_MAX = 60
+
+/** After a session that brought something and left something the next follows at once. */
+const REST_MS = 50
+
+/** What is remembered of the sessions with a peer over a namespace. */
+export interface Course {
+  /** Sessions in a row that failed. */
+  readonly failures: number
+  /** Sessions in a row that found both sides equal. */
+  readonly quiet: number
+}
+
+export const NEW_COURSE: Course = { failures: 0, quiet: 0 }
+
+/** What a session's end means for the next: in how many milliseconds it is due, before jitter. */
+export function nextAfter(
+  report: Pick<SessionReport, 'end' | 'by' | 'hasLeft' | 'sent' | 'received'>,
+  { failures, quiet }: Course,
+  intervalMs: number
+): { readonly course: Course; readonly delayMs: number } {
+  const { end } = report
+  if (end === 'equal') {
+    const factor = Math.min(QUIET_FACTOR_MAX, 2 ** quiet)
+    return { course: { failures: 0, quiet: quiet + 1 }, delayMs: intervalMs * factor }
+  }
+  if (end === 'synced') {
+    const brought = report.sent + report.received.accepted > 0
+    return { course: NEW_COURSE, delayMs: report.hasLeft && brought ? REST_MS : intervalMs }
+  }
+  const course = { failures: failures + 1, quiet: 0 }
+  if (end === 'wrong-namespace') return { course, delayMs: intervalMs * WRONG_NAMESPACE_INTERVALS }
+  if (isPeersFault(report)) return { course, delayMs: intervalMs * Math.min(LIAR_INTERVALS_MAX, 2 ** failures) }
+  return { course, delayMs: Math.min(intervalMs, RETRY_MS * 2 ** failures) }
+}
+
+/** Whether the peer did what no honest node does (RS-5). */
+export function isPeersFault({ end, by }: Pick<SessionReport, 'end' | 'by'>): boolean {
+  return by === 'here' && (end === 'lied' || end === 'bad-frame' || end === 'too-big')
+}

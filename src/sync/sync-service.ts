@@ -1,0 +1,304 @@
+import type { EventLog } from '../log/event-log.ts'
+import type { Store } from '../log/store.ts'
+import { BoundedMap } from '../platform/bounded-map.ts'
+import type { Clock } from '../platform/clock.ts'
+import { messageOf } from '../platform/errors.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { Random } from '../platform/random.ts'
+import { TRUST_NAMESPACE } from '../policy/names.ts'
+import type { PolicyView } from '../policy/policy-view.ts'
+import type { PeerStream, PeerStreams } from '../streams/peer-stream.ts'
+import { fromHex } from '../../protocols/primitives/bytes.ts'
+import { MEMBERSHIP_BYTES, SALT_BYTES } from '../../protocols/range-sync/v1/frames.ts'
+import type { SessionDoor } from './events-receiver.ts'
+import { SESSION_LIMITS } from './limits.ts'
+import { LogSyncView } from './log-view.ts'
+import { RefusedChains } from './refused-chains.ts'
+import type { Course } from './schedule.ts'
+import { isPeersFault, nextAfter } from './schedule.ts'
+import type { Job } from './scheduler.ts'
+import { Scheduler } from './scheduler.ts'
+import type { Admission, OpenView, SessionProgress, SessionReport } from './session.ts'
+import { answerSession, initiateSession } from './session.ts'
+import { TipTables } from './tip-tables.ts'
+
+/** The libp2p protocol (SPEC). */
+export const RANGE_SYNC_PROTOCOL = '/anchormesh/range-sync/1'
+
+/** Sessions that peers have opened here at the same time, as many as this node opens itself, for each of two sides. */
+const ANSWERED_MAX = 8
+/** Of one peer: it asks for one namespace at a time, and may ask for the next while the last one ends. */
+const ANSWERED_OF_PEER_MAX = 2
+/** Over one namespace: more would bring the same events. */
+const ANSWERED_OF_NAMESPACE_MAX = 3
+
+/** An answer to the opening of a stream is a round trip; a peer that takes longer is out of reach. */
+const OPEN_WITHIN_MS = 10_000
+
+/** Reports that are kept for `status`: peers and namespaces are configured, so few come near. */
+const REPORTS_MAX = 4_096
+
+/** What synchronising a node's log works with. */
+export interface SyncPorts {
+  readonly streams: PeerStreams
+  readonly log: EventLog
+  readonly store: Store
+  readonly door: SessionDoor
+  readonly policy: () => PolicyView
+  /** Changes whenever keys were bound: what waited for one may be wanted again. */
+  readonly keyGeneration: () => number
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** Time between two sessions with a peer over a namespace that find no difference, in milliseconds. */
+  readonly intervalMs: number
+  /** Called after each session that came to its end. */
+  readonly onSession?: (session: FinishedSession) => void
+}
+
+/** A session that has ended. */
+export interface FinishedSession extends Job {
+  readonly role: 'initiator' | 'responder'
+  /** Wall-clock time of its end. */
+  readonly at: number
+  readonly report: SessionReport
+}
+
+/** What `status` shows of the sessions with one peer over one namespace. */
+export interface PeerSyncStatus {
+  readonly did: string
+  readonly namespace: string
+  /** The last session, whoever opened it. */
+  readonly last: FinishedSession | null
+  readonly isRunning: boolean
+  /** Wall-clock time (ms) of the next session; null while the peer is not connected. */
+  readonly nextAt: number | null
+}
+
+/** Keeps this node's log and those of its peers the same: opens sessions, answers them, and says how they went. */
+export class SyncService {
+  readonly #ports: SyncPorts
+  readonly #tables: TipTables
+  readonly #scheduler: Scheduler
+  readonly #refused: RefusedChains
+  readonly #answering = new Set<Job>()
+  /** The sessions that this node has opened, each behind the one before it with the same peer over the same namespace. */
+  readonly #opened = new Map<string, Promise<SessionReport>>()
+  readonly #streams = new Set<PeerStream>()
+  readonly #last = new BoundedMap<string, FinishedSession>(REPORTS_MAX)
+  readonly #stopped = new AbortController()
+
+  constructor(ports: SyncPorts) {
+    this.#ports = ports
+    this.#tables = new TipTables(ports.log, ports.store)
+    this.#refused = new RefusedChains(ports.keyGeneration)
+    this.#scheduler = new Scheduler(TRUST_NAMESPACE, {
+      clock: ports.clock,
+      random: ports.random,
+      run: async (job, course) => await this.#runScheduled(job, course)
+    })
+  }
+
+  /** A known peer connected. */
+  connected(peerId: string): void {
+    this.#scheduler.add(peerId, this.#sharedWith(peerId))
+  }
+
+  /** Its last connection closed. */
+  disconnected(peerId: string): void {
+    this.#scheduler.remove(peerId)
+  }
+
+  /** Answers a session that a peer opened; resolves at its end. */
+  async serve(stream: PeerStream): Promise<void> {
+    const { peerId } = stream
+    const jobs: Job[] = []
+    this.#streams.add(stream)
+    const admit = async (namespace: string): Promise<Admission> => {
+      const refusal = this.#refusal({ peerId, namespace })
+      if (refusal !== null) return refusal
+      const job = { peerId, namespace }
+      jobs.push(job)
+      this.#answering.add(job)
+      return { ok: true, opened: await this.#open(namespace) }
+    }
+    try {
+      const report = await answerSession(stream, admit, this.#ports.random.bytes(SALT_BYTES), this.#sessionPorts())
+      for (const job of jobs) this.#ended(job, 'responder', report)
+    } finally {
+      this.#streams.delete(stream)
+      for (const job of jobs) this.#answering.delete(job)
+    }
+  }
+
+  /** PeerIds of the connected peers that may read the namespace, in random order. */
+  peersFor(namespace: string): readonly string[] {
+    const { streams, random } = this.#ports
+    return streams
+      .connected()
+      .filter((peerId) => this.#sharedWith(peerId).includes(namespace))
+      .map((peerId) => ({ peerId, at: random.fraction() }))
+      .sort((left, right) => left.at - right.at)
+      .map(({ peerId }) => peerId)
+  }
+
+  /** Runs a session with a connected peer now, behind one that is under way with it over the namespace. */
+  async syncNow(job: Job, onProgress: (progress: SessionProgress) => void): Promise<SessionReport> {
+    return await this.#initiate(job, onProgress)
+  }
+
+  /** One entry for each peer and namespace that is shared with it. */
+  status(): readonly PeerSyncStatus[] {
+    const policy = this.#ports.policy()
+    const jobs = new Map(this.#scheduler.jobs().map((job) => [nameOf(job), job]))
+    return policy.policy.peers.flatMap(({ did, peerId }) => {
+      if (peerId === undefined || did === policy.self.did) return []
+      return this.#sharedWith(peerId).map((namespace) => {
+        const job = jobs.get(nameOf({ peerId, namespace }))
+        const last = this.#last.get(nameOf({ peerId, namespace })) ?? null
+        return { did, namespace, last, isRunning: job?.isRunning ?? false, nextAt: job?.dueAt ?? null }
+      })
+    })
+  }
+
+  /** Ends the sessions that are under way and opens no more; resolves when those that this node opened have ended. */
+  async stop(): Promise<void> {
+    const reason = new Error('the node stops')
+    this.#stopped.abort(reason)
+    this.#tables.stop()
+    for (const stream of this.#streams) stream.abort(reason)
+    await this.#scheduler.stop()
+    await Promise.allSettled(this.#opened.values())
+  }
+
+  /** The namespaces that both may read, the reserved one first. */
+  #sharedWith(peerId: string): readonly string[] {
+    const policy = this.#ports.policy()
+    const did = policy.didOfPeer(peerId)
+    return did === undefined ? [] : policy.namespaces.filter((namespace) => policy.isMember(namespace, did))
+  }
+
+  #refusal({ peerId, namespace }: Job): Admission | null {
+    // [REJECT] RS-6.
+    if (!this.#sharedWith(peerId).includes(namespace)) {
+      return { ok: false, code: 'wrong-namespace', detail: `${namespace} is not carried here, or not for you` }
+    }
+    const answering = [...this.#answering]
+    const isBusy =
+      this.#stopped.signal.aborted ||
+      answering.length >= ANSWERED_MAX ||
+      answering.filter((other) => other.peerId === peerId).length >= ANSWERED_OF_PEER_MAX ||
+      answering.filter((other) => other.namespace === namespace).length >= ANSWERED_OF_NAMESPACE_MAX ||
+      // Of two sessions that cross each other, that goes on which the node with the smaller DID opened.
+      (this.#opened.has(nameOf({ peerId, namespace })) && isBefore(this.#ports.policy(), peerId))
+    return isBusy ? { ok: false, code: 'busy', detail: 'as many sessions as this node takes are under way' } : null
+  }
+
+  async #open(namespace: string): Promise<OpenView> {
+    const { log, store, policy } = this.#ports
+    const { tips, logSeq } = await this.#tables.view(namespace)
+    const membership = (fromHex(policy().membershipDigest(namespace)) ?? new Uint8Array()).subarray(0, MEMBERSHIP_BYTES)
+    return { view: new LogSyncView({ namespace, membership, tips }, log, store), logSeq }
+  }
+
+  #sessionPorts(onProgress?: (progress: SessionProgress) => void): Parameters<typeof initiateSession>[3] {
+    const { door, clock } = this.#ports
+    return { door, clock, limits: SESSION_LIMITS, ...(onProgress === undefined ? {} : { onProgress }) }
+  }
+
+  async #runScheduled(job: Job, course: Course): Promise<{ readonly course: Course; readonly delayMs: number }> {
+    try {
+      const report = await this.#initiate(job)
+      return nextAfter(report, course, this.#ports.intervalMs)
+    } catch (error) {
+      // A store that can't be read, or a defect: the log says which, and the next session is a while off.
+      this.#ports.logger.error({ ...job, reason: messageOf(error) }, 'a sync session could not be run')
+      return { course: { failures: course.failures + 1, quiet: 0 }, delayMs: this.#ports.intervalMs }
+    }
+  }
+
+  async #initiate(job: Job, onProgress?: (progress: SessionProgress) => void): Promise<SessionReport> {
+    const name = nameOf(job)
+    const before = this.#opened.get(name)
+    const session = (async () => {
+      // How that one ended is its caller's affair.
+      await before?.catch(() => undefined)
+      return await this.#openSession(job, onProgress)
+    })()
+    this.#opened.set(name, session)
+    try {
+      return await session
+    } finally {
+      if (this.#opened.get(name) === session) this.#opened.delete(name)
+    }
+  }
+
+  async #openSession(job: Job, onProgress?: (progress: SessionProgress) => void): Promise<SessionReport> {
+    const { streams, clock } = this.#ports
+    const opening = new AbortController()
+    const cancel = clock.after(OPEN_WITHIN_MS, () => opening.abort(new Error('the peer does not answer')))
+    const signal = AbortSignal.any([opening.signal, this.#stopped.signal])
+    const opened = await streams.open(job.peerId, RANGE_SYNC_PROTOCOL, signal).finally(cancel)
+    if (!opened.ok) return this.#ended(job, 'initiator', notOpened(opened.detail))
+    const { stream } = opened
+    this.#streams.add(stream)
+    try {
+      const view = await this.#open(job.namespace)
+      const ports = this.#sessionPorts(onProgress)
+      return this.#ended(job, 'initiator', await initiateSession(stream, view, this.#refused.of(job), ports))
+    } catch (error) {
+      stream.abort(error instanceof Error ? error : new Error(messageOf(error)))
+      throw error
+    } finally {
+      this.#streams.delete(stream)
+    }
+  }
+
+  /** Draws the consequences of a session, whoever opened it. */
+  #ended(job: Job, role: FinishedSession['role'], report: SessionReport): SessionReport {
+    const { clock, logger, streams, onSession } = this.#ports
+    const session = { ...job, role, at: clock.now(), report }
+    this.#last.set(nameOf(job), session)
+    this.#refused.add(job, report.refusedChains)
+    if (isPeersFault(report)) {
+      streams.penalise(job.peerId)
+      // Others may have what this one would not give.
+      this.#scheduler.changed(job.namespace, job.peerId)
+    } else if (report.received.accepted > 0) this.#scheduler.changed(job.namespace, job.peerId)
+    const { end, by, detail, rounds, sent, received } = report
+    const fields = { ...job, role, end, by, detail, rounds, sent, received }
+    if (isPeersFault(report) || (by === 'peer' && isBlame(end))) logger.warn(fields, 'a sync session went wrong')
+    else if (sent + received.accepted > 0) logger.info(fields, 'a sync session moved events')
+    else logger.debug(fields, 'a sync session')
+    onSession?.(session)
+    return report
+  }
+}
+
+function isBefore(policy: PolicyView, peerId: string): boolean {
+  return policy.self.did < (policy.didOfPeer(peerId) ?? '')
+}
+
+/** The peer says that this node broke a rule. */
+function isBlame(end: SessionReport['end']): boolean {
+  return end === 'lied' || end === 'bad-frame' || end === 'too-big'
+}
+
+function notOpened(detail: string): SessionReport {
+  return {
+    end: 'broken',
+    by: 'peer',
+    detail,
+    rounds: 0,
+    bytesRead: 0,
+    bytesWritten: 0,
+    sent: 0,
+    received: { accepted: 0, duplicate: 0, pending: 0, ignored: {} },
+    hasLeft: false,
+    membershipDiffers: false,
+    refusedChains: new Set(),
+    tookMs: 0
+  }
+}
+
+const nameOf = ({ peerId, namespace }: Job): string => `${peerId} ${namespace}`
