@@ -63,13 +63,22 @@ export const numbered = (count: number, from = 0): readonly JsonValue[] =>
 
 /** Seals receipts, announces them, and lets the announce arrive everywhere. */
 export async function announced(
-  { node }: MemoryNode,
+  { node, ports }: MemoryNode,
   hub: MemoryHub,
   batchId: string,
   receipts: readonly JsonValue[]
 ): Promise<string> {
   const { batchRoot } = await node.seal({ namespace: NAMESPACE, batchId, receipts })
-  await node.announce({ namespace: NAMESPACE, batchId, timestampAnchors: [] })
+  const announcing = { done: false }
+  const announce = node.announce({ namespace: NAMESPACE, batchId, timestampAnchors: [] }).finally(() => {
+    announcing.done = true
+  })
+  // It asks its peers first what they hold of its chain, and waits for them for some seconds.
+  while (!announcing.done) {
+    for (let turn = 0; turn < 20 && !announcing.done; turn += 1) await settled()
+    if (!announcing.done) await ports.clock.advance(250)
+  }
+  await announce
   await drained(hub)
   return batchRoot
 }
