@@ -1,4 +1,5 @@
 import type { Author } from './authoring/author.ts'
+import type { Bundles } from './bundles/bundles.ts'
 import type { IngestDoor } from './ingest/door.ts'
 import type { BlobStore } from './log/blob-store.ts'
 import type { CheckpointKeeper } from './log/checkpoint-file.ts'
@@ -29,6 +30,8 @@ export interface NodeConfig {
   readonly version: string
   /** How far ahead an event's `ts` may be, in milliseconds; default two minutes. */
   readonly futureSkewMs?: number
+  /** How far the `ts` of a request may be from the clock, in milliseconds; default five minutes. */
+  readonly requestSkewMs?: number
   /** Time between two sync sessions with a peer that find no difference, in milliseconds; default a minute. */
   readonly syncIntervalMs?: number
 }
@@ -77,6 +80,7 @@ export interface NodeParts {
   readonly author: Author
   readonly digests: NamespaceDigests
   readonly blobs: BlobStore
+  readonly bundles: Bundles
   readonly stopFollowing: () => void
   /** `null` where the node was given no verifiers. */
   readonly verification: VerificationWorker | null

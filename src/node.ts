@@ -1,6 +1,8 @@
 import { encodeCanonical } from '../protocols/canonical-json/v1/codec.ts'
 import type { JsonObject } from '../protocols/canonical-json/v1/json.ts'
 import { Author } from './authoring/author.ts'
+import { Bundles } from './bundles/bundles.ts'
+import { bundlePeers } from './bundles/streams.ts'
 import { localEvent } from './events/local.ts'
 import { followBoundKeys, loadBoundKeys } from './ingest/bound-keys.ts'
 import { IngestDoor } from './ingest/door.ts'
@@ -8,7 +10,7 @@ import { BlobStore } from './log/blob-store.ts'
 import type { EventLog } from './log/event-log.ts'
 import { openLog } from './log/open-log.ts'
 import type { Clock } from './platform/clock.ts'
-import { AnchormeshError } from './platform/errors.ts'
+import { AnchormeshError, messageOf } from './platform/errors.ts'
 import type { EffectivePolicy } from './policy/policy.ts'
 import { viewPolicy } from './policy/policy-view.ts'
 import { PROJECTIONS } from './projections/all.ts'
@@ -23,6 +25,7 @@ import { RunningNode } from './running-node.ts'
 export type { AnchormeshNode, NodeConfig, NodePorts } from './node-parts.ts'
 
 const FUTURE_SKEW_MS_DEFAULT = 120_000
+const REQUEST_SKEW_MS_DEFAULT = 300_000
 const SYNC_INTERVAL_MS_DEFAULT = 60_000
 
 /**
@@ -76,6 +79,21 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
       : new VerificationWorker({ verifiers, log, engine, store, policy: () => policy, clock, random, logger })
   const digests = new NamespaceDigests({ engine, store, policy: () => policy })
   const blobs = new BlobStore(ports.blobs)
+  const bundles = new Bundles({
+    log,
+    engine,
+    store,
+    blobs,
+    keyring,
+    policy: () => policy,
+    signer: config.signer,
+    clock,
+    random,
+    logger,
+    requestSkewMs: config.requestSkewMs ?? REQUEST_SKEW_MS_DEFAULT,
+    peers: ports.network === undefined ? null : bundlePeers(ports.network, clock)
+  })
+  await finishErasures(bundles, ports)
   return new RunningNode({
     config,
     ports,
@@ -87,6 +105,7 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     author,
     digests,
     blobs,
+    bundles,
     stopFollowing,
     verification,
     sync
@@ -101,6 +120,15 @@ async function keysFolded(engine: ProjectionEngine, logSeq: number): Promise<voi
     await engine.reached(logSeq, null, 'trust-anchors')
   } catch (error) {
     if (!(error instanceof AnchormeshError) || error.code !== 'PROJECTION_HALTED') throw error
+  }
+}
+
+/** Before anything is served. What can't be finished now is at the next start; the node must open to be asked why. */
+async function finishErasures(bundles: Bundles, { logger }: NodePorts): Promise<void> {
+  try {
+    await bundles.open()
+  } catch (error) {
+    logger.error({ reason: messageOf(error) }, 'receipts that were to be forgotten could not be deleted yet')
   }
 }
 

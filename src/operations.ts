@@ -1,6 +1,8 @@
 import type { JsonObject, JsonValue } from '../protocols/canonical-json/v1/json.ts'
 import type { ReceiptProof } from './authoring/sealed-batches.ts'
 import type { SealedBatch } from './authoring/seal.ts'
+import type { FetchedBundles, ReceiptsStatus } from './bundles/bundles.ts'
+import type { ForgottenReceipt } from './bundles/receipt-keeper.ts'
 import type { ImportResult } from './ingest/import.ts'
 import type { EventsQuery, LoggedEvent } from './log/list-events.ts'
 import type { LogVerification } from './log/verify-log.ts'
@@ -13,6 +15,8 @@ import type { SyncRequest, SyncResult } from './sync/sync-operation.ts'
 export type {
   Digest,
   EventsQuery,
+  FetchedBundles,
+  ForgottenReceipt,
   ImportResult,
   LogVerification,
   LoggedEvent,
@@ -20,6 +24,7 @@ export type {
   ProjectionQuery,
   RebuiltProjection,
   ReceiptProof,
+  ReceiptsStatus,
   SealedBatch,
   SyncRequest,
   SyncResult
@@ -53,6 +58,13 @@ export interface Operations {
   announce(request: AnnounceRequest): Promise<Published>
   /** Publishes the next anchor pack of this node's organisation. Throws `PUBLISH_REFUSED`. */
   publishPack(): Promise<PublishedPack>
+  /**
+   * Fetches what is missing of the receipts of a namespace (of one batch) from the peers that serve it. Throws
+   * `NOT_FOUND`, `BATCH_UNKNOWN`, `PUBLISH_REFUSED` (`ROLE_MISSING`), `NODE_NOT_RUNNING` without a mesh.
+   */
+  fetchBundles(query: BundleQuery, onProgress?: ProgressListener): Promise<FetchedBundles>
+  /** Erases a receipt (by its leaf hash) for good; the log keeps the hash and the reason. Throws `RECEIPT_UNKNOWN`. */
+  forget(request: ForgetRequest): Promise<ForgottenReceipt>
   /** Walks the whole log and its indexes. Problems are findings, not errors. */
   verifyLog(onProgress?: ProgressListener): Promise<LogVerification>
   /** Builds every projection anew beside the old one and swaps; says whether the bytes came out the same. */
@@ -97,6 +109,18 @@ export interface AnnounceRequest {
   readonly namespace: string
   readonly batchId: string
   readonly timestampAnchors: readonly JsonObject[]
+}
+
+export interface BundleQuery {
+  readonly namespace: string
+  readonly batchId?: string
+}
+
+export interface ForgetRequest {
+  /** The leaf hash, hex. */
+  readonly receipt: string
+  /** At most 1,000 characters. */
+  readonly reason: string
 }
 
 export interface Published {
@@ -158,6 +182,8 @@ export interface NodeStatus {
     readonly signaturesVerified: number
     readonly pending: { readonly events: number; readonly bytes: number }
   }
+  /** Receipts of other organisations. */
+  readonly receipts: ReceiptsStatus
   /** Null when the node runs without a mesh (a command that opened the store by itself). */
   readonly network: NetworkStatus | null
   /** The sessions with each peer over each namespace that is shared with it; empty without a mesh. */

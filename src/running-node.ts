@@ -5,6 +5,7 @@ import { EquivocationWatch } from './authoring/equivocation-watch.ts'
 import { announceBatch, publishPack } from './authoring/publish.ts'
 import { sealReceipts } from './authoring/seal.ts'
 import { announcedByOwner, findSealedBatch, provenReceipts } from './authoring/sealed-batches.ts'
+import { bundleProtocols } from './bundles/streams.ts'
 import type { Outcome } from './events/outcome.ts'
 import { loadBoundKeys } from './ingest/bound-keys.ts'
 import { importEvents } from './ingest/import.ts'
@@ -58,15 +59,19 @@ export class RunningNode implements AnchormeshNode {
   }
 
   async start(): Promise<void> {
-    const { ports, verification, sync } = this.#parts
+    const { ports, verification, sync, bundles } = this.#parts
     await ports.network?.start({
       judge: (namespace, wire, peer) => this.#judgeGossip(namespace, wire, peer),
-      protocols: { ...sync?.protocols },
-      connected: (peerId) => sync?.connected(peerId),
+      protocols: { ...sync?.protocols, ...bundleProtocols(bundles, ports.clock) },
+      connected: (peerId) => {
+        sync?.connected(peerId)
+        bundles.connected(peerId)
+      },
       disconnected: (peerId) => sync?.disconnected(peerId)
     })
     this.#joined = true
     verification?.start()
+    bundles.start()
     this.#equivocations.start()
   }
 
@@ -77,12 +82,13 @@ export class RunningNode implements AnchormeshNode {
 
   /** Every part is closed, also after one that failed; the first failure is thrown. */
   async #closeAll(): Promise<void> {
-    const { ports, engine, log, blobs, stopFollowing, verification, sync } = this.#parts
+    const { ports, engine, log, blobs, bundles, stopFollowing, verification, sync } = this.#parts
     const failures: unknown[] = []
     const parts: (() => Promise<void> | void)[] = [
       () => sync?.stop(),
       () => ports.network?.stop(),
       () => verification?.stop(),
+      () => bundles.stop(),
       () => this.#equivocations.stop(),
       stopFollowing,
       () => ports.signatureVerifiers?.close(),
@@ -166,6 +172,13 @@ export class RunningNode implements AnchormeshNode {
     return await published
   }
 
+  fetchBundles: Operations['fetchBundles'] = async (query, onProgress) => {
+    if (!this.#joined) throw new AnchormeshError('NODE_NOT_RUNNING', 'the node is not in a mesh')
+    return await this.#parts.bundles.fetch(query, (done, total) => onProgress?.({ done, total, unit: 'receipts' }))
+  }
+
+  forget: Operations['forget'] = async ({ receipt, reason }) => await this.#parts.bundles.forget(receipt, reason)
+
   verifyLog: Operations['verifyLog'] = async (onProgress) => {
     const { store, checkpoint } = this.#parts.ports
     return await verifyLog(store, checkpoint, (done, total) => onProgress?.({ done, total, unit: 'records' }))
@@ -201,7 +214,7 @@ export class RunningNode implements AnchormeshNode {
   }
 
   status: Operations['status'] = async (): Promise<NodeStatus> => {
-    const { config, ports, policy, log, engine, door, sync } = this.#parts
+    const { config, ports, policy, log, engine, door, sync, bundles } = this.#parts
     const { logSeq, hash } = log.head
     const storeBytes = await ports.store.sizeBytes()
     const namespaces = []
@@ -232,6 +245,7 @@ export class RunningNode implements AnchormeshNode {
       namespaces,
       projections,
       ingest: door.status(),
+      receipts: await bundles.status(),
       network: this.#joined ? (ports.network?.status() ?? null) : null,
       sync: sync?.status().map(peerSync) ?? []
     }

@@ -9,11 +9,9 @@ import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import type { Random } from '../platform/random.ts'
 import type { BatchSealed } from '../projections/batch-sealed.ts'
-import { LEAVES_PER_RECORD } from '../projections/batch-sealed.ts'
+import { BATCH_RECEIPTS_MAX, LEAVES_PER_RECORD } from '../projections/batch-sealed.ts'
 import type { BlobStore } from '../log/blob-store.ts'
 
-// Their leaf hashes are written in one atomic append: 262,144 are 17 MiB of log. A larger set is two batches.
-export const BATCH_RECEIPTS_MAX = 262_144
 const BLOBS_PER_WRITE = 256
 
 export interface SealedBatch {
@@ -53,7 +51,7 @@ export async function sealReceipts(
   } catch (error) {
     // Nothing would ever name them, so nobody could ask for their erasure. That this fails too, on a full disk, is not
     // what the caller must know.
-    await Promise.allSettled([ports.blobs.delete(leaves)])
+    await Promise.allSettled([ports.blobs.delete(leaves, { sync: false })])
     throw error
   }
   const sealed = { ...identity, batchRoot, receiptCount: leaves.length }

@@ -26,7 +26,7 @@ export async function findSealedBatch(
   { namespace, owner, batchId }: BatchIdentity
 ): Promise<{ batchRoot: string; receiptCount: number } | null> {
   for await (const row of engine.instance('batches').rowsWithPrefix(`${namespace}!${owner}!${batchId}!`)) {
-    const receiptCount = row['receiptsPresent'] as number
+    const receiptCount = row['receiptsSealed'] as number
     if (receiptCount > 0) return { batchRoot: row['batchRoot'] as string, receiptCount }
   }
   return null
@@ -60,11 +60,10 @@ export interface ReceiptProof extends BatchIdentity {
 export async function* provenReceipts(ports: SealedBatchPorts, identity: BatchIdentity): AsyncGenerator<ReceiptProof> {
   const sealed = await findSealedBatch(ports, identity)
   if (sealed === null) throw unknownBatch(identity)
-  const { namespace, owner, batchId } = identity
   const leaves: string[] = []
   for await (const row of ports.engine
     .instance('receipts')
-    .rowsWithPrefix(receiptsOfBatch(namespace, batchId, owner))) {
+    .rowsWithPrefix(receiptsOfBatch({ ...identity, batchRoot: sealed.batchRoot }))) {
     leaves.push(row['leafHash'] as string)
   }
   const tree = new MerkleTree(leaves.map(hashBytes))

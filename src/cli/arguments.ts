@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { NAME_PATTERN } from '../../protocols/event/v1/announce.ts'
+import { REASON_CHARACTERS_MAX, RECEIPT_HASH_PATTERN } from '../bundles/receipt-keeper.ts'
 import { NAMESPACE_PATTERN, TRUST_NAMESPACE } from '../../protocols/event/v1/envelope.ts'
 
 /** Readers of option values for commander: each throws `InvalidArgumentError` with what the value should be. */
@@ -24,6 +25,18 @@ export function listArgument(text: string, before: readonly string[] = []): read
 export function batchArgument(text: string): string {
   if (NAME_PATTERN.test(text)) return text
   throw new InvalidArgumentError('A batch id has letters, digits, . _ : # and -, at most 128, such as 2026-11-21.')
+}
+
+/** A receipt by its leaf hash. */
+export function receiptArgument(text: string): string {
+  if (RECEIPT_HASH_PATTERN.test(text)) return text
+  throw new InvalidArgumentError('A receipt is named by its leaf hash, 64 lower-case hex digits.')
+}
+
+/** A reason for the log. */
+export function reasonArgument(text: string): string {
+  if (text.length >= 1 && text.length <= REASON_CHARACTERS_MAX && text.isWellFormed()) return text
+  throw new InvalidArgumentError(`A reason has 1 to ${REASON_CHARACTERS_MAX} characters.`)
 }
 
 /** A whole number from 1. */

@@ -46,10 +46,10 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
   try {
     const blobs = await openLevelStore(paths.blobs, { create })
     opened.push(blobs)
-    const { futureSkewMs } = federation.clock
+    const { futureSkewMs, requestSkewMs } = federation.clock
     const { intervalMs: syncIntervalMs } = federation.sync
     return await createNode(
-      { policy, signer, version: packageVersion, futureSkewMs, syncIntervalMs },
+      { policy, signer, version: packageVersion, futureSkewMs, requestSkewMs, syncIntervalMs },
       {
         ...parts,
         store,

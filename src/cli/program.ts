@@ -4,9 +4,11 @@ import { packageVersion } from './package-info.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import { examples } from './help.ts'
 import { registerAnnounce } from './verbs/announce.ts'
+import { registerBundle } from './verbs/bundle.ts'
 import { registerDemo } from './verbs/demo.ts'
 import { registerDigest } from './verbs/digest.ts'
 import { registerEvents } from './verbs/events.ts'
+import { registerForget } from './verbs/forget.ts'
 import { registerIdentity } from './verbs/identity.ts'
 import { registerInit } from './verbs/init.ts'
 import { registerLog } from './verbs/log.ts'
@@ -29,6 +31,8 @@ const VERBS = [
   registerSeal,
   registerAnnounce,
   registerPack,
+  registerBundle,
+  registerForget,
   registerEvents,
   registerQuery,
   registerDigest,

@@ -4,7 +4,14 @@ import { bytes, duration, facts, figure, shortDid, shortHash, table, time } from
 
 /** A node's status as a person reads it: a paragraph each for the node, what it carries, its projections, its mesh. */
 export function statusText(status: NodeStatus): string {
-  return [nodeText(status), carriedText(status), projectionsText(status), ingestText(status), meshText(status.network)]
+  return [
+    nodeText(status),
+    carriedText(status),
+    projectionsText(status),
+    ingestText(status),
+    receiptsText(status),
+    meshText(status.network)
+  ]
     .filter((part) => part !== '')
     .join('\n\n')
 }
@@ -57,6 +64,29 @@ function ingestText({ ingest }: NodeStatus): string {
     ['signatures verified', ingest.signaturesVerified === 0 ? null : figure(ingest.signaturesVerified)],
     ['waiting', pending.events === 0 ? null : `${figure(pending.events)} events, ${bytes(pending.bytes)}`]
   ])
+}
+
+/** Nothing while nothing is missing and nobody asked. */
+function receiptsText({ receipts }: NodeStatus): string {
+  const { missing, batches, oldestMs, served } = receipts
+  const lacking = table(
+    [
+      { heading: 'RECEIPTS MISSING IN', cell: ({ namespace }) => namespace },
+      { heading: 'RECEIPTS', cell: (of) => figure(of.missing), align: 'right' },
+      { heading: 'BATCHES', cell: (of) => figure(of.batches), align: 'right' },
+      { heading: 'OLDEST', cell: (of) => (of.oldestMs === null ? '' : duration(of.oldestMs)), align: 'right' }
+    ],
+    receipts.namespaces.filter((of) => of.missing > 0)
+  )
+  const answered = Object.entries(served).map(([name, count]) => `${name} ${figure(count)}`)
+  const summary = facts([
+    [
+      'receipts missing',
+      missing === 0 ? null : `${figure(missing)} of ${figure(batches)} batches, for ${duration(oldestMs ?? 0)}`
+    ],
+    ['requests for receipts', answered.length === 0 ? null : answered.join(', ')]
+  ])
+  return [summary, missing === 0 ? '' : lacking].filter((part) => part !== '').join('\n\n')
 }
 
 function meshText(network: NetworkStatus | null): string {

@@ -55,6 +55,19 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
         body: { type: 'application/json', content: JSON.stringify(request) }
       }),
     publishPack: () => transport.json(schemas.publishedPack, { method: 'POST', path: 'packs' }),
+    fetchBundles: (query, onProgress) =>
+      work(
+        transport,
+        schemas.fetchedBundles,
+        { method: 'POST', path: 'bundles/fetch', query: { ...query } },
+        onProgress
+      ),
+    forget: (request) =>
+      transport.json(schemas.forgottenReceipt, {
+        method: 'POST',
+        path: 'receipts/forget',
+        body: { type: 'application/json', content: JSON.stringify(request) }
+      }),
     verifyLog: (onProgress) =>
       work(transport, schemas.logVerification, { method: 'POST', path: 'log/verify' }, onProgress),
     rebuild: (onProgress) =>

@@ -36,12 +36,13 @@ export function registerAdminRoutes(app: App, operations: Operations, shutdown: 
     schema: { querystring: schemas.noQuery, response: { 201: schemas.publishedPack } },
     handler: async (_request, reply) => await reply.code(201).send(await operations.publishPack())
   })
-  registerAnnouncements(app, operations)
+  registerJsonBodies(app, operations)
   registerSubmit(app, operations)
   registerShutdown(app, shutdown)
 }
 
-function registerAnnouncements(app: App, operations: Operations): void {
+/** JSON bodies that change what the node holds. */
+function registerJsonBodies(app: App, operations: Operations): void {
   app.register(async (plain) => {
     const scope = plain.withTypeProvider<ZodTypeProvider>()
     // Members that would change an object's prototype are refused, not dropped.
@@ -49,6 +50,14 @@ function registerAnnouncements(app: App, operations: Operations): void {
     scope.post('/v1/admin/batches/announcements', {
       schema: { querystring: schemas.noQuery, body: schemas.announceRequest, response: { 201: schemas.published } },
       handler: async ({ body }, reply) => await reply.code(201).send(await operations.announce(body))
+    })
+    scope.post('/v1/admin/receipts/forget', {
+      schema: {
+        querystring: schemas.noQuery,
+        body: schemas.forgetRequest,
+        response: { 200: schemas.forgottenReceipt }
+      },
+      handler: async ({ body }) => await operations.forget(body)
     })
   })
 }

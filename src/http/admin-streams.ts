@@ -13,6 +13,7 @@ export function registerAdminStreams(app: App, operations: Operations, context: 
   registerExport(app, operations, context)
   registerWork(app, '/v1/admin/log/verify', (onProgress) => operations.verifyLog(onProgress), context)
   registerWork(app, '/v1/admin/log/rebuild', (onProgress) => operations.rebuild(onProgress), context)
+  registerFetching(app, operations, context)
   registerSync(app, operations, context)
   registerSealing(app, operations, context)
   registerImport(app, operations, context)
@@ -48,6 +49,14 @@ function registerWork<Result>(
   app.post(url, { schema: { querystring: schemas.noQuery } }, (request, reply) =>
     reply.type(LINES_MEDIA_TYPE).send(lineStream(workLines(run, clock), streamOf(request, reply, 'by-itself')))
   )
+}
+
+/** Receipts come in from peers: progress lines, then the result. */
+function registerFetching(app: App, operations: Operations, { clock, streamOf }: RouteContext): void {
+  app.post('/v1/admin/bundles/fetch', { schema: { querystring: schemas.bundleQuery } }, (request, reply) => {
+    const fetch = (onProgress: ProgressListener): Promise<unknown> => operations.fetchBundles(request.query, onProgress)
+    return sendWork(reply, lineStream(workLines(fetch, clock), streamOf(request, reply, 'by-itself')))
+  })
 }
 
 function registerSync(app: App, operations: Operations, { clock, streamOf }: RouteContext): void {

@@ -7,11 +7,15 @@ import { z } from 'zod'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import { NAME_PATTERN, TIMESTAMP_ANCHORS_MAX } from '../../protocols/event/v1/announce.ts'
 import { DID_PATTERN, NAMESPACE_PATTERN, SIGNER_CHARS_MAX, TYPE_PATTERN } from '../../protocols/event/v1/envelope.ts'
+import { REASON_CHARACTERS_MAX, RECEIPT_HASH_PATTERN } from '../bundles/receipt-keeper.ts'
 import type { NetworkStatus } from '../network/network.ts'
 import type {
   AnnounceRequest,
   Digest,
   EventsQuery,
+  FetchedBundles,
+  ForgetRequest,
+  ForgottenReceipt,
   ImportResult,
   LogVerification,
   LoggedEvent,
@@ -23,6 +27,7 @@ import type {
   PublishedPack,
   RebuiltProjection,
   ReceiptProof,
+  ReceiptsStatus,
   SealedBatch,
   SubmitOutcome,
   SyncResult
@@ -61,6 +66,7 @@ export const noQuery = z.strictObject({})
 export const namespaceQuery = z.strictObject({ namespace })
 export const exportQuery = z.strictObject({ namespace: namespace.exactOptional() })
 export const batchQuery = z.strictObject({ namespace, batchId })
+export const bundleQuery = z.strictObject({ namespace, batchId: batchId.exactOptional() })
 
 const eventFilters = {
   namespace: namespace.exactOptional(),
@@ -106,6 +112,11 @@ export const announceRequest: z.ZodType<AnnounceRequest> = z.strictObject({
   namespace,
   batchId,
   timestampAnchors: z.array(jsonObject).max(TIMESTAMP_ANCHORS_MAX)
+})
+
+export const forgetRequest: z.ZodType<ForgetRequest> = z.strictObject({
+  receipt: z.string().regex(RECEIPT_HASH_PATTERN, 'is no leaf hash'),
+  reason: z.string().min(1).max(REASON_CHARACTERS_MAX)
 })
 
 // Answers ------------------------------------------------------------------------------------------------------------
@@ -241,6 +252,24 @@ export const stopping = z.object({ stopping: z.literal(true) })
 /** A line of long work that tells how far it is. */
 export const progress = z.object({ done: z.number(), total: z.number().nullable(), unit: z.string() })
 
+export const fetchedBundles: z.ZodType<FetchedBundles> = z.object({
+  namespace: z.string(),
+  batches: z.int(),
+  held: z.int(),
+  missing: z.int(),
+  asked: z.int(),
+  failures: z.record(z.string(), z.int())
+})
+
+export const forgottenReceipt: z.ZodType<ForgottenReceipt> = z.object({ receipt: z.string(), places: z.int() })
+
+const missingReceipts = { missing: z.int(), batches: z.int(), oldestMs: z.number().nullable() }
+const receiptsStatus: z.ZodType<ReceiptsStatus> = z.object({
+  ...missingReceipts,
+  namespaces: z.array(z.object({ namespace: z.string(), ...missingReceipts })),
+  served: z.record(z.string(), z.int())
+})
+
 const networkStatus: z.ZodType<NetworkStatus> = z.object({
   peerId: z.string(),
   multiaddrs: z.array(z.string()),
@@ -332,6 +361,7 @@ export const nodeStatus: z.ZodType<NodeStatus> = z.object({
     signaturesVerified: z.int(),
     pending: z.object({ events: z.int(), bytes: z.int() })
   }),
+  receipts: receiptsStatus,
   network: networkStatus.nullable(),
   sync: z.array(peerSync)
 })

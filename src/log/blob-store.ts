@@ -29,10 +29,11 @@ export class BlobStore {
     await this.#write(operations, options)
   }
 
-  async delete(hashes: readonly string[]): Promise<void> {
+  /** With `sync` they are gone for good when it resolves, also after a loss of power. */
+  async delete(hashes: readonly string[], options: { readonly sync: boolean }): Promise<void> {
     await this.#write(
       hashes.map((hash) => ({ type: 'del', key: blobKey(hash) })),
-      { sync: false }
+      options
     )
   }
 

@@ -56,3 +56,16 @@ export const namespaceCountKey = (namespace: string): string => NAMESPACE_COUNT_
 export const POLICY_PREFIX = 'p!'
 /** `p!<logSeq>` → empty: the record at this position is a policy that came into force. */
 export const policyKey = (logSeq: number): string => POLICY_PREFIX + sortableNumber(logSeq)
+
+export const NONCE_PREFIX = 'q!'
+/** `q!<when it may be forgotten>!<hash of signer and nonce>` → the signer of a request that was answered. */
+export const nonceKey = (expiresAt: number, name: string): string =>
+  `${NONCE_PREFIX}${sortableNumber(expiresAt)}!${name}`
+
+export const ATTEMPTS_PREFIX = 'f!'
+/** `f!<key of the batch's row>` → how fetching its receipts failed so far. */
+export const attemptsKey = (rowKey: string): string => ATTEMPTS_PREFIX + rowKey
+
+export const ERASURE_PREFIX = 'z!'
+/** `z!<leaf hash>` → empty: the receipt's blob is being deleted. */
+export const erasureKey = (leafHash: string): string => ERASURE_PREFIX + leafHash

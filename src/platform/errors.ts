@@ -30,6 +30,7 @@ export type FailureCode =
   | 'BATCH_EXISTS'
   | 'BATCH_UNKNOWN'
   | 'RECEIPTS_INVALID'
+  | 'RECEIPT_UNKNOWN'
   | 'PUBLISH_REFUSED'
   | 'TSA_REQUEST_FAILED'
   | 'INTERNAL'

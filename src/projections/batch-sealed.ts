@@ -16,6 +16,10 @@ export type BatchSealed = {
   readonly leaves: readonly string[]
 }
 
+// Their leaf hashes are written in one atomic append: 262,144 are 17 MiB of log. A larger set is two batches. No more
+// are fetched either: a batch must not be larger only because it comes from elsewhere.
+export const BATCH_RECEIPTS_MAX = 262_144
+
 // 256 leaves are 17 KiB, well below the size of an event, and one row each in `receipts`.
 export const LEAVES_PER_RECORD = 256
 

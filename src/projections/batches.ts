@@ -1,11 +1,13 @@
-import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { LocalRecord, LoggedRecord, SharedRecord } from '../log/log-reader.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
-import type { BatchSealed } from './batch-sealed.ts'
-import { batchSealedOf } from './batch-sealed.ts'
+import { BATCH_RECEIPTS_MAX } from './batch-sealed.ts'
 import { batchKeyOf, claimIn, rootKeyOf } from './claims.ts'
 import { NO_KEYS } from './projection.ts'
 import type { FoldContext, Projection } from './projection.ts'
+import { forgottenOf, leavesLearnedIn } from './receipt-records.ts'
+import type { Forgotten, LeavesLearned } from './receipt-records.ts'
+import type { RootedBatch } from './receipts.ts'
+import { changeWanted, sumsKey } from './wanted.ts'
 
 /**
  * One signer's announcement of a root: the smallest of its event ids, so that it does not depend on the order of
@@ -15,16 +17,14 @@ type Announcement = {
   readonly signer: string
   readonly eventId: string
   readonly receiptCount: number
+  /** The event's own time. */
+  readonly ts: number
   readonly byOwner: boolean
   /** Why it has no effect, or `null`. */
   readonly effect: string | null
 }
 
-type BatchRow = {
-  readonly namespace: string
-  readonly owner: string
-  readonly batchId: string
-  readonly batchRoot: string
+export type BatchRow = RootedBatch & {
   /** As the owner says it; `null` until the owner announced. */
   readonly receiptCount: number | null
   /** One a signer, sorted by signer: at most as many as the namespace ever had members. */
@@ -36,15 +36,42 @@ type BatchRow = {
   readonly effect: 'NOT_OWNER' | 'ROLE_MISSING' | null
   /** Local: how many of its receipts this node holds. */
   readonly receiptsPresent: number
+  /** Local: how many it was told to forget. */
+  readonly receiptsForgotten: number
+  /** Local: of how many leaves it knows the hash: of those, and of those that others had erased. */
+  readonly receiptsKnown: number
+  /** Local: how many it sealed itself: all, or none. */
+  readonly receiptsSealed: number
+  /** Local: since when receipts have been missing here, milliseconds since 1970; `null` while none is. */
+  readonly missingSince: number | null
+}
+
+/**
+ * How many receipts of a batch this node lacks: 0 while its owner has not announced the root, for what was sealed here
+ * and for what was forgotten.
+ */
+export function receiptsMissing(row: BatchRow): number {
+  const { receiptCount, effect, receiptsSealed, receiptsPresent, receiptsForgotten } = row
+  if (receiptCount === null || effect !== null || receiptsSealed > 0 || receiptCount > BATCH_RECEIPTS_MAX) return 0
+  return Math.max(0, receiptCount - receiptsPresent - receiptsForgotten)
 }
 
 /** Every root that was claimed for a batch, who announced it, and whether the claim counts. */
 export const batches: Projection = {
   name: 'batches',
-  version: 2,
+  version: 3,
   layout: {
     key: ['namespace', 'owner', 'batchId', 'batchRoot'],
-    columns: ['receiptCount', 'announcements', 'effect', 'receiptsPresent']
+    columns: [
+      'receiptCount',
+      'announcements',
+      'effect',
+      'receiptsPresent',
+      'receiptsForgotten',
+      'receiptsKnown',
+      'receiptsSealed',
+      'missingSince'
+    ]
   },
   dependsOnPolicy: true,
   rowsChangeOften: false,
@@ -57,8 +84,12 @@ export const batches: Projection = {
   reads: rowKeys,
 
   fold(record, context) {
-    if (record.scope === 'local') foldSealed(record, context)
-    else foldAnnounce(record, context)
+    const { facts, policy } = context
+    const unread = namespacesOf(record, policy)
+      .map(sumsKey)
+      .filter((key) => !facts.isAtHand(key))
+    if (unread.length === 0) return foldNow(record, context)
+    return Promise.all(unread.map((key) => facts.get(key))).then(() => foldNow(record, context))
   },
 
   shared(row) {
@@ -77,27 +108,77 @@ export const batches: Projection = {
 
 function rowKeys(record: LoggedRecord, policy: PolicyView): readonly string[] {
   if (record.scope === 'local') {
-    const sealed = batchSealedOf(record.event)
-    return sealed === null ? NO_KEYS : [sealedKey(sealed)]
+    const learned = leavesLearnedIn(record.event)
+    if (learned !== null) return [rowKeyOf(learned)]
+    return forgottenOf(record.event)?.places.map(rowKeyOf) ?? NO_KEYS
   }
   const claim = claimIn(record, policy)
   return claim === null ? NO_KEYS : [claim.rootKey]
 }
 
-function sealedKey({ namespace, owner, batchId, batchRoot }: BatchSealed): string {
+/** Those whose rows the record may change. */
+function namespacesOf(record: LoggedRecord, policy: PolicyView): readonly string[] {
+  if (record.scope === 'local') {
+    const learned = leavesLearnedIn(record.event)
+    if (learned !== null) return [learned.namespace]
+    return forgottenOf(record.event)?.places.map(({ namespace }) => namespace) ?? NO_KEYS
+  }
+  const claim = claimIn(record, policy)
+  return claim === null ? NO_KEYS : [claim.namespace]
+}
+
+function foldNow(record: LoggedRecord, context: FoldContext): void {
+  if (record.scope === 'local') foldLocal(record, context)
+  else foldAnnounce(record, context)
+}
+
+/** The key of a root's row. */
+export function rowKeyOf({ namespace, owner, batchId, batchRoot }: RootedBatch): string {
   return rootKeyOf(batchKeyOf(namespace, owner, batchId), batchRoot)
 }
 
-function foldSealed(record: LocalRecord, { rows }: FoldContext): void {
-  const sealed = batchSealedOf(record.event)
-  if (sealed === null) return
-  const { namespace, owner, batchId, batchRoot, leaves } = sealed
-  const key = sealedKey(sealed)
-  const row = (rows.at(key) as BatchRow | undefined) ?? emptyRow({ namespace, owner, batchId, batchRoot })
-  rows.put(key, { ...row, receiptsPresent: row.receiptsPresent + leaves.length })
+function foldLocal(record: LocalRecord, context: FoldContext): void {
+  const learned = leavesLearnedIn(record.event)
+  if (learned !== null) foldLearned(learned, record, context)
+  const forgotten = forgottenOf(record.event)
+  if (forgotten !== null) foldForgotten(forgotten, record, context)
 }
 
-function foldAnnounce(record: SharedRecord, { rows, policy }: FoldContext): void {
+function foldLearned(learned: LeavesLearned, record: LocalRecord, context: FoldContext): void {
+  const { leaves, erased, forgotten, renewed, sealedHere } = learned
+  const key = rowKeyOf(learned)
+  const row = (context.rows.at(key) as BatchRow | undefined) ?? emptyRow(learned)
+  const after: BatchRow = {
+    ...row,
+    receiptsPresent: row.receiptsPresent + leaves.length - erased.length - forgotten.length,
+    receiptsForgotten: row.receiptsForgotten + forgotten.length,
+    receiptsKnown: row.receiptsKnown + leaves.length - renewed.length,
+    receiptsSealed: row.receiptsSealed + (sealedHere ? leaves.length : 0)
+  }
+  putRow(key, row, after, record.record.recordedAt, context)
+}
+
+function foldForgotten({ places }: Forgotten, record: LocalRecord, context: FoldContext): void {
+  for (const place of places) {
+    const key = rowKeyOf(place)
+    const row = context.rows.at(key) as BatchRow | undefined
+    if (row === undefined) continue
+    const receiptsPresent = row.receiptsPresent - (place.was === 'held' ? 1 : 0)
+    const after: BatchRow = { ...row, receiptsPresent, receiptsForgotten: row.receiptsForgotten + 1 }
+    putRow(key, row, after, record.record.recordedAt, context)
+  }
+}
+
+/** Writes a row, and keeps the want-list. */
+function putRow(key: string, before: BatchRow, changed: BatchRow, recordedAt: number, tables: FoldContext): void {
+  const missing = receiptsMissing(changed)
+  const since = before.missingSince ?? recordedAt
+  tables.rows.put(key, { ...changed, missingSince: missing === 0 ? null : since })
+  changeWanted(tables.facts, key, since, { from: receiptsMissing(before), to: missing })
+}
+
+function foldAnnounce(record: SharedRecord, context: FoldContext): void {
+  const { rows, policy } = context
   const claim = claimIn(record, policy)
   if (claim === null) return
   const { namespace, owner, byOwner, announce, signer, effect, rootKey: key } = claim
@@ -105,12 +186,14 @@ function foldAnnounce(record: SharedRecord, { rows, policy }: FoldContext): void
   const row = (rows.at(key) as BatchRow | undefined) ?? emptyRow({ namespace, owner, batchId, batchRoot })
   const before = row.announcements.find((announcement) => announcement.signer === signer)
   if (before !== undefined && before.eventId < record.event.id) return
-  const announcement: Announcement = { signer, eventId: record.event.id, receiptCount, byOwner, effect }
+  const { ts } = record.event.envelope
+  const announcement: Announcement = { signer, eventId: record.event.id, receiptCount, ts, byOwner, effect }
   const others = row.announcements.filter((other) => other.signer !== signer)
-  rows.put(key, withAnnouncements(row, [...others, announcement]))
+  const after = withAnnouncements(row, [...others, announcement])
+  putRow(key, row, after, record.record.recordedAt, context)
 }
 
-function withAnnouncements(row: BatchRow, announcements: readonly Announcement[]): JsonObject {
+function withAnnouncements(row: BatchRow, announcements: readonly Announcement[]): BatchRow {
   const sorted = announcements.toSorted((left, right) => (left.signer < right.signer ? -1 : 1))
   const owners = sorted.filter(({ byOwner }) => byOwner).sort((left, right) => (left.eventId < right.eventId ? -1 : 1))
   const counts = owners.some(({ effect }) => effect === null)
@@ -122,6 +205,19 @@ function withAnnouncements(row: BatchRow, announcements: readonly Announcement[]
   }
 }
 
-function emptyRow(identity: Pick<BatchRow, 'namespace' | 'owner' | 'batchId' | 'batchRoot'>): BatchRow {
-  return { ...identity, receiptCount: null, announcements: [], effect: null, receiptsPresent: 0 }
+function emptyRow({ namespace, owner, batchId, batchRoot }: RootedBatch): BatchRow {
+  return {
+    namespace,
+    owner,
+    batchId,
+    batchRoot,
+    receiptCount: null,
+    announcements: [],
+    effect: null,
+    receiptsPresent: 0,
+    receiptsForgotten: 0,
+    receiptsKnown: 0,
+    receiptsSealed: 0,
+    missingSince: null
+  }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { BATCH_RECEIPTS_MAX } from '../../src/authoring/seal.ts'
+import { BATCH_RECEIPTS_MAX } from '../../src/projections/batch-sealed.ts'
 import { openNode } from '../node/nodes.ts'
 import { collect } from '../support/collect.ts'
 import { NAMESPACE, member } from '../support/identities.ts'

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Digest, LoggedEvent, Published } from '../../src/operations.ts'
-import { launch, newFolder, runJson, runJsonLines, runWell } from '../support/cli.ts'
+import { launch, newFolder, run, runJson, runJsonLines, runWell } from '../support/cli.ts'
 import { NAMESPACE, introduce, startNode, tellAddress, untilMeshed } from '../support/nodes.ts'
 
 test('two machines’ worth of folders become one mesh by identity and peers add alone, and an announce gossips across', async () => {
@@ -26,8 +26,20 @@ test('two machines’ worth of folders become one mesh by identity and peers add
 
   const waitFor = ['--wait-for', String(arrived.logSeq)]
   expect(await runJsonLines(['query', 'batches', '--namespace', NAMESPACE, ...waitFor, '--data', right])).toMatchObject(
-    [{ owner: 'left-org', batchId: 'b-1', effect: null, receiptsPresent: 0 }]
+    [{ owner: 'left-org', batchId: 'b-1', effect: null }]
   )
+
+  // Either it fetched them by itself meanwhile, or it does now.
+  const fetching = await run(['bundle', 'fetch', '--namespace', NAMESPACE, '--json', '--data', right])
+  expect(fetching).toMatchObject({ code: 0 })
+  expect(JSON.parse(fetching.stdout)).toMatchObject({ namespace: NAMESPACE, missing: 0, failures: {} })
+  const receipts = ['query', 'receipts', '--namespace', NAMESPACE, '--data', right]
+  const [receipt] = (await runJsonLines(receipts)) as { leafHash: string; status: string }[]
+  expect(receipt).toMatchObject({ checked: true, status: 'held', batchId: 'b-1' })
+  const forget = ['forget', receipt?.leafHash ?? '', '--reason', 'asked for', '--data', right]
+  expect(await runJson(forget)).toEqual({ receipt: receipt?.leafHash, places: 1 })
+  expect(await runJsonLines(receipts)).toMatchObject([{ status: 'forgotten' }])
+
   const [here, there] = await Promise.all(
     [left, right].map((data) => runJson<Digest>(['digest', '--namespace', NAMESPACE, '--data', data]))
   )

@@ -134,6 +134,13 @@ test('status says what there is, before the start, after it and when something i
       signaturesVerified: 2,
       pending: { events: 0, bytes: 0, dropped: 0 }
     },
+    receipts: {
+      missing: 6,
+      batches: 2,
+      oldestMs: 1_500,
+      namespaces: [{ namespace: NAMESPACE, missing: 6, batches: 2, oldestMs: 1_500 }],
+      served: {}
+    },
     sync: [],
     network: expect.objectContaining({ peerId: 'alice', peers: [] }) as NetworkStatus
   })

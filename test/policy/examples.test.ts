@@ -45,7 +45,6 @@ test('the examples have every setting that has no effect yet', async () => {
   const peers = parseConfig(await read('peers.yaml'), 'peers.yaml', peersSchema)
   if (!federation.ok || !peers.ok) throw new Error('the examples are not valid')
   expect(settingsWithoutEffect(federation, peers).map(({ key }) => key)).toEqual([
-    'clock.requestSkewMs',
     'namespaces.dao:vaultmesh.quorum',
     'namespaces.dao:vaultmesh.attestations.measurements',
     'rails.btc',

@@ -431,6 +431,8 @@ test('records that make very many rows are folded in groups that fit into memory
 
 /** The cursor that stands before the receipt of an index. */
 function lastReceiptCursor(ledger: Ledger, index: number): string {
-  const after = receiptsOfBatch(NAMESPACE, 'large', 'org-a') + sortableNumber(index - 1)
+  const after =
+    receiptsOfBatch({ namespace: NAMESPACE, batchId: 'large', owner: 'org-a', batchRoot: sha256Hex('root') }) +
+    sortableNumber(index - 1)
   return encodeCursor({ kind: 'page', epoch: ledger.log.epoch, projection: 'receipts', after })
 }

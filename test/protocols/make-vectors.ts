@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { batchVectors } from './vectors/batch.ts'
+import { bundleVectors } from './vectors/bundle.ts'
 import { canonicalJsonVectors } from './vectors/canonical-json.ts'
 import { eventVectors } from './vectors/event.ts'
 import { negentropyVectors } from './vectors/negentropy.ts'
@@ -20,7 +21,8 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...batchVectors(),
     ...eventVectors(),
     ...negentropyVectors(),
-    ...(await rangeSyncVectors())
+    ...(await rangeSyncVectors()),
+    ...bundleVectors()
   ]
 }
 

@@ -6,7 +6,15 @@ import { jsonFiles, readJson } from './third-party.ts'
 
 type Vector = Readonly<Record<string, unknown>>
 
-const PATHS = ['canonical-json/v1', 'signature/v1', 'batch/v1', 'event/v1', 'negentropy/v1', 'range-sync/v1'] as const
+const PATHS = [
+  'canonical-json/v1',
+  'signature/v1',
+  'batch/v1',
+  'event/v1',
+  'negentropy/v1',
+  'range-sync/v1',
+  'bundle/v1'
+] as const
 
 const specOf = (path: string): string => readFileSync(join(PROTOCOLS, path, 'SPEC.md'), 'utf8')
 /** Long values are broken into lines in the SPECs. */

@@ -10,7 +10,6 @@ interface WrittenConfig {
 
 /** Settings of later versions. Each is checked, so that a file which has them can stay when they come into use. */
 const FEDERATION: readonly ConfigPath[] = [
-  ['clock', 'requestSkewMs'],
   ['namespaces', '*', 'quorum'],
   ['namespaces', '*', 'attestations', 'measurements'],
   ['rails', 'btc'],

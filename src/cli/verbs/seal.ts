@@ -22,7 +22,7 @@ export const registerSeal: RegisterVerb = (program, runner) => {
     .summary('seal receipts into a batch under one Merkle root')
     .description(
       'Seals receipts into a batch: each becomes a salted leaf under one Merkle root (RFC 6962). The receipts stay ' +
-        'with this node; the root travels when the batch is announced.'
+        'with this node; once the batch is announced, its root travels, and nodes that may request can fetch them.'
     )
     .argument('<file>', 'JSON Lines, one receipt (any JSON value) a line; - for standard input')
     .requiredOption('--namespace <namespace>', 'the namespace of the batch', namespaceArgument)

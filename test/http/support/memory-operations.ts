@@ -142,6 +142,9 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
       batch(namespace, batchId)
       return published
     },
+    fetchBundles: ({ namespace }) =>
+      Promise.resolve({ namespace, batches: 0, held: 0, missing: 0, asked: 0, failures: {} }),
+    forget: ({ receipt }) => Promise.resolve({ receipt, places: 1 }),
     publishPack: async () => ({ ...published, orgId: 'org', packSeq: 1, packHash: sha256Hex('pack') }),
     verifyLog: async (onProgress) => {
       onProgress?.({ done: 1, total: log.length, unit: 'records' })
@@ -231,6 +234,7 @@ function status(logSeq: number): NodeStatus {
     ],
     projections: [{ name: 'batches', version: 1, logSeq, state: 'live' }],
     ingest: { outcomes: { accepted: logSeq }, signaturesVerified: logSeq, pending: { events: 0, bytes: 0 } },
+    receipts: { missing: 0, batches: 0, oldestMs: null, namespaces: [], served: {} },
     network: {
       peerId: '12D3KooWTest',
       multiaddrs: ['/ip4/127.0.0.1/tcp/4088'],

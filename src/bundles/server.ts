@@ -1,0 +1,137 @@
+import type { BundleAnswer, BundleErrorCode } from '../../protocols/bundle/v1/answer.ts'
+import type { BundlePage } from '../../protocols/bundle/v1/page.ts'
+import { encodePage } from '../../protocols/bundle/v1/page.ts'
+import type { BundleRequest } from '../../protocols/bundle/v1/request.ts'
+import { decodeRequest } from '../../protocols/bundle/v1/request.ts'
+import type { Clock } from '../platform/clock.ts'
+import { messageOf } from '../platform/errors.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { Signer } from '../trust/signer.ts'
+import type { NonceBook } from './nonce-book.ts'
+import type { PageBuilder } from './page-builder.ts'
+import { checkSigner } from './signature-check.ts'
+import type { SignatureCheckPorts } from './signature-check.ts'
+
+// A page under way is up to 1 MiB of records and twice that as text.
+export const REQUESTS_AT_ONCE_MAX = 8
+// One peer must not keep the others out. An asker has four under way by itself, and one that a person asked for.
+export const REQUESTS_OF_PEER_MAX = 5
+
+export interface BundleServerPorts extends SignatureCheckPorts {
+  readonly signer: Signer
+  readonly nonces: NonceBook
+  readonly pages: PageBuilder
+  readonly clock: Clock
+  readonly logger: Logger
+  /** How far a request's `ts` may be from the clock, in milliseconds. */
+  readonly requestSkewMs: number
+}
+
+/** What a request came to, since the start: pages, and errors by code. */
+export type ServedCounts = Readonly<Record<string, number>>
+
+type Refusal = { readonly ok: false; readonly code: BundleErrorCode; readonly detail: string }
+
+/** Answers requests for receipts (protocols/bundle/v1). */
+export class BundleServer {
+  readonly #ports: BundleServerPorts
+  readonly #underWay = new Map<string, number>()
+  readonly #counts: Record<string, number> = {}
+  #running = 0
+
+  constructor(ports: BundleServerPorts) {
+    this.#ports = ports
+  }
+
+  get counts(): ServedCounts {
+    return { ...this.#counts }
+  }
+
+  /**
+   * Answers one request. `peerDid` is the DID of the peer over whose connection it came; null where the transport
+   * proves nobody. Never rejects: what goes wrong here is `busy` for the asker, and logged.
+   */
+  async answer(wire: Uint8Array, peerDid: string | null): Promise<BundleAnswer> {
+    const answer = await this.#limited(wire, peerDid)
+    const name = answer.ok ? 'page' : answer.code
+    this.#counts[name] = (this.#counts[name] ?? 0) + 1
+    return answer
+  }
+
+  async #limited(wire: Uint8Array, peerDid: string | null): Promise<BundleAnswer> {
+    const decoding = decodeRequest(wire)
+    if (!decoding.ok) return decoding
+    const { signer } = decoding.decoded.request
+    const asker = peerDid ?? signer
+    const underWay = this.#underWay.get(asker) ?? 0
+    if (this.#running >= REQUESTS_AT_ONCE_MAX || underWay >= REQUESTS_OF_PEER_MAX)
+      return refused('busy', 'as many requests as are taken are under way')
+    this.#running += 1
+    this.#underWay.set(asker, underWay + 1)
+    try {
+      return await this.#answer(decoding.decoded, peerDid)
+    } catch (error) {
+      this.#ports.logger.error({ reason: messageOf(error), signer }, 'a request for receipts could not be answered')
+      return refused('busy', 'the node can not answer just now')
+    } finally {
+      this.#running -= 1
+      const left = (this.#underWay.get(asker) ?? 1) - 1
+      if (left === 0) this.#underWay.delete(asker)
+      else this.#underWay.set(asker, left)
+    }
+  }
+
+  async #answer(
+    { request, hash, signature }: Extract<ReturnType<typeof decodeRequest>, { ok: true }>['decoded'],
+    peerDid: string | null
+  ): Promise<BundleAnswer> {
+    const refusal = this.#refusal(request, peerDid)
+    if (refusal !== null) return refusal
+    // [REJECT] BU-8: the signature is good under a key that the signer may use.
+    const signed = await checkSigner(request.signer, signature, this.#ports)
+    if (!signed.ok) return refused(signed.code, signed.detail)
+    // [REJECT] BU-8: no request with this signer and nonce was answered.
+    const { requestSkewMs, nonces, pages } = this.#ports
+    const taken = await nonces.take(request.signer, request.nonce, request.ts + 2 * requestSkewMs)
+    if (taken === 'replay') return refused('replay', 'this nonce was used before')
+    if (taken === 'busy') return refused('busy', 'too many requests of this signer')
+    const content = await pages.build(request)
+    if (request.want !== undefined && content.parts.length === 0)
+      return refused('not-held', 'none of the leaves is held here')
+    const { signer, clock } = this.#ports
+    const page: BundlePage = {
+      v: 1,
+      namespace: request.namespace,
+      signer: signer.did,
+      kid: signer.kid,
+      audience: request.signer,
+      ts: clock.now(),
+      request: hash,
+      ...content
+    }
+    return { ok: true, page: await encodePage(page, (input) => signer.sign(input)) }
+  }
+
+  /** What can be said before the signature is looked at. */
+  #refusal(request: BundleRequest, peerDid: string | null): Refusal | null {
+    const policy = this.#ports.policy()
+    const { did } = this.#ports.signer
+    const { namespace, signer, audience, ts } = request
+    // [REJECT] BU-6: who asks is who the connection proved.
+    if (peerDid !== null && peerDid !== signer) return refused('denied', 'the connection is not the signer’s')
+    // [REJECT] BU-7.
+    if (audience !== did) return refused('wrong-audience', `this is ${did}`)
+    // [REJECT] BU-8: the namespace and both roles. Which of them is missing is nobody's business.
+    if (!policy.hasRole(namespace, did, 'serve') || !policy.hasRole(namespace, signer, 'request'))
+      return refused('denied', `no receipts of ${namespace} for ${signer} here`)
+    // [REJECT] BU-8: `ts` within the skew.
+    const { requestSkewMs, clock } = this.#ports
+    const skewMs = Math.abs(clock.now() - ts)
+    if (skewMs > requestSkewMs) return refused('skew', `ts is ${skewMs} ms off, at most ${requestSkewMs}`)
+    return null
+  }
+}
+
+function refused(code: BundleErrorCode, detail: string): Refusal {
+  return { ok: false, code, detail }
+}

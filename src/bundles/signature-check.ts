@@ -1,0 +1,48 @@
+import type { UnverifiedSignature } from '../../protocols/bundle/v1/signed.ts'
+import { toBase64url } from '../../protocols/primitives/bytes.ts'
+import { verifyEd25519 } from '../../protocols/signature/v1/ed25519.ts'
+import type { Store } from '../log/store.ts'
+import type { PolicyView } from '../policy/policy-view.ts'
+import type { ProjectionEngine } from '../projections/engine.ts'
+import { viewRows } from '../projections/rows-view.ts'
+import type { Keyring } from '../trust/keyring.ts'
+
+export type SignerCheck =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly code: 'bad-signature' | 'unknown-key'; readonly detail: string }
+
+export interface SignatureCheckPorts {
+  readonly keyring: Keyring
+  readonly engine: ProjectionEngine
+  readonly store: Store
+  readonly policy: () => PolicyView
+}
+
+/**
+ * Whether the signature is good under a key that the signer may use now: the one that its organisation's packs show as
+ * ACTIVE under the kid, or one that policy binds where packs know no such kid. For events every key counts that was ever
+ * bound, because their effect is decided later; a request has its effect at once. `unknown-key` where a key may yet come.
+ */
+export async function checkSigner(
+  signer: string,
+  { kid, input, signature }: UnverifiedSignature,
+  { keyring, engine, store, policy }: SignatureCheckPorts
+): Promise<SignerCheck> {
+  const orgId = policy().orgOf(signer)
+  const found = keyring.find(signer, kid, orgId)
+  if (!found.ok) {
+    const code = found.code === 'KEY_UNKNOWN' ? 'unknown-key' : 'bad-signature'
+    return { ok: false, code, detail: found.detail }
+  }
+  const [row] = await viewRows(engine, store, 'trust-anchors', (view) => view.rows([`${orgId ?? ''}!${kid}`]))
+  if (row !== undefined && row['status'] !== 'ACTIVE')
+    return { ok: false, code: 'bad-signature', detail: `the key ${kid} of ${signer} is not ACTIVE` }
+  const bound = policy()
+    .boundKeys(signer)
+    .filter((key) => key.kid === kid)
+  const usable = new Set(row === undefined ? bound.map(({ publicKey }) => publicKey) : [row['publicKey'] as string])
+  const keys = found.keys.filter(({ bytes }) => usable.has(toBase64url(bytes)))
+  if (keys.some((key) => verifyEd25519(key, input, signature))) return { ok: true }
+  const code = keys.length === 0 || found.mayGrow ? 'unknown-key' : 'bad-signature'
+  return { ok: false, code, detail: `the signature is not good under a key ${kid} of ${signer}` }
+}

@@ -1,0 +1,272 @@
+import type { EventLog } from '../log/event-log.ts'
+import type { Clock } from '../platform/clock.ts'
+import { AnchormeshError, messageOf } from '../platform/errors.ts'
+import type { Logger } from '../platform/logger.ts'
+import { untilAborted } from '../platform/until-aborted.ts'
+import type { BatchRow } from '../projections/batches.ts'
+import { receiptsMissing, rowKeyOf } from '../projections/batches.ts'
+import { followChanges } from '../projections/changes.ts'
+import { encodeCursor } from '../projections/cursor.ts'
+import { viewRows } from '../projections/rows-view.ts'
+import { wantedBatches } from '../projections/wanted.ts'
+import type { AttemptBook } from './attempts.ts'
+import { fetchDelay } from './attempts.ts'
+import type { BatchFetch, BatchFetchPorts } from './fetch-batch.ts'
+import { batchRow, fetchBatch } from './fetch-batch.ts'
+
+const PROJECTION = 'batches'
+
+// A server takes these and one more of one peer. Each holds one page, a few MiB while it is checked.
+export const FETCHES_AT_ONCE = 4
+// Batches in hand, about 4 MiB; others stay in the projection for the next pass.
+const WANTS_MAX = 10_000
+// Others heard of the batch in the same moment; they should not all ask its owner at once.
+const FIRST_TRY_WITHIN_MS = 1_000
+// A peer that comes and goes must not be asked each time.
+const RETRY_AT_CONNECT_AFTER_MS = 5_000
+const NEXT_PASS_AFTER_MS = 15 * 60_000
+// A projection that halted, or a store that can't be read, is not back sooner.
+const INTAKE_RETRY_MS = 30_000
+
+export interface BundleWorkerPorts extends BatchFetchPorts {
+  readonly log: EventLog
+  readonly attempts: AttemptBook
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Whether this node may ask for receipts of the namespace. */
+  readonly mayRequest: (namespace: string) => boolean
+}
+
+/** A batch in hand. */
+interface Want {
+  failures: number
+  /** When it was tried last, on the clock that never goes back; null before the first time. */
+  triedAt: number | null
+  /** Calls off the wait for the next try; null while it is queued, runs, or waits for a server to connect. */
+  cancel: (() => void) | null
+  state: 'waiting' | 'no-server' | 'queued' | 'running'
+}
+
+/**
+ * Fetches the receipts that are missing, in the background. The projection `batches` is the want-list: what an announce
+ * adds to it is fetched soon, what could not be had is tried again at every server, after ever longer times and whenever
+ * one connects.
+ */
+export class BundleWorker {
+  readonly #ports: BundleWorkerPorts
+  readonly #stop = new AbortController()
+  readonly #wants = new Map<string, Want>()
+  readonly #queue: string[] = []
+  /** By the key of the batch's row: whoever asks for a batch that is being fetched waits for the same. */
+  readonly #running = new Map<string, Promise<BatchFetch | null>>()
+  readonly #tries = new Set<Promise<void>>()
+  #intake: Promise<void> | null = null
+  #pass = new AbortController()
+  #cancelNextPass: (() => void) | null = null
+
+  constructor(ports: BundleWorkerPorts) {
+    this.#ports = ports
+  }
+
+  start(): void {
+    this.#intake ??= this.#takeWants()
+  }
+
+  /** Calls running fetches off and waits for them; nothing is kept after it resolves. */
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    this.#cancelNextPass?.()
+    for (const { cancel } of this.#wants.values()) cancel?.()
+    await this.#intake
+    await Promise.all(this.#tries)
+    await Promise.allSettled(this.#running.values())
+  }
+
+  /** A peer that serves some of the namespaces connected. */
+  serverConnected(serves: (namespace: string) => boolean): void {
+    const { clock, random } = this.#ports
+    for (const [key, want] of this.#wants) {
+      if ((want.state !== 'waiting' && want.state !== 'no-server') || !serves(namespaceOf(key))) continue
+      const spread = random.fraction() * FIRST_TRY_WITHIN_MS
+      const rest = want.triedAt === null ? 0 : want.triedAt + RETRY_AT_CONNECT_AFTER_MS - clock.monotonicMs()
+      this.#wait(key, want, Math.max(spread, rest))
+    }
+  }
+
+  /**
+   * Fetches a batch now; with others who do, if it is under way. Null where nothing is missing. Rejects where nothing
+   * can be kept, or when the worker stops.
+   */
+  async fetchNow(key: string, onHeld?: (count: number) => void): Promise<BatchFetch | null> {
+    const fetched = await this.#shared(key, onHeld)
+    const want = this.#wants.get(key)
+    if (fetched === null || fetched.missing === 0) {
+      if (want !== undefined && want.state !== 'running') this.#drop(key, want)
+      await this.#ports.attempts.clear(key)
+    }
+    return fetched
+  }
+
+  #shared(key: string, onHeld?: (count: number) => void): Promise<BatchFetch | null> {
+    const running = this.#running.get(key)
+    if (running !== undefined) return running
+    const fetch = fetchBatch(key, this.#ports, this.#stop.signal, onHeld).finally(() => this.#running.delete(key))
+    this.#running.set(key, fetch)
+    return fetch
+  }
+
+  async #takeWants(): Promise<void> {
+    const { clock, engine, logger } = this.#ports
+    const { signal } = this.#stop
+    while (!signal.aborted && !engine.closed) {
+      try {
+        await this.#onePass()
+      } catch (error) {
+        if (signal.aborted) return
+        if (error instanceof AnchormeshError && error.code === 'CURSOR_TOO_OLD') continue
+        logger.error({ reason: messageOf(error) }, 'the list of missing receipts can not be read; it is tried again')
+        await untilAborted(clock.sleep(INTAKE_RETRY_MS, signal), signal).catch(() => undefined)
+      }
+    }
+  }
+
+  /** All that is wanted, then changes as they come, until something that was left in the projection is due. */
+  async #onePass(): Promise<void> {
+    const { engine, store, log } = this.#ports
+    this.#pass = new AbortController()
+    const { cursor: logSeq, generation } = engine.instance(PROJECTION).state
+    const signal = AbortSignal.any([this.#stop.signal, this.#pass.signal])
+    await viewRows(engine, store, PROJECTION, async (view) => {
+      for await (const { rowKey } of wantedBatches(view)) {
+        if (signal.aborted) return
+        await this.#take(rowKey)
+      }
+    })
+    await this.#forgetAttempts()
+    const cursor = encodeCursor({ kind: 'changes', epoch: log.epoch, projection: PROJECTION, logSeq, generation })
+    for await (const update of followChanges(engine, store, log.epoch, PROJECTION, { cursor, signal })) {
+      if (update.kind !== 'change' || update.row === null) continue
+      const row = update.row as BatchRow
+      if (receiptsMissing(row) > 0) await this.#take(rowKeyOf(row))
+    }
+  }
+
+  /** What is no longer wanted needs no next try. */
+  async #forgetAttempts(): Promise<void> {
+    const { attempts } = this.#ports
+    for await (const key of attempts.keys()) {
+      if (this.#wants.has(key)) continue
+      const row = await batchRow(key, this.#ports)
+      if (row === null || receiptsMissing(row) === 0) await attempts.clear(key)
+    }
+  }
+
+  async #take(key: string): Promise<void> {
+    if (this.#wants.has(key) || !this.#ports.mayRequest(namespaceOf(key))) return
+    if (this.#wants.size >= WANTS_MAX) {
+      this.#lookAgainLater()
+      return
+    }
+    const { attempts, clock, random } = this.#ports
+    const before = await attempts.read(key)
+    if (this.#stop.signal.aborted) return
+    const want: Want = { failures: before?.failures ?? 0, triedAt: null, cancel: null, state: 'waiting' }
+    this.#wants.set(key, want)
+    const spread = random.fraction() * FIRST_TRY_WITHIN_MS
+    // A clock that was set back must not put it off for ever.
+    const rest = before === null ? 0 : Math.min(before.nextAt - clock.now(), fetchDelay(before.failures, random))
+    this.#wait(key, want, Math.max(spread, rest))
+  }
+
+  #wait(key: string, want: Want, delayMs: number): void {
+    want.cancel?.()
+    want.state = 'waiting'
+    want.cancel = this.#ports.clock.after(delayMs, () => {
+      want.cancel = null
+      want.state = 'queued'
+      this.#queue.push(key)
+      this.#fill()
+    })
+  }
+
+  #fill(): void {
+    while (this.#running.size < FETCHES_AT_ONCE && !this.#stop.signal.aborted) {
+      const key = this.#queue.shift()
+      const want = key === undefined ? undefined : this.#wants.get(key)
+      if (key === undefined) return
+      if (want === undefined || want.state !== 'queued') continue
+      want.state = 'running'
+      const trying = this.#try(key, want).finally(() => {
+        this.#tries.delete(trying)
+        this.#fill()
+      })
+      this.#tries.add(trying)
+    }
+  }
+
+  /** Never rejects. */
+  async #try(key: string, want: Want): Promise<void> {
+    const { clock, logger, servers, mayRequest } = this.#ports
+    const namespace = namespaceOf(key)
+    if (!mayRequest(namespace)) {
+      this.#drop(key, want)
+      return
+    }
+    if (servers(namespace).length === 0) {
+      // Nobody failed: it goes on as soon as one connects.
+      want.state = 'no-server'
+      return
+    }
+    try {
+      const fetched = await this.#shared(key)
+      want.triedAt = clock.monotonicMs()
+      if (fetched === null || fetched.missing === 0) {
+        await this.#done(key, want)
+        return
+      }
+      if (fetched.asked > 0)
+        logger.info({ batch: key, ...fetched }, 'receipts are still missing; they are asked for again')
+      await this.#failed(key, want)
+    } catch (error) {
+      if (this.#stop.signal.aborted) return
+      logger.error({ batch: key, reason: messageOf(error) }, 'receipts could not be fetched; it is tried again')
+      await this.#failed(key, want)
+    }
+  }
+
+  async #done(key: string, want: Want): Promise<void> {
+    this.#drop(key, want)
+    await this.#ports.attempts.clear(key)
+    // What an announce or a policy made missing again while it was fetched is not told a second time.
+    const row = await batchRow(key, this.#ports)
+    if (row !== null && receiptsMissing(row) > 0) await this.#take(key)
+  }
+
+  async #failed(key: string, want: Want): Promise<void> {
+    const { attempts, clock, logger, random } = this.#ports
+    want.failures += 1
+    const delayMs = fetchDelay(want.failures, random)
+    this.#wait(key, want, delayMs)
+    try {
+      await attempts.write(key, { failures: want.failures, nextAt: clock.now() + delayMs })
+    } catch (error) {
+      logger.error({ batch: key, reason: messageOf(error) }, 'when to fetch receipts again could not be written down')
+    }
+  }
+
+  #drop(key: string, want: Want): void {
+    want.cancel?.()
+    this.#wants.delete(key)
+  }
+
+  #lookAgainLater(): void {
+    this.#cancelNextPass ??= this.#ports.clock.after(NEXT_PASS_AFTER_MS, () => {
+      this.#cancelNextPass = null
+      this.#pass.abort()
+    })
+  }
+}
+
+function namespaceOf(rowKey: string): string {
+  return rowKey.slice(0, rowKey.indexOf('!'))
+}
