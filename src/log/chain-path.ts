@@ -119,6 +119,13 @@ async function runAt(reader: StoreReader, chain: string, { branch, from }: PathS
     const run = runIn(chain, key, bytes)
     if (run.branch === branch) return run
   }
+  // Of many forks nearly all are shorter than a run. The first begins with the event that the branch is named after.
+  const firstKey = chainRunKey(chain, from, branch)
+  const first = await reader.get(firstKey)
+  if (first !== undefined) {
+    const run = runIn(chain, firstKey, first)
+    if (run.branch === branch && position < from + run.logSeqs.length) return run
+  }
   for await (const [key, bytes] of reader.range({ ...range, reverse: true })) {
     const run = runIn(chain, key, bytes)
     if (run.branch === branch) return run

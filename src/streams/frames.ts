@@ -49,6 +49,11 @@ export interface FrameStream {
   write(frame: Uint8Array): Promise<void>
   /** Closes this side after what was written. Throws `FrameError` `broken`; a second call waits for the same. */
   end(): Promise<void>
+  /**
+   * Drops what still comes, so that nothing is read any more; resolves when the other side has closed or the stream is broken. What was written right
+   * before an abort may be lost with it, so whoever has something to say at last waits for this first.
+   */
+  drained(): Promise<void>
   /** Breaks the stream for both sides. */
   abort(reason: Error): void
   /** Bytes that came, with the lengths. */
@@ -70,6 +75,7 @@ export function frameStream(stream: PeerStream, options: { readonly frameBytesMa
     read: reader.read,
     write: writer.write,
     end: writer.end,
+    drained: reader.drained,
     abort: (reason) => stream.abort(reason),
     get bytesRead() {
       return reader.bytes()
@@ -82,6 +88,7 @@ export function frameStream(stream: PeerStream, options: { readonly frameBytesMa
 
 interface Reader {
   readonly read: () => Promise<FrameReading>
+  readonly drained: () => Promise<void>
   readonly bytes: () => number
 }
 
@@ -95,14 +102,16 @@ function readFrames(stream: PeerStream, frameBytesMax: number): Reader {
   let held = 0
 
   const lengthDecoder = createLengthDecoder(frameBytesMax)
+  // By hand, because a loop that is left would close it, and what comes then could not be drained.
+  const source = stream.source[Symbol.asyncIterator]()
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for (let next = await source.next(); next.done !== true; next = await source.next()) {
+      bytes += next.value.length
+      yield next.value
+    }
+  }
   const frames = pipe(
-    stream.source,
-    async function* count(chunks) {
-      for await (const chunk of chunks) {
-        bytes += chunk.length
-        yield chunk
-      }
-    },
+    counted,
     async function* feed(chunks) {
       const missing = (): number => (frameBytes === null ? 0 : frameBytes - held)
       for await (const chunk of gather(chunks, missing)) {
@@ -144,8 +153,20 @@ function readFrames(stream: PeerStream, frameBytesMax: number): Reader {
       reading = true
       const result = await next()
       reading = false
+      // Drained meanwhile: what this put together may have a gap.
+      if (last !== undefined) return last
       if (result === null || !result.ok) last = result
       return result
+    },
+    async drained() {
+      last ??= { ok: false, code: 'broken', detail: 'what comes is dropped' }
+      // A stream that breaks is over as well.
+      const isOver = (): Promise<boolean> =>
+        source.next().then(
+          ({ done }) => done === true,
+          () => true
+        )
+      while (!(await isOver()));
     },
     bytes: () => bytes
   }

@@ -18,6 +18,12 @@ interface Branch {
   lackedFrom: number
 }
 
+/** What is known of a path: held up to `low` (0 where nothing is), lacked from `lackedFrom` on. */
+interface Known {
+  readonly low: number
+  readonly lackedFrom: number
+}
+
 /**
  * The branches that lead to some tips of a chain, and how far the other side holds them. Who holds an event holds its
  * ancestors, so of each branch it holds a beginning, and lacks the rest.
@@ -25,6 +31,8 @@ interface Branch {
 export class BranchTree {
   readonly #branches: Map<number, Branch>
   readonly #branchOfTip: ReadonlyMap<string, number>
+  /** What `#below` found, by branch, until something is marked: one entry for each branch at most. */
+  readonly #found = new Map<number, Known>()
   #isConsistent = true
 
   private constructor(branches: Map<number, Branch>, branchOfTip: ReadonlyMap<string, number>) {
@@ -68,6 +76,11 @@ export class BranchTree {
     return this.#isConsistent
   }
 
+  /** How many branches there are. */
+  get size(): number {
+    return this.#branches.size
+  }
+
   branchOfTip(id: string): number {
     const branch = this.#branchOfTip.get(id)
     if (branch === undefined) throw new Error(`${id} is no tip that was loaded`)
@@ -83,7 +96,8 @@ export class BranchTree {
 
   /** The other side holds this event, and so its ancestors. */
   markHeld(place: Place): void {
-    for (let at: Place | null = place; at !== null; at = this.#below(at.branch)) {
+    this.#found.clear()
+    for (let at: Place | null = place; at !== null; at = this.#placeBelow(at.branch)) {
       const branch = this.#at(at.branch)
       if (branch.heldTo >= at.position) return
       branch.heldTo = at.position
@@ -93,6 +107,7 @@ export class BranchTree {
 
   /** The other side lacks this event, and so what follows it. */
   markLacked({ branch, position }: Place): void {
+    this.#found.clear()
     const lacked = this.#at(branch)
     lacked.lackedFrom = Math.min(lacked.lackedFrom, position)
     if (lacked.heldTo >= lacked.lackedFrom) this.#isConsistent = false
@@ -104,18 +119,29 @@ export class BranchTree {
     return high - low <= 1
   }
 
-  /** Places on the path whose event is not known to be held or lacked: those to ask for next (SPEC RS-15). */
-  samplesBelow(place: Place): readonly Place[] {
-    const { low, high } = this.#gap(place)
-    const stride = strideOf(low, high)
-    const samples: Place[] = []
-    for (const { branch, from, to } of this.#runsDown(place)) {
-      const first = Math.ceil(Math.max(from, low + 1) / stride) * stride
-      for (let position = first; position <= Math.min(to, high - 1); position += stride) {
-        samples.push({ branch, position })
+  /**
+   * Places on the paths of these, which the other side lacks, whose event is not known to be held or lacked: those to
+   * ask for next (SPEC RS-15), at most `max`.
+   */
+  samplesBelow(places: readonly Place[], max: number): readonly Place[] {
+    const paths = places.map((place) => ({ place, ...this.#gap(place) }))
+    const byStride = paths.map((path) => ({ ...path, stride: strideOf(path.low, path.high) }))
+    const samples = new Map<string, Place>()
+    const gone = new Set<number>()
+    // Paths that meet go on together, and multiples of a greater stride are multiples of a smaller one. So whoever comes
+    // to a branch after another need not go further, and a thousand forks cost no more than their branches.
+    for (const { place, low, high, stride } of byStride.sort((left, right) => left.stride - right.stride)) {
+      for (const { branch, from, to } of this.#runsDown(place)) {
+        const first = Math.ceil(Math.max(from, low + 1) / stride) * stride
+        for (let position = first; position <= Math.min(to, high - 1); position += stride) {
+          if (samples.size === max) return [...samples.values()]
+          samples.set(`${branch} ${position}`, { branch, position })
+        }
+        if (gone.has(branch)) break
+        gone.add(branch)
       }
     }
-    return samples
+    return [...samples.values()]
   }
 
   /** What the other side lacks of the paths of these places, each event after its predecessor. */
@@ -136,26 +162,53 @@ export class BranchTree {
   }
 
   /** The highest position of the path that is known to be held, and the lowest that is known to be lacking. */
-  #gap(place: Place): { readonly low: number; readonly high: number } {
-    let high = place.position
-    for (let at: Place | null = place; at !== null; at = this.#below(at.branch)) {
-      const { from, heldTo, lackedFrom } = this.#at(at.branch)
-      if (lackedFrom <= at.position) high = lackedFrom
-      if (heldTo >= from) return { low: Math.min(heldTo, at.position), high }
+  #gap({ branch, position }: Place): { readonly low: number; readonly high: number } {
+    const { low, lackedFrom } = this.#upTo({ branch, position })
+    return { low, high: Math.min(position, lackedFrom) }
+  }
+
+  /** What is known of the path to this place; of what lies below its branch only if that was found before. */
+  #upTo({ branch, position }: Place): Known {
+    const { from, heldTo, lackedFrom } = this.#at(branch)
+    const lacked = lackedFrom <= position ? lackedFrom : Infinity
+    if (heldTo >= from) return { low: Math.min(heldTo, position), lackedFrom: lacked }
+    const below = this.#below(branch)
+    return { low: below.low, lackedFrom: Math.min(lacked, below.lackedFrom) }
+  }
+
+  /** What is known of the path below the beginning of a branch. */
+  #below(branch: number): Known {
+    const known = this.#found.get(branch)
+    if (known !== undefined) return known
+    const unknown: number[] = []
+    for (let at: number | undefined = branch; at !== undefined && !this.#found.has(at);) {
+      unknown.push(at)
+      const below = this.#placeBelow(at)
+      at = below === null || this.#isHeldIn(below.branch) ? undefined : below.branch
     }
-    return { low: 0, high }
+    // From the root up, so that each finds that of the branch below it: forks can lie ten thousand deep.
+    for (const at of unknown.reverse()) {
+      const below = this.#placeBelow(at)
+      this.#found.set(at, below === null ? { low: 0, lackedFrom: Infinity } : this.#upTo(below))
+    }
+    return this.#found.get(branch) ?? { low: 0, lackedFrom: Infinity }
+  }
+
+  #isHeldIn(branch: number): boolean {
+    const { from, heldTo } = this.#at(branch)
+    return heldTo >= from
   }
 
   /** The runs of a path from its end down to the first that the other side holds any event of. */
   *#runsDown(place: Place): Generator<BranchRun> {
-    for (let at: Place | null = place; at !== null; at = this.#below(at.branch)) {
+    for (let at: Place | null = place; at !== null; at = this.#placeBelow(at.branch)) {
       const { from, heldTo } = this.#at(at.branch)
       yield { branch: at.branch, from: Math.max(from, heldTo + 1), to: at.position }
       if (heldTo >= from) return
     }
   }
 
-  #below(branch: number): Place | null {
+  #placeBelow(branch: number): Place | null {
     const { from, parent } = this.#at(branch)
     return parent === null ? null : { branch: parent, position: from - 1 }
   }

@@ -86,8 +86,10 @@ export class SessionChannel {
   async leave(ended: SessionEnded): Promise<void> {
     if (ended.by === 'here' && ended.code !== 'broken') {
       const told = this.write({ type: 'error', code: ended.code, detail: ended.message }).then(() => this.end())
+      // Broken at once, the stream would lose it; and a peer that still writes does not hear it before that is read.
+      const heard = Promise.all([told, this.#stream.drained()])
       // A peer that takes nothing any more will not hear it.
-      await this.#inTime(told, FAREWELL_MS).catch(() => undefined)
+      await this.#inTime(heard, FAREWELL_MS).catch(() => undefined)
     }
     this.#stream.abort(ended)
   }

@@ -2,6 +2,7 @@ import { decodeEvent } from '../../protocols/event/v1/codec.ts'
 import { chainIdOf } from '../events/chain.ts'
 import type { Outcome } from '../events/outcome.ts'
 import { BoundedMap } from '../platform/bounded-map.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { EventSource } from '../ingest/source.ts'
 import { SessionEnded } from './channel.ts'
 
@@ -12,8 +13,8 @@ import { SessionEnded } from './channel.ts'
 const FRAMES_AT_ONCE_MAX = 4
 
 /**
- * What a peer may send that is of no use here: where it admits other signers it sends whole chains once, and is told
- * the next time. Beyond this it wastes our time, at some 0.1 ms an event.
+ * What may come that is not taken: a peer that admits other signers sends whole chains once, and is told the next time.
+ * Beyond this, some 6 s of work, the session ends; what was refused is known then, and the next one goes on without it.
  */
 const USELESS_MAX = 65_536
 
@@ -22,6 +23,9 @@ const REFUSED_CHAINS_MAX = 4_096
 
 /** Events whose successors can't be taken either; an older one costs a look at the log. */
 const FAILED_REMEMBERED_MAX = 16_384
+
+/** The log writes a group in about this time. */
+const OVERLOAD_WAIT_MS = 20
 
 /** A full queue of the log empties in less; then the peer waits. */
 const OVERLOAD_TRIES_MAX = 50
@@ -42,29 +46,61 @@ export interface Received {
   readonly ignored: Readonly<Record<string, number>>
 }
 
+/** What the peer was told of this side before it sent anything. */
+export interface ToldPeer {
+  /** The log position that the session's view is of. */
+  readonly logSeq: number
+  /** Whether it was told of all that is held up to there. */
+  readonly isAll: boolean
+  /** Ids of chains of which it was told that nothing is to be sent. */
+  readonly unwanted: ReadonlySet<string>
+}
+
+/** What a receiver works with. `signal`: the session has ended. */
+export interface ReceiverPorts {
+  readonly door: SessionDoor
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
 /** Takes the events of a session to the door, some frames at a time, and judges the peer by what comes of them. */
 export class EventsReceiver {
-  readonly #door: SessionDoor
+  readonly #ports: ReceiverPorts
   readonly #source: EventSource
-  readonly #heldBefore: number
+  readonly #told: ToldPeer
   readonly #underway: Promise<void>[] = []
   readonly #failed = new BoundedMap<string, true>(FAILED_REMEMBERED_MAX)
   readonly #ignored = new Map<string, number>()
   /** Chains whose events can't be taken as things are. */
   readonly refusedChains = new Set<string>()
+  readonly #failure = Promise.withResolvers<never>()
   #count = 0
   #accepted = 0
   #duplicate = 0
   #pending = 0
+  /** Events that were here when they came, and that the peer could not know of or was not told of. */
+  #spare = 0
+  /** Of the events that came, those that the log took after the view, by whichever way, and the last of them. */
+  #takenSince = 0
+  #lastTakenAt = 0
   #problem: SessionEnded | null = null
 
-  /**
-   * `heldBefore`: the log position up to which the peer was told what is held here, 0 where it was not told of all.
-   */
-  constructor(door: SessionDoor, source: EventSource, heldBefore: number) {
-    this.#door = door
+  constructor(ports: ReceiverPorts, source: EventSource, told: ToldPeer) {
+    this.#ports = ports
     this.#source = source
-    this.#heldBefore = heldBefore
+    this.#told = told
+    // Whoever waits for it is told; often nobody does.
+    this.#failure.promise.catch(() => undefined)
+  }
+
+  /** Rejects with `SessionEnded` as soon as something came that the peer must not send; else never settles. */
+  get failed(): Promise<never> {
+    return this.#failure.promise
+  }
+
+  /** What the peer must not have sent, as far as it is judged. */
+  get problem(): SessionEnded | null {
+    return this.#problem
   }
 
   /** How many events came. */
@@ -87,16 +123,22 @@ export class EventsReceiver {
     this.#count += events.length
     const judged = this.#judge(events).catch((error: unknown) => {
       this.#problem ??= error instanceof SessionEnded ? error : new SessionEnded('broken', 'here', String(error))
+      this.#failure.reject(this.#problem)
     })
     this.#underway.push(judged)
     if (this.#underway.length >= FRAMES_AT_ONCE_MAX) await this.#underway.shift()
     if (this.#problem !== null) throw this.#problem
   }
 
-  /** Resolves when all that came is judged. */
+  /** Resolves when all that came is judged. Throws as `take` does. */
   async settled(): Promise<void> {
-    await Promise.all(this.#underway.splice(0))
+    await this.judged()
     if (this.#problem !== null) throw this.#problem
+  }
+
+  /** Resolves when all that came is judged, whatever came of it. */
+  async judged(): Promise<void> {
+    await Promise.all(this.#underway.splice(0))
   }
 
   async #judge(events: readonly Uint8Array[]): Promise<void> {
@@ -105,10 +147,11 @@ export class EventsReceiver {
 
   async #submit(wire: Uint8Array): Promise<Outcome | 'skipped'> {
     if (this.#failed.size > 0 && this.#followsFailed(wire)) return 'skipped'
-    let outcome = await this.#door.submit(wire, this.#source)
+    const { door, clock, signal } = this.#ports
+    let outcome = await door.submit(wire, this.#source)
     for (let tries = 0; isOverload(outcome) && tries < OVERLOAD_TRIES_MAX; tries += 1) {
-      await this.#underway[0]
-      outcome = await this.#door.submit(wire, this.#source)
+      await clock.sleep(OVERLOAD_WAIT_MS, signal)
+      outcome = await door.submit(wire, this.#source)
     }
     return outcome
   }
@@ -131,19 +174,23 @@ export class EventsReceiver {
     switch (outcome.outcome) {
       case 'accepted':
         this.#accepted += 1
+        this.#noteTaken(outcome.logSeq)
         return
       case 'duplicate':
         this.#duplicate += 1
+        this.#noteTaken(outcome.logSeq)
+        if (outcome.logSeq > this.#told.logSeq) return
         // [REJECT] RS-19.
-        if (outcome.logSeq <= this.#heldBefore) {
+        if (this.#told.isAll) {
           throw new SessionEnded('lied', 'here', `event ${outcome.id} came, though it was told to be held`)
         }
+        this.#spare += 1
         this.#checkUse()
         return
       case 'pending':
         this.#pending += 1
-        this.#checkUse()
         if (outcome.code === 'KEY_UNKNOWN') this.#refuseChain(wire)
+        this.#checkUse()
         return
       case 'rejected':
         // [REJECT] RS-5: every node must reject it, so the peer did too, or made it.
@@ -153,14 +200,28 @@ export class EventsReceiver {
     }
   }
 
+  /**
+   * The log took it since the session began, from this peer or another; who sends the same at that time does no wrong.
+   * But each has a position of its own: of more events than there are positions some came twice.
+   */
+  #noteTaken(logSeq: number): void {
+    if (logSeq <= this.#told.logSeq) return
+    this.#takenSince += 1
+    this.#lastTakenAt = Math.max(this.#lastTakenAt, logSeq)
+    // [REJECT] RS-19.
+    if (this.#takenSince > this.#lastTakenAt - this.#told.logSeq) {
+      throw new SessionEnded('lied', 'here', 'an event came twice')
+    }
+  }
+
   #noteIgnored(wire: Uint8Array, { code, detail, id }: Extract<Outcome, { readonly outcome: 'ignored' }>): void {
     // [REJECT] RS-19.
     if (code === 'NAMESPACE_NOT_CARRIED') throw new SessionEnded('lied', 'here', detail)
     // Nothing more can be taken, from nobody.
     if (code === 'STORE_FULL' || code === 'OVERLOADED') throw new SessionEnded('busy', 'here', `${code}: ${detail}`)
     if (id !== null && code !== 'SAME_ID_OTHER_BYTES') this.#failed.set(id, true)
-    this.#addIgnored(code)
     if (code === 'SIGNER_NOT_MEMBER') this.#refuseChain(wire)
+    this.#addIgnored(code)
   }
 
   #addIgnored(code: string): void {
@@ -170,15 +231,17 @@ export class EventsReceiver {
 
   #refuseChain(wire: Uint8Array): void {
     const decoded = decodeEvent(wire)
-    if (decoded.ok && this.refusedChains.size < REFUSED_CHAINS_MAX) {
-      this.refusedChains.add(chainIdOf(decoded.event.envelope))
-    }
+    if (!decoded.ok) return
+    const chain = chainIdOf(decoded.event.envelope)
+    // [REJECT] RS-19.
+    if (this.#told.unwanted.has(chain)) throw new SessionEnded('lied', 'here', `nothing was wanted of chain ${chain}`)
+    if (this.refusedChains.size < REFUSED_CHAINS_MAX) this.refusedChains.add(chain)
   }
 
   #checkUse(): void {
-    const useless = this.#duplicate + this.notTaken
+    const useless = this.#spare + this.notTaken
     if (useless > USELESS_MAX + this.#accepted) {
-      throw new SessionEnded('too-big', 'here', `${useless} events that are of no use here`)
+      throw new SessionEnded('busy', 'here', `${useless} events that can't be taken now`)
     }
   }
 }

@@ -14,7 +14,7 @@ import type { SessionLimits } from './limits.ts'
 import { LookupBudget } from './lookups.ts'
 import { OwnChain } from './own-chain.ts'
 import { Probing } from './probing.ts'
-import type { Step } from './step.ts'
+import type { SideOptions, Step } from './step.ts'
 import { failure, talk, TRANSFER } from './step.ts'
 import { sketchEntry } from './sketch.ts'
 import type { SyncView } from './sync-view.ts'
@@ -22,13 +22,6 @@ import type { ChainTips } from './tip-table.ts'
 import { TransferPlan } from './transfer-plan.ts'
 
 type State = 'asked' | 'reconciling' | 'named' | 'probing' | 'transfer' | 'over'
-
-/** What a side brings to a session beside its view. */
-export interface SideOptions {
-  readonly limits: SessionLimits
-  /** Chain ids of which nothing is to be sent here: their events were refused when they came before. */
-  readonly unwanted: ReadonlySet<string>
-}
 
 /**
  * The side that opens a session, as a machine: frames in, frames out (SPEC, "Course of a session"). It reads its view
@@ -46,13 +39,15 @@ export class SessionInitiator {
   /** States of own chains that the responder does not have, and what it has that is not here, as the items say. */
   readonly #have = new Set<string>()
   readonly #need: Uint8Array[] = []
-  /** The chains that were named, by index. */
-  #named: readonly (OwnChain | null)[] = []
+  /** The chains that were named, by index; ids of those that are not wanted. */
+  #named: readonly (OwnChain | string)[] = []
   #answersTaken = 0
   #answeredBefore = -1
   /** Which of the responder's tips are held here, for the chains of which some are not. */
   readonly #heldOfTheirs = new Map<number, readonly boolean[]>()
   #hasTips = false
+  /** Chain ids of which the responder was told that nothing of them is wanted. */
+  readonly toldUnwanted = new Set<string>()
   #membershipDiffers = false
 
   constructor(view: SyncView, options: SideOptions) {
@@ -110,11 +105,16 @@ export class SessionInitiator {
   }
 
   #nameAfterSketch(entries: readonly Uint8Array[]): Step {
-    const here = new Map<string, ChainTips>()
-    for (const chain of this.#view.tips) here.set(toHex(sketchEntry(this.#salt, chain.state)), chain)
-    const bits = entries.map((entry) => here.delete(toHex(entry)))
-    const differing = new Set([...here.values()].map(({ chain }) => chain))
-    return this.#name(differing, bits)
+    const here = new Map<string, string[]>()
+    for (const { chain, state } of this.#view.tips) {
+      const entry = toHex(sketchEntry(this.#salt, state))
+      here.set(entry, [...(here.get(entry) ?? []), chain])
+    }
+    const sketched = new Set(entries.map(toHex))
+    // Of two chains here that look alike, by chance, both have the state or neither: else all of one would come again.
+    const bits = entries.map((entry) => here.has(toHex(entry)))
+    const differing = [...here].filter(([entry]) => !sketched.has(entry)).flatMap(([, chains]) => chains)
+    return this.#name(new Set(differing), bits)
   }
 
   #reconcile(message: Uint8Array): Step {
@@ -147,13 +147,16 @@ export class SessionInitiator {
         Math.floor((limits.frameBytes - FRAME_HEAD_BYTES - ENTRY_HEAD_BYTES) / TAGGED_BYTES_MAX)
       )
     }
-    const own: (OwnChain | null)[] = []
+    const own: (OwnChain | string)[] = []
     const mine: NamedChain[] = []
     for (const chain of mergedChains(this.#view.tips, differing, unwanted)) {
       const isWanted = typeof chain !== 'string'
-      const named = isWanted ? new OwnChain(chain, ports) : null
+      const named = isWanted ? new OwnChain(chain, ports) : chain
       own.push(named)
-      mine.push({ prefix: prefixOf(isWanted ? chain.chain : chain), tips: named?.named ?? [] })
+      mine.push({
+        prefix: prefixOf(isWanted ? chain.chain : chain),
+        tips: typeof named === 'string' ? [] : named.named
+      })
     }
     const theirs: Matched = bits === null ? { of: 'tree', missing: this.#need } : { of: 'sketch', bits }
     const frames = chainsFrames(mine, theirs, limits)
@@ -161,7 +164,10 @@ export class SessionInitiator {
     const count = sent.reduce((sum, frame) => sum + frame.mine.length, 0)
     this.#named = own.slice(0, count)
     if (sent.length < frames.length) this.plan.leave()
-    for (const chain of this.#named) if (chain !== null) this.plan.add(chain)
+    for (const chain of this.#named) {
+      if (typeof chain === 'string') this.toldUnwanted.add(chain)
+      else this.plan.add(chain)
+    }
     this.#state = 'named'
     return talk(...sent.map((frame, at): Frame => ({ type: 'chains', more: at < sent.length - 1, ...frame })))
   }
@@ -172,7 +178,12 @@ export class SessionInitiator {
     if (this.#answersTaken > CHAINS_FRAMES_MAX) return failure('too-big', 'too many answers')
     for (const { index, held, tips } of chains) {
       const own = this.#named[index]
-      if (own === undefined || own === null || index <= this.#answeredBefore || held.length !== own.named.length) {
+      if (
+        own === undefined ||
+        typeof own === 'string' ||
+        index <= this.#answeredBefore ||
+        held.length !== own.named.length
+      ) {
         return failure('bad-frame', 'an answer to what was not named')
       }
       this.#answeredBefore = index

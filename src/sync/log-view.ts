@@ -14,6 +14,7 @@ export class LogSyncView implements SyncView {
   readonly tips: TipView
   readonly #log: EventLog
   readonly #reader: StoreReader
+  #reads = 0
 
   constructor(
     view: { readonly namespace: string; readonly membership: Uint8Array; readonly tips: TipView },
@@ -25,6 +26,10 @@ export class LogSyncView implements SyncView {
     this.tips = view.tips
     this.#log = log
     this.#reader = reader
+  }
+
+  get reads(): number {
+    return this.#reads
   }
 
   async branchOf(chain: string, { id }: ChainTip): Promise<number> {
@@ -39,13 +44,14 @@ export class LogSyncView implements SyncView {
   }
 
   async idsAt(chain: string, places: readonly Place[]): Promise<readonly string[]> {
+    const reader = this.#counting()
     const ids = new Map<Place, string>()
     for (const [branch, ofBranch] of Map.groupBy(places, (place) => place.branch)) {
       const ascending = ofBranch.toSorted((left, right) => left.position - right.position)
       const { from } = await this.originOf(chain, branch)
       const to = ascending.at(-1)?.position ?? from
       const positions = ascending.map(({ position }) => position)
-      const found = await idsOnPath(this.#reader, { chain, segments: [{ branch, from, to }] }, positions)
+      const found = await idsOnPath(reader, { chain, segments: [{ branch, from, to }] }, positions)
       for (const [index, place] of ascending.entries()) ids.set(place, found[index] ?? '')
     }
     return places.map((place) => ids.get(place) ?? '')
@@ -55,5 +61,20 @@ export class LogSyncView implements SyncView {
     const { from } = await this.originOf(chain, run.branch)
     const path = { chain, segments: [{ ...run, from }] }
     for await (const batch of eventsOnPath(this.#reader, path, run.from, run.to)) yield batch.map(({ wire }) => wire)
+  }
+
+  /** The store, each entry of a range that is read being counted. */
+  #counting(): StoreReader {
+    const [reader, count] = [this.#reader, (): void => void (this.#reads += 1)]
+    return {
+      get: (key) => reader.get(key),
+      getMany: (keys) => reader.getMany(keys),
+      async *range(range) {
+        for await (const entry of reader.range(range)) {
+          count()
+          yield entry
+        }
+      }
+    }
   }
 }

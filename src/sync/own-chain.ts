@@ -18,6 +18,15 @@ interface NamedTip extends TaggedPosition {
   readonly tip: ChainTip
 }
 
+/** Looked up at a time: then it is seen what that cost. */
+const LOOKUPS_AT_ONCE = 64
+
+/** So many entries of an index are read in the time of a look-up, one after the other. */
+const READS_OF_LOOKUP = 16
+
+/** So many branches can be gone through for a position in the time of a look-up. */
+const BRANCHES_OF_LOOKUP = 256
+
 /** A chain of this side, by the tips that are named of it, and what is known of what the other side holds of it. */
 export class OwnChain {
   readonly chain: string
@@ -100,15 +109,10 @@ export class OwnChain {
   async samples(max: number): Promise<readonly (Place & TaggedPosition)[]> {
     const tree = this.#tree
     if (tree === null || this.#isComplete) return []
-    const places = new Map<string, Place>()
-    for (const { tip, position } of this.#untraced()) {
-      for (const place of tree.samplesBelow({ branch: tree.branchOfTip(tip.id), position })) {
-        if (places.size < max) places.set(keyOf(place), place)
-      }
-      if (places.size >= max) break
-    }
-    const tags = await this.#tagsAt([...places.values()])
-    return tags === null ? [] : [...places.values()].map((place, index) => ({ ...place, tag: tags[index] ?? EMPTY }))
+    const untraced = this.#untraced().map(({ tip, position }) => ({ branch: tree.branchOfTip(tip.id), position }))
+    const places = tree.samplesBelow(untraced, max)
+    const tags = await this.#tagsAt(places)
+    return tags === null ? [] : places.map((place, index) => ({ ...place, tag: tags[index] ?? EMPTY }))
   }
 
   /** What is to be sent, in an order in which each event comes after its predecessor. */
@@ -133,26 +137,35 @@ export class OwnChain {
   async #locate(theirs: readonly TaggedPosition[]): Promise<readonly (Place | null)[] | null> {
     const tree = await this.#load(this.#ports.budget)
     if (tree === null) return null
-    const candidates: Place[] = []
-    for (const tagged of theirs) {
-      if (this.#tagged.has(nameOf(tagged))) continue
-      for (const place of tree.innerPlacesAt(tagged.position)) {
-        // What is looked up once for one of them serves the others.
-        if (!this.#tags.has(keyOf(place))) candidates.push(place)
-      }
-    }
-    const unique = [...new Map(candidates.map((place) => [keyOf(place), place])).values()]
-    if ((await this.#tagsAt(unique)) === null) return null
+    const unnamed = theirs.filter((tagged) => !this.#tagged.has(nameOf(tagged)))
+    const places = this.#placesAt(tree, new Set(unnamed.map(({ position }) => position)))
+    const tags = places === null ? null : await this.#tagsAt(places)
+    if (places === null || tags === null) return null
+    const byName = new Map(
+      places.map((place, index) => [nameOf({ position: place.position, tag: tags[index] ?? EMPTY }), place])
+    )
     return theirs.map((tagged) => {
       const own = this.#tagged.get(nameOf(tagged))
       if (own !== undefined) return { branch: tree.branchOfTip(own.tip.id), position: own.position }
-      const name = toHex(tagged.tag)
-      for (const place of tree.innerPlacesAt(tagged.position)) {
-        const tag = this.#tags.get(keyOf(place))
-        if (tag !== undefined && toHex(tag) === name) return place
-      }
-      return null
+      return byName.get(nameOf(tagged)) ?? null
     })
+  }
+
+  /** All places at these positions; null where the budget can't pay for looking at them. */
+  #placesAt(tree: BranchTree, positions: ReadonlySet<number>): readonly Place[] | null {
+    const { budget } = this.#ports
+    if (!budget.take(Math.floor((positions.size * tree.size) / BRANCHES_OF_LOOKUP))) return null
+    const places: Place[] = []
+    let unknown = 0
+    for (const position of positions) {
+      for (const place of tree.innerPlacesAt(position)) {
+        // What is looked up once costs nothing more.
+        if (!this.#tags.has(keyOf(place))) unknown += 1
+        if (unknown > budget.left) return null
+        places.push(place)
+      }
+    }
+    return places
   }
 
   /** Tags of the events at these places; null where the budget is spent. */
@@ -160,8 +173,15 @@ export class OwnChain {
     const { view, salt, budget } = this.#ports
     const unknown = places.filter((place) => !this.#tags.has(keyOf(place)))
     if (!budget.take(unknown.length)) return null
-    const ids = unknown.length === 0 ? [] : await view.idsAt(this.chain, unknown)
-    for (const [index, place] of unknown.entries()) this.#tags.set(keyOf(place), tagOf(salt, ids[index] ?? ''))
+    for (let from = 0; from < unknown.length; from += LOOKUPS_AT_ONCE) {
+      const some = unknown.slice(from, from + LOOKUPS_AT_ONCE)
+      const before = view.reads
+      const ids = await view.idsAt(this.chain, some)
+      for (const [index, place] of some.entries()) this.#tags.set(keyOf(place), tagOf(salt, ids[index] ?? ''))
+      // Paid for are as many reads as there are places.
+      budget.spend(Math.floor(Math.max(0, view.reads - before - some.length) / READS_OF_LOOKUP))
+      if (budget.left === 0 && from + LOOKUPS_AT_ONCE < unknown.length) return null
+    }
     return places.map((place) => this.#tags.get(keyOf(place)) ?? EMPTY)
   }
 

@@ -37,6 +37,7 @@ export class OwnChains {
   readonly #signing = new Set<string>()
   readonly #stopLog: () => void
   readonly #startedMs: number
+  #stopped = false
 
   constructor(ports: OwnChainsPorts) {
     this.#ports = ports
@@ -63,10 +64,11 @@ export class OwnChains {
   }
 
   /** A session ended. */
-  noteSession({ namespace, report }: FinishedSession): void {
+  noteSession({ namespace, report, othersRun }: FinishedSession): void {
     if ((report.end !== 'equal' && report.end !== 'synced') || report.hasLeft) return
     this.#confirmed.add(namespace)
-    this.#behind.delete(namespace)
+    // Another may be bringing this node's own events right now, and this peer not have had them.
+    if (!othersRun) this.#behind.delete(namespace)
     for (const wake of this.#waiting) wake()
   }
 
@@ -78,7 +80,7 @@ export class OwnChains {
     const { clock, logger } = this.#ports
     const untilMs =
       Math.max(this.#startedMs, this.#ports.connected().length > 0 ? clock.monotonicMs() : 0) + ASK_PEERS_MS
-    while (!this.#isSettled(namespace) && clock.monotonicMs() < untilMs) {
+    while (!this.#stopped && !this.#isSettled(namespace) && clock.monotonicMs() < untilMs) {
       await this.#woken(untilMs - clock.monotonicMs())
     }
     if (this.#behind.has(namespace)) {
@@ -92,6 +94,7 @@ export class OwnChains {
   }
 
   stop(): void {
+    this.#stopped = true
     this.#stopLog()
     for (const wake of this.#waiting) wake()
   }

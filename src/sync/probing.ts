@@ -44,11 +44,6 @@ export class Probing {
     this.#chains.set(index, { own, asked: [], bits: tipsNamed, isGivenUp: false })
   }
 
-  /** Takes back a chain before the first probe: the other side is not told of it. */
-  drop(index: number): void {
-    this.#chains.delete(index)
-  }
-
   /** Whether the other side may go on to transfer now: nothing was asked of it last. */
   get mayEnd(): boolean {
     return this.#mayEnd

@@ -19,9 +19,12 @@ export class RefusedChains {
     this.#generationNow = generation
   }
 
-  /** Notes chains (ids, hex) that a peer sent of a namespace in vain. */
-  add(job: Job, chains: ReadonlySet<string>): void {
-    if (chains.size === 0) return
+  /**
+   * Notes chains (ids, hex) that a peer sent of a namespace in vain. `generation`: that of the keys when the session
+   * began; what waited for a key that came since is wanted.
+   */
+  add(job: Job, chains: ReadonlySet<string>, generation: number): void {
+    if (chains.size === 0 || generation !== this.#generationNow()) return
     const all = [...this.of(job), ...chains].slice(-CHAINS_MAX)
     this.#chains.set(nameOf(job), new Set(all))
   }

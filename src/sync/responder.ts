@@ -10,7 +10,7 @@ import {
   MEMBERSHIP_BYTES,
   ROUNDS_MAX
 } from '../../protocols/range-sync/v1/frames.ts'
-import { chainItems } from './chain-items.ts'
+import { chainItems, prefixOf } from './chain-items.ts'
 import { ENTRY_HEAD_BYTES, FRAME_HEAD_BYTES, packed, TAGGED_BYTES_MAX } from './frame-packing.ts'
 import type { SessionLimits } from './limits.ts'
 import { LookupBudget } from './lookups.ts'
@@ -18,7 +18,7 @@ import type { ChainPorts } from './own-chain.ts'
 import { OwnChain } from './own-chain.ts'
 import { Probing } from './probing.ts'
 import { sketchEntry } from './sketch.ts'
-import type { SessionFailure, Step } from './step.ts'
+import type { SessionFailure, SideOptions, Step } from './step.ts'
 import { failure, talk, TRANSFER } from './step.ts'
 import type { SyncView } from './sync-view.ts'
 import type { ChainTips } from './tip-table.ts'
@@ -60,16 +60,22 @@ export class SessionResponder {
   #chainsNamed = 0
   #namedBefore = ''
   readonly #named = new Set<string>()
-  readonly #answers: AnsweredChain[] = []
+  /** Chains of which nothing is wanted, by prefix (hex). */
+  readonly #unwanted: ReadonlyMap<string, string>
+  /** Those of them that the initiator named. */
+  readonly toldUnwanted = new Set<string>()
+  /** `own`: null for a chain of which nothing is held. */
+  readonly #answers: { readonly answer: AnsweredChain; readonly own: OwnChain | null }[] = []
   #isFirstProbe = true
   #membershipDiffers = false
 
   /** `salt`: 16 random bytes, fresh for each session. */
-  constructor(view: SyncView, salt: Uint8Array, limits: SessionLimits) {
+  constructor(view: SyncView, salt: Uint8Array, { limits, unwanted }: SideOptions) {
     this.#view = view
     this.#limits = limits
     this.#probing = new Probing(limits)
     this.plan = new TransferPlan(view)
+    this.#unwanted = new Map([...unwanted].map((chain) => [toHex(prefixOf(chain)), chain]))
     const room = limits.frameBytes - FRAME_HEAD_BYTES - ENTRY_HEAD_BYTES
     const tipsNamedMax = Math.min(limits.tipsNamed, Math.floor(room / TAGGED_BYTES_MAX))
     this.#ports = { view, salt, budget: new LookupBudget(limits.lookups), tipsNamedMax }
@@ -167,10 +173,10 @@ export class SessionResponder {
       own.otherIsKnown()
       this.plan.add(own)
     }
-    const send = this.#answerFrames()
-    const hasTips = send.some(({ chains }) => chains.some(({ tips }) => tips.length > 0))
+    const frames = this.#answerFrames()
+    const hasTips = frames.some(({ chains }) => chains.some(({ tips }) => tips.length > 0))
     this.#state = hasTips ? 'probing' : 'transfer'
-    return { ok: true, send, next: hasTips ? 'talk' : 'transfer' }
+    return { ok: true, send: frames, next: hasTips ? 'talk' : 'transfer' }
   }
 
   #takeMatched(matched: Matched): SessionFailure | null {
@@ -212,7 +218,10 @@ export class SessionResponder {
       // SPEC RS-12: it is not wanted there.
       if (tips.length === 0) continue
       if (chain === undefined) {
-        this.#answers.push({ index, held: tips.map(() => false), tips: [] })
+        const unwanted = this.#unwanted.get(name)
+        // SPEC RS-13: an answer is for what is wanted.
+        if (unwanted !== undefined) this.toldUnwanted.add(unwanted)
+        else this.#answers.push({ answer: { index, held: tips.map(() => false), tips: [] }, own: null })
         continue
       }
       const own = new OwnChain(chain, this.#ports)
@@ -224,8 +233,7 @@ export class SessionResponder {
       } else if (held.every(Boolean)) {
         own.otherIsKnown()
       } else {
-        this.#answers.push({ index, held, tips: own.named })
-        this.#probing.add(index, own, own.named.length)
+        this.#answers.push({ answer: { index, held, tips: own.named }, own })
       }
     }
     return null
@@ -242,17 +250,23 @@ export class SessionResponder {
     const { frameBytes, chainsInFrame, chainsFrames } = this.#limits
     const packs = packed(
       this.#answers,
-      (chain) => encodeFrame({ type: 'answer', more: false, chains: [chain] }).length,
+      ({ answer: chain }) => encodeFrame({ type: 'answer', more: false, chains: [chain] }).length,
       {
         bytes: frameBytes - FRAME_HEAD_BYTES,
         entries: Math.min(chainsInFrame, CHAINS_IN_FRAME_MAX)
       }
     )
+    // SPEC RS-13: where forks here make the answers longer than may be sent, those chains are left.
     const sent = packs.slice(0, Math.min(chainsFrames, CHAINS_FRAMES_MAX))
-    // SPEC RS-13: of a chain that is not answered the initiator sends nothing, and neither does this side.
-    for (const { index } of packs.slice(sent.length).flat()) this.#probing.drop(index)
     if (sent.length < packs.length) this.plan.leave()
-    return sent.map((chains, at) => ({ type: 'answer', more: at < sent.length - 1, chains }))
+    for (const { answer: chain, own } of sent.flat()) {
+      if (own !== null) this.#probing.add(chain.index, own, chain.tips.length)
+    }
+    return sent.map((pack, at) => ({
+      type: 'answer',
+      more: at < sent.length - 1,
+      chains: pack.map(({ answer: chain }) => chain)
+    }))
   }
 }
 

@@ -7,7 +7,7 @@ import { NEW_COURSE } from './schedule.ts'
 export const OPENED_MAX = 4
 
 /** A session that takes longer stands in nobody's way any more, or slow peers would keep the others out. */
-const LONG_MS = 60_000
+export const LONG_MS = 60_000
 /** With those that take long. */
 const OPENED_WITH_LONG_MAX = 16
 
@@ -91,8 +91,11 @@ export class Scheduler {
   changed(namespace: string, except: string): void {
     for (const entry of this.#entries.values()) {
       if (entry.namespace !== namespace || entry.peerId === except) continue
-      entry.dueAtMs = Math.min(entry.dueAtMs, this.#soon(CHANGED_WITHIN_MS))
-      entry.isDueAgain = entry.isRunning
+      if (entry.isRunning) entry.isDueAgain = true
+      // One that failed is asked again in its time: who is silent would have all others wait after each change.
+      else if (entry.course.failures === 0) {
+        entry.dueAtMs = Math.min(entry.dueAtMs, this.#soon(CHANGED_WITHIN_MS))
+      }
     }
     this.#arm()
   }
@@ -167,7 +170,10 @@ export class Scheduler {
       .then(({ course, delayMs }) => {
         entry.course = course
         const jittered = delayMs * (JITTER_LEAST + this.#ports.random.fraction())
-        entry.dueAtMs = entry.isDueAgain ? this.#soon(CHANGED_WITHIN_MS) : this.#ports.clock.monotonicMs() + jittered
+        entry.dueAtMs =
+          entry.isDueAgain && course.failures === 0
+            ? this.#soon(CHANGED_WITHIN_MS)
+            : this.#ports.clock.monotonicMs() + jittered
       })
       .finally(() => {
         entry.isRunning = false

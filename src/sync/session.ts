@@ -59,8 +59,26 @@ export interface SessionReport {
   readonly tookMs: number
 }
 
+/** The report of a session whose stream could not be opened. */
+export function notOpened(detail: string): SessionReport {
+  return {
+    end: 'broken',
+    by: 'peer',
+    detail,
+    rounds: 0,
+    bytesRead: 0,
+    bytesWritten: 0,
+    sent: 0,
+    received: { accepted: 0, duplicate: 0, pending: 0, ignored: {} },
+    hasLeft: false,
+    membershipDiffers: false,
+    refusedChains: new Set(),
+    tookMs: 0
+  }
+}
+
 /** Either machine, once both sides talk. */
-type Side = Pick<SessionInitiator, 'take' | 'plan' | 'toldAll' | 'membershipDiffers' | 'extraRounds'>
+type Side = Pick<SessionInitiator, 'take' | 'plan' | 'toldAll' | 'toldUnwanted' | 'membershipDiffers' | 'extraRounds'>
 
 /** Opens a session over a stream and carries it to its end. Never rejects for what a peer does. */
 export async function initiateSession(
@@ -78,7 +96,7 @@ export async function initiateSession(
 
 /** What a responder says to `hello`: a view of the namespace, or why there is none (RS-5). */
 export type Admission =
-  | { readonly ok: true; readonly opened: OpenView }
+  | { readonly ok: true; readonly opened: OpenView; readonly unwanted: ReadonlySet<string> }
   | { readonly ok: false; readonly code: 'busy' | 'wrong-namespace'; readonly detail: string }
 
 /**
@@ -99,8 +117,8 @@ export async function answerSession(
     const admission = await admit(hello.namespace)
     // [REJECT] RS-6.
     if (!admission.ok) throw new SessionEnded(admission.code, 'here', admission.detail)
-    const { opened } = admission
-    const responder = new SessionResponder(opened.view, salt, ports.limits)
+    const { opened, unwanted } = admission
+    const responder = new SessionResponder(opened.view, salt, { limits: ports.limits, unwanted })
     await session.carry(responder, opened, responder.begin(hello))
   })
 }
@@ -144,8 +162,10 @@ class Session {
       this.#stopped.abort(ended)
       await this.#channel.leave(ended)
       await Promise.allSettled(this.#tasks)
+      await this.#receiver?.judged()
       if (!(error instanceof SessionEnded)) throw error
-      return { ...this.#report(took()), end: error.code, by: error.by, detail: error.message }
+      const { code, by, message } = this.#worst(error)
+      return { ...this.#report(took()), end: code, by, detail: message }
     }
   }
 
@@ -169,11 +189,13 @@ class Session {
   /** `last`: the frame that led here. */
   async #transfer(side: Side, { view, logSeq }: OpenView, last: Frame | null): Promise<void> {
     const source = { ...this.#source, namespace: view.namespace }
-    const receiver = new EventsReceiver(this.#ports.door, source, side.toldAll ? logSeq : 0)
+    const { door, clock } = this.#ports
+    const told = { logSeq, isAll: side.toldAll, unwanted: side.toldUnwanted }
+    const receiver = new EventsReceiver({ door, clock, signal: this.#stopped.signal }, source, told)
     this.#receiver = receiver
     const unread = last?.type === 'events' || last?.type === 'done' ? last : null
     this.#tasks = [this.#sendAll(side), this.#receiveAll(receiver, unread)]
-    await Promise.all(this.#tasks)
+    await Promise.race([Promise.all(this.#tasks), receiver.failed])
   }
 
   async #sendAll({ plan }: Side): Promise<void> {
@@ -196,10 +218,17 @@ class Session {
       }
       // [REJECT] RS-4.
       if (frame.type !== 'events') throw new SessionEnded('bad-frame', 'here', `${frame.type} does not come here`)
+      this.#stopped.signal.throwIfAborted()
       await receiver.take(frame.events)
       this.#tellProgress()
     }
     await receiver.settled()
+  }
+
+  /** Who sends what it must not and then breaks off, or is silent, pays for what it sent. */
+  #worst(error: SessionEnded): SessionEnded {
+    const problem = this.#receiver?.problem ?? null
+    return problem === null || problem.code === 'broken' ? error : problem
   }
 
   #tellProgress(): void {

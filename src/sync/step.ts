@@ -1,4 +1,12 @@
 import type { Frame, SyncErrorCode } from '../../protocols/range-sync/v1/frames.ts'
+import type { SessionLimits } from './limits.ts'
+
+/** What a side brings to a session beside its view. */
+export interface SideOptions {
+  readonly limits: SessionLimits
+  /** Chain ids of which nothing is to be sent here: their events were refused when they came before. */
+  readonly unwanted: ReadonlySet<string>
+}
 
 /** Why a session ends here: what is told to the peer. */
 export interface SessionFailure {

@@ -17,9 +17,9 @@ import { RefusedChains } from './refused-chains.ts'
 import type { Course } from './schedule.ts'
 import { isPeersFault, nextAfter } from './schedule.ts'
 import type { Job } from './scheduler.ts'
-import { Scheduler } from './scheduler.ts'
+import { LONG_MS, Scheduler } from './scheduler.ts'
 import type { Admission, OpenView, SessionProgress, SessionReport } from './session.ts'
-import { answerSession, initiateSession } from './session.ts'
+import { answerSession, initiateSession, notOpened } from './session.ts'
 import { TipTables } from './tip-tables.ts'
 
 /** The libp2p protocol (SPEC). */
@@ -31,6 +31,8 @@ const ANSWERED_MAX = 8
 const ANSWERED_OF_PEER_MAX = 2
 /** Over one namespace: more would bring the same events. */
 const ANSWERED_OF_NAMESPACE_MAX = 3
+/** With those that take long. Each may hold 2 KiB for every chain that is named, so more would be memory. */
+const ANSWERED_WITH_LONG_MAX = 16
 
 /** An answer to the opening of a stream is a round trip; a peer that takes longer is out of reach. */
 const OPEN_WITHIN_MS = 10_000
@@ -56,11 +58,17 @@ export interface SyncPorts {
   readonly onSession?: (session: FinishedSession) => void
 }
 
+interface RunningJob extends Job {
+  readonly startedMs: number
+}
+
 /** A session that has ended. */
 export interface FinishedSession extends Job {
   readonly role: 'initiator' | 'responder'
   /** Wall-clock time of its end. */
   readonly at: number
+  /** Whether other sessions over the namespace were under way then, which may bring more. */
+  readonly othersRun: boolean
   readonly report: SessionReport
 }
 
@@ -81,7 +89,9 @@ export class SyncService {
   readonly #tables: TipTables
   readonly #scheduler: Scheduler
   readonly #refused: RefusedChains
-  readonly #answering = new Set<Job>()
+  readonly #answering = new Set<RunningJob>()
+  /** Those that this node has opened and a peer answers. */
+  readonly #carrying = new Set<RunningJob>()
   /** The sessions that this node has opened, each behind the one before it with the same peer over the same namespace. */
   readonly #opened = new Map<string, Promise<SessionReport>>()
   readonly #streams = new Set<PeerStream>()
@@ -112,19 +122,22 @@ export class SyncService {
   /** Answers a session that a peer opened; resolves at its end. */
   async serve(stream: PeerStream): Promise<void> {
     const { peerId } = stream
-    const jobs: Job[] = []
+    const jobs: RunningJob[] = []
+    let generation = 0
     this.#streams.add(stream)
     const admit = async (namespace: string): Promise<Admission> => {
       const refusal = this.#refusal({ peerId, namespace })
       if (refusal !== null) return refusal
-      const job = { peerId, namespace }
+      const job = { peerId, namespace, startedMs: this.#ports.clock.monotonicMs() }
       jobs.push(job)
       this.#answering.add(job)
-      return { ok: true, opened: await this.#open(namespace) }
+      generation = this.#ports.keyGeneration()
+      return { ok: true, opened: await this.#open(namespace), unwanted: this.#refused.of(job) }
     }
     try {
       const report = await answerSession(stream, admit, this.#ports.random.bytes(SALT_BYTES), this.#sessionPorts())
-      for (const job of jobs) this.#ended(job, 'responder', report)
+      for (const job of jobs) this.#ended(job, { role: 'responder', generation, report })
+      if (jobs.length === 0) this.#endedEarly(peerId, report)
     } finally {
       this.#streams.delete(stream)
       for (const job of jobs) this.#answering.delete(job)
@@ -183,11 +196,14 @@ export class SyncService {
     if (!this.#sharedWith(peerId).includes(namespace)) {
       return { ok: false, code: 'wrong-namespace', detail: `${namespace} is not carried here, or not for you` }
     }
-    const answering = [...this.#answering]
+    const all = [...this.#answering]
+    const longAgoMs = this.#ports.clock.monotonicMs() - LONG_MS
+    const answering = all.filter(({ startedMs }) => startedMs > longAgoMs)
     const isBusy =
       this.#stopped.signal.aborted ||
+      all.length >= ANSWERED_WITH_LONG_MAX ||
       answering.length >= ANSWERED_MAX ||
-      answering.filter((other) => other.peerId === peerId).length >= ANSWERED_OF_PEER_MAX ||
+      all.filter((other) => other.peerId === peerId).length >= ANSWERED_OF_PEER_MAX ||
       answering.filter((other) => other.namespace === namespace).length >= ANSWERED_OF_NAMESPACE_MAX ||
       // Of two sessions that cross each other, that goes on which the node with the smaller DID opened.
       (this.#opened.has(nameOf({ peerId, namespace })) && isBefore(this.#ports.policy(), peerId))
@@ -239,27 +255,56 @@ export class SyncService {
     const cancel = clock.after(OPEN_WITHIN_MS, () => opening.abort(new Error('the peer does not answer')))
     const signal = AbortSignal.any([opening.signal, this.#stopped.signal])
     const opened = await streams.open(job.peerId, RANGE_SYNC_PROTOCOL, signal).finally(cancel)
-    if (!opened.ok) return this.#ended(job, 'initiator', notOpened(opened.detail))
+    const running = { ...job, startedMs: clock.monotonicMs() }
+    const generation = this.#ports.keyGeneration()
+    const ended = (report: SessionReport): SessionReport =>
+      this.#ended(running, { role: 'initiator', generation, report })
+    if (!opened.ok) return ended(notOpened(opened.detail))
     const { stream } = opened
+    // `stop` breaks the streams that it finds; this one has come just after that.
+    if (this.#stopped.signal.aborted) {
+      stream.abort(new Error('the node stops'))
+      return ended(notOpened('the node stops'))
+    }
     this.#streams.add(stream)
+    this.#carrying.add(running)
     try {
       const view = await this.#open(job.namespace)
-      const ports = this.#sessionPorts(onProgress)
-      return this.#ended(job, 'initiator', await initiateSession(stream, view, this.#refused.of(job), ports))
+      return ended(await initiateSession(stream, view, this.#refused.of(job), this.#sessionPorts(onProgress)))
     } catch (error) {
       stream.abort(error instanceof Error ? error : new Error(messageOf(error)))
       throw error
     } finally {
       this.#streams.delete(stream)
+      this.#carrying.delete(running)
     }
   }
 
+  /** Whether sessions over the same namespace are under way that don't take long. */
+  #othersRun(running: RunningJob): boolean {
+    const longAgoMs = this.#ports.clock.monotonicMs() - LONG_MS
+    return [...this.#answering, ...this.#carrying].some(
+      (other) => other !== running && other.namespace === running.namespace && other.startedMs > longAgoMs
+    )
+  }
+
+  /** What a peer says before it names a namespace may be wrong as well. */
+  #endedEarly(peerId: string, report: SessionReport): void {
+    if (!isPeersFault(report)) return
+    this.#ports.streams.penalise(peerId)
+    this.#ports.logger.warn({ peerId, end: report.end, detail: report.detail }, 'a sync session went wrong')
+  }
+
   /** Draws the consequences of a session, whoever opened it. */
-  #ended(job: Job, role: FinishedSession['role'], report: SessionReport): SessionReport {
+  #ended(
+    running: RunningJob,
+    { role, generation, report }: Pick<FinishedSession, 'role' | 'report'> & { readonly generation: number }
+  ): SessionReport {
     const { clock, logger, streams, onSession } = this.#ports
-    const session = { ...job, role, at: clock.now(), report }
+    const job = { peerId: running.peerId, namespace: running.namespace }
+    const session = { ...job, role, at: clock.now(), othersRun: this.#othersRun(running), report }
     this.#last.set(nameOf(job), session)
-    this.#refused.add(job, report.refusedChains)
+    this.#refused.add(job, report.refusedChains, generation)
     if (isPeersFault(report)) {
       streams.penalise(job.peerId)
       // Others may have what this one would not give.
@@ -282,23 +327,6 @@ function isBefore(policy: PolicyView, peerId: string): boolean {
 /** The peer says that this node broke a rule. */
 function isBlame(end: SessionReport['end']): boolean {
   return end === 'lied' || end === 'bad-frame' || end === 'too-big'
-}
-
-function notOpened(detail: string): SessionReport {
-  return {
-    end: 'broken',
-    by: 'peer',
-    detail,
-    rounds: 0,
-    bytesRead: 0,
-    bytesWritten: 0,
-    sent: 0,
-    received: { accepted: 0, duplicate: 0, pending: 0, ignored: {} },
-    hasLeft: false,
-    membershipDiffers: false,
-    refusedChains: new Set(),
-    tookMs: 0
-  }
 }
 
 const nameOf = ({ peerId, namespace }: Job): string => `${peerId} ${namespace}`

@@ -33,6 +33,8 @@ export interface SyncView {
   /** The first 16 bytes of the membership digest. */
   readonly membership: Uint8Array
   readonly tips: TipView
+  /** How much was read so far to find ids: grows by more than one for an id where a chain is forked again and again. */
+  readonly reads: number
   /** The branch that ends with this tip. */
   branchOf(chain: string, tip: ChainTip): Promise<number>
   originOf(chain: string, branch: number): Promise<BranchOrigin>

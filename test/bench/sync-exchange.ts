@@ -21,7 +21,10 @@ export interface Talk {
 /** Runs the two machines up to the transfer, each frame by its bytes. */
 export async function talkOf(from: SyncView, to: SyncView): Promise<Talk> {
   const initiator = new SessionInitiator(from, { limits: SESSION_LIMITS, unwanted: new Set() })
-  const responder = new SessionResponder(to, new Uint8Array(16).fill(7), SESSION_LIMITS)
+  const responder = new SessionResponder(to, new Uint8Array(16).fill(7), {
+    limits: SESSION_LIMITS,
+    unwanted: new Set()
+  })
   let bytes = 0
   const cross = (frames: readonly Frame[]): Frame[] =>
     frames.map((frame) => {

@@ -39,7 +39,10 @@ export async function exchange(
     unwanted: NOTHING
   })
   const salt = new Uint8Array(16).fill(options.salt ?? 7)
-  const responder = new SessionResponder(to.view(), salt, { ...SESSION_LIMITS, ...options.responder })
+  const responder = new SessionResponder(to.view(), salt, {
+    limits: { ...SESSION_LIMITS, ...options.responder },
+    unwanted: NOTHING
+  })
   const frames: string[] = []
   let bytes = 0
   let largestFrame = 0

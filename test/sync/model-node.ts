@@ -93,6 +93,10 @@ class ModelView implements SyncView {
     this.tips = tips
   }
 
+  get reads(): number {
+    return this.#node.lookups
+  }
+
   branchOf(_chain: string, { id }: ChainTip): Promise<number> {
     return Promise.resolve(this.#node.branchOf(id))
   }

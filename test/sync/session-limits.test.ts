@@ -53,7 +53,10 @@ describe('what one session has no room for is left for the next', () => {
 test('the first probe tells of each of the tips that an entry is about', async () => {
   const [left, right] = forked(1)
   const initiator = new SessionInitiator(left.view(), { limits: SESSION_LIMITS, unwanted: new Set() })
-  const responder = new SessionResponder(right.view(), new Uint8Array(16), SESSION_LIMITS)
+  const responder = new SessionResponder(right.view(), new Uint8Array(16), {
+    limits: SESSION_LIMITS,
+    unwanted: new Set()
+  })
   let frames: readonly Frame[] = [initiator.hello()]
   for (const side of ['responder', 'initiator', 'responder', 'initiator']) {
     const [frame] = frames

@@ -46,8 +46,8 @@ export function sidesOf({ salt, setting, events, unwanted }: Omit<SessionVector,
       unwanted: new Set(unwanted)
     }),
     responder: new SessionResponder(right.view(), Buffer.from(salt, 'hex'), {
-      ...SESSION_LIMITS,
-      ...setting.responder
+      limits: { ...SESSION_LIMITS, ...setting.responder },
+      unwanted: new Set()
     })
   }
 }
