@@ -1,10 +1,17 @@
-import type { NodeStatus } from '../operations.ts'
+import type { NodeStatus, PeerSync } from '../operations.ts'
 import type { NetworkStatus, PeerStatus } from '../network/network.ts'
 import { bytes, duration, facts, figure, shortDid, shortHash, table, time } from './table.ts'
 
 /** A node's status as a person reads it: a paragraph each for the node, what it carries, its projections, its mesh. */
 export function statusText(status: NodeStatus): string {
-  return [nodeText(status), carriedText(status), projectionsText(status), ingestText(status), meshText(status.network)]
+  return [
+    nodeText(status),
+    carriedText(status),
+    projectionsText(status),
+    ingestText(status),
+    meshText(status.network),
+    syncText(status)
+  ]
     .filter((part) => part !== '')
     .join('\n\n')
 }
@@ -103,5 +110,29 @@ function peersText(peers: readonly PeerStatus[]): string {
       { heading: 'NOTE', cell: ({ note }) => note }
     ],
     peers
+  )
+}
+
+/** The last session with each peer over each namespace, whoever opened it. */
+function syncText({ network, sync }: NodeStatus): string {
+  if (network === null || sync.length === 0) return ''
+  const endOf = ({ isRunning, last }: PeerSync): string => {
+    const end = last === null ? 'none yet' : last.detail === null ? last.end : `${last.end}: ${last.detail}`
+    return isRunning ? `${end}; under way` : end
+  }
+  return table(
+    [
+      { heading: 'SYNC WITH', cell: ({ did }) => shortDid(did) },
+      { heading: 'NAMESPACE', cell: ({ namespace }) => namespace },
+      { heading: 'LAST', cell: ({ last }) => time(last?.at) },
+      { heading: 'END', cell: endOf },
+      { heading: 'ROUNDS', cell: ({ last }) => last?.rounds, align: 'right' },
+      { heading: 'BYTES', cell: ({ last }) => (last === null ? null : bytes(last.bytes)), align: 'right' },
+      { heading: 'SENT', cell: ({ last }) => (last === null ? null : figure(last.sent)), align: 'right' },
+      { heading: 'RECEIVED', cell: ({ last }) => (last === null ? null : figure(last.received)), align: 'right' },
+      { heading: 'NEXT', cell: ({ nextAt }) => time(nextAt) },
+      { heading: 'NOTE', cell: ({ last }) => (last?.membershipDiffers === true ? 'other members' : null) }
+    ],
+    sync
   )
 }

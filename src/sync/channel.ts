@@ -3,14 +3,14 @@ import { encodeFrame } from '../../protocols/range-sync/v1/encode.ts'
 import type { Frame, SyncErrorCode } from '../../protocols/range-sync/v1/frames.ts'
 import { EVENTS_FRAME_BYTES_MAX } from '../../protocols/range-sync/v1/frames.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { FrameStream } from '../streams/frames.ts'
+import type { FrameReading, FrameStream } from '../streams/frames.ts'
 import { frameStream } from '../streams/frames.ts'
 import type { PeerStream } from '../streams/peer-stream.ts'
 
 /** How long nothing may come, or nothing of a frame be taken by the link (SPEC, "Limits"). */
 export const SILENCE_MS = 30_000
 
-/** What is told to the peer at the end goes out in this time or not at all. */
+/** What is told to the peer at the end goes out, and is read there, in this time or not at all. */
 const FAREWELL_MS = 2_000
 
 /**
@@ -35,6 +35,9 @@ export class SessionChannel {
   readonly #clock: Clock
   /** The end of the line of those who write. */
   #writing: Promise<unknown> = Promise.resolve()
+  /** The frame that was asked for last. */
+  #reading: Promise<FrameReading> | null = null
+  #isLeft = false
 
   /** From here on nobody else uses the stream. */
   constructor(stream: PeerStream, clock: Clock) {
@@ -52,7 +55,9 @@ export class SessionChannel {
 
   /** The next frame. */
   async read(): Promise<Frame> {
-    const reading = await this.#inTime(this.#stream.read(), SILENCE_MS)
+    if (this.#isLeft) throw new SessionEnded('broken', 'here', 'the session is over')
+    this.#reading = this.#stream.read()
+    const reading = await this.#inTime(this.#reading, SILENCE_MS)
     if (reading === null) throw new SessionEnded('broken', 'peer', 'the peer closed the stream')
     if (!reading.ok) throw new SessionEnded(reading.code, 'here', reading.detail)
     const decoded = decodeFrame(reading.frame)
@@ -84,12 +89,26 @@ export class SessionChannel {
 
   /** Ends the stream after `ended`, and tells the peer of it where it may not know. Never rejects. */
   async leave(ended: SessionEnded): Promise<void> {
+    this.#isLeft = true
     if (ended.by === 'here' && ended.code !== 'broken') {
-      const told = this.write({ type: 'error', code: ended.code, detail: ended.message }).then(() => this.end())
+      const told = this.write({ type: 'error', code: ended.code, detail: ended.message })
       // A peer that takes nothing any more will not hear it.
-      await this.#inTime(told, FAREWELL_MS).catch(() => undefined)
+      await this.#inTime(
+        told.then(() => this.#farewell()),
+        FAREWELL_MS
+      ).catch(() => undefined)
     }
     this.#stream.abort(ended)
+  }
+
+  /**
+   * Closes this side and drops what still comes, until the peer is through, too: breaking a stream takes away what the
+   * other side has not read yet, and why the session ended would be lost on the way.
+   */
+  async #farewell(): Promise<void> {
+    await this.end()
+    let reading = await (this.#reading ?? this.#stream.read())
+    while (reading?.ok === true) reading = await this.#stream.read()
   }
 
   async #inTime<Value>(work: Promise<Value>, delayMs: number): Promise<Value> {

@@ -52,7 +52,6 @@ test('the examples have every setting that has no effect yet', async () => {
     'rails.eip155',
     'rails.rfc3161',
     'sealing',
-    'sync.intervalMs',
     'audit.syslog',
     'peers[1].keys[0].tenant',
     'peers[0].certificatePins',

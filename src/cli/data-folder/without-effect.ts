@@ -17,7 +17,6 @@ const FEDERATION: readonly ConfigPath[] = [
   ['rails', 'eip155'],
   ['rails', 'rfc3161'],
   ['sealing'],
-  ['sync', 'intervalMs'],
   ['audit', 'syslog']
 ]
 const PEERS: readonly ConfigPath[] = [
