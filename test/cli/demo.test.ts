@@ -7,7 +7,7 @@ import { DEMO_MS, demoFolderOf, nodePids, processesNaming } from '../support/dem
 import { isAlive } from '../support/nodes.ts'
 import { until } from '../support/until.ts'
 
-test('three nodes agree, one of them after a kill, and no process is left', { timeout: DEMO_MS }, async () => {
+test('three nodes agree, one of them after a kill and a cut, and no process is left', { timeout: DEMO_MS }, async () => {
   const demo = launch(['demo', '--keep'])
   const { code, stdout, stderr } = await demo.ended
   expect({ code, stderr }).toMatchObject({ code: 0 })
@@ -20,6 +20,7 @@ test('three nodes agree, one of them after a kill, and no process is left', { ti
     expect(stdout).toMatch(/[1-9][0-9]+ receipts under the root [0-9a-f]+/)
     expect(stdout).toMatch(/ events +([0-9a-f]{16}) +\1 +\1 +yes/)
     expect(stdout).not.toMatch(/ NO$/m)
+    expect(stdout).toMatch(/ [1-9][0-9]* sessions, [1-9][0-9]* rounds; .* events taken in, [1-9][0-9]* sent/)
     for (const name of ['maker', 'auditor', 'archive']) {
       expect(await runJson(['log', 'verify', '--data', join(folder, name)])).toMatchObject({
         ok: true,

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { syncTotals } from '../../src/cli/demo/healing.ts'
 import type { Link } from '../../src/cli/demo/link.ts'
 import { openLink } from '../../src/cli/demo/link.ts'
 import type { Digest, NodeStatus, SyncResult } from '../../src/operations.ts'
@@ -9,7 +10,7 @@ import { announceBody, next } from '../support/events.ts'
 import type { SignedEvent } from '../support/events.ts'
 import type { TestMember } from '../support/identities.ts'
 import { member } from '../support/identities.ts'
-import { admit, adminOf, entryOf, meshPortOf, signerEntry, syncTotals } from '../support/mesh-folders.ts'
+import { admit, adminOf, entryOf, meshPortOf, signerEntry } from '../support/mesh-folders.ts'
 import { NAMESPACE, init, startNode, untilMeshed } from '../support/nodes.ts'
 import { untilAnswer } from '../support/until-answer.ts'
 
@@ -116,7 +117,7 @@ test('a node that was cut off heals: equal digests in a bounded number of rounds
   expect(digests[0]?.count).toBe(2 * EVENTS_OF_SIDE)
 
   const after = await runJson<NodeStatus>(['status', '--data', cleo])
-  const [was, is] = [syncTotals(before[2] as NodeStatus), syncTotals(after)]
+  const [was, is] = [syncTotals(before[2] as NodeStatus, NAMESPACE), syncTotals(after, NAMESPACE)]
   expect(is.received - was.received).toBe(EVENTS_OF_SIDE)
   expect(is.rounds - was.rounds).toBeLessThanOrEqual(ROUNDS_MAX)
   const moved = is.sent - was.sent + (is.received - was.received) + (is.duplicate - was.duplicate)

@@ -5,11 +5,10 @@ import type { ConfigSources } from '../../src/cli/data-folder/load-config.ts'
 import { addPeer } from '../../src/cli/data-folder/peers-file.ts'
 import type { AdminClient } from '../../src/http/admin-client.ts'
 import { createAdminClient } from '../../src/http/admin-client.ts'
-import type { NodeStatus } from '../../src/operations.ts'
 import { ROLES } from '../../src/policy/config-schema.ts'
 import type { TestMember } from './identities.ts'
 import type { ServingNode } from './nodes.ts'
-import { LOOPBACK, NAMESPACE, readAdmin } from './nodes.ts'
+import { LOOPBACK, readAdmin } from './nodes.ts'
 
 /** What others write of a node, or of a signer without one, in their `peers.yaml`. */
 export type PeerEntry = Readonly<Record<string, unknown>>
@@ -41,21 +40,6 @@ export function meshPortOf({ ready }: ServingNode): number {
 /** The node that runs on `folder`, by its admin listener. */
 export function adminOf(folder: string): AdminClient {
   return createAdminClient(readAdmin(folder))
-}
-
-/** The sum of a node's sync figures for the tests' namespace. */
-export function syncTotals({ sync }: NodeStatus, namespace: string = NAMESPACE): NodeStatus['sync'][number]['total'] {
-  const totals = sync.filter((peer) => peer.namespace === namespace).map(({ total }) => total)
-  const sum = (figure: keyof NodeStatus['sync'][number]['total']): number =>
-    totals.reduce((all, total) => all + total[figure], 0)
-  return {
-    sessions: sum('sessions'),
-    rounds: sum('rounds'),
-    bytes: sum('bytes'),
-    sent: sum('sent'),
-    received: sum('received'),
-    duplicate: sum('duplicate')
-  }
 }
 
 function sourcesOf(folder: string): ConfigSources {

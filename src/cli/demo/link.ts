@@ -55,3 +55,32 @@ export async function openLink(targetPort: number): Promise<Link> {
     }
   }
 }
+
+/** Every way to one node, cut and healed together. */
+export interface Links {
+  /** Opens a way to a port of loopback and answers the port at which it begins. */
+  to(targetPort: number): Promise<number>
+  cut(): void
+  heal(): void
+  close(): Promise<void>
+}
+
+export function createLinks(): Links {
+  const links: Link[] = []
+  return {
+    async to(targetPort) {
+      const link = await openLink(targetPort)
+      links.push(link)
+      return link.port
+    },
+    cut() {
+      for (const link of links) link.cut()
+    },
+    heal() {
+      for (const link of links) link.heal()
+    },
+    async close() {
+      await Promise.all(links.map((link) => link.close()))
+    }
+  }
+}
