@@ -162,6 +162,12 @@ export class SyncService {
     return await this.#initiate(job, onProgress)
   }
 
+  /** Whether a session over the namespace is under way, whoever opened it. */
+  isSyncing(namespace: string): boolean {
+    const opened = [...this.#opened.keys()].some((name) => name.endsWith(` ${namespace}`))
+    return opened || [...this.#answering].some((job) => job.namespace === namespace)
+  }
+
   /** One entry for each peer and namespace that is shared with it. */
   status(): readonly PeerSyncStatus[] {
     const policy = this.#ports.policy()

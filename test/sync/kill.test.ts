@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest'
+import { seededRandom } from '../../simulations/ports/seeded-random.ts'
+import { killWhileSyncing } from './kill.ts'
+
+const KILLS = 20
+const SEED = 'kill'
+
+test(
+  `a node that is killed ${KILLS} times while it syncs keeps what it has logged, and the next session finishes (seed ${SEED})`,
+  { timeout: 180_000 },
+  async () => {
+    // The rest came after the last event and before the node had noticed.
+    expect(await killWhileSyncing(KILLS, seededRandom(SEED))).toBeGreaterThan(KILLS / 2)
+  }
+)
