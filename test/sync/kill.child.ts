@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import type { WriteOperation } from '../../src/log/store.ts'
 import { WrappedStore } from '../support/stores.ts'
 import { openKilled } from './kill-nodes.ts'
@@ -20,6 +21,8 @@ class EndingStore extends WrappedStore {
 const node = await openKilled(folder, { port: Number(port), wrap: (store) => new EndingStore(store) })
 left = Number(writes ?? Infinity)
 const { log } = await node.status()
+// A process that is killed writes no cache at its end.
+flushCompileCache()
 process.stdout.write('started\n')
 await node.start()
 for await (const { id } of node.events({ follow: true, after: log.logSeq, scope: 'shared' }))

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, expect } from 'vitest'
 import type { AnchormeshNode } from '../../src/node.ts'
 import type { SeededRandom } from '../../simulations/ports/seeded-random.ts'
@@ -14,12 +15,12 @@ import { untilAnswer } from '../support/until-answer.ts'
 import { openKilled, SIGNERS, startSurvivor } from './kill-nodes.ts'
 
 /** What each side has at first that the other lacks. */
-const EVENTS_FIRST = 1_500
+const EVENTS_FIRST = 1_000
 /** Where less than this is left to go one way, there is more to go. */
-const LEFT_LEAST = 300
-const EVENTS_MORE = 600
+const LEFT_LEAST = 200
+const EVENTS_MORE = 400
 /** One kill comes after so many events have moved, at most, and a little later… */
-const MOVED_MAX = 300
+const MOVED_MAX = 200
 const DELAY_MS_MAX = 12
 /** …the next within the write of this number, at most, since the node began to join the mesh: it receives… */
 const WRITES_MAX = 4
@@ -60,7 +61,7 @@ export async function killWhileSyncing(kills: number, random: SeededRandom): Pro
     await take(survivor.node, await forSurvivor(count))
     all += count
   }
-  const survivorCount = async (): Promise<number> => (await survivor.node.digest(NAMESPACE)).count
+  const survivorCount = (): Promise<number> => countOf(survivor.node)
   await inFolder(folder, async (node) => await addToKilled(node, EVENTS_FIRST))
   await addToSurvivor(EVENTS_FIRST)
   let inTheMidst = 0
@@ -103,6 +104,7 @@ async function runAndKill(folder: string, { node, port }: Survivor, moment: Mome
   const child = startChild(folder, port, count, moment.after === 'writes' ? moment.writes : null)
   await Promise.race([moment.after === 'start' ? child.started : enough.promise, child.ended])
   const endMs = performance.now() + moment.delayMs
+  if (moment.delayMs > DELAY_MS_MAX) await delay(moment.delayMs - DELAY_MS_MAX)
   // A timer is too coarse for a moment within a write.
   while (performance.now() < endMs) await new Promise((resolve) => setImmediate(resolve))
   const lines = await child.kill()
@@ -123,7 +125,7 @@ async function countNew(node: AnchormeshNode, signal: AbortSignal, count: () => 
 /** One more start, without a kill: both come to the same, all of it. */
 async function finish(folder: string, { node, port }: Survivor, all: number): Promise<void> {
   const child = startChild(folder, port, () => {}, null)
-  const isWhole = async (): Promise<boolean> => (await node.digest(NAMESPACE)).count === all
+  const isWhole = async (): Promise<boolean> => (await countOf(node)) === all
   await untilAnswer('the survivor has everything', isWhole)
   await untilAnswer('both sides have what the other had', async () => {
     const { sync } = await node.status()
@@ -140,6 +142,12 @@ async function finish(folder: string, { node, port }: Survivor, all: number): Pr
     expect({ ...left, logSeq: 0 }).toEqual({ ...right, logSeq: 0 })
     expect((await killed.rebuild()).every(({ identical }) => identical)).toBe(true)
   })
+}
+
+/** How many events of the namespace a node holds. */
+async function countOf(node: AnchormeshNode): Promise<number> {
+  const { namespaces } = await node.status()
+  return namespaces.find(({ namespace }) => namespace === NAMESPACE)?.events ?? 0
 }
 
 /** What was seen of a log that only grows. */
@@ -217,7 +225,10 @@ interface KilledProcess {
  */
 function startChild(folder: string, port: number, onLogged: () => void, writes: number | null): KilledProcess {
   const args = [folder, String(port), ...(writes === null ? [] : [String(writes)])]
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'kill.child.ts'), ...args])
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'kill.child.ts'), ...args], {
+    // Half of a start is the reading of the sources.
+    env: { ...process.env, NODE_COMPILE_CACHE: join(folder, 'compiled') }
+  })
   running.add(child)
   let text = ''
   let errors = ''
