@@ -16,6 +16,7 @@ const EVENTS = 5
 
 /** Beside the sessions that a test asks for there are only those on connecting. */
 const RARELY = { ANCHORMESH_SYNC_INTERVAL_MS: '86400000' }
+const AN_HOUR_MS = 3_600_000
 
 const links: Link[] = []
 
@@ -31,8 +32,8 @@ interface Pair {
   readonly link: Link
 }
 
-/** Two nodes over a link, after their sessions on connecting. `known`: what `right` knows of `left`, if not all. */
-async function pair(options: { readonly rightKnowsNamespace?: boolean } = {}): Promise<Pair> {
+/** Two nodes over a link, after their sessions on connecting. */
+async function pair(options: { readonly rightAdmitsLeft?: boolean } = {}): Promise<Pair> {
   const [left, right] = [join(newFolder(), 'left'), join(newFolder(), 'right')]
   await init(left, 'left-org')
   await init(right, 'right-org')
@@ -41,12 +42,16 @@ async function pair(options: { readonly rightKnowsNamespace?: boolean } = {}): P
   const link = await openLink(meshPortOf(await startNode(left, { environment: RARELY })))
   links.push(link)
   const leftEntry = await entryOf(left, link.port)
-  await admit(right, [options.rightKnowsNamespace === false ? { ...leftEntry, roles: [] } : leftEntry])
-  if (options.rightKnowsNamespace !== false) await admit(right, [signerEntry(SIGNER)])
+  await admit(
+    right,
+    options.rightAdmitsLeft === false ? [{ ...leftEntry, roles: [] }] : [leftEntry, signerEntry(SIGNER)]
+  )
   await startNode(right, { environment: RARELY })
   await untilAnswer('both nodes have synced every namespace', async () => {
     const statuses = await Promise.all([left, right].map((folder) => adminOf(folder).status()))
-    return statuses.every(({ sync }) => sync.every(({ last, isRunning }) => last !== null && !isRunning))
+    const isOver = ({ last, isRunning, nextAt }: NodeStatus['sync'][number]): boolean =>
+      last !== null && !isRunning && nextAt !== null && nextAt > Date.now() + AN_HOUR_MS
+    return statuses.every(({ sync }) => sync.every(isOver))
   })
   return { left, right, rightDid: String(rightEntry['did']), link }
 }
@@ -116,7 +121,7 @@ describe('anchormesh sync', () => {
   })
 
   test('a peer that does not admit this node to the namespace: why, and exit code 1', async () => {
-    const { left } = await pair({ rightKnowsNamespace: false })
+    const { left } = await pair({ rightAdmitsLeft: false })
     await importSome(left)
     const refused = await run([...sync(left), '--json'])
     expect(refused).toMatchObject({ code: 1, stderr: '' })

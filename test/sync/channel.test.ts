@@ -14,6 +14,7 @@ function slowPeer(): { readonly stream: PeerStream; taken(): number; aborted(): 
       peerId: 'peer',
       source: (async function* nothing(): AsyncGenerator<Uint8Array> {
         await closed.promise
+        yield* []
       })(),
       async sink(source) {
         for await (const chunk of source) taken += chunk.length

@@ -15,17 +15,17 @@ import { untilAnswer } from '../support/until-answer.ts'
 import { openKilled, SIGNERS, startSurvivor } from './kill-nodes.ts'
 
 /** What each side has at first that the other lacks. */
-const EVENTS_FIRST = 1_000
+const EVENTS_FIRST = 1_200
 /** Where less than this is left to go one way, there is more to go. */
 const LEFT_LEAST = 200
-const EVENTS_MORE = 400
+const EVENTS_MORE = 300
 /** One kill comes after so many events have moved, at most, and a little later… */
 const MOVED_MAX = 200
 const DELAY_MS_MAX = 12
 /** …the next within the write of this number, at most, since the node began to join the mesh: it receives… */
 const WRITES_MAX = 4
 /** …and one at a moment between the start, the connection, the session and its end. */
-const TIME_MS_MAX = 1_200
+const TIME_MS_MAX = 800
 /** One event in so many follows its chain's last but one event: a fork. */
 const FORK_EVERY = 97
 
@@ -140,7 +140,6 @@ async function finish(folder: string, { node, port }: Survivor, all: number): Pr
     expect([killedLog.count, survivorLog.count]).toEqual([all, all])
     const [left, right] = [await killed.digest(NAMESPACE), await node.digest(NAMESPACE)]
     expect({ ...left, logSeq: 0 }).toEqual({ ...right, logSeq: 0 })
-    expect((await killed.rebuild()).every(({ identical }) => identical)).toBe(true)
   })
 }
 
