@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Link } from '../../src/cli/demo/link.ts'
 import { openLink } from '../../src/cli/demo/link.ts'
+import { exitCodeOf } from '../../src/cli/verbs/sync.ts'
 import type { NodeStatus, SyncResult } from '../../src/operations.ts'
 import { newFolder, run, runFailing, runJsonLines, runWell } from '../support/cli.ts'
 import { announceBody, next } from '../support/events.ts'
@@ -163,6 +164,16 @@ describe('anchormesh sync', () => {
     const failed = await runFailing(sync(folder))
     expect(failed).toMatchObject({ exitCode: 1, stdout: '', error: { code: 'NODE_NOT_RUNNING' } })
     expect(failed.error.hint).toContain('anchormesh start')
+  })
+
+  test.each([
+    [0, ['equal', 'synced']],
+    [3, ['synced', 'busy']],
+    [3, ['broken', 'timeout']],
+    [1, ['synced', 'busy', 'wrong-namespace']],
+    [1, ['lied']]
+  ])('exit code %i after sessions that ended %j', (code, ends) => {
+    expect(exitCodeOf(ends.map((end) => ({ end })))).toBe(code)
   })
 
   test('a namespace is required, and its form is checked', async () => {
