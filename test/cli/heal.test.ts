@@ -107,8 +107,14 @@ test('a node that was cut off heals: equal digests in a bounded number of rounds
   })
   await untilAnswer('no session is under way', async () => {
     const statuses = await Promise.all(folders.map((folder) => adminOf(folder).status()))
-    return statuses.every(({ sync }) => sync.every(({ isRunning, last }) => !isRunning && last?.end === 'equal'))
+    const isOver = ({ isRunning, last }: NodeStatus['sync'][number]): boolean =>
+      !isRunning && (last?.end === 'equal' || last?.end === 'synced')
+    return statuses.every(({ sync }) => sync.every(isOver))
   })
+  const asked = await runJsonLines<SyncResult>(['sync', '--namespace', NAMESPACE, '--data', cleo])
+  expect(asked.map(({ end, rounds, eventsSent }) => ({ end, rounds, eventsSent }))).toEqual(
+    Array.from({ length: PEERS }, () => ({ end: 'equal', rounds: 1, eventsSent: 0 }))
+  )
   const digests = await Promise.all(
     folders.map((folder) => runJson<Digest>(['digest', '--namespace', NAMESPACE, '--data', folder]))
   )
