@@ -155,6 +155,16 @@ export interface PeerSync {
     readonly received: number
     readonly membershipDiffers: boolean
   } | null
+  /** What all sessions since the start came to, whoever opened them. */
+  readonly total: {
+    readonly sessions: number
+    readonly rounds: number
+    readonly bytes: number
+    readonly sent: number
+    readonly received: number
+    /** Came though they were here already, as when two peers send at the same time. */
+    readonly duplicate: number
+  }
 }
 
 export interface NodeStatus {

@@ -314,11 +314,12 @@ export class RunningNode implements AnchormeshNode {
   }
 }
 
-function peerSync({ did, namespace, isRunning, nextAt, last }: PeerSyncStatus): PeerSync {
-  if (last === null) return { did, namespace, isRunning, nextAt, last }
+function peerSync({ did, namespace, isRunning, nextAt, last, total }: PeerSyncStatus): PeerSync {
+  if (last === null) return { did, namespace, isRunning, nextAt, last, total }
   const { end, detail = null, rounds, bytesRead, bytesWritten, sent, received, membershipDiffers } = last.report
   const figures = { rounds, bytes: bytesRead + bytesWritten, sent, received: received.accepted }
-  return { did, namespace, isRunning, nextAt, last: { at: last.at, end, detail, ...figures, membershipDiffers } }
+  const session = { at: last.at, end, detail, ...figures, membershipDiffers }
+  return { did, namespace, isRunning, nextAt, last: session, total }
 }
 
 /** What gossip is told: a policy refusal is never `reject`, or honest peers would graylist each other. */

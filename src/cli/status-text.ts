@@ -1,4 +1,4 @@
-import type { NodeStatus } from '../operations.ts'
+import type { NodeStatus, PeerSync } from '../operations.ts'
 import type { NetworkStatus, PeerStatus } from '../network/network.ts'
 import { bytes, duration, facts, figure, shortDid, shortHash, table, time } from './table.ts'
 
@@ -10,7 +10,8 @@ export function statusText(status: NodeStatus): string {
     projectionsText(status),
     ingestText(status),
     receiptsText(status),
-    meshText(status.network)
+    meshText(status.network),
+    syncText(status)
   ]
     .filter((part) => part !== '')
     .join('\n\n')
@@ -133,5 +134,29 @@ function peersText(peers: readonly PeerStatus[]): string {
       { heading: 'NOTE', cell: ({ note }) => note }
     ],
     peers
+  )
+}
+
+/** The last session with each peer over each namespace, whoever opened it. */
+function syncText({ network, sync }: NodeStatus): string {
+  if (network === null || sync.length === 0) return ''
+  const endOf = ({ isRunning, last }: PeerSync): string => {
+    const end = last === null ? 'none yet' : last.detail === null ? last.end : `${last.end}: ${last.detail}`
+    return isRunning ? `${end}; under way` : end
+  }
+  return table(
+    [
+      { heading: 'SYNC WITH', cell: ({ did }) => shortDid(did) },
+      { heading: 'NAMESPACE', cell: ({ namespace }) => namespace },
+      { heading: 'LAST', cell: ({ last }) => time(last?.at) },
+      { heading: 'END', cell: endOf },
+      { heading: 'ROUNDS', cell: ({ last }) => last?.rounds, align: 'right' },
+      { heading: 'BYTES', cell: ({ last }) => (last === null ? null : bytes(last.bytes)), align: 'right' },
+      { heading: 'SENT', cell: ({ last }) => (last === null ? null : figure(last.sent)), align: 'right' },
+      { heading: 'RECEIVED', cell: ({ last }) => (last === null ? null : figure(last.received)), align: 'right' },
+      { heading: 'NEXT', cell: ({ nextAt }) => time(nextAt) },
+      { heading: 'NOTE', cell: ({ last }) => (last?.membershipDiffers === true ? 'other members' : null) }
+    ],
+    sync
   )
 }

@@ -305,7 +305,15 @@ const peerSync: z.ZodType<PeerSync> = z.object({
       received: z.int(),
       membershipDiffers: z.boolean()
     })
-    .nullable()
+    .nullable(),
+  total: z.object({
+    sessions: z.int(),
+    rounds: z.int(),
+    bytes: z.int(),
+    sent: z.int(),
+    received: z.int(),
+    duplicate: z.int()
+  })
 })
 
 export const syncQuery = z.strictObject({ namespace, peer: z.string().max(2_048).exactOptional() })

@@ -10,7 +10,7 @@ import type { PeerStream } from '../streams/peer-stream.ts'
 /** How long nothing may come, or nothing of a frame be taken by the link (SPEC, "Limits"). */
 export const SILENCE_MS = 30_000
 
-/** What is told to the peer at the end goes out in this time or not at all. */
+/** What is told to the peer at the end goes out, and is read there, in this time or not at all. */
 const FAREWELL_MS = 2_000
 
 /**

@@ -20,13 +20,15 @@ export class NodeSync {
   constructor(ports: NodeSyncPorts) {
     this.#ports = ports
     const connected = (): readonly string[] => ports.streams.connected()
-    const ownChains = new OwnChains({ ...ports, connected })
+    const isSyncing = (namespace: string): boolean => this.#service.isSyncing(namespace)
+    const ownChains = new OwnChains({ ...ports, connected, isSyncing })
     this.ownChains = ownChains
     this.#service = new SyncService({ ...ports, onSession: (session) => ownChains.noteSession(session) })
     this.protocols = { [RANGE_SYNC_PROTOCOL]: (stream) => this.#service.serve(stream) }
   }
 
   connected(peerId: string): void {
+    this.ownChains.noteConnected()
     this.#service.connected(peerId)
   }
 
@@ -63,7 +65,7 @@ export class NodeSync {
 
 /** What range-sync works with. */
 export type NodeSyncPorts = Omit<SyncPorts, 'onSession'> &
-  Omit<OwnChainsPorts, 'connected'> & { readonly policy: () => PolicyView }
+  Omit<OwnChainsPorts, 'connected' | 'isSyncing' | 'log'> & { readonly policy: () => PolicyView }
 
 /** The failure of a node that has no mesh. */
 export function withoutMesh(): AnchormeshError {

@@ -7,16 +7,21 @@ import type { Logger } from '../platform/logger.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { FinishedSession } from './sync-service.ts'
 
-/** After a start the first peers are connected, and a session with one of them is over, in about a second. */
+/** After a start, or a peer's connecting, a session with it is over in about a second. */
 const ASK_PEERS_MS = 5_000
+
+/** A session that brings much takes longer, and may bring own events at its end; who waits for it wants an answer. */
+const SESSION_MS = 60_000
 
 /** What the watch over this node's own chains works with. */
 export interface OwnChainsPorts {
-  readonly log: EventLog
+  readonly log: Pick<EventLog, 'onAppended'>
   readonly self: { readonly did: string; readonly kid: string }
   readonly policy: () => PolicyView
   /** PeerIds to which a connection stands. */
   readonly connected: () => readonly string[]
+  /** Whether a session over the namespace is under way. */
+  readonly isSyncing: (namespace: string) => boolean
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -28,20 +33,23 @@ export interface OwnChainsPorts {
 export class OwnChains {
   readonly #ports: OwnChainsPorts
   readonly #namespaceOf = new Map<string, string>()
-  /** Namespaces in which a peer was asked since the start. */
+  /** Namespaces in which a session with a peer came to its end since the start. */
   readonly #confirmed = new Set<string>()
+  /** By namespace, the peers that have said since the start what they hold, or that they won't. */
+  readonly #asked = new Map<string, Set<string>>()
   /** Namespaces in which own events came from outside, and no session came to its end since. */
   readonly #behind = new Set<string>()
   readonly #waiting = new Set<() => void>()
   /** Events that are being signed here. */
   readonly #signing = new Set<string>()
   readonly #stopLog: () => void
-  readonly #startedMs: number
-  #stopped = false
+  /** When this node started or, if that was later, a peer connected. */
+  #askingSinceMs: number
+  #isStopped = false
 
   constructor(ports: OwnChainsPorts) {
     this.#ports = ports
-    this.#startedMs = ports.clock.monotonicMs()
+    this.#askingSinceMs = ports.clock.monotonicMs()
     for (const namespace of ports.policy().namespaces) {
       this.#namespaceOf.set(chainIdOf({ signer: ports.self.did, kid: ports.self.kid, namespace }), namespace)
     }
@@ -63,44 +71,85 @@ export class OwnChains {
     this.#signing.delete(eventId)
   }
 
+  /** A peer connected. */
+  noteConnected(): void {
+    this.#askingSinceMs = this.#ports.clock.monotonicMs()
+  }
+
   /** A session ended. */
-  noteSession({ namespace, report, othersRun }: FinishedSession): void {
-    if ((report.end !== 'equal' && report.end !== 'synced') || report.hasLeft) return
-    this.#confirmed.add(namespace)
-    // Another may be bringing this node's own events right now, and this peer not have had them.
-    if (!othersRun) this.#behind.delete(namespace)
-    for (const wake of this.#waiting) wake()
+  noteSession({ peerId, namespace, report, othersRun }: FinishedSession): void {
+    const isWhole = (report.end === 'equal' || report.end === 'synced') && !report.hasLeft
+    if (isWhole || report.end === 'wrong-namespace') {
+      this.#asked.set(namespace, (this.#asked.get(namespace) ?? new Set()).add(peerId))
+    }
+    if (isWhole) {
+      this.#confirmed.add(namespace)
+      // Another may be bringing this node's own events right now, and this peer not have had them.
+      if (!othersRun) this.#behind.delete(namespace)
+    }
+    this.#wakeAll()
   }
 
   /**
-   * Resolves when an event of this node may be signed in the namespace: a peer was asked since the start, or there is
-   * none, or none answered in time. Throws `OWN_CHAIN_BEHIND` while peers are known to hold more of the chain.
+   * Resolves when an event of this node may be signed in the namespace: every connected peer was asked since the start,
+   * or there is none, or those that were not did not answer in time. Throws `OWN_CHAIN_BEHIND` while peers are known to
+   * hold more of the chain, or may be about to send it.
    */
   async ready(namespace: string): Promise<void> {
     const { clock, logger } = this.#ports
-    const untilMs =
-      Math.max(this.#startedMs, this.#ports.connected().length > 0 ? clock.monotonicMs() : 0) + ASK_PEERS_MS
-    while (!this.#stopped && !this.#isSettled(namespace) && clock.monotonicMs() < untilMs) {
-      await this.#woken(untilMs - clock.monotonicMs())
+    const beganMs = clock.monotonicMs()
+    for (;;) {
+      if (this.#isStopped) throw new AnchormeshError('NODE_NOT_RUNNING', 'the node stops')
+      if (this.#isSettled(namespace)) return
+      const leftMs = this.#waitUntil(namespace, beganMs) - clock.monotonicMs()
+      if (leftMs <= 0) break
+      await this.#woken(leftMs)
     }
-    if (this.#behind.has(namespace)) {
-      throw new AnchormeshError('OWN_CHAIN_BEHIND', `peers hold more of this node's own chain in ${namespace}`, {
+    const isBehind = this.#behind.has(namespace)
+    if (isBehind || (!this.#confirmed.has(namespace) && this.#ports.isSyncing(namespace))) {
+      const problem = isBehind
+        ? `peers hold more of this node's own chain in ${namespace}`
+        : `a peer is still sending what it holds of ${namespace}, perhaps more of this node's own chain`
+      throw new AnchormeshError('OWN_CHAIN_BEHIND', problem, {
         hint: `catch up first: anchormesh sync --namespace ${namespace}`
       })
     }
-    if (!this.#isSettled(namespace)) {
+    if (!this.#confirmed.has(namespace)) {
       logger.warn({ namespace }, 'an event is signed though no peer could be asked what it holds of this chain')
     }
   }
 
   stop(): void {
-    this.#stopped = true
+    this.#isStopped = true
     this.#stopLog()
+    this.#wakeAll()
+  }
+
+  #wakeAll(): void {
     for (const wake of this.#waiting) wake()
   }
 
   #isSettled(namespace: string): boolean {
-    return !this.#behind.has(namespace) && (this.#confirmed.has(namespace) || !this.#hasPeers(namespace))
+    if (this.#behind.has(namespace)) return false
+    if (!this.#hasPeers(namespace)) return true
+    return this.#confirmed.has(namespace) && this.#allAsked(namespace)
+  }
+
+  #allAsked(namespace: string): boolean {
+    const policy = this.#ports.policy()
+    const asked = this.#asked.get(namespace)
+    return this.#ports.connected().every((peerId) => {
+      const did = policy.didOfPeer(peerId)
+      return did === undefined || !policy.isMember(namespace, did) || asked?.has(peerId) === true
+    })
+  }
+
+  /** How long it is of use to wait: monotonic time. */
+  #waitUntil(namespace: string, beganMs: number): number {
+    const isUnknown = this.#behind.has(namespace) || !this.#confirmed.has(namespace)
+    if (isUnknown && this.#ports.isSyncing(namespace)) return beganMs + SESSION_MS
+    // What is behind is caught up with in the next session, which may be under way in a moment.
+    return (this.#behind.has(namespace) ? beganMs : this.#askingSinceMs) + ASK_PEERS_MS
   }
 
   #hasPeers(namespace: string): boolean {

@@ -121,8 +121,8 @@ function nobody(namespace: string, peer: string | undefined, policy: PolicyView)
   if (peer !== undefined && policy.orgOf(peer) === undefined) {
     return new AnchormeshError('NOT_FOUND', `peers.yaml has no peer ${peer}`, { hint: 'anchormesh peers list' })
   }
-  const who = peer === undefined ? `no peer that may read ${namespace}` : peer
-  return new AnchormeshError('PEER_UNREACHABLE', `${who} is not connected`, {
+  const problem = peer === undefined ? `no peer that may read ${namespace} is connected` : `${peer} is not connected`
+  return new AnchormeshError('PEER_UNREACHABLE', problem, {
     hint: 'anchormesh status shows the peers and why they are not connected'
   })
 }

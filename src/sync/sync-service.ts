@@ -72,12 +72,26 @@ export interface FinishedSession extends Job {
   readonly report: SessionReport
 }
 
+/** What all sessions with a peer over a namespace came to since the start, whoever opened them. */
+export interface SyncTotals {
+  readonly sessions: number
+  readonly rounds: number
+  readonly bytes: number
+  readonly sent: number
+  readonly received: number
+  /** Events that came though they were here already: from two peers at the same time, for one. */
+  readonly duplicate: number
+}
+
+const NO_TOTALS: SyncTotals = { sessions: 0, rounds: 0, bytes: 0, sent: 0, received: 0, duplicate: 0 }
+
 /** What `status` shows of the sessions with one peer over one namespace. */
 export interface PeerSyncStatus {
   readonly did: string
   readonly namespace: string
   /** The last session, whoever opened it. */
   readonly last: FinishedSession | null
+  readonly total: SyncTotals
   readonly isRunning: boolean
   /** Wall-clock time (ms) of the next session; null while the peer is not connected. */
   readonly nextAt: number | null
@@ -96,6 +110,7 @@ export class SyncService {
   readonly #opened = new Map<string, Promise<SessionReport>>()
   readonly #streams = new Set<PeerStream>()
   readonly #last = new BoundedMap<string, FinishedSession>(REPORTS_MAX)
+  readonly #totals = new BoundedMap<string, SyncTotals>(REPORTS_MAX)
   readonly #stopped = new AbortController()
 
   constructor(ports: SyncPorts) {
@@ -160,6 +175,12 @@ export class SyncService {
     return await this.#initiate(job, onProgress)
   }
 
+  /** Whether a session over the namespace is under way, whoever opened it. */
+  isSyncing(namespace: string): boolean {
+    const opened = [...this.#opened.keys()].some((name) => name.endsWith(` ${namespace}`))
+    return opened || [...this.#answering].some((job) => job.namespace === namespace)
+  }
+
   /** One entry for each peer and namespace that is shared with it. */
   status(): readonly PeerSyncStatus[] {
     const policy = this.#ports.policy()
@@ -169,7 +190,8 @@ export class SyncService {
       return this.#sharedWith(peerId).map((namespace) => {
         const job = jobs.get(nameOf({ peerId, namespace }))
         const last = this.#last.get(nameOf({ peerId, namespace })) ?? null
-        return { did, namespace, last, isRunning: job?.isRunning ?? false, nextAt: job?.dueAt ?? null }
+        const total = this.#totals.get(nameOf({ peerId, namespace })) ?? NO_TOTALS
+        return { did, namespace, last, total, isRunning: job?.isRunning ?? false, nextAt: job?.dueAt ?? null }
       })
     })
   }
@@ -304,6 +326,7 @@ export class SyncService {
     const job = { peerId: running.peerId, namespace: running.namespace }
     const session = { ...job, role, at: clock.now(), othersRun: this.#othersRun(running), report }
     this.#last.set(nameOf(job), session)
+    this.#totals.set(nameOf(job), added(this.#totals.get(nameOf(job)) ?? NO_TOTALS, report))
     this.#refused.add(job, report.refusedChains, generation)
     if (isPeersFault(report)) {
       streams.penalise(job.peerId)
@@ -317,6 +340,17 @@ export class SyncService {
     else logger.debug(fields, 'a sync session')
     onSession?.(session)
     return report
+  }
+}
+
+function added(total: SyncTotals, report: SessionReport): SyncTotals {
+  return {
+    sessions: total.sessions + 1,
+    rounds: total.rounds + report.rounds,
+    bytes: total.bytes + report.bytesRead + report.bytesWritten,
+    sent: total.sent + report.sent,
+    received: total.received + report.received.accepted,
+    duplicate: total.duplicate + report.received.duplicate
   }
 }
 

@@ -7,29 +7,34 @@ import { DEMO_MS, demoFolderOf, nodePids, processesNaming } from '../support/dem
 import { isAlive } from '../support/nodes.ts'
 import { until } from '../support/until.ts'
 
-test('three nodes agree, one of them after a kill, and no process is left', { timeout: DEMO_MS }, async () => {
-  const demo = launch(['demo', '--keep'])
-  const { code, stdout, stderr } = await demo.ended
-  expect({ code, stderr }).toMatchObject({ code: 0 })
-  const folder = /data folders are in (.*)/.exec(stderr)?.[1] ?? ''
-  try {
-    const pids = new Set(nodePids(demo))
-    expect(pids.size).toBe(4)
-    expect([...pids].filter(isAlive)).toEqual([])
-    expect(processesNaming(folder)).toEqual([])
-    expect(stdout).toMatch(/[1-9][0-9]+ receipts under the root [0-9a-f]+/)
-    expect(stdout).toMatch(/ events +([0-9a-f]{16}) +\1 +\1 +yes/)
-    expect(stdout).not.toMatch(/ NO$/m)
-    for (const name of ['maker', 'auditor', 'archive']) {
-      expect(await runJson(['log', 'verify', '--data', join(folder, name)])).toMatchObject({
-        ok: true,
-        problemCount: 0
-      })
+test(
+  'three nodes agree, one of them after a kill and a cut, and no process is left',
+  { timeout: DEMO_MS },
+  async () => {
+    const demo = launch(['demo', '--keep'])
+    const { code, stdout, stderr } = await demo.ended
+    expect({ code, stderr }).toMatchObject({ code: 0 })
+    const folder = /data folders are in (.*)/.exec(stderr)?.[1] ?? ''
+    try {
+      const pids = new Set(nodePids(demo))
+      expect(pids.size).toBe(4)
+      expect([...pids].filter(isAlive)).toEqual([])
+      expect(processesNaming(folder)).toEqual([])
+      expect(stdout).toMatch(/[1-9][0-9]+ receipts under the root [0-9a-f]+/)
+      expect(stdout).toMatch(/ events +([0-9a-f]{16}) +\1 +\1 +yes/)
+      expect(stdout).not.toMatch(/ NO$/m)
+      expect(stdout).toMatch(/ [1-9][0-9]* sessions, [1-9][0-9]* rounds; .* events taken in, [1-9][0-9]* sent/)
+      for (const name of ['maker', 'auditor', 'archive']) {
+        expect(await runJson(['log', 'verify', '--data', join(folder, name)])).toMatchObject({
+          ok: true,
+          problemCount: 0
+        })
+      }
+    } finally {
+      rmSync(folder, { recursive: true })
     }
-  } finally {
-    rmSync(folder, { recursive: true })
   }
-})
+)
 
 test('receipts that can’t be sealed: the demo says why before it begins', { timeout: DEMO_MS }, async () => {
   const receipts = join(newFolder(), 'receipts.jsonl')

@@ -224,7 +224,7 @@ test('settings without effect are named at the start, each once, with its line',
   const folder = join(newFolder(), 'node')
   await init(folder, 'maker')
   const file = join(folder, 'federation.yaml')
-  const text = `${readFileSync(file, 'utf8')}sync:\n  intervalMs: 60000\n`
+  const text = `${readFileSync(file, 'utf8')}audit:\n  syslog: 127.0.0.1:514\n`
   writeFileSync(file, text)
   const node = await startNode(folder)
   const warnings = node
@@ -233,10 +233,10 @@ test('settings without effect are named at the start, each once, with its line',
     .filter((line) => line.includes('no effect in this version'))
   expect(warnings).toHaveLength(1)
   const [warning] = warnings.map((line) => JSON.parse(line) as { readonly msg: string })
-  const line = text.split('\n').indexOf('  intervalMs: 60000') + 1
-  expect(warning).toMatchObject({ file, line, key: 'sync.intervalMs' })
+  const line = text.split('\n').indexOf('  syslog: 127.0.0.1:514') + 1
+  expect(warning).toMatchObject({ file, line, key: 'audit.syslog' })
   expect(warning?.msg).toMatch(
-    /federation\.yaml:[0-9]+:[0-9]+ sync\.intervalMs: is accepted, but has no effect in this version$/
+    /federation\.yaml:[0-9]+:[0-9]+ audit\.syslog: is accepted, but has no effect in this version$/
   )
 })
 

@@ -72,6 +72,39 @@ describe('status', () => {
     expect(text).toMatch(/\nhealth +ok\nwarning +first\nwarning +second\n/)
     expect(text).toMatch(/ NOTE *\n.* closes at once *\n/)
   })
+
+  test('has the last sync session with each peer, where there is a mesh', async () => {
+    const status = await memoryNode().status()
+    const lines = (text: string): string[][] => text.split('\n').map((line) => line.split(/ {2,}/))
+    const shown = lines(statusText(status))
+    expect(shown).toContainEqual([
+      'SYNC WITH',
+      'NAMESPACE',
+      'LAST',
+      'END',
+      'ROUNDS',
+      'BYTES',
+      'SENT',
+      'RECEIVED',
+      'NEXT'
+    ])
+    expect(shown.at(-1)).toEqual([
+      'did:key:z6MkOther',
+      'dao:test',
+      '2023-11-14T22:13:20Z',
+      'equal',
+      '1',
+      '90 B',
+      '0',
+      '0',
+      '2023-11-14T22:14:20Z'
+    ])
+    expect(statusText({ ...status, network: null })).not.toContain('SYNC WITH')
+    const [peer] = status.sync
+    if (peer === undefined) throw new Error('the status has no peer')
+    const before = statusText({ ...status, sync: [{ ...peer, last: null, nextAt: null, isRunning: true }] })
+    expect(lines(before).at(-1)).toEqual(['did:key:z6MkOther', 'dao:test', 'none yet; under way'])
+  })
 })
 
 describe('failures', () => {

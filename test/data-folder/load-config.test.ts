@@ -87,7 +87,6 @@ describe('settings that this version takes and does nothing with', () => {
     const expected = [
       ['namespaces.dao:x.quorum', federation, 'quorum:'],
       ['sealing', federation, 'sealing:'],
-      ['sync.intervalMs', federation, 'intervalMs:'],
       ['audit.syslog', federation, 'syslog:'],
       ['peers[0].certificatePins', peers, '- { did'],
       ['crossOrg.allow', peers, 'allow:']

@@ -35,8 +35,6 @@ test('more than 32 probes are too many', async () => {
   const world = await hostileWorld()
   const session = await world.mallory.open(ANNA)
   await RESPONDER_STATES['probing']?.(session, chainIdOf(world.tip.envelope))
-  // Of the chain's tips, one for each fork beside that of the world.
-  const held = Array.from({ length: 201 }, () => false)
   const asked = Array.from({ length: 2_048 }, (_, index) => ({ ...UNKNOWN_TIP, position: (index % 20) + 1 }))
   for (let probes = 0; probes < 33; probes += 1) {
     const held = probes === 0 ? [false] : []

@@ -3,6 +3,7 @@ import type { NodeStatus } from '../../operations.ts'
 import type { DevelopmentTsa } from '../../timestamps/clients/development-tsa.ts'
 import type { CommandContext } from '../command.ts'
 import type { DemoNode } from './demo-node.ts'
+import type { Links } from './link.ts'
 import type { Narrator } from './narrator.ts'
 import { poll } from './poll.ts'
 
@@ -12,10 +13,12 @@ export interface Cast {
   readonly maker: DemoNode
   /** Publishes its keys. */
   readonly auditor: DemoNode
-  /** Is killed and comes back. */
+  /** Is killed and comes back, is cut off and heals. */
   readonly archive: DemoNode
   /** All three. */
   readonly nodes: readonly DemoNode[]
+  /** The only ways between the archive and the others. */
+  readonly links: Links
   readonly tsa: DevelopmentTsa
   readonly namespace: string
   /** For files that pass between commands. */

@@ -10,7 +10,9 @@ import type { Cast } from './cast.ts'
 import { createChildren } from './children.ts'
 import { DemoNode } from './demo-node.ts'
 import { compareDigests, digestTable } from './digests.ts'
+import { cutAndHeal } from './healing.ts'
 import { joinMesh } from './joining.ts'
+import { createLinks } from './link.ts'
 import { createNarrator } from './narrator.ts'
 import { demoReceipts } from './receipts.ts'
 import { killAndRestart, publishPack, sealReceipts, stampAndAnnounce, takePartAgain } from './story.ts'
@@ -37,8 +39,9 @@ export async function runDemo(context: CommandContext, options: DemoOptions): Pr
   const node = (name: string): DemoNode => new DemoNode(name, join(folder, name), children, context)
   const [maker, auditor, archive] = [node('maker'), node('auditor'), node('archive')]
   const narrator = createNarrator(context)
+  const links = createLinks()
   const nodes = [maker, auditor, archive]
-  const cast: Cast = { maker, auditor, archive, nodes, tsa, namespace: NAMESPACE, folder, narrator, context }
+  const cast: Cast = { maker, auditor, archive, nodes, links, tsa, namespace: NAMESPACE, folder, narrator, context }
   const story = tellStory(cast, options)
   try {
     return await untilAborted(story, context.signal)
@@ -46,6 +49,7 @@ export async function runDemo(context: CommandContext, options: DemoOptions): Pr
     await children.stopAll()
     // Without processes the story comes to an end, whichever; only then does nobody write to the folder any more.
     await Promise.allSettled([story])
+    await links.close()
     await tsa.close()
     if (options.keep) output.note(`The data folders are in ${folder}`, { folder })
     else await rm(folder, { recursive: true, force: true })
@@ -63,6 +67,7 @@ async function tellStory(cast: Cast, { receiptsFile }: DemoOptions): Promise<num
   await publishPack(cast)
   await killAndRestart(cast)
   await takePartAgain(cast, sealed)
+  await cutAndHeal(cast)
 
   await narrator.step('Do all three agree? The digests that each computes for itself')
   const comparison = await compareDigests(nodes, [namespace, '_trust'], context)

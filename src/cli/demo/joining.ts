@@ -14,7 +14,7 @@ interface InitAnswer {
  * choice, so each node is started before its identity, then with its addresses, goes to those that start after it.
  */
 export async function joinMesh(cast: Cast): Promise<void> {
-  const { nodes, narrator, namespace } = cast
+  const { nodes, narrator, namespace, archive, links } = cast
   await narrator.step('Each organisation makes a data folder, and they exchange identities')
   await narrator.command(`anchormesh init --org maker --namespace ${namespace}`)
   const init = (node: DemoNode): Promise<InitAnswer> => node.run(['init', '--org', node.name, '--namespace', namespace])
@@ -29,13 +29,15 @@ export async function joinMesh(cast: Cast): Promise<void> {
 
   await narrator.step('Three node processes form a mesh: TCP, Noise, yamux, gossipsub')
   await narrator.command('anchormesh start')
+  await narrator.say('archive dials the others by way of this process, which can cut it off')
   for (const [index, node] of nodes.entries()) {
     const ready = await node.start()
     await narrator.say(`${node.name.padEnd(8)} process ${node.pid}, ${addressOf(ready)}, HTTP ${ready.http}`)
     const later = nodes.slice(index + 1)
     if (later.length > 0) {
       const identity = await identityOf(node)
-      await Promise.all(later.map((other) => addPeers(other, [identity])))
+      const toArchive = { ...identity, addresses: [`/ip4/127.0.0.1/tcp/${await links.to(portOf(ready))}`] }
+      await Promise.all(later.map((other) => addPeers(other, [other === archive ? toArchive : identity])))
     }
   }
   await meshed(cast)
@@ -49,6 +51,10 @@ async function identityOf(node: DemoNode): Promise<object> {
 async function addPeers(node: DemoNode, identities: readonly object[]): Promise<void> {
   // A block may be JSON, too: JSON is YAML.
   await node.run(['peers', 'add', '-'], JSON.stringify(identities))
+}
+
+function portOf(ready: ReadyNode): number {
+  return Number(/\/tcp\/([0-9]+)$/.exec(addressOf(ready))?.[1])
 }
 
 function addressOf({ multiaddrs }: ReadyNode): string {

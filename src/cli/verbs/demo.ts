@@ -15,8 +15,8 @@ export const registerDemo: RegisterVerb = (program, runner) => {
     .summary('see three organisations’ nodes do the main job on this machine')
     .description(
       'Starts three nodes on loopback in a temporary folder: one organisation seals receipts, has their root stamped ' +
-        'and announces it, another publishes its keys, a third is killed and comes back. Exit 0 when all three agree at ' +
-        'the end. No process is left behind.'
+        'and announces it, another publishes its keys, a third is killed and comes back, then is cut off from the others ' +
+        'and heals. Exit 0 when all three agree at the end. No process is left behind.'
     )
     .option('--receipts <file>', 'your receipts, JSON Lines (default: the packages in the project’s package-lock.json)')
     .option('--keep', 'leave the three data folders, to look around in')

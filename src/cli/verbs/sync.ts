@@ -20,7 +20,7 @@ export const registerSync: RegisterVerb = (program, runner) => {
     .description(
       'Runs a range-sync session over a namespace with each connected peer, or with one. The running node does so by ' +
         'itself; this is for who does not want to wait, or wants to see what it costs. Exit 1 when a session failed, 3 ' +
-        'when no peer could be reached.'
+        'when no peer could be reached, or one was busy or broke off.'
     )
     .requiredOption('--namespace <namespace>', 'the namespace, or _trust', namespaceArgument)
     .option('--peer <did>', 'the peer; without it every connected one')
@@ -47,9 +47,10 @@ async function nodeToSync(context: CommandContext): Promise<Operations> {
   })
 }
 
-function exitCodeOf(results: readonly SyncResult[]): number {
-  const ends = results.map(({ end }) => end)
-  if (ends.every((end) => end === 'equal' || end === 'synced')) return EXIT.done
+/** The exit code of sessions: undecided where some may end well when they are tried again, and none has failed. */
+export function exitCodeOf(results: readonly Pick<SyncResult, 'end'>[]): number {
+  const ends = results.map(({ end }) => end).filter((end) => end !== 'equal' && end !== 'synced')
+  if (ends.length === 0) return EXIT.done
   return ends.every((end) => end === 'busy' || end === 'broken' || end === 'timeout') ? EXIT.undecided : EXIT.failed
 }
 

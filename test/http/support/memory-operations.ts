@@ -258,7 +258,8 @@ function status(logSeq: number): NodeStatus {
           sent: 0,
           received: 0,
           membershipDiffers: false
-        }
+        },
+        total: { sessions: 3, rounds: 4, bytes: 4_200, sent: 1, received: 2, duplicate: 0 }
       }
     ]
   }
