@@ -62,8 +62,8 @@ export const NONCE_PREFIX = 'q!'
 export const nonceKey = (expiresAt: number, name: string): string =>
   `${NONCE_PREFIX}${sortableNumber(expiresAt)}!${name}`
 
-export const ATTEMPTS_PREFIX = 'f!'
-/** `f!<key of the batch's row>` → how fetching its receipts failed so far. */
+export const ATTEMPTS_PREFIX = 'a!'
+/** `a!<key of the batch's row>` → how fetching its receipts failed so far. */
 export const attemptsKey = (rowKey: string): string => ATTEMPTS_PREFIX + rowKey
 
 export const ERASURE_PREFIX = 'z!'
