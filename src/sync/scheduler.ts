@@ -11,6 +11,12 @@ export const LONG_MS = 60_000
 /** With those that take long. */
 const OPENED_WITH_LONG_MAX = 16
 
+/**
+ * So long a session waits while peers have theirs over the same namespace, as both would bring the same events. Not
+ * longer, or a peer that always has one open would keep this node from asking the others.
+ */
+const YIELD_MS = 30_000
+
 /** Nodes that connect at the same moment would all begin at once, and with the same peer. */
 const CONNECT_JITTER_MS = 250
 
@@ -40,13 +46,23 @@ interface Entry extends Job {
   startedMs: number
   /** Made due while it ran. */
   isDueAgain: boolean
+  /** When it was made due by a change, monotonic. */
+  changedMs: number
 }
 
 export interface SchedulerPorts {
   readonly clock: Clock
   readonly random: Random
-  /** Runs a session, and says when the next one is due, in milliseconds before jitter. */
-  run(job: Job, course: Course): Promise<{ readonly course: Course; readonly delayMs: number }>
+  /** Whether this node is answering a session over the namespace, and not for long already. */
+  isAnswering(namespace: string): boolean
+  /** Runs a session. */
+  run(job: Job, course: Course): Promise<Next>
+}
+
+/** How things go with a peer, and when the next session is due, in milliseconds before jitter. */
+export interface Next {
+  readonly course: Course
+  readonly delayMs: number
 }
 
 /**
@@ -75,7 +91,7 @@ export class Scheduler {
       const key = keyOf({ peerId, namespace })
       const known = this.#entries.get(key)
       if (known === undefined) {
-        const idle = { isRunning: false, startedMs: 0, isDueAgain: false }
+        const idle = { isRunning: false, startedMs: 0, isDueAgain: false, changedMs: 0 }
         this.#entries.set(key, { peerId, namespace, course: NEW_COURSE, dueAtMs, ...idle })
       } else Object.assign(known, { dueAtMs, isDueAgain: known.isRunning })
     }
@@ -89,14 +105,26 @@ export class Scheduler {
 
   /** Tells all but one of the peers soon that something changed in the namespace. */
   changed(namespace: string, except: string): void {
+    const changedMs = this.#ports.clock.monotonicMs()
     for (const entry of this.#entries.values()) {
       if (entry.namespace !== namespace || entry.peerId === except) continue
+      entry.changedMs = changedMs
       if (entry.isRunning) entry.isDueAgain = true
       // One that failed is asked again in its time: who is silent would have all others wait after each change.
       else if (entry.course.failures === 0) {
         entry.dueAtMs = Math.min(entry.dueAtMs, this.#soon(CHANGED_WITHIN_MS))
       }
     }
+    this.#arm()
+  }
+
+  /**
+   * A session that the peer opened at `sinceMs` (monotonic) has come to its end: the next one is as late as if this node
+   * had opened it, unless something has changed since.
+   */
+  answered(job: Job, sinceMs: number, next: (course: Course) => Next): void {
+    const entry = this.#entries.get(keyOf(job))
+    if (entry !== undefined && !entry.isRunning && entry.changedMs < sinceMs) this.#wait(entry, next(entry.course))
     this.#arm()
   }
 
@@ -132,7 +160,7 @@ export class Scheduler {
     for (let entry = this.#next(now); entry !== undefined; entry = this.#next(now)) this.#start(entry)
     const times = [...this.#entries.values()].flatMap(({ isRunning, startedMs, dueAtMs }) =>
       // A session that comes to take long lets others begin.
-      isRunning ? [startedMs + LONG_MS] : [dueAtMs]
+      isRunning ? [startedMs + LONG_MS] : [dueAtMs, dueAtMs + YIELD_MS]
     )
     const dueAtMs = Math.min(...times.filter((time) => time > now))
     if (dueAtMs === Infinity) return
@@ -150,6 +178,7 @@ export class Scheduler {
         entry.dueAtMs <= now &&
         !running.some(({ peerId }) => peerId === entry.peerId) &&
         !this.#waitsForFirst(entry, now) &&
+        (now - entry.dueAtMs >= YIELD_MS || !this.#ports.isAnswering(entry.namespace)) &&
         !short.some(({ namespace }) => namespace === entry.namespace)
     )
     return due.sort((left, right) => left.dueAtMs - right.dueAtMs)[0]
@@ -161,19 +190,21 @@ export class Scheduler {
     return namespace !== this.#first && first !== undefined && !first.isRunning && first.dueAtMs <= now
   }
 
+  #wait(entry: Entry, { course, delayMs }: Next): void {
+    entry.course = course
+    const jittered = delayMs * (JITTER_LEAST + this.#ports.random.fraction())
+    entry.dueAtMs = this.#ports.clock.monotonicMs() + jittered
+  }
+
   #start(entry: Entry): void {
     entry.isRunning = true
     entry.startedMs = this.#ports.clock.monotonicMs()
     entry.isDueAgain = false
     const running = this.#ports
       .run({ peerId: entry.peerId, namespace: entry.namespace }, entry.course)
-      .then(({ course, delayMs }) => {
-        entry.course = course
-        const jittered = delayMs * (JITTER_LEAST + this.#ports.random.fraction())
-        entry.dueAtMs =
-          entry.isDueAgain && course.failures === 0
-            ? this.#soon(CHANGED_WITHIN_MS)
-            : this.#ports.clock.monotonicMs() + jittered
+      .then((next) => {
+        this.#wait(entry, next)
+        if (entry.isDueAgain && next.course.failures === 0) entry.dueAtMs = this.#soon(CHANGED_WITHIN_MS)
       })
       .finally(() => {
         entry.isRunning = false

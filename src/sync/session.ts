@@ -31,6 +31,8 @@ export interface SessionPorts {
   readonly clock: Clock
   readonly limits: SessionLimits
   readonly onProgress?: (progress: SessionProgress) => void
+  /** Called once the peer has answered the first frame. */
+  readonly onAnswered?: () => void
 }
 
 /** How a session ended, and what it did until then. */
@@ -180,6 +182,7 @@ class Session {
       if (step.next === 'equal') this.#end = 'equal'
       if (step.next !== 'talk') break
       frame = await this.read()
+      if (this.#rounds === 0) this.#ports.onAnswered?.()
       this.#rounds += 1
       step = await side.take(frame)
     }

@@ -10,7 +10,7 @@ const SESSIONS_MAX = 64
 
 /** A peer that is busy answers others for about this long; then it is asked once more. */
 const BUSY_RETRY_MS = 500
-const BUSY_RETRIES_MAX = 6
+const BUSY_RETRIES_MAX = 20
 
 /** Which namespace, and with whom. */
 export interface SyncRequest {

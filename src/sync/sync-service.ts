@@ -16,9 +16,9 @@ import { LogSyncView } from './log-view.ts'
 import { RefusedChains } from './refused-chains.ts'
 import type { Course } from './schedule.ts'
 import { isPeersFault, nextAfter } from './schedule.ts'
-import type { Job } from './scheduler.ts'
+import type { Job, Next } from './scheduler.ts'
 import { LONG_MS, Scheduler } from './scheduler.ts'
-import type { Admission, OpenView, SessionProgress, SessionReport } from './session.ts'
+import type { Admission, OpenView, SessionPorts, SessionProgress, SessionReport } from './session.ts'
 import { answerSession, initiateSession, notOpened } from './session.ts'
 import { TipTables } from './tip-tables.ts'
 
@@ -29,8 +29,6 @@ export const RANGE_SYNC_PROTOCOL = '/anchormesh/range-sync/1'
 const ANSWERED_MAX = 8
 /** Of one peer: it asks for one namespace at a time, and may ask for the next while the last one ends. */
 const ANSWERED_OF_PEER_MAX = 2
-/** Over one namespace: more would bring the same events. */
-const ANSWERED_OF_NAMESPACE_MAX = 3
 /** With those that take long. Each may hold 2 KiB for every chain that is named, so more would be memory. */
 const ANSWERED_WITH_LONG_MAX = 16
 
@@ -60,6 +58,8 @@ export interface SyncPorts {
 
 interface RunningJob extends Job {
   readonly startedMs: number
+  /** Whether the other side has said anything. */
+  isAnswered: boolean
 }
 
 /** A session that has ended. */
@@ -120,6 +120,7 @@ export class SyncService {
     this.#scheduler = new Scheduler(TRUST_NAMESPACE, {
       clock: ports.clock,
       random: ports.random,
+      isAnswering: (namespace) => this.#short(this.#answering).some((job) => job.namespace === namespace),
       run: async (job, course) => await this.#runScheduled(job, course)
     })
   }
@@ -143,7 +144,7 @@ export class SyncService {
     const admit = async (namespace: string): Promise<Admission> => {
       const refusal = this.#refusal({ peerId, namespace })
       if (refusal !== null) return refusal
-      const job = { peerId, namespace, startedMs: this.#ports.clock.monotonicMs() }
+      const job = { peerId, namespace, startedMs: this.#ports.clock.monotonicMs(), isAnswered: true }
       jobs.push(job)
       this.#answering.add(job)
       generation = this.#ports.keyGeneration()
@@ -151,7 +152,11 @@ export class SyncService {
     }
     try {
       const report = await answerSession(stream, admit, this.#ports.random.bytes(SALT_BYTES), this.#sessionPorts())
-      for (const job of jobs) this.#ended(job, { role: 'responder', generation, report })
+      for (const job of jobs) {
+        this.#ended(job, { role: 'responder', generation, report })
+        this.#answering.delete(job)
+        this.#scheduler.answered(job, job.startedMs, (course) => nextAfter(report, course, this.#ports.intervalMs))
+      }
       if (jobs.length === 0) this.#endedEarly(peerId, report)
     } finally {
       this.#streams.delete(stream)
@@ -219,17 +224,24 @@ export class SyncService {
       return { ok: false, code: 'wrong-namespace', detail: `${namespace} is not carried here, or not for you` }
     }
     const all = [...this.#answering]
-    const longAgoMs = this.#ports.clock.monotonicMs() - LONG_MS
-    const answering = all.filter(({ startedMs }) => startedMs > longAgoMs)
+    const answering = this.#short(this.#answering)
+    const carried = this.#short(this.#carrying).filter(({ isAnswered }) => isAnswered)
     const isBusy =
       this.#stopped.signal.aborted ||
       all.length >= ANSWERED_WITH_LONG_MAX ||
       answering.length >= ANSWERED_MAX ||
       all.filter((other) => other.peerId === peerId).length >= ANSWERED_OF_PEER_MAX ||
-      answering.filter((other) => other.namespace === namespace).length >= ANSWERED_OF_NAMESPACE_MAX ||
-      // Of two sessions that cross each other, that goes on which the node with the smaller DID opened.
+      // Two sessions over one namespace would bring the same events.
+      [...answering, ...carried].some((other) => other.namespace === namespace) ||
+      // Of two that cross each other, that goes on which the node with the smaller DID opened.
       (this.#opened.has(nameOf({ peerId, namespace })) && isBefore(this.#ports.policy(), peerId))
     return isBusy ? { ok: false, code: 'busy', detail: 'as many sessions as this node takes are under way' } : null
+  }
+
+  /** Those that don't take long already. */
+  #short(running: ReadonlySet<RunningJob>): readonly RunningJob[] {
+    const longAgoMs = this.#ports.clock.monotonicMs() - LONG_MS
+    return [...running].filter(({ startedMs }) => startedMs > longAgoMs)
   }
 
   async #open(namespace: string): Promise<OpenView> {
@@ -239,12 +251,12 @@ export class SyncService {
     return { view: new LogSyncView({ namespace, membership, tips }, log, store), logSeq }
   }
 
-  #sessionPorts(onProgress?: (progress: SessionProgress) => void): Parameters<typeof initiateSession>[3] {
+  #sessionPorts(): Pick<SessionPorts, 'door' | 'clock' | 'limits'> {
     const { door, clock } = this.#ports
-    return { door, clock, limits: SESSION_LIMITS, ...(onProgress === undefined ? {} : { onProgress }) }
+    return { door, clock, limits: SESSION_LIMITS }
   }
 
-  async #runScheduled(job: Job, course: Course): Promise<{ readonly course: Course; readonly delayMs: number }> {
+  async #runScheduled(job: Job, course: Course): Promise<Next> {
     try {
       const report = await this.#initiate(job)
       return nextAfter(report, course, this.#ports.intervalMs)
@@ -277,7 +289,7 @@ export class SyncService {
     const cancel = clock.after(OPEN_WITHIN_MS, () => opening.abort(new Error('the peer does not answer')))
     const signal = AbortSignal.any([opening.signal, this.#stopped.signal])
     const opened = await streams.open(job.peerId, RANGE_SYNC_PROTOCOL, signal).finally(cancel)
-    const running = { ...job, startedMs: clock.monotonicMs() }
+    const running = { ...job, startedMs: clock.monotonicMs(), isAnswered: false }
     const generation = this.#ports.keyGeneration()
     const ended = (report: SessionReport): SessionReport =>
       this.#ended(running, { role: 'initiator', generation, report })
@@ -292,7 +304,14 @@ export class SyncService {
     this.#carrying.add(running)
     try {
       const view = await this.#open(job.namespace)
-      return ended(await initiateSession(stream, view, this.#refused.of(job), this.#sessionPorts(onProgress)))
+      const ports: SessionPorts = {
+        ...this.#sessionPorts(),
+        onAnswered: () => {
+          running.isAnswered = true
+        },
+        ...(onProgress === undefined ? {} : { onProgress })
+      }
+      return ended(await initiateSession(stream, view, this.#refused.of(job), ports))
     } catch (error) {
       stream.abort(error instanceof Error ? error : new Error(messageOf(error)))
       throw error
@@ -304,9 +323,8 @@ export class SyncService {
 
   /** Whether sessions over the same namespace are under way that don't take long. */
   #othersRun(running: RunningJob): boolean {
-    const longAgoMs = this.#ports.clock.monotonicMs() - LONG_MS
-    return [...this.#answering, ...this.#carrying].some(
-      (other) => other !== running && other.namespace === running.namespace && other.startedMs > longAgoMs
+    return [...this.#short(this.#answering), ...this.#short(this.#carrying)].some(
+      (other) => other !== running && other.namespace === running.namespace
     )
   }
 
