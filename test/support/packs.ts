@@ -74,7 +74,8 @@ export async function packEvent(
   author: Signer,
   signers: readonly Signer[],
   pack: AnchorPack,
-  before: SignedEvent | null = null
+  before: SignedEvent | null = null,
+  ts: number = (before?.envelope.ts ?? 1_700_000_000_000) + 1
 ): Promise<SignedEvent> {
   const envelope: Envelope = {
     v: 1,
@@ -84,7 +85,7 @@ export async function packEvent(
     kid: author.kid,
     authorSeq: (before?.envelope.authorSeq ?? 0) + 1,
     prev: before?.id ?? null,
-    ts: (before?.envelope.ts ?? 1_700_000_000_000) + 1,
+    ts,
     body: { ...pack, keys: pack.keys.map((key) => ({ ...key })) } as unknown as Envelope['body']
   }
   const canonical = canonicalEvent(envelope)

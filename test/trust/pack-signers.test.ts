@@ -46,6 +46,9 @@ test('an old configured key under the kid of a key that counts signs no pack in 
   await ingest.close()
 })
 
+/** Each event begins its chain anew, as the log takes none before its predecessor; so it is another event. */
+const LATER = 1_700_000_000_100
+
 const ORDERS = [
   [0, 1, 2],
   [0, 2, 1],
@@ -64,7 +67,7 @@ test.each(ORDERS)('a pack counts through whom it is rightly signed by, in the or
   })
   const first = await packEvent(ada.signer, [ada.signer], one)
   const forged = await packEvent(eve.signer, [ada.signer, eve.signer], handOver)
-  const right = await packEvent(ada.signer, [ada.signer, hsm], handOver, first)
+  const right = await packEvent(ada.signer, [ada.signer, hsm], handOver, null, LATER)
   const ledger = await openLedger({ policy })
   for (const index of order) {
     await ledger.append(...[first, forged, right].slice(index, index + 1))
@@ -87,7 +90,7 @@ test('what follows a pack that no event carries rightly is above a gap, until on
   const three = makePack({ orgId: ada.orgId, before: two, keys: two.keys, signers: [ada.signer] })
   const forged = await packEvent(eve.signer, [eve.signer], two)
   const third = await packEvent(ada.signer, [ada.signer], three, first)
-  const right = await packEvent(eve.signer, [hsm], two, { ...forged, id: 'a'.repeat(64) })
+  const right = await packEvent(eve.signer, [hsm], two, null, LATER)
   const ledger = await openLedger({ policy })
   await ledger.append(first, third, forged)
   await ledger.caughtUp()
@@ -110,7 +113,7 @@ test('a forged copy of a pack with a weak key is told from one that carries it',
   const two = makePack({ orgId: ada.orgId, before: one, keys: [...one.keys, packKey(weak)], signers: [hsm] })
   const first = await packEvent(ada.signer, [ada.signer], one)
   const forged = await packEvent(eve.signer, [eve.signer], two)
-  const right = await packEvent(eve.signer, [hsm], two, { ...forged, id: 'a'.repeat(64) })
+  const right = await packEvent(eve.signer, [hsm], two, null, LATER)
   for (const events of [
     [first, forged, right],
     [right, forged, first],
