@@ -200,10 +200,14 @@ export class RunningNode implements AnchormeshNode {
       yield Buffer.from(bytes, 'base64url')
   }
 
-  importEvents: Operations['importEvents'] = async (events, onProgress): Promise<ImportResult> =>
-    await importEvents(this.#parts.door, events, this.#parts.engine, (done) => {
+  importEvents: Operations['importEvents'] = async (events, onProgress): Promise<ImportResult> => {
+    const { door, engine, sync } = this.#parts
+    const imported = await importEvents(door, events, engine, (done) => {
       onProgress?.({ done, total: null, unit: 'events' })
     })
+    if (imported.accepted > 0) sync?.changedHere()
+    return imported
+  }
 
   sync: Operations['sync'] = async (request, onProgress) => {
     const { sync } = this.#parts

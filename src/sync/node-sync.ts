@@ -36,6 +36,11 @@ export class NodeSync {
     this.#service.disconnected(peerId)
   }
 
+  /** Events came in by neither gossip nor sync: peers are asked whether they have them. */
+  changedHere(): void {
+    this.#service.changedHere()
+  }
+
   status(): readonly PeerSyncStatus[] {
     return this.#service.status()
   }

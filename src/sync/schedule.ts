@@ -15,7 +15,10 @@ const WRONG_NAMESPACE_INTERVALS = 10
 /** A peer that lied is not asked for longer than one that is out of reach. */
 const LIAR_INTERVALS_MAX = 60
 
-/** After a session that brought something and left something the next follows at once. */
+/**
+ * After a session that brought something and left something the next follows at once. Where only this side sent, each
+ * time twice as late: a peer that says each time that it lacks the same would have it sent for ever.
+ */
 const REST_MS = 50
 
 /** What is remembered of the sessions with a peer over a namespace. */
@@ -24,26 +27,30 @@ export interface Course {
   readonly failures: number
   /** Sessions in a row that found both sides equal. */
   readonly quiet: number
+  /** Sessions in a row that left something and brought nothing here. */
+  readonly idle: number
 }
 
-export const NEW_COURSE: Course = { failures: 0, quiet: 0 }
+export const NEW_COURSE: Course = { failures: 0, quiet: 0, idle: 0 }
 
 /** What a session's end means for the next: in how many milliseconds it is due, before jitter. */
 export function nextAfter(
   report: Pick<SessionReport, 'end' | 'by' | 'hasLeft' | 'sent' | 'received'>,
-  { failures, quiet }: Course,
+  { failures, quiet, idle }: Course,
   intervalMs: number
 ): { readonly course: Course; readonly delayMs: number } {
   const { end } = report
   if (end === 'equal') {
     const factor = Math.min(QUIET_FACTOR_MAX, 2 ** quiet)
-    return { course: { failures: 0, quiet: quiet + 1 }, delayMs: intervalMs * factor }
+    return { course: { ...NEW_COURSE, quiet: quiet + 1 }, delayMs: intervalMs * factor }
   }
   if (end === 'synced') {
-    const brought = report.sent + report.received.accepted > 0
-    return { course: NEW_COURSE, delayMs: report.hasLeft && brought ? REST_MS : intervalMs }
+    if (!report.hasLeft || report.sent + report.received.accepted === 0)
+      return { course: NEW_COURSE, delayMs: intervalMs }
+    if (report.received.accepted > 0) return { course: NEW_COURSE, delayMs: REST_MS }
+    return { course: { ...NEW_COURSE, idle: idle + 1 }, delayMs: Math.min(intervalMs, REST_MS * 2 ** idle) }
   }
-  const course = { failures: failures + 1, quiet: 0 }
+  const course = { ...NEW_COURSE, failures: failures + 1 }
   if (end === 'wrong-namespace') return { course, delayMs: intervalMs * WRONG_NAMESPACE_INTERVALS }
   if (isPeersFault(report)) return { course, delayMs: intervalMs * Math.min(LIAR_INTERVALS_MAX, 2 ** failures) }
   return { course, delayMs: Math.min(intervalMs, RETRY_MS * 2 ** failures) }

@@ -103,8 +103,8 @@ export class Scheduler {
     for (const [key, entry] of this.#entries) if (entry.peerId === peerId) this.#entries.delete(key)
   }
 
-  /** Tells all but one of the peers soon that something changed in the namespace. */
-  changed(namespace: string, except: string): void {
+  /** Tells all peers, but one where it is given, soon that something changed in the namespace. */
+  changed(namespace: string, except: string | null): void {
     const changedMs = this.#ports.clock.monotonicMs()
     for (const entry of this.#entries.values()) {
       if (entry.namespace !== namespace || entry.peerId === except) continue

@@ -15,7 +15,7 @@ import { SESSION_LIMITS } from './limits.ts'
 import { LogSyncView } from './log-view.ts'
 import { RefusedChains } from './refused-chains.ts'
 import type { Course } from './schedule.ts'
-import { isPeersFault, nextAfter } from './schedule.ts'
+import { isPeersFault, NEW_COURSE, nextAfter } from './schedule.ts'
 import type { Job, Next } from './scheduler.ts'
 import { LONG_MS, Scheduler } from './scheduler.ts'
 import type { Admission, OpenView, SessionPorts, SessionProgress, SessionReport } from './session.ts'
@@ -133,6 +133,11 @@ export class SyncService {
   /** Its last connection closed. */
   disconnected(peerId: string): void {
     this.#scheduler.remove(peerId)
+  }
+
+  /** Tells every peer soon of what came in by neither gossip nor sync. */
+  changedHere(): void {
+    for (const namespace of this.#ports.policy().namespaces) this.#scheduler.changed(namespace, null)
   }
 
   /** Answers a session that a peer opened; resolves at its end. */
@@ -263,7 +268,7 @@ export class SyncService {
     } catch (error) {
       // A store that can't be read, or a defect: the log says which, and the next session is a while off.
       this.#ports.logger.error({ ...job, reason: messageOf(error) }, 'a sync session could not be run')
-      return { course: { failures: course.failures + 1, quiet: 0 }, delayMs: this.#ports.intervalMs }
+      return { course: { ...NEW_COURSE, failures: course.failures + 1 }, delayMs: this.#ports.intervalMs }
     }
   }
 

@@ -68,3 +68,17 @@ test('what two nodes lack comes once, though both open a session when they conne
     expect(totals.reduce((sum, { duplicate }) => sum + duplicate, 0)).toBe(0)
   }
 })
+
+test('what was imported reaches the peers within a second', async () => {
+  const mesh = await openSyncMesh([ANNA, BEN])
+  const [anna, ben] = mesh.nodes as [MemoryNode, MemoryNode]
+  await mesh.pass(1_000)
+  const events = await chain(BEN, 50)
+  async function* wires(): AsyncGenerator<Uint8Array> {
+    for (const { wire } of events) yield wire
+    await Promise.resolve()
+  }
+  expect(await anna.node.importEvents(wires())).toMatchObject({ accepted: 50 })
+  await mesh.pass(1_000)
+  expect(await eventsDigest(ben)).toBe(await eventsDigest(anna))
+})

@@ -28,7 +28,7 @@ test('sessions that find both sides equal come less often, up to four times', ()
 })
 
 test('a difference brings the interval back', () => {
-  const { course } = nextAfter(ended('equal'), { failures: 0, quiet: 9 }, INTERVAL_MS)
+  const { course } = nextAfter(ended('equal'), { ...NEW_COURSE, quiet: 9 }, INTERVAL_MS)
   const after = nextAfter(ended('synced', { sent: 3 }), course, INTERVAL_MS)
   expect(after).toEqual({ course: NEW_COURSE, delayMs: 60_000 })
 })
@@ -37,6 +37,10 @@ test('what was left is fetched at once, as long as sessions move something', () 
   const moved = ended('synced', { hasLeft: true, received: { ...NOTHING, accepted: 1 } })
   expect(nextAfter(moved, NEW_COURSE, INTERVAL_MS).delayMs).toBeLessThan(100)
   expect(nextAfter(ended('synced', { hasLeft: true }), NEW_COURSE, INTERVAL_MS).delayMs).toBe(INTERVAL_MS)
+  // To a peer that takes and takes it is sent less and less often.
+  const sent = delays(ended('synced', { hasLeft: true, sent: 5 }), 12)
+  expect(sent.slice(0, 4)).toEqual([50, 100, 200, 400])
+  expect(sent.at(-1)).toBe(INTERVAL_MS)
 })
 
 test.each(['busy', 'broken', 'timeout'] as const)('after %s it is tried again, each time twice as late', (end) => {

@@ -27,7 +27,7 @@ function scheduler(
       if (ms > 0) await clock.sleep(ms)
       return ms < 30_000
         ? { course: NEW_COURSE, delayMs: 60_000 }
-        : { course: { failures: course.failures + 1, quiet: 0 }, delayMs: 60_000 }
+        : { course: { ...NEW_COURSE, failures: course.failures + 1 }, delayMs: 60_000 }
     }
   })
   return { clock, runs, scheduler: made }
