@@ -91,7 +91,8 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     random,
     logger,
     requestSkewMs: config.requestSkewMs ?? REQUEST_SKEW_MS_DEFAULT,
-    peers: ports.network === undefined ? null : bundlePeers(ports.network, clock)
+    peers: ports.network === undefined ? null : bundlePeers(ports.network, clock),
+    isBusy: () => sync?.isTakingIn() ?? false
   })
   await finishErasures(bundles, ports)
   return new RunningNode({

@@ -54,6 +54,8 @@ export interface BundlesPorts {
   readonly requestSkewMs: number
   /** `null` for a node without a mesh. */
   readonly peers: BundlePeers | null
+  /** Whether the node has more urgent work than fetching receipts; never, if absent. */
+  readonly isBusy?: () => boolean
 }
 
 /** Receipts that are missing: how many, of how many batches, and for how long the oldest has been (milliseconds). */
@@ -116,6 +118,7 @@ export class Bundles {
       attempts: new AttemptBook(store, write),
       servers: (namespace) => this.#servers(namespace),
       penalise: (peerId) => peers?.penalise(peerId),
+      isBusy: ports.isBusy ?? (() => false),
       mayRequest: (namespace) => policy().hasRole(namespace, policy().self.did, 'request')
     })
   }

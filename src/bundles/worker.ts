@@ -25,6 +25,10 @@ const FIRST_TRY_WITHIN_MS = 1_000
 // A peer that comes and goes must not be asked each time.
 const RETRY_AT_CONNECT_AFTER_MS = 5_000
 const NEXT_PASS_AFTER_MS = 15 * 60_000
+// What a whole history announces is mostly not served any more; twenty requests a second find that out without a load.
+const AFTER_NOTHING_MS = 200
+// Events come first: every announce of a history would be asked for while it is being taken in.
+const BUSY_AGAIN_MS = 1_000
 // A projection that halted, or a store that can't be read, is not back sooner.
 const INTAKE_RETRY_MS = 30_000
 
@@ -33,6 +37,8 @@ export interface BundleWorkerPorts extends BatchFetchPorts {
   readonly attempts: AttemptBook
   readonly clock: Clock
   readonly logger: Logger
+  /** Whether the node has more urgent work: it is taking in events by sync. */
+  readonly isBusy: () => boolean
   /** Whether this node may ask for receipts of the namespace. */
   readonly mayRequest: (namespace: string) => boolean
 }
@@ -63,6 +69,9 @@ export class BundleWorker {
   #intake: Promise<void> | null = null
   #pass = new AbortController()
   #cancelNextPass: (() => void) | null = null
+  /** Until then nothing is begun, on the clock that never goes back. */
+  #restsUntilMs = 0
+  #cancelRest: (() => void) | null = null
 
   constructor(ports: BundleWorkerPorts) {
     this.#ports = ports
@@ -76,6 +85,7 @@ export class BundleWorker {
   async stop(): Promise<void> {
     this.#stop.abort()
     this.#cancelNextPass?.()
+    this.#cancelRest?.()
     for (const { cancel } of this.#wants.values()) cancel?.()
     await this.#intake
     await Promise.all(this.#tries)
@@ -190,7 +200,8 @@ export class BundleWorker {
   }
 
   #fill(): void {
-    while (this.#running.size < FETCHES_AT_ONCE && !this.#stop.signal.aborted) {
+    while (this.#running.size < FETCHES_AT_ONCE && this.#queue.length > 0 && !this.#stop.signal.aborted) {
+      if (this.#rests()) return
       const key = this.#queue.shift()
       const want = key === undefined ? undefined : this.#wants.get(key)
       if (key === undefined) return
@@ -202,6 +213,18 @@ export class BundleWorker {
       })
       this.#tries.add(trying)
     }
+  }
+
+  /** Whether nothing may begin now; then it is looked again when that is over. */
+  #rests(): boolean {
+    const { clock, isBusy } = this.#ports
+    const restMs = isBusy() ? BUSY_AGAIN_MS : this.#restsUntilMs - clock.monotonicMs()
+    if (restMs <= 0) return false
+    this.#cancelRest ??= clock.after(restMs, () => {
+      this.#cancelRest = null
+      this.#fill()
+    })
+    return true
   }
 
   /** Never rejects. */
@@ -224,6 +247,7 @@ export class BundleWorker {
         await this.#done(key, want)
         return
       }
+      if (fetched.held === 0) this.#restsUntilMs = clock.monotonicMs() + AFTER_NOTHING_MS
       if (fetched.asked > 0)
         logger.info({ batch: key, ...fetched }, 'receipts are still missing; they are asked for again')
       await this.#failed(key, want)

@@ -41,6 +41,11 @@ export class NodeSync {
     this.#service.changedHere()
   }
 
+  /** Whether a session is taking in more than a moment's events. */
+  isTakingIn(): boolean {
+    return this.#service.isTakingIn()
+  }
+
   status(): readonly PeerSyncStatus[] {
     return this.#service.status()
   }

@@ -32,6 +32,9 @@ const ANSWERED_OF_PEER_MAX = 2
 /** With those that take long. Each may hold 2 KiB for every chain that is named, so more would be memory. */
 const ANSWERED_WITH_LONG_MAX = 16
 
+/** A session that finds both sides equal takes a few milliseconds and a round trip. */
+const TAKING_IN_AFTER_MS = 500
+
 /** An answer to the opening of a stream is a round trip; a peer that takes longer is out of reach. */
 const OPEN_WITHIN_MS = 10_000
 
@@ -189,6 +192,12 @@ export class SyncService {
   isSyncing(namespace: string): boolean {
     const opened = [...this.#opened.keys()].some((name) => name.endsWith(` ${namespace}`))
     return opened || [...this.#answering].some((job) => job.namespace === namespace)
+  }
+
+  /** Whether a session has been under way for longer than one that finds nothing takes, and not for long. */
+  isTakingIn(): boolean {
+    const untilMs = this.#ports.clock.monotonicMs() - TAKING_IN_AFTER_MS
+    return this.#short(new Set([...this.#answering, ...this.#carrying])).some(({ startedMs }) => startedMs < untilMs)
   }
 
   /** One entry for each peer and namespace that is shared with it. */
