@@ -30,7 +30,7 @@ import type { ChangesQuery, ProjectionUpdate } from './projections/changes.ts'
 import { followChanges } from './projections/changes.ts'
 import { queryRows } from './projections/query.ts'
 import { withoutMesh } from './sync/node-sync.ts'
-import type { PeerSyncStatus } from './sync/sync-service.ts'
+import type { PeerSyncStatus } from './sync/session-book.ts'
 import type { AnchormeshNode, NodeParts } from './node-parts.ts'
 
 /** The node as `createNode` hands it out. */

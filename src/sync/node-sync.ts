@@ -6,7 +6,8 @@ import { OwnChains } from './own-chains.ts'
 import type { SessionProgress } from './session.ts'
 import type { SyncRequest, SyncResult } from './sync-operation.ts'
 import { syncNamespace } from './sync-operation.ts'
-import type { PeerSyncStatus, SyncPorts } from './sync-service.ts'
+import type { PeerSyncStatus } from './session-book.ts'
+import type { SyncPorts } from './sync-service.ts'
 import { RANGE_SYNC_PROTOCOL, SyncService } from './sync-service.ts'
 
 /** Everything that range-sync is to a node that has a mesh. */

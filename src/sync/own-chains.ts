@@ -5,7 +5,7 @@ import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
-import type { FinishedSession } from './sync-service.ts'
+import type { FinishedSession } from './session-book.ts'
 
 /** After a start, or a peer's connecting, a session with it is over in about a second. */
 const ASK_PEERS_MS = 5_000

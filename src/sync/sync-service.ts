@@ -1,6 +1,5 @@
 import type { EventLog } from '../log/event-log.ts'
 import type { Store } from '../log/store.ts'
-import { BoundedMap } from '../platform/bounded-map.ts'
 import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -20,6 +19,8 @@ import type { Job, Next } from './scheduler.ts'
 import { LONG_MS, Scheduler } from './scheduler.ts'
 import type { Admission, OpenView, SessionPorts, SessionProgress, SessionReport } from './session.ts'
 import { answerSession, initiateSession, notOpened } from './session.ts'
+import type { FinishedSession, PeerSyncStatus } from './session-book.ts'
+import { SessionBook } from './session-book.ts'
 import { TipTables } from './tip-tables.ts'
 
 /** The libp2p protocol (SPEC). */
@@ -37,9 +38,6 @@ const TAKING_IN_AFTER_MS = 500
 
 /** An answer to the opening of a stream is a round trip; a peer that takes longer is out of reach. */
 const OPEN_WITHIN_MS = 10_000
-
-/** Reports that are kept for `status`: peers and namespaces are configured, so few come near. */
-const REPORTS_MAX = 4_096
 
 /** What synchronising a node's log works with. */
 export interface SyncPorts {
@@ -65,41 +63,6 @@ interface RunningJob extends Job {
   isAnswered: boolean
 }
 
-/** A session that has ended. */
-export interface FinishedSession extends Job {
-  readonly role: 'initiator' | 'responder'
-  /** Wall-clock time of its end. */
-  readonly at: number
-  /** Whether other sessions over the namespace were under way then, which may bring more. */
-  readonly othersRun: boolean
-  readonly report: SessionReport
-}
-
-/** What all sessions with a peer over a namespace came to since the start, whoever opened them. */
-export interface SyncTotals {
-  readonly sessions: number
-  readonly rounds: number
-  readonly bytes: number
-  readonly sent: number
-  readonly received: number
-  /** Events that came though they were here already: from two peers at the same time, for one. */
-  readonly duplicate: number
-}
-
-const NO_TOTALS: SyncTotals = { sessions: 0, rounds: 0, bytes: 0, sent: 0, received: 0, duplicate: 0 }
-
-/** What `status` shows of the sessions with one peer over one namespace. */
-export interface PeerSyncStatus {
-  readonly did: string
-  readonly namespace: string
-  /** The last session, whoever opened it. */
-  readonly last: FinishedSession | null
-  readonly total: SyncTotals
-  readonly isRunning: boolean
-  /** Wall-clock time (ms) of the next session; null while the peer is not connected. */
-  readonly nextAt: number | null
-}
-
 /** Keeps this node's log and those of its peers the same: opens sessions, answers them, and says how they went. */
 export class SyncService {
   readonly #ports: SyncPorts
@@ -112,8 +75,7 @@ export class SyncService {
   /** The sessions that this node has opened, each behind the one before it with the same peer over the same namespace. */
   readonly #opened = new Map<string, Promise<SessionReport>>()
   readonly #streams = new Set<PeerStream>()
-  readonly #last = new BoundedMap<string, FinishedSession>(REPORTS_MAX)
-  readonly #totals = new BoundedMap<string, SyncTotals>(REPORTS_MAX)
+  readonly #book = new SessionBook()
   readonly #stopped = new AbortController()
 
   constructor(ports: SyncPorts) {
@@ -208,9 +170,8 @@ export class SyncService {
       if (peerId === undefined || did === policy.self.did) return []
       return this.#sharedWith(peerId).map((namespace) => {
         const job = jobs.get(nameOf({ peerId, namespace }))
-        const last = this.#last.get(nameOf({ peerId, namespace })) ?? null
-        const total = this.#totals.get(nameOf({ peerId, namespace })) ?? NO_TOTALS
-        return { did, namespace, last, total, isRunning: job?.isRunning ?? false, nextAt: job?.dueAt ?? null }
+        const isRunning = job?.isRunning ?? false
+        return { did, namespace, ...this.#book.of({ peerId, namespace }), isRunning, nextAt: job?.dueAt ?? null }
       })
     })
   }
@@ -357,8 +318,7 @@ export class SyncService {
     const { clock, logger, streams, onSession } = this.#ports
     const job = { peerId: running.peerId, namespace: running.namespace }
     const session = { ...job, role, at: clock.now(), othersRun: this.#othersRun(running), report }
-    this.#last.set(nameOf(job), session)
-    this.#totals.set(nameOf(job), added(this.#totals.get(nameOf(job)) ?? NO_TOTALS, report))
+    this.#book.note(session)
     this.#refused.add(job, report.refusedChains, generation)
     if (isPeersFault(report)) {
       streams.penalise(job.peerId)
@@ -372,17 +332,6 @@ export class SyncService {
     else logger.debug(fields, 'a sync session')
     onSession?.(session)
     return report
-  }
-}
-
-function added(total: SyncTotals, report: SessionReport): SyncTotals {
-  return {
-    sessions: total.sessions + 1,
-    rounds: total.rounds + report.rounds,
-    bytes: total.bytes + report.bytesRead + report.bytesWritten,
-    sent: total.sent + report.sent,
-    received: total.received + report.received.accepted,
-    duplicate: total.duplicate + report.received.duplicate
   }
 }
 

@@ -1,0 +1,69 @@
+import { BoundedMap } from '../platform/bounded-map.ts'
+import type { Job } from './scheduler.ts'
+import type { SessionReport } from './session.ts'
+
+/** Reports that are kept for `status`: peers and namespaces are configured, so few come near. */
+const REPORTS_MAX = 4_096
+
+/** A session that has ended. */
+export interface FinishedSession extends Job {
+  readonly role: 'initiator' | 'responder'
+  /** Wall-clock time of its end. */
+  readonly at: number
+  /** Whether other sessions over the namespace were under way then, which may bring more. */
+  readonly othersRun: boolean
+  readonly report: SessionReport
+}
+
+/** What all sessions with a peer over a namespace came to since the start, whoever opened them. */
+export interface SyncTotals {
+  readonly sessions: number
+  readonly rounds: number
+  readonly bytes: number
+  readonly sent: number
+  readonly received: number
+  /** Events that came though they were here already: from two peers at the same time, for one. */
+  readonly duplicate: number
+}
+
+const NO_TOTALS: SyncTotals = { sessions: 0, rounds: 0, bytes: 0, sent: 0, received: 0, duplicate: 0 }
+
+/** What `status` shows of the sessions with one peer over one namespace. */
+export interface PeerSyncStatus {
+  readonly did: string
+  readonly namespace: string
+  /** The last session, whoever opened it. */
+  readonly last: FinishedSession | null
+  readonly total: SyncTotals
+  readonly isRunning: boolean
+  /** Wall-clock time (ms) of the next session; null while the peer is not connected. */
+  readonly nextAt: number | null
+}
+
+/** The sessions of this node since the start: the last one with each peer over each namespace, and what all came to. */
+export class SessionBook {
+  readonly #last = new BoundedMap<string, FinishedSession>(REPORTS_MAX)
+  readonly #totals = new BoundedMap<string, SyncTotals>(REPORTS_MAX)
+
+  note(session: FinishedSession): void {
+    this.#last.set(nameOf(session), session)
+    this.#totals.set(nameOf(session), added(this.#totals.get(nameOf(session)) ?? NO_TOTALS, session.report))
+  }
+
+  of(job: Job): Pick<PeerSyncStatus, 'last' | 'total'> {
+    return { last: this.#last.get(nameOf(job)) ?? null, total: this.#totals.get(nameOf(job)) ?? NO_TOTALS }
+  }
+}
+
+function added(total: SyncTotals, report: SessionReport): SyncTotals {
+  return {
+    sessions: total.sessions + 1,
+    rounds: total.rounds + report.rounds,
+    bytes: total.bytes + report.bytesRead + report.bytesWritten,
+    sent: total.sent + report.sent,
+    received: total.received + report.received.accepted,
+    duplicate: total.duplicate + report.received.duplicate
+  }
+}
+
+const nameOf = ({ peerId, namespace }: Job): string => `${peerId} ${namespace}`
