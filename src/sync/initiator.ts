@@ -35,7 +35,6 @@ export class SessionInitiator {
   #state: State = 'asked'
   #salt = new Uint8Array()
   #reconciler: Reconciler | null = null
-  #reconcilingRounds = 0
   /** States of own chains that the responder does not have, and what it has that is not here, as the items say. */
   readonly #have = new Set<string>()
   readonly #need: Uint8Array[] = []
@@ -65,11 +64,6 @@ export class SessionInitiator {
   /** Whether the members of the namespace differ, so that equal sets are not to be expected (RS-7). */
   get membershipDiffers(): boolean {
     return this.#membershipDiffers
-  }
-
-  /** Messages that were answered or will be, beside `hello` and `chains`. */
-  get extraRounds(): number {
-    return this.#reconcilingRounds + this.#probing.rounds
   }
 
   /** The first frame. */
@@ -126,7 +120,6 @@ export class SessionInitiator {
     if (!found.ok && found.code !== 'TOO_MANY_ROUNDS') return failure('bad-frame', found.detail)
     if (found.ok && found.next !== null) {
       this.#state = 'reconciling'
-      this.#reconcilingRounds += 1
       return talk({ type: 'negentropy', message: found.next })
     }
     if (!found.ok) this.plan.leave()

@@ -49,11 +49,6 @@ export class Probing {
     return this.#mayEnd
   }
 
-  /** Probes that were sent. */
-  get rounds(): number {
-    return this.#probesSent
-  }
-
   /** The first probe: for each chain of which tips of the responder are lacking here, which of them are held. */
   async open(held: ReadonlyMap<number, readonly boolean[]>): Promise<Step> {
     const probe = await this.#probe(held)

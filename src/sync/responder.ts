@@ -91,11 +91,6 @@ export class SessionResponder {
     return this.#membershipDiffers
   }
 
-  /** Messages that were answered beside `hello` and `chains`. */
-  get extraRounds(): number {
-    return this.#rounds + this.#probing.rounds
-  }
-
   /** Answers `hello`, whose namespace is that of the view. */
   begin(hello: Hello): Step {
     const { salt } = this.#ports

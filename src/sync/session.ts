@@ -80,7 +80,7 @@ export function notOpened(detail: string): SessionReport {
 }
 
 /** Either machine, once both sides talk. */
-type Side = Pick<SessionInitiator, 'take' | 'plan' | 'toldAll' | 'toldUnwanted' | 'membershipDiffers' | 'extraRounds'>
+type Side = Pick<SessionInitiator, 'take' | 'plan' | 'toldAll' | 'toldUnwanted' | 'membershipDiffers'>
 
 /** Opens a session over a stream and carries it to its end. Never rejects for what a peer does. */
 export async function initiateSession(
@@ -182,8 +182,9 @@ class Session {
       if (step.next === 'equal') this.#end = 'equal'
       if (step.next !== 'talk') break
       frame = await this.read()
-      if (this.#rounds === 0) this.#ports.onAnswered?.()
-      this.#rounds += 1
+      // What comes in several frames is one answer.
+      if (step.send.length > 0) this.#rounds += 1
+      if (this.#rounds === 1) this.#ports.onAnswered?.()
       step = await side.take(frame)
     }
     if (step.next === 'transfer') await this.#transfer(side, opened, frame)
