@@ -9,6 +9,10 @@ const QUIET_FACTOR_MAX = 4
 /** A session that failed is tried again after this, then after twice, four times … as long. */
 const RETRY_MS = 1_000
 
+/** A busy peer is most likely getting just what this node lacks, or has; that takes seconds. */
+const BUSY_MS = 500
+const BUSY_MS_MAX = 4_000
+
 /** A peer with another policy may change it; without a reconnect that is looked at this many intervals later. */
 const WRONG_NAMESPACE_INTERVALS = 10
 
@@ -27,7 +31,7 @@ export interface Course {
   readonly failures: number
   /** Sessions in a row that found both sides equal. */
   readonly quiet: number
-  /** Sessions in a row that left something and brought nothing here. */
+  /** Sessions in a row that brought nothing here, though there may be something: it was left, or the peer was busy. */
   readonly idle: number
 }
 
@@ -49,6 +53,12 @@ export function nextAfter(
       return { course: NEW_COURSE, delayMs: intervalMs }
     if (report.received.accepted > 0) return { course: NEW_COURSE, delayMs: REST_MS }
     return { course: { ...NEW_COURSE, idle: idle + 1 }, delayMs: Math.min(intervalMs, REST_MS * 2 ** idle) }
+  }
+  if (end === 'busy' && report.by === 'peer') {
+    return {
+      course: { ...NEW_COURSE, idle: idle + 1 },
+      delayMs: Math.min(intervalMs, BUSY_MS_MAX, BUSY_MS * 2 ** idle)
+    }
   }
   const course = { ...NEW_COURSE, failures: failures + 1 }
   if (end === 'wrong-namespace') return { course, delayMs: intervalMs * WRONG_NAMESPACE_INTERVALS }

@@ -43,8 +43,15 @@ test('what was left is fetched at once, as long as sessions move something', () 
   expect(sent.at(-1)).toBe(INTERVAL_MS)
 })
 
-test.each(['busy', 'broken', 'timeout'] as const)('after %s it is tried again, each time twice as late', (end) => {
+test.each(['broken', 'timeout'] as const)('after %s it is tried again, each time twice as late', (end) => {
   expect(delays(ended(end, { by: 'peer' }), 8)).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000])
+})
+
+test('a busy peer is asked again within seconds, and was no failure', () => {
+  expect(delays(ended('busy', { by: 'peer' }), 5)).toEqual([500, 1_000, 2_000, 4_000, 4_000])
+  expect(nextAfter(ended('busy', { by: 'peer' }), NEW_COURSE, INTERVAL_MS).course.failures).toBe(0)
+  // That this node had no room for what came is its own trouble.
+  expect(delays(ended('busy', { by: 'here' }), 2)).toEqual([1_000, 2_000])
 })
 
 test('a peer with another policy is asked seldom', () => {
