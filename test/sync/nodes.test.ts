@@ -4,6 +4,7 @@ import type { SignedEvent } from '../support/events.ts'
 import type { TestMember } from '../support/identities.ts'
 import { member, NAMESPACE } from '../support/identities.ts'
 import type { MemoryNode } from '../node/nodes.ts'
+import { makePack, packEvent, packKey } from '../support/packs.ts'
 import { openSyncMesh } from './mesh.ts'
 
 const [ANNA, BEN, CLEO] = [member('anna'), member('ben'), member('cleo')]
@@ -81,4 +82,53 @@ test('what was imported reaches the peers within a second', async () => {
   expect(await anna.node.importEvents(wires())).toMatchObject({ accepted: 50 })
   await mesh.pass(1_000)
   expect(await eventsDigest(ben)).toBe(await eventsDigest(anna))
+})
+
+test('what came by sync goes on to the neighbours that it did not come from', async () => {
+  const mesh = await openSyncMesh(ALL)
+  const [anna, ben, cleo] = mesh.nodes as [MemoryNode, MemoryNode, MemoryNode]
+  await mesh.pass(1_000)
+  // Ben stands between the two others, and Anna is away for a while.
+  mesh.cut(ANNA, CLEO)
+  mesh.cut(ANNA, BEN)
+  await submitAll(anna, await chain(ANNA, 100))
+  mesh.heal(ANNA, BEN)
+  await mesh.pass(3_000)
+  const digest = await eventsDigest(anna)
+  expect(await eventsDigest(ben)).toBe(digest)
+  expect(await eventsDigest(cleo)).toBe(digest)
+  // Nothing of it was gossiped again.
+  expect((await ben.node.status()).network?.gossip.published).toBe(0)
+})
+
+test('events that wait for the key of a pack are taken in the same session as the pack', async () => {
+  const organisations = [{ orgId: BEN.orgId, threshold: 1 }]
+  const mesh = await openSyncMesh([ANNA, BEN], { organisations })
+  const [anna, ben] = mesh.nodes as [MemoryNode, MemoryNode]
+  mesh.cut(ANNA, BEN)
+  const second = { ...BEN, signer: { ...member('ben-2').signer, did: BEN.signer.did, kid: 'second' } }
+  const pack = makePack({
+    orgId: BEN.orgId,
+    keys: [packKey(BEN.signer), packKey(second.signer)],
+    signers: [BEN.signer]
+  })
+  await submitAll(ben, [await packEvent(BEN.signer, [BEN.signer], pack)])
+  await mesh.pass(1_000)
+  // In the reserved namespace itself the pack and what its key has signed come in one session.
+  const first = await next(second, null, { note: 1 }, { type: 'note', namespace: '_trust' })
+  await submitAll(ben, [first, await next(second, first, { note: 2 }, { type: 'note', namespace: '_trust' })])
+  await submitAll(ben, await chain(second, 20))
+  mesh.heal(ANNA, BEN)
+  await mesh.pass(3_000)
+  expect((await anna.node.digest('_trust')).events).toBe((await ben.node.digest('_trust')).events)
+  expect(await eventsDigest(anna)).toBe(await eventsDigest(ben))
+  const { ingest } = await anna.node.status()
+  expect(ingest.pending.events).toBe(0)
+  expect(ingest.outcomes['pending(KEY_UNKNOWN)']).toBeGreaterThan(0)
+  // Each was sent once.
+  const sent = (await ben.node.status()).sync.map(({ namespace, total }) => [namespace, total.sent])
+  expect(sent).toEqual([
+    ['_trust', 3],
+    [NAMESPACE, 20]
+  ])
 })
