@@ -138,6 +138,36 @@ test('a server that breaks off half-way: what came is kept, and the next peer is
   }
 })
 
+test('a server that gives a leaf at a time, as slowly as it may, loses its turn to the next one', async () => {
+  // Whom Bert asks first is chance.
+  for (let seed = 0, asked = 0; asked === 0; seed += 1) {
+    let later: (() => Promise<void>) | null = null
+    const trickle =
+      (batch: KnownBatch): RawAnswer =>
+      async (request) => {
+        const [gap = { from: 0, to: 0 }] = request.request.want ?? []
+        asked += 1
+        await later?.()
+        const part = partFor(batch, gap, 1)
+        const { owner, batchId, batchRoot } = part
+        const next = gap.from === 4 ? null : { owner, batchId, batchRoot, index: gap.from + 1 }
+        return await pageBytes(CLEO, request, [part], { next })
+      }
+    const { bert, clock } = await world(true, trickle, `seed ${seed}`)
+    later = () => clock.sleep(25_000)
+    const state = { done: false }
+    const fetching = bert.node.fetchBundles({ namespace: NAMESPACE, batchId: 'batch-1' }).finally(() => {
+      state.done = true
+    })
+    while (!state.done) {
+      await quiet(bert)
+      if (!state.done) await clock.advance(1_000)
+    }
+    expect(await fetching).toMatchObject({ held: 5, missing: 0, failures: {}, asked: asked === 0 ? 1 : 2 })
+    expect(asked).toBeLessThan(5)
+  }
+})
+
 test('a server that says nothing is given up after its time', async () => {
   const { bert, clock } = await world(false, () => () => new Promise(() => {}))
   const fetching = bert.node.fetchBundles({ namespace: NAMESPACE, batchId: 'batch-1' })
