@@ -43,8 +43,11 @@ export interface ServingPeer {
   readonly peerId: string
 }
 
-/** Why a peer did not give what it was asked for. `lied`: a page that no honest server sends; its sender pays. */
-export type AskFailure = BundleErrorCode | 'unreachable' | 'unknown-server-key' | 'lied'
+/**
+ * Why a peer did not give what it was asked for. `lied`: a page that no honest server sends; its sender pays.
+ * `other-count`: it goes by another announcement of the owner's.
+ */
+export type AskFailure = BundleErrorCode | 'unreachable' | 'unknown-server-key' | 'other-count' | 'lied'
 
 /** What one peer gave of a batch. Receipts that came before a failure are kept. */
 export type PeerFetch = Imported & {
@@ -132,7 +135,7 @@ export class BundleClient {
     const signed = await checkSigner(page.signer, signature, this.#ports)
     if (!signed.ok) return failed(signed.code === 'unknown-key' ? 'unknown-server-key' : 'lied', signed.detail)
     const checked = checkPage(decoding.decoded, request, hash, { wants, receiptCount })
-    return checked.ok ? checked : failed('lied', checked.detail)
+    return checked
   }
 
   /** The first leaves from `from` on that are neither held nor forgotten, as wants. */

@@ -60,8 +60,6 @@ const LIES: Readonly<Record<string, (batch: KnownBatch, other: KnownBatch) => Ra
     const bad = partFor(batch, { from: 3, to: 4 })
     return pageBytes(CLEO, request, [partFor(batch, { from: 0, to: 2 }), { ...bad, proof: [] }])
   },
-  'another count of receipts': (batch) => (request) =>
-    pageBytes(CLEO, request, [{ ...partFor(batch, want), receiptCount: 4, leaves: first(partFor(batch, want)) }]),
   'the answer to another request': (batch) => (request) =>
     pageBytes(CLEO, request, [partFor(batch, want)], { request: 'ab'.repeat(32) }),
   'a page for somebody else': (batch) => (request) =>
@@ -93,6 +91,22 @@ test.each(Object.entries(LIES))('%s: nothing of it is kept, and the sender pays'
   expect(await receiptRows(bert)).toEqual([])
   const { network } = await bert.node.status()
   expect(network?.peers.find(({ peerId }) => peerId === peerIdOf(CLEO))?.score).toBeLessThan(0)
+})
+
+test('another count of receipts: nothing is kept, but the owner may have announced both, so nobody pays', async () => {
+  const { bert } = await world(
+    false,
+    (batch) => (request) =>
+      pageBytes(CLEO, request, [{ ...partFor(batch, want), receiptCount: 4, leaves: first(partFor(batch, want)) }])
+  )
+  expect(await bert.node.fetchBundles({ namespace: NAMESPACE, batchId: 'batch-1' })).toMatchObject({
+    held: 0,
+    missing: 5,
+    failures: { 'other-count': 1 }
+  })
+  expect(await blobsOf(bert)).toEqual(new Set())
+  const { network } = await bert.node.status()
+  expect(network?.peers.find(({ peerId }) => peerId === peerIdOf(CLEO))?.score).toBeUndefined()
 })
 
 test('a page of an earlier request is refused, though it was good then', async () => {
