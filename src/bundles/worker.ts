@@ -31,6 +31,8 @@ const NEXT_PASS_AFTER_MS = 15 * 60_000
 const AFTER_NOTHING_MS = 200
 // Events come first: every announce of a history would be asked for while it is being taken in.
 const BUSY_AGAIN_MS = 1_000
+// A peer that opens one session after the other would put receipts off for ever; from then on one batch a second begins.
+const PUT_OFF_MS_MAX = 60_000
 // A projection that halted, or a store that can't be read, is not back sooner.
 const INTAKE_RETRY_MS = 30_000
 
@@ -63,6 +65,8 @@ export class BundleWorker {
   /** Until then nothing is begun, on the clock that never goes back. */
   #restsUntilMs = 0
   #cancelRest: (() => void) | null = null
+  /** Since when there has been more urgent work, on the same clock; null while there is none. */
+  #busySinceMs: number | null = null
 
   constructor(ports: BundleWorkerPorts) {
     this.#ports = ports
@@ -219,8 +223,14 @@ export class BundleWorker {
   /** Whether nothing may begin now; then it is looked again when that is over. */
   #rests(): boolean {
     const { clock, isBusy } = this.#ports
-    const restMs = isBusy() ? BUSY_AGAIN_MS : this.#restsUntilMs - clock.monotonicMs()
-    if (restMs <= 0) return false
+    const now = clock.monotonicMs()
+    this.#busySinceMs = isBusy() ? (this.#busySinceMs ?? now) : null
+    const isPutOff = this.#busySinceMs !== null && now - this.#busySinceMs < PUT_OFF_MS_MAX
+    const restMs = isPutOff ? BUSY_AGAIN_MS : this.#restsUntilMs - now
+    if (restMs <= 0) {
+      if (this.#busySinceMs !== null) this.#restsUntilMs = now + BUSY_AGAIN_MS
+      return false
+    }
     this.#cancelRest ??= clock.after(restMs, () => {
       this.#cancelRest = null
       this.#fill()
