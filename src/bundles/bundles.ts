@@ -186,13 +186,29 @@ export class Bundles {
     let held = 0
     const fetches: BatchFetch[] = []
     for (const { rowKey } of wanted) {
-      const fetched = await this.#worker.fetchNow(rowKey, (count) => {
+      const fetched = await this.#fetchTurns(rowKey, (count) => {
         held += count
         onProgress(held, total)
       })
       if (fetched !== null) fetches.push(fetched)
     }
     return summary(namespace, wanted.length, fetches)
+  }
+
+  /** Turn after turn, as long as receipts come. */
+  async #fetchTurns(rowKey: string, onHeld: (count: number) => void): Promise<BatchFetch | null> {
+    const { engine, log } = this.#ports
+    let sum = await this.#worker.fetchNow(rowKey, onHeld)
+    while (sum?.turnOver === true && sum.missing > 0) {
+      await engine.reached(log.head.logSeq, null, 'batches')
+      const { held, asked, failures } = sum
+      const next: BatchFetch | null = await this.#worker.fetchNow(rowKey, onHeld)
+      sum =
+        next === null
+          ? { ...sum, missing: 0, turnOver: false }
+          : { ...next, held: held + next.held, asked: asked + next.asked, failures: added(failures, next.failures) }
+    }
+    return sum
   }
 
   async status(): Promise<ReceiptsStatus> {
@@ -252,12 +268,14 @@ export class Bundles {
   }
 }
 
+function added(one: BatchFetch['failures'], other: BatchFetch['failures']): BatchFetch['failures'] {
+  const sums: Partial<Record<AskFailure, number>> = { ...one }
+  for (const [code, count] of Object.entries(other) as [AskFailure, number][]) sums[code] = (sums[code] ?? 0) + count
+  return sums
+}
+
 function summary(namespace: string, batches: number, fetches: readonly BatchFetch[]): FetchedBundles {
-  const failures: Partial<Record<AskFailure, number>> = {}
-  for (const fetched of fetches) {
-    for (const [code, count] of Object.entries(fetched.failures) as [AskFailure, number][])
-      failures[code] = (failures[code] ?? 0) + count
-  }
+  const failures = fetches.reduce<BatchFetch['failures']>((all, fetched) => added(all, fetched.failures), {})
   const sum = (of: (fetched: BatchFetch) => number): number =>
     fetches.reduce((total, fetched) => total + of(fetched), 0)
   return {

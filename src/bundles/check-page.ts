@@ -17,7 +17,7 @@ export type PageCheck =
       /** The first index that was asked for and not answered; null where the server has said all that it can. */
       readonly goOnAt: number | null
     }
-  | { readonly ok: false; readonly detail: string }
+  | { readonly ok: false; readonly code: 'lied' | 'other-count'; readonly detail: string }
 
 /**
  * Whether a page answers this request for leaves of one batch (SPEC BU-13 to BU-16). Its signature is checked apart.
@@ -42,6 +42,9 @@ export function checkPage(
     const want = wants.find(({ from, to }) => from <= part.from && end <= to)
     if (want === undefined || part.from < behind || !isSameBatch(want, part))
       return wrong(`leaves ${part.from} to ${end} were not asked for`)
+    // [REJECT] BU-14. No lie: of an owner that announced two counts one node may have heard one, another both.
+    if (part.receiptCount !== receiptCount)
+      return { ok: false, code: 'other-count', detail: `receiptCount ${part.receiptCount}, not ${receiptCount}` }
     // [REJECT] BU-14, BU-15: under the root that the owner announced.
     const proven = provenLeaves(part, receiptCount)
     if (!proven.ok) return wrong(proven.detail)
@@ -61,5 +64,5 @@ function isSameBatch(want: Want, other: Pick<Place, 'owner' | 'batchId' | 'batch
 }
 
 function wrong(detail: string) {
-  return { ok: false, detail } as const
+  return { ok: false, code: 'lied', detail } as const
 }

@@ -16,6 +16,10 @@ import type { Imported, ReceiptKeeper } from './receipt-keeper.ts'
 import { checkSigner } from './signature-check.ts'
 import type { SignatureCheckPorts } from './signature-check.ts'
 
+// A batch of 16 GiB takes hours, and as long as it likes with a server that gives a leaf at a time. Then it is another's
+// turn: the next server's, and the next batch's.
+const TURN_MS_MAX = 60_000
+
 /** What came back for a request: the server's frame, or why there is none. */
 export type Exchange =
   | { readonly ok: true; readonly answer: Uint8Array }
@@ -39,12 +43,17 @@ export interface ServingPeer {
   readonly peerId: string
 }
 
-/** Why a peer did not give what it was asked for. `lied`: a page that no honest server sends; its sender pays. */
-export type AskFailure = BundleErrorCode | 'unreachable' | 'unknown-server-key' | 'lied'
+/**
+ * Why a peer did not give what it was asked for. `lied`: a page that no honest server sends; its sender pays.
+ * `other-count`: it goes by another announcement of the owner's.
+ */
+export type AskFailure = BundleErrorCode | 'unreachable' | 'unknown-server-key' | 'other-count' | 'lied'
 
 /** What one peer gave of a batch. Receipts that came before a failure are kept. */
 export type PeerFetch = Imported & {
-  /** Null where it answered all that was asked. */
+  /** Whether its turn ended before it had answered all that was asked. */
+  readonly turnOver: boolean
+  /** Null where it answered what it was asked, all of it or as long as its turn lasted. */
   readonly failure: { readonly code: AskFailure; readonly detail: string } | null
 }
 
@@ -60,7 +69,7 @@ export class BundleClient {
   }
 
   /**
-   * Fetches what is missing of a batch from one peer, page by page. Rejects when the signal aborts, and where nothing
+   * Fetches what is missing of a batch from one peer, page by page, for a minute or so. Rejects when the signal aborts, and where nothing
    * can be kept (`STORE_FULL`, `PROJECTION_HALTED`).
    */
   async fetch(
@@ -70,13 +79,16 @@ export class BundleClient {
     onHeld: (count: number) => void = () => {}
   ): Promise<PeerFetch> {
     let sum: Imported = { held: 0, erased: 0, forgotten: 0 }
+    const { clock, keeper } = this.#ports
+    const turnEndsAt = clock.monotonicMs() + TURN_MS_MAX
     for (let at: number | null = 0; at !== null;) {
       signal.throwIfAborted()
+      if (clock.monotonicMs() >= turnEndsAt) return { ...sum, turnOver: true, failure: null }
       const wants = await this.#gaps(batch, at)
       if (wants.length === 0) break
       const page = await this.#ask(batch, wants, peer, signal)
-      if (!page.ok) return { ...sum, failure: page }
-      const imported = await this.#ports.keeper.keep(batch, batch.receiptCount, page.leaves)
+      if (!page.ok) return { ...sum, turnOver: false, failure: page }
+      const imported = await keeper.keep(batch, batch.receiptCount, page.leaves)
       sum = {
         held: sum.held + imported.held,
         erased: sum.erased + imported.erased,
@@ -87,7 +99,7 @@ export class BundleClient {
       const last = wants.at(-1)?.to ?? batch.receiptCount
       at = page.goOnAt ?? (last < batch.receiptCount ? last : null)
     }
-    return { ...sum, failure: null }
+    return { ...sum, turnOver: false, failure: null }
   }
 
   async #ask(
@@ -123,7 +135,7 @@ export class BundleClient {
     const signed = await checkSigner(page.signer, signature, this.#ports)
     if (!signed.ok) return failed(signed.code === 'unknown-key' ? 'unknown-server-key' : 'lied', signed.detail)
     const checked = checkPage(decoding.decoded, request, hash, { wants, receiptCount })
-    return checked.ok ? checked : failed('lied', checked.detail)
+    return checked
   }
 
   /** The first leaves from `from` on that are neither held nor forgotten, as wants. */

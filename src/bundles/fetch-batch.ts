@@ -12,6 +12,8 @@ export interface BatchFetch {
   readonly held: number
   /** How many are still missing. */
   readonly missing: number
+  /** Whether a peer that gave receipts had more of them when its turn ended. */
+  readonly turnOver: boolean
   /** How many peers were asked. */
   readonly asked: number
   /** Why peers did not give what they were asked for, by code. */
@@ -47,17 +49,19 @@ export async function fetchBatch(
   if (missing === 0) return null
   let held = 0
   let asked = 0
+  let turnOver = false
   for (const peer of shuffled(ports.servers(row.namespace), ports.random)) {
     asked += 1
     const fetched = await ports.client.fetch(batch, peer, signal, onHeld)
     held += fetched.held
+    turnOver ||= fetched.turnOver && fetched.held > 0
     const { failure } = fetched
     if (failure !== null) failures[failure.code] = (failures[failure.code] ?? 0) + 1
     if (failure?.code === 'lied') ports.penalise(peer.peerId)
     missing -= fetched.held + fetched.forgotten
     if (missing <= 0) break
   }
-  return { held, missing: Math.max(0, missing), asked, failures }
+  return { held, missing: Math.max(0, missing), turnOver, asked, failures }
 }
 
 /** The batch's row as it is now; null where there is none. */

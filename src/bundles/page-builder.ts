@@ -26,6 +26,11 @@ const HASH_LEAF_BYTES = 82
 const LEAVES_PER_READ = 256
 // Rows of batches that one request without `want` may look at: some 50 ms.
 const ROWS_LOOKED_MAX = 10_000
+// Once as many leaves were read for the trees of one request, it reads no further tree: about a second's work. One batch
+// of the largest size has as many.
+const LEAVES_READ_MAX = 262_144
+// Evidence that anybody announced for a batch of the same name: some milliseconds.
+const ANCHOR_ROWS_LOOKED_MAX = 1_000
 // Upper parts of trees, at most 100 KiB each.
 const TREES_KEPT_MAX = 64
 
@@ -44,13 +49,22 @@ interface Views {
   readonly receipts: RowsView
 }
 
+/** What reading a tree came to: null where the leaves don't stand under the root, as long as no others come. */
+interface KnownTree {
+  readonly tree: BatchTree | null
+  readonly size: number
+  readonly present: number
+}
+
 /** Fills pages with the receipts that this node holds. Keeps the upper parts of some trees between them. */
 export class PageBuilder {
   readonly #ports: PagePorts
-  readonly #trees = new BoundedMap<string, BatchTree>(TREES_KEPT_MAX)
+  readonly #trees = new BoundedMap<string, KnownTree>(TREES_KEPT_MAX)
+  readonly #leavesReadMax: number
 
-  constructor(ports: PagePorts) {
+  constructor(ports: PagePorts, leavesReadMax = LEAVES_READ_MAX) {
     this.#ports = ports
+    this.#leavesReadMax = leavesReadMax
   }
 
   /** The answer to a request: as many of the leaves that it asks for as find room, in its order. */
@@ -73,8 +87,9 @@ export class PageBuilder {
     const rows = (await views.batches.rows(keys)) as (BatchRow | undefined)[]
     for (const [index, want] of wants.entries()) {
       const row = rows[index]
-      const tree = row === undefined || !isServed(row) ? null : await this.#tree(row, views.receipts)
-      if (row === undefined || tree === null || want.from >= tree.size) continue
+      const tree = row === undefined || !isServed(row) ? null : await this.#tree(row, views.receipts, page)
+      if (row !== undefined && tree === 'later' && page.parts.length > 0) return placeIn(row, want.from)
+      if (row === undefined || tree === null || tree === 'later' || want.from >= tree.size) continue
       const end = await page.add(row, tree, want.from, Math.min(want.to, tree.size), views)
       if (end < Math.min(want.to, tree.size)) return placeIn(row, end)
     }
@@ -92,8 +107,9 @@ export class PageBuilder {
       looked += 1
       const ts = announcedAt(row)
       if (!isServed(row) || ts === null || ts < fromTs || ts >= toTs) continue
-      const tree = await this.#tree(row, views.receipts)
+      const tree = await this.#tree(row, views.receipts, page)
       const start = after !== undefined && key === startKey ? after.index : 0
+      if (tree === 'later') return placeIn(row, start)
       if (tree === null || start >= tree.size) continue
       const end = await page.add(row, tree, start, tree.size, views)
       if (end < tree.size) return placeIn(row, end)
@@ -101,12 +117,17 @@ export class PageBuilder {
     return null
   }
 
-  async #tree(row: BatchRow, view: RowsView): Promise<BatchTree | null> {
+  /** `later` where this request has had enough read. */
+  async #tree(row: BatchRow, view: RowsView, page: OpenPage): Promise<BatchTree | null | 'later'> {
     const key = rowKeyOf(row)
+    const size = row.receiptCount ?? 0
+    const present = row.receiptsPresent
     const known = this.#trees.get(key)
-    if (known !== undefined) return known.size === row.receiptCount ? known : null
-    const tree = await BatchTree.read(view, row, row.receiptCount ?? 0)
-    if (tree !== null) this.#trees.set(key, tree)
+    if (known?.size === size && (known.tree !== null || known.present === present)) return known.tree
+    if (page.leavesRead >= this.#leavesReadMax) return 'later'
+    page.leavesRead += size
+    const tree = await BatchTree.read(view, row, size)
+    this.#trees.set(key, { tree, size, present })
     return tree
   }
 }
@@ -114,6 +135,8 @@ export class PageBuilder {
 /** A page that is being filled. */
 class OpenPage {
   readonly parts: PagePart[] = []
+  /** To prove them. */
+  leavesRead = 0
   readonly #ports: PagePorts
   #bytes = PAGE_OVERHEAD_BYTES
 
@@ -166,8 +189,11 @@ class OpenPage {
     const ids = new Set<string>()
     const own = ownerAnnouncement(row)
     if (own !== null) ids.add(own.eventId)
+    let looked = 0
     await viewRows(engine, store, 'timestamp-anchors', async (view) => {
       for await (const [, found] of view.range(`${row.namespace}!${row.batchId}!`)) {
+        looked += 1
+        if (looked > ANCHOR_ROWS_LOOKED_MAX) return
         const { owner, batchRoot, announcements } = found as TimestampAnchorRow
         const first = announcements[0]
         if (owner !== row.owner || batchRoot !== row.batchRoot || first === undefined) continue

@@ -13,6 +13,8 @@ import type { AttemptBook } from './attempts.ts'
 import { fetchDelay } from './attempts.ts'
 import type { BatchFetch, BatchFetchPorts } from './fetch-batch.ts'
 import { batchRow, fetchBatch } from './fetch-batch.ts'
+import { Wants } from './wants.ts'
+import type { Want } from './wants.ts'
 
 const PROJECTION = 'batches'
 
@@ -29,6 +31,8 @@ const NEXT_PASS_AFTER_MS = 15 * 60_000
 const AFTER_NOTHING_MS = 200
 // Events come first: every announce of a history would be asked for while it is being taken in.
 const BUSY_AGAIN_MS = 1_000
+// A peer that opens one session after the other would put receipts off for ever; from then on one batch a second begins.
+const PUT_OFF_MS_MAX = 60_000
 // A projection that halted, or a store that can't be read, is not back sooner.
 const INTAKE_RETRY_MS = 30_000
 
@@ -43,16 +47,6 @@ export interface BundleWorkerPorts extends BatchFetchPorts {
   readonly mayRequest: (namespace: string) => boolean
 }
 
-/** A batch in hand. */
-interface Want {
-  failures: number
-  /** When it was tried last, on the clock that never goes back; null before the first time. */
-  triedAt: number | null
-  /** Calls off the wait for the next try; null while it is queued, runs, or waits for a server to connect. */
-  cancel: (() => void) | null
-  state: 'waiting' | 'no-server' | 'queued' | 'running'
-}
-
 /**
  * Fetches the receipts that are missing, in the background. The projection `batches` is the want-list: what an announce
  * adds to it is fetched soon, what could not be had is tried again at every server, after ever longer times and whenever
@@ -61,8 +55,7 @@ interface Want {
 export class BundleWorker {
   readonly #ports: BundleWorkerPorts
   readonly #stop = new AbortController()
-  readonly #wants = new Map<string, Want>()
-  readonly #queue: string[] = []
+  readonly #wants = new Wants(WANTS_MAX)
   /** By the key of the batch's row: whoever asks for a batch that is being fetched waits for the same. */
   readonly #running = new Map<string, Promise<BatchFetch | null>>()
   readonly #tries = new Set<Promise<void>>()
@@ -72,6 +65,8 @@ export class BundleWorker {
   /** Until then nothing is begun, on the clock that never goes back. */
   #restsUntilMs = 0
   #cancelRest: (() => void) | null = null
+  /** Since when there has been more urgent work, on the same clock; null while there is none. */
+  #busySinceMs: number | null = null
 
   constructor(ports: BundleWorkerPorts) {
     this.#ports = ports
@@ -86,7 +81,7 @@ export class BundleWorker {
     this.#stop.abort()
     this.#cancelNextPass?.()
     this.#cancelRest?.()
-    for (const { cancel } of this.#wants.values()) cancel?.()
+    for (const [, { cancel }] of this.#wants.entries()) cancel?.()
     await this.#intake
     await Promise.all(this.#tries)
     await Promise.allSettled(this.#running.values())
@@ -95,7 +90,7 @@ export class BundleWorker {
   /** A peer that serves some of the namespaces connected. */
   serverConnected(serves: (namespace: string) => boolean): void {
     const { clock, random } = this.#ports
-    for (const [key, want] of this.#wants) {
+    for (const [key, want] of this.#wants.entries()) {
       if ((want.state !== 'waiting' && want.state !== 'no-server') || !serves(namespaceOf(key))) continue
       const spread = random.fraction() * FIRST_TRY_WITHIN_MS
       const rest = want.triedAt === null ? 0 : want.triedAt + RETRY_AT_CONNECT_AFTER_MS - clock.monotonicMs()
@@ -165,21 +160,20 @@ export class BundleWorker {
   async #forgetAttempts(): Promise<void> {
     const { attempts } = this.#ports
     for await (const key of attempts.keys()) {
-      if (this.#wants.has(key)) continue
+      if (this.#wants.get(key) !== undefined) continue
       const row = await batchRow(key, this.#ports)
       if (row === null || receiptsMissing(row) === 0) await attempts.clear(key)
     }
   }
 
   async #take(key: string): Promise<void> {
-    if (this.#wants.has(key) || !this.#ports.mayRequest(namespaceOf(key))) return
-    if (this.#wants.size >= WANTS_MAX) {
-      this.#lookAgainLater()
-      return
-    }
+    if (this.#wants.get(key) !== undefined || !this.#ports.mayRequest(namespaceOf(key))) return
+    if (this.#wants.isFull) this.#lookAgainLater()
+    if (this.#wants.isFull && this.#wants.givesWayTo(key) === null) return
     const { attempts, clock, random } = this.#ports
     const before = await attempts.read(key)
-    if (this.#stop.signal.aborted) return
+    if (this.#stop.signal.aborted || this.#wants.get(key) !== undefined) return
+    if (this.#wants.isFull && !this.#makeRoom(key, before === null || before.nextAt <= clock.now())) return
     const want: Want = { failures: before?.failures ?? 0, triedAt: null, cancel: null, state: 'waiting' }
     this.#wants.set(key, want)
     const spread = random.fraction() * FIRST_TRY_WITHIN_MS
@@ -188,23 +182,34 @@ export class BundleWorker {
     this.#wait(key, want, Math.max(spread, rest))
   }
 
+  /** What gives way is still in the projection, and its next try in the book of attempts. */
+  #makeRoom(key: string, isDue: boolean): boolean {
+    const given = isDue ? this.#wants.givesWayTo(key) : null
+    const want = given === null ? undefined : this.#wants.get(given)
+    if (given === null || want === undefined) return false
+    this.#drop(given, want)
+    return true
+  }
+
   #wait(key: string, want: Want, delayMs: number): void {
     want.cancel?.()
+    // A try that ends while the worker stops must leave no timer behind.
+    if (this.#stop.signal.aborted) return
     want.state = 'waiting'
     want.cancel = this.#ports.clock.after(delayMs, () => {
       want.cancel = null
       want.state = 'queued'
-      this.#queue.push(key)
+      this.#wants.enqueue(key)
       this.#fill()
     })
   }
 
   #fill(): void {
-    while (this.#running.size < FETCHES_AT_ONCE && this.#queue.length > 0 && !this.#stop.signal.aborted) {
+    while (this.#running.size < FETCHES_AT_ONCE && this.#wants.hasQueued && !this.#stop.signal.aborted) {
       if (this.#rests()) return
-      const key = this.#queue.shift()
-      const want = key === undefined ? undefined : this.#wants.get(key)
+      const key = this.#wants.dequeue()
       if (key === undefined) return
+      const want = this.#wants.get(key)
       if (want === undefined || want.state !== 'queued') continue
       want.state = 'running'
       const trying = this.#try(key, want).finally(() => {
@@ -218,8 +223,14 @@ export class BundleWorker {
   /** Whether nothing may begin now; then it is looked again when that is over. */
   #rests(): boolean {
     const { clock, isBusy } = this.#ports
-    const restMs = isBusy() ? BUSY_AGAIN_MS : this.#restsUntilMs - clock.monotonicMs()
-    if (restMs <= 0) return false
+    const now = clock.monotonicMs()
+    this.#busySinceMs = isBusy() ? (this.#busySinceMs ?? now) : null
+    const isPutOff = this.#busySinceMs !== null && now - this.#busySinceMs < PUT_OFF_MS_MAX
+    const restMs = isPutOff ? BUSY_AGAIN_MS : this.#restsUntilMs - now
+    if (restMs <= 0) {
+      if (this.#busySinceMs !== null) this.#restsUntilMs = now + BUSY_AGAIN_MS
+      return false
+    }
     this.#cancelRest ??= clock.after(restMs, () => {
       this.#cancelRest = null
       this.#fill()
@@ -248,6 +259,7 @@ export class BundleWorker {
         return
       }
       if (fetched.held === 0) this.#restsUntilMs = clock.monotonicMs() + AFTER_NOTHING_MS
+      else if (fetched.turnOver) want.failures = 0
       if (fetched.asked > 0)
         logger.info({ batch: key, ...fetched }, 'receipts are still missing; they are asked for again')
       await this.#failed(key, want)
@@ -269,6 +281,7 @@ export class BundleWorker {
   async #failed(key: string, want: Want): Promise<void> {
     const { attempts, clock, logger, random } = this.#ports
     want.failures += 1
+    this.#wants.failed(key)
     const delayMs = fetchDelay(want.failures, random)
     this.#wait(key, want, delayMs)
     try {

@@ -60,8 +60,6 @@ const LIES: Readonly<Record<string, (batch: KnownBatch, other: KnownBatch) => Ra
     const bad = partFor(batch, { from: 3, to: 4 })
     return pageBytes(CLEO, request, [partFor(batch, { from: 0, to: 2 }), { ...bad, proof: [] }])
   },
-  'another count of receipts': (batch) => (request) =>
-    pageBytes(CLEO, request, [{ ...partFor(batch, want), receiptCount: 4, leaves: first(partFor(batch, want)) }]),
   'the answer to another request': (batch) => (request) =>
     pageBytes(CLEO, request, [partFor(batch, want)], { request: 'ab'.repeat(32) }),
   'a page for somebody else': (batch) => (request) =>
@@ -93,6 +91,22 @@ test.each(Object.entries(LIES))('%s: nothing of it is kept, and the sender pays'
   expect(await receiptRows(bert)).toEqual([])
   const { network } = await bert.node.status()
   expect(network?.peers.find(({ peerId }) => peerId === peerIdOf(CLEO))?.score).toBeLessThan(0)
+})
+
+test('another count of receipts: nothing is kept, but the owner may have announced both, so nobody pays', async () => {
+  const { bert } = await world(
+    false,
+    (batch) => (request) =>
+      pageBytes(CLEO, request, [{ ...partFor(batch, want), receiptCount: 4, leaves: first(partFor(batch, want)) }])
+  )
+  expect(await bert.node.fetchBundles({ namespace: NAMESPACE, batchId: 'batch-1' })).toMatchObject({
+    held: 0,
+    missing: 5,
+    failures: { 'other-count': 1 }
+  })
+  expect(await blobsOf(bert)).toEqual(new Set())
+  const { network } = await bert.node.status()
+  expect(network?.peers.find(({ peerId }) => peerId === peerIdOf(CLEO))?.score).toBeUndefined()
 })
 
 test('a page of an earlier request is refused, though it was good then', async () => {
@@ -135,6 +149,36 @@ test('a server that breaks off half-way: what came is kept, and the next peer is
     if (!brokeOff) continue
     expect(asked).toEqual([0, 2])
     expect(fetched).toMatchObject({ asked: 2, failures: { unreachable: 1 } })
+  }
+})
+
+test('a server that gives a leaf at a time, as slowly as it may, loses its turn to the next one', async () => {
+  // Whom Bert asks first is chance.
+  for (let seed = 0, asked = 0; asked === 0; seed += 1) {
+    let later: (() => Promise<void>) | null = null
+    const trickle =
+      (batch: KnownBatch): RawAnswer =>
+      async (request) => {
+        const [gap = { from: 0, to: 0 }] = request.request.want ?? []
+        asked += 1
+        await later?.()
+        const part = partFor(batch, gap, 1)
+        const { owner, batchId, batchRoot } = part
+        const next = gap.from === 4 ? null : { owner, batchId, batchRoot, index: gap.from + 1 }
+        return await pageBytes(CLEO, request, [part], { next })
+      }
+    const { bert, clock } = await world(true, trickle, `seed ${seed}`)
+    later = () => clock.sleep(25_000)
+    const state = { done: false }
+    const fetching = bert.node.fetchBundles({ namespace: NAMESPACE, batchId: 'batch-1' }).finally(() => {
+      state.done = true
+    })
+    while (!state.done) {
+      await quiet(bert)
+      if (!state.done) await clock.advance(1_000)
+    }
+    expect(await fetching).toMatchObject({ held: 5, missing: 0, failures: {}, asked: asked === 0 ? 1 : 2 })
+    expect(asked).toBeLessThan(5)
   }
 })
 
