@@ -25,7 +25,7 @@ import type {
   ReceiptProof
 } from './operations.ts'
 import { AnchormeshError, messageOf } from './platform/errors.ts'
-import { notCarried } from './policy/not-carried.ts'
+import { hasNoBatches } from './policy/not-carried.ts'
 import type { ChangesQuery, ProjectionUpdate } from './projections/changes.ts'
 import { followChanges } from './projections/changes.ts'
 import { queryRows } from './projections/query.ts'
@@ -261,7 +261,7 @@ export class RunningNode implements AnchormeshNode {
     receipts: Parameters<Operations['seal']>[0]['receipts']
   ): Promise<Awaited<ReturnType<Operations['seal']>>> {
     const { engine, policy, log, blobs, ports } = this.#parts
-    if (policy.settings(namespace) === undefined) throw notCarried(namespace, policy.namespaces)
+    if (policy.settings(namespace) === undefined) throw hasNoBatches(namespace, policy.namespaces)
     const identity = { namespace, owner: policy.self.orgId, batchId }
     // A write that seemed to fail may have sealed the batch: the log must know what it holds before it is asked.
     await log.recover()

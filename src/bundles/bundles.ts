@@ -6,7 +6,7 @@ import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
-import { notCarried } from '../policy/not-carried.ts'
+import { hasNoBatches } from '../policy/not-carried.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
 import { viewRows } from '../projections/rows-view.ts'
@@ -170,7 +170,7 @@ export class Bundles {
   ): Promise<FetchedBundles> {
     const { policy, log, engine } = this.#ports
     const view = policy()
-    if (view.settings(namespace) === undefined) throw notCarried(namespace, view.namespaces)
+    if (view.settings(namespace) === undefined) throw hasNoBatches(namespace, view.namespaces)
     if (!view.hasRole(namespace, view.self.did, 'request'))
       throw new AnchormeshError('PUBLISH_REFUSED', `this node may not ask for receipts of ${namespace}`, {
         hint: 'it needs the role request in peers.yaml and under the namespace in federation.yaml',

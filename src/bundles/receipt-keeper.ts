@@ -103,7 +103,7 @@ export class ReceiptKeeper {
       const [blob] = await blobs.getMany([receipt])
       if (places.length === 0 && blob === undefined && !isForgotten)
         throw new AnchormeshError('RECEIPT_UNKNOWN', `there is no receipt ${receipt} here`, {
-          hint: 'anchormesh query receipts shows the receipts by their leafHash'
+          hint: 'anchormesh query receipts --json shows the receipts by their leafHash'
         })
       // Found at the next start, if this one ends in between.
       await write([{ type: 'put', key: erasureKey(receipt), value: '' }], { sync: true })

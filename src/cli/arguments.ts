@@ -30,7 +30,9 @@ export function batchArgument(text: string): string {
 /** A receipt by its leaf hash. */
 export function receiptArgument(text: string): string {
   if (RECEIPT_HASH_PATTERN.test(text)) return text
-  throw new InvalidArgumentError('A receipt is named by its leaf hash, 64 lower-case hex digits.')
+  throw new InvalidArgumentError(
+    'A receipt is named by its whole leaf hash, 64 lower-case hex digits: anchormesh query receipts --json'
+  )
 }
 
 /** A reason for the log. */

@@ -9,11 +9,11 @@ export function publishedText(published: Published, about: readonly (readonly [s
   return facts([...about, ['event', id], ['position in the log', logSeq], ['sent to', peers]])
 }
 
-/** Says how an event that no peer got travels, because gossip never tells it again. */
+/** Says how an event that no peer got travels: gossip never tells it again, sync does. */
 export function noteIfUnsent({ recipients }: Published, output: Pick<Output, 'note'>): void {
   if (recipients > 0) return
   output.note(
-    'No peer got it now, and gossip does not repeat it. Carry it to the others: `anchormesh log export` here, ' +
-      '`anchormesh log import` there.'
+    'No peer got it now. Sync brings it to each that connects while this node runs. Where none can: ' +
+      '`anchormesh log export` here, `anchormesh log import` there.'
   )
 }

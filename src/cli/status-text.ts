@@ -79,11 +79,15 @@ function receiptsText({ receipts }: NodeStatus): string {
     ],
     receipts.namespaces.filter((of) => of.missing > 0)
   )
-  const answered = Object.entries(served).map(([name, count]) => `${name} ${figure(count)}`)
+  const answered = Object.entries(served).map(
+    ([name, count]) => `${name === 'page' ? 'answered' : name} ${figure(count)}`
+  )
   const summary = facts([
     [
       'receipts missing',
-      missing === 0 ? null : `${figure(missing)} of ${figure(batches)} batches, for ${duration(oldestMs ?? 0)}`
+      missing === 0
+        ? null
+        : `${figure(missing)}, in ${figure(batches)} batches, the oldest for ${duration(oldestMs ?? 0)}`
     ],
     ['requests for receipts', answered.length === 0 ? null : answered.join(', ')]
   ])

@@ -52,7 +52,7 @@ export interface SyncOperationPorts {
 
 /**
  * Syncs a namespace with one peer or all that are connected, one after the other. Throws `NOT_FOUND` for a namespace
- * that is not carried or an unknown peer, `PEER_UNREACHABLE` where nobody is connected who may read it.
+ * that is not carried, an unknown peer or this node itself, `PEER_UNREACHABLE` where nobody is connected who may read it.
  */
 export async function syncNamespace(
   { service, policy, clock }: SyncOperationPorts,
@@ -118,10 +118,16 @@ function resultOf(did: string, namespace: string, reports: readonly SessionRepor
 }
 
 function nobody(namespace: string, peer: string | undefined, policy: PolicyView): AnchormeshError {
-  if (peer !== undefined && policy.orgOf(peer) === undefined) {
-    return new AnchormeshError('NOT_FOUND', `peers.yaml has no peer ${peer}`, { hint: 'anchormesh peers list' })
+  if (peer === policy.self.did) {
+    return new AnchormeshError('NOT_FOUND', `${peer} is this node itself`, { hint: 'anchormesh peers list --json' })
   }
-  const problem = peer === undefined ? `no peer that may read ${namespace} is connected` : `${peer} is not connected`
+  if (peer !== undefined && policy.orgOf(peer) === undefined) {
+    return new AnchormeshError('NOT_FOUND', `peers.yaml has no peer ${peer}`, { hint: 'anchormesh peers list --json' })
+  }
+  const problem =
+    peer === undefined
+      ? `no peer that may read ${namespace} is connected`
+      : `${peer} is not connected, or may not read ${namespace}`
   return new AnchormeshError('PEER_UNREACHABLE', problem, {
     hint: 'anchormesh status shows the peers and why they are not connected'
   })

@@ -137,7 +137,7 @@ describe('anchormesh sync', () => {
     const namespace = await runFailing(['sync', '--namespace', 'test:other', '--data', left])
     expect(namespace).toMatchObject({ exitCode: 1, error: { code: 'NOT_FOUND' } })
     const peer = await runFailing(sync(left, '--peer', 'did:key:z6MkNobody'))
-    expect(peer).toMatchObject({ exitCode: 1, error: { code: 'NOT_FOUND', hint: 'anchormesh peers list' } })
+    expect(peer).toMatchObject({ exitCode: 1, error: { code: 'NOT_FOUND', hint: 'anchormesh peers list --json' } })
     // A member without a node can't be synced with.
     const nodeless = await runFailing(sync(left, '--peer', SIGNER.signer.did))
     expect(nodeless).toMatchObject({ exitCode: 3, error: { code: 'PEER_UNREACHABLE' } })

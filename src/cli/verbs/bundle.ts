@@ -41,8 +41,8 @@ async function fetchBundles({ namespace, batch }: FetchOptions, context: Command
   const { runningNode } = await import('../running-node.ts')
   const running = await runningNode(context)
   if (running === null)
-    throw new AnchormeshError('NODE_NOT_RUNNING', 'receipts come from peers, and no node is running', {
-      hint: 'anchormesh start, then this again in another terminal'
+    throw new AnchormeshError('NODE_NOT_RUNNING', 'receipts come from peers: no node is running on this data folder', {
+      hint: 'Start it first: anchormesh start. A running node fetches by itself.'
     })
   const progress = context.progress('fetching')
   try {

@@ -48,8 +48,10 @@ async function listEvents(query: EventsQuery, context: CommandContext): Promise<
     }
     if (shown === 0 && !signal.aborted) output.note('No events.')
   }
-  if (query.follow === true) await list(await nodeToFollow(context))
-  else await withOperations(context, list)
+  if (query.follow !== true) return await withOperations(context, list)
+  await list(await nodeToFollow(context))
+  const isFull = shown === query.limit
+  if (!signal.aborted && !isFull) output.note('The node stopped, so there is nothing more to follow.')
 }
 
 /** Nothing new could come to a log that only this command has open, and while it has, no node could start. */

@@ -16,7 +16,7 @@ export const registerForget: RegisterVerb = (program, runner) => {
         'never takes it in or hands it out again; the hash stays, so that the other receipts of the batch can be ' +
         'proven. Other nodes keep what they hold.'
     )
-    .argument('<receipt>', 'its leaf hash, as `anchormesh query receipts` shows it', receiptArgument)
+    .argument('<receipt>', 'its whole leaf hash, as `anchormesh query receipts --json` has it', receiptArgument)
     .requiredOption('--reason <text>', 'why, for the log; at most 1,000 characters', reasonArgument)
     .addHelpText('after', examples('anchormesh forget 6caea08c…987d --reason "erasure request 17"'))
     .action((receipt: string, { reason }: { readonly reason: string }, command: Command) =>

@@ -12,7 +12,12 @@ export const registerStatus: RegisterVerb = (program, runner) => {
   program
     .command('status')
     .summary('show how the node is: log, projections, ingest, mesh')
-    .description('Shows how the node of the data folder is: its log, projections, ingest and, while it runs, its mesh.')
+    .description(
+      'Shows how the node of the data folder is: its log, projections, ingest, receipts that are missing and, while it ' +
+        'runs, its mesh and the last sync with each peer: END says equal where both held the same already, synced where ' +
+        'what one lacked was passed on, else what went wrong; ROUNDS is how often this node waited for an answer; NEXT ' +
+        'is when this node opens the next one.'
+    )
     .option('--watch', 'show it again every second, until interrupted')
     .addHelpText('after', examples('anchormesh status', 'anchormesh status --watch'))
     .action((options: { readonly watch?: true }, command: Command) =>

@@ -19,11 +19,12 @@ export const registerSync: RegisterVerb = (program, runner) => {
     .summary('bring this node and its peers to the same events, now')
     .description(
       'Runs a range-sync session over a namespace with each connected peer, or with one. The running node does so by ' +
-        'itself; this is for who does not want to wait, or wants to see what it costs. Exit 1 when a session failed, 3 ' +
-        'when no peer could be reached, or one was busy or broke off.'
+        'itself; this is for who does not want to wait, or wants to see what it costs. END says equal where both held ' +
+        'the same already, synced where what one lacked was passed on, else what went wrong. Exit 1 when a session ' +
+        'failed, 3 when no peer could be reached, or one was busy or broke off.'
     )
     .requiredOption('--namespace <namespace>', 'the namespace, or _trust', namespaceArgument)
-    .option('--peer <did>', 'the peer; without it every connected one')
+    .option('--peer <did>', 'the peer by its whole DID; without it every connected one')
     .addHelpText('after', examples('anchormesh sync --namespace dao:vaultmesh'))
     .action((options: SyncOptions, command: Command) =>
       runner.run(command, async (context) => {
