@@ -125,7 +125,11 @@ export class Bundles {
 
   /** Finishes erasures that a crash interrupted. Call it once, before anything else. */
   async open(): Promise<void> {
-    this.#ready ??= this.#keeper.finishErasures()
+    this.#ready ??= this.#keeper.finishErasures().catch((error: unknown) => {
+      // What could not be finished now may be the next time that it is asked for.
+      this.#ready = null
+      throw error
+    })
     await this.#ready
   }
 

@@ -89,13 +89,15 @@ describe('anchormesh sync', () => {
     await importSome(left)
     const [result, ...others] = await runJsonLines<SyncResult>(sync(left))
     expect(others).toEqual([])
+    // What was imported is offered to the peers at once: then nothing is left for this one to move.
+    const isLate = result?.end === 'equal'
     expect(result).toMatchObject({
       did: rightDid,
       namespace: NAMESPACE,
-      end: 'synced',
+      end: isLate ? 'equal' : 'synced',
       detail: null,
       sessions: 1,
-      eventsSent: EVENTS,
+      eventsSent: isLate ? 0 : EVENTS,
       eventsAccepted: 0,
       eventsDuplicate: 0,
       eventsPending: 0,
@@ -103,7 +105,8 @@ describe('anchormesh sync', () => {
       membershipDiffers: false
     })
     expect(result?.rounds).toBeGreaterThanOrEqual(1)
-    expect(result?.bytesSent).toBeGreaterThan(result?.bytesReceived ?? 0)
+    const ofNamespace = (await adminOf(left).status()).sync.filter(({ namespace }) => namespace === NAMESPACE)
+    expect(ofNamespace.map(({ total }) => total.sent)).toEqual([EVENTS])
     const [here, there] = await Promise.all([left, right].map((folder) => adminOf(folder).digest(NAMESPACE)))
     expect({ ...there, logSeq: 0 }).toEqual({ ...here, logSeq: 0 })
 
