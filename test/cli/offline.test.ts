@@ -141,8 +141,8 @@ describe('without a running node, a verb opens the store itself', () => {
     expect(sealed).toMatch(/^batch +b-1\nnamespace +test:mesh\nowner +maker\nreceipts +4\nroot +[0-9a-f]{64}\n$/)
     const announced = await run(['announce', ...batch])
     expect(announced.stdout).toMatch(/sent to +0 peers/)
-    expect(announced.stderr).toMatch(/^No peer got it now, .*`anchormesh log export`/)
-    expect((await run(['pack', 'publish', '--data', maker])).stderr).toMatch(/^No peer got it now, /)
+    expect(announced.stderr).toMatch(/^No peer got it now\. Sync brings it to .*`anchormesh log export`/s)
+    expect((await run(['pack', 'publish', '--data', maker])).stderr).toMatch(/^No peer got it now\. /)
     expect(await runWell(['query', 'batches', '--data', maker])).toMatch(/^NAMESPACE +OWNER +BATCH ID/)
     expect(await runWell(['events', '--data', maker])).toMatch(
       /^LOGSEQ +TIME .*\n3 +20[0-9T:Z-]+ +announce +test:mesh +did:key:z6Mk/
