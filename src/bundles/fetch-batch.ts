@@ -1,4 +1,5 @@
 import type { Random } from '../platform/random.ts'
+import { shuffled } from '../platform/random.ts'
 import type { BatchRow } from '../projections/batches.ts'
 import { receiptsMissing } from '../projections/batches.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
@@ -71,16 +72,4 @@ export async function batchRow(
 ): Promise<BatchRow | null> {
   const [row] = await viewRows(engine, store, 'batches', (view) => view.rows([rowKey]))
   return (row as BatchRow | undefined) ?? null
-}
-
-/** Fisher and Yates. Nobody is always asked first. */
-function shuffled<Element>(list: readonly Element[], random: Random): Element[] {
-  const elements = [...list]
-  for (let last = elements.length - 1; last > 0; last -= 1) {
-    const chosen = Math.floor(random.fraction() * (last + 1))
-    const moved = elements[chosen] as Element
-    elements[chosen] = elements[last] as Element
-    elements[last] = moved
-  }
-  return elements
 }

@@ -63,18 +63,6 @@ export async function pathOf(reader: StoreReader, { chain, branch, authorSeq }: 
   return { chain, segments: segments.reverse() }
 }
 
-/** The greatest position up to which both paths hold the same events; 0 where they share none. */
-export function commonAncestor(left: ChainPath, right: ChainPath): number {
-  if (left.chain !== right.chain) return 0
-  let common = 0
-  for (const [index, segment] of left.segments.entries()) {
-    const other = right.segments[index]
-    if (other?.branch !== segment.branch) return common
-    common = Math.min(segment.to, other.to)
-  }
-  return common
-}
-
 /**
  * The ids (hex) of the events at `positions` of the path, which ascend. Costs one seek for each run that they lie in,
  * where other branches have no events near by. Throws `RangeError` for a position that is not on the path.

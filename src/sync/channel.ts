@@ -4,7 +4,7 @@ import type { Frame, SyncErrorCode } from '../../protocols/range-sync/v1/frames.
 import { EVENTS_FRAME_BYTES_MAX } from '../../protocols/range-sync/v1/frames.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { FrameStream } from '../streams/frames.ts'
-import { frameStream } from '../streams/frames.ts'
+import { FrameError, frameStream } from '../streams/frames.ts'
 import type { PeerStream } from '../streams/peer-stream.ts'
 
 /** How long nothing may come, or nothing of a frame be taken by the link (SPEC, "Limits"). */
@@ -104,8 +104,8 @@ export class SessionChannel {
     try {
       return await Promise.race([work, late])
     } catch (error) {
-      if (error instanceof SessionEnded) throw error
-      throw new SessionEnded('broken', 'peer', error instanceof Error ? error.message : String(error))
+      if (error instanceof FrameError) throw new SessionEnded('broken', 'peer', error.message)
+      throw error
     } finally {
       cancel()
       // The stream is given up then, and what still comes of the work is nobody's.

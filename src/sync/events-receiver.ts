@@ -84,6 +84,7 @@ export class EventsReceiver {
   #takenSince = 0
   #lastTakenAt = 0
   #problem: SessionEnded | null = null
+  #defect: { readonly error: unknown } | null = null
 
   constructor(ports: ReceiverPorts, source: EventSource, told: ToldPeer) {
     this.#ports = ports
@@ -93,7 +94,7 @@ export class EventsReceiver {
     this.#failure.promise.catch(() => undefined)
   }
 
-  /** Rejects with `SessionEnded` as soon as something came that the peer must not send; else never settles. */
+  /** Rejects with `SessionEnded` as soon as something came that the peer must not send, with a defect; else never settles. */
   get failed(): Promise<never> {
     return this.#failure.promise
   }
@@ -122,23 +123,30 @@ export class EventsReceiver {
   async take(events: readonly Uint8Array[]): Promise<void> {
     this.#count += events.length
     const judged = this.#judge(events).catch((error: unknown) => {
-      this.#problem ??= error instanceof SessionEnded ? error : new SessionEnded('broken', 'here', String(error))
-      this.#failure.reject(this.#problem)
+      // A defect of this node is thrown as it is, to be logged as one.
+      if (error instanceof SessionEnded) this.#problem ??= error
+      else this.#defect ??= { error }
+      this.#failure.reject(error)
     })
     this.#underway.push(judged)
     if (this.#underway.length >= FRAMES_AT_ONCE_MAX) await this.#underway.shift()
-    if (this.#problem !== null) throw this.#problem
+    this.#throwFailure()
   }
 
   /** Resolves when all that came is judged. Throws as `take` does. */
   async settled(): Promise<void> {
     await this.judged()
-    if (this.#problem !== null) throw this.#problem
+    this.#throwFailure()
   }
 
   /** Resolves when all that came is judged, whatever came of it. */
   async judged(): Promise<void> {
     await Promise.all(this.#underway.splice(0))
+  }
+
+  #throwFailure(): void {
+    if (this.#defect !== null) throw this.#defect.error
+    if (this.#problem !== null) throw this.#problem
   }
 
   async #judge(events: readonly Uint8Array[]): Promise<void> {

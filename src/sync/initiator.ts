@@ -9,7 +9,7 @@ import {
   MEMBERSHIP_BYTES
 } from '../../protocols/range-sync/v1/frames.ts'
 import { chainItems, prefixOf } from './chain-items.ts'
-import { ENTRY_HEAD_BYTES, FRAME_HEAD_BYTES, packed, TAGGED_BYTES_MAX } from './frame-packing.ts'
+import { FRAME_HEAD_BYTES, packed, tipsNamedMax } from './frame-packing.ts'
 import type { SessionLimits } from './limits.ts'
 import { LookupBudget } from './lookups.ts'
 import { OwnChain } from './own-chain.ts'
@@ -135,10 +135,7 @@ export class SessionInitiator {
       view: this.#view,
       salt: this.#salt,
       budget: new LookupBudget(limits.lookups),
-      tipsNamedMax: Math.min(
-        limits.tipsNamed,
-        Math.floor((limits.frameBytes - FRAME_HEAD_BYTES - ENTRY_HEAD_BYTES) / TAGGED_BYTES_MAX)
-      )
+      tipsNamedMax: tipsNamedMax(limits)
     }
     const own: (OwnChain | string)[] = []
     const mine: NamedChain[] = []

@@ -21,7 +21,7 @@ export interface SessionLimits {
   readonly samples: number
   /** Messages of `negentropy`, and probes, that are sent. */
   readonly rounds: number
-  /** Ids that are looked up in a session for what the peer names or asks. */
+  /** Ids that are looked up in a session for what the peer names or asks of chains with forks. */
   readonly lookups: number
 }
 
@@ -34,7 +34,7 @@ export const SESSION_LIMITS: SessionLimits = {
   tipsNamed: TIPS_NAMED_MAX,
   samples: SAMPLES_MAX,
   rounds: ROUNDS_MAX,
-  // A look-up takes some 30 µs, so no peer gets more than about four seconds of work out of a session. The 65,536
-  // chains that can be named take one each, a fork of 1,000 long branches about 60,000.
+  // Some 55 µs each, so at most about seven seconds of work, between other work, for all forked chains of a session:
+  // 10,000 forks, each within the one before, need most of it. A chain without forks takes about 0.5 ms beside this.
   lookups: 131_072
 }

@@ -85,7 +85,7 @@ export class OwnChain {
   /** Takes which of the named tips the other side holds. False where that contradicts itself (SPEC RS-16). */
   async takeHeld(held: readonly boolean[]): Promise<boolean> {
     this.#lacked = this.#tips.filter((_, index) => held[index] !== true)
-    const tree = await this.#load(this.#ports.budget)
+    const tree = await this.#load(this.#budgetFor(1))
     if (tree === null) return true
     for (const [index, { tip, position }] of this.#tips.entries()) {
       const place = { branch: tree.branchOfTip(tip.id), position }
@@ -111,7 +111,7 @@ export class OwnChain {
     if (tree === null || this.#isComplete) return []
     const untraced = this.#untraced().map(({ tip, position }) => ({ branch: tree.branchOfTip(tip.id), position }))
     const places = tree.samplesBelow(untraced, max)
-    const tags = await this.#tagsAt(places)
+    const tags = await this.#tagsAt(places, this.#budgetFor(places.length))
     return tags === null ? [] : places.map((place, index) => ({ ...place, tag: tags[index] ?? EMPTY }))
   }
 
@@ -135,11 +135,12 @@ export class OwnChain {
   }
 
   async #locate(theirs: readonly TaggedPosition[]): Promise<readonly (Place | null)[] | null> {
-    const tree = await this.#load(this.#ports.budget)
+    const budget = this.#budgetFor(theirs.length)
+    const tree = await this.#load(budget)
     if (tree === null) return null
     const unnamed = theirs.filter((tagged) => !this.#tagged.has(nameOf(tagged)))
-    const places = this.#placesAt(tree, new Set(unnamed.map(({ position }) => position)))
-    const tags = places === null ? null : await this.#tagsAt(places)
+    const places = this.#placesAt(tree, new Set(unnamed.map(({ position }) => position)), budget)
+    const tags = places === null ? null : await this.#tagsAt(places, budget)
     if (places === null || tags === null) return null
     const byName = new Map(
       places.map((place, index) => [nameOf({ position: place.position, tag: tags[index] ?? EMPTY }), place])
@@ -152,16 +153,15 @@ export class OwnChain {
   }
 
   /** All places at these positions; null where the budget can't pay for looking at them. */
-  #placesAt(tree: BranchTree, positions: ReadonlySet<number>): readonly Place[] | null {
-    const { budget } = this.#ports
-    if (!budget.take(Math.floor((positions.size * tree.size) / BRANCHES_OF_LOOKUP))) return null
+  #placesAt(tree: BranchTree, positions: ReadonlySet<number>, budget: LookupBudget | null): readonly Place[] | null {
+    if (budget?.take(Math.floor((positions.size * tree.size) / BRANCHES_OF_LOOKUP)) === false) return null
     const places: Place[] = []
     let unknown = 0
     for (const position of positions) {
       for (const place of tree.innerPlacesAt(position)) {
         // What is looked up once costs nothing more.
         if (!this.#tags.has(keyOf(place))) unknown += 1
-        if (unknown > budget.left) return null
+        if (budget !== null && unknown > budget.left) return null
         places.push(place)
       }
     }
@@ -169,20 +169,28 @@ export class OwnChain {
   }
 
   /** Tags of the events at these places; null where the budget is spent. */
-  async #tagsAt(places: readonly Place[]): Promise<readonly Uint8Array[] | null> {
-    const { view, salt, budget } = this.#ports
+  async #tagsAt(places: readonly Place[], budget: LookupBudget | null): Promise<readonly Uint8Array[] | null> {
+    const { view, salt } = this.#ports
     const unknown = places.filter((place) => !this.#tags.has(keyOf(place)))
-    if (!budget.take(unknown.length)) return null
+    if (budget?.take(unknown.length) === false) return null
     for (let from = 0; from < unknown.length; from += LOOKUPS_AT_ONCE) {
       const some = unknown.slice(from, from + LOOKUPS_AT_ONCE)
       const before = view.reads
       const ids = await view.idsAt(this.chain, some)
       for (const [index, place] of some.entries()) this.#tags.set(keyOf(place), tagOf(salt, ids[index] ?? ''))
       // Paid for are as many reads as there are places.
-      budget.spend(Math.floor(Math.max(0, view.reads - before - some.length) / READS_OF_LOOKUP))
-      if (budget.left === 0 && from + LOOKUPS_AT_ONCE < unknown.length) return null
+      budget?.spend(Math.floor(Math.max(0, view.reads - before - some.length) / READS_OF_LOOKUP))
+      if (budget?.left === 0 && from + LOOKUPS_AT_ONCE < unknown.length) return null
     }
     return places.map((place) => this.#tags.get(keyOf(place)) ?? EMPTY)
+  }
+
+  /**
+   * What looking at so many events of the other side may cost. A chain without forks, of which one is looked at, costs
+   * little, whatever else is in the session: else the forks of one key would keep all other chains from being synced.
+   */
+  #budgetFor(events: number): LookupBudget | null {
+    return this.#tips.length === 1 && events <= 1 ? null : this.#ports.budget
   }
 
   #loaded(): BranchTree {

@@ -6,7 +6,7 @@ import {
   ROUNDS_MAX,
   SAMPLES_MAX
 } from '../../protocols/range-sync/v1/frames.ts'
-import { ENTRY_HEAD_BYTES, FRAME_HEAD_BYTES, packed, TAGGED_BYTES_MAX } from './frame-packing.ts'
+import { FRAME_HEAD_BYTES, packed, taggedMax } from './frame-packing.ts'
 import type { SessionLimits } from './limits.ts'
 import type { OwnChain } from './own-chain.ts'
 import type { SessionFailure, Step } from './step.ts'
@@ -116,7 +116,7 @@ export class Probing {
     const { samples, frameBytes, rounds } = this.#limits
     // The last round only answers.
     let samplesLeft = this.#probesSent < rounds - 1 ? samples : 0
-    const ofChainMax = Math.floor((frameBytes - FRAME_HEAD_BYTES - ENTRY_HEAD_BYTES) / TAGGED_BYTES_MAX)
+    const ofChainMax = taggedMax(frameBytes)
     const entries: ProbedChain[] = []
     for (const [index, probed] of this.#chains) {
       const max = Math.min(samplesLeft, ofChainMax)

@@ -1,5 +1,6 @@
 import { BoundedMap } from '../platform/bounded-map.ts'
-import type { Job } from './scheduler.ts'
+import type { Job } from './job.ts'
+import { nameOf } from './job.ts'
 
 /** As many as one session notes for each of 64 peers and namespaces; 64 bytes each. */
 const CHAINS_MAX = 4_096
@@ -36,5 +37,3 @@ export class RefusedChains {
     return this.#chains.get(nameOf(job)) ?? new Set()
   }
 }
-
-const nameOf = ({ peerId, namespace }: Job): string => `${peerId} ${namespace}`

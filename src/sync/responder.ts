@@ -8,10 +8,11 @@ import {
   CHAINS_IN_FRAME_MAX,
   ITEM_PREFIX_BYTES,
   MEMBERSHIP_BYTES,
-  ROUNDS_MAX
+  ROUNDS_MAX,
+  SKETCH_ENTRY_BYTES
 } from '../../protocols/range-sync/v1/frames.ts'
 import { chainItems, prefixOf } from './chain-items.ts'
-import { ENTRY_HEAD_BYTES, FRAME_HEAD_BYTES, packed, TAGGED_BYTES_MAX } from './frame-packing.ts'
+import { FRAME_HEAD_BYTES, packed, tipsNamedMax } from './frame-packing.ts'
 import type { SessionLimits } from './limits.ts'
 import { LookupBudget } from './lookups.ts'
 import type { ChainPorts } from './own-chain.ts'
@@ -76,9 +77,8 @@ export class SessionResponder {
     this.#probing = new Probing(limits)
     this.plan = new TransferPlan(view)
     this.#unwanted = new Map([...unwanted].map((chain) => [toHex(prefixOf(chain)), chain]))
-    const room = limits.frameBytes - FRAME_HEAD_BYTES - ENTRY_HEAD_BYTES
-    const tipsNamedMax = Math.min(limits.tipsNamed, Math.floor(room / TAGGED_BYTES_MAX))
-    this.#ports = { view, salt, budget: new LookupBudget(limits.lookups), tipsNamedMax }
+    const budget = new LookupBudget(limits.lookups)
+    this.#ports = { view, salt, budget, tipsNamedMax: tipsNamedMax(limits) }
   }
 
   /** Whether the other side was told of all that is held here, so that none of it may come (RS-19). */
@@ -143,7 +143,7 @@ export class SessionResponder {
 
   #sketchMax(): number {
     const { sketchChains, frameBytes } = this.#limits
-    return Math.min(sketchChains, Math.floor((frameBytes - TREE_HEAD_BYTES) / 5))
+    return Math.min(sketchChains, Math.floor((frameBytes - TREE_HEAD_BYTES) / SKETCH_ENTRY_BYTES))
   }
 
   #reconcile(message: Uint8Array): Step {

@@ -1,5 +1,7 @@
 import type { Clock } from '../platform/clock.ts'
 import type { Random } from '../platform/random.ts'
+import type { Job } from './job.ts'
+import { nameOf } from './job.ts'
 import type { Course } from './schedule.ts'
 import { NEW_COURSE } from './schedule.ts'
 
@@ -25,12 +27,6 @@ const CHANGED_WITHIN_MS = 100
 
 /** Sessions come between half and one and a half times as late as said, so that they don't fall into step. */
 const JITTER_LEAST = 0.5
-
-/** One namespace with one peer. */
-export interface Job {
-  readonly peerId: string
-  readonly namespace: string
-}
 
 export interface JobState extends Job {
   readonly course: Course
@@ -88,7 +84,7 @@ export class Scheduler {
   add(peerId: string, namespaces: readonly string[]): void {
     const dueAtMs = this.#soon(CONNECT_JITTER_MS)
     for (const namespace of namespaces) {
-      const key = keyOf({ peerId, namespace })
+      const key = nameOf({ peerId, namespace })
       const known = this.#entries.get(key)
       if (known === undefined) {
         const idle = { isRunning: false, startedMs: 0, isDueAgain: false, changedMs: 0 }
@@ -123,7 +119,7 @@ export class Scheduler {
    * had opened it, unless something has changed since.
    */
   answered(job: Job, sinceMs: number, next: (course: Course) => Next): void {
-    const entry = this.#entries.get(keyOf(job))
+    const entry = this.#entries.get(nameOf(job))
     if (entry !== undefined && !entry.isRunning && entry.changedMs < sinceMs) this.#wait(entry, next(entry.course))
     this.#arm()
   }
@@ -186,7 +182,7 @@ export class Scheduler {
 
   /** What is signed with a key is of use only once the packs of the reserved namespace have brought the key. */
   #waitsForFirst({ peerId, namespace }: Entry, now: number): boolean {
-    const first = this.#entries.get(keyOf({ peerId, namespace: this.#first }))
+    const first = this.#entries.get(nameOf({ peerId, namespace: this.#first }))
     return namespace !== this.#first && first !== undefined && !first.isRunning && first.dueAtMs <= now
   }
 
@@ -214,5 +210,3 @@ export class Scheduler {
     this.#running.add(running)
   }
 }
-
-const keyOf = ({ peerId, namespace }: Job): string => `${peerId} ${namespace}`

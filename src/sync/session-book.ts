@@ -1,5 +1,6 @@
 import { BoundedMap } from '../platform/bounded-map.ts'
-import type { Job } from './scheduler.ts'
+import type { Job } from './job.ts'
+import { nameOf } from './job.ts'
 import type { SessionReport } from './session.ts'
 
 /** Reports that are kept for `status`: peers and namespaces are configured, so few come near. */
@@ -65,5 +66,3 @@ function added(total: SyncTotals, report: SessionReport): SyncTotals {
     duplicate: total.duplicate + report.received.duplicate
   }
 }
-
-const nameOf = ({ peerId, namespace }: Job): string => `${peerId} ${namespace}`

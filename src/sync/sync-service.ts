@@ -4,6 +4,7 @@ import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
+import { shuffled } from '../platform/random.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { PeerStream, PeerStreams } from '../streams/peer-stream.ts'
@@ -15,7 +16,9 @@ import { LogSyncView } from './log-view.ts'
 import { RefusedChains } from './refused-chains.ts'
 import type { Course } from './schedule.ts'
 import { isPeersFault, NEW_COURSE, nextAfter } from './schedule.ts'
-import type { Job, Next } from './scheduler.ts'
+import type { Job } from './job.ts'
+import { nameOf } from './job.ts'
+import type { Next } from './scheduler.ts'
 import { LONG_MS, Scheduler } from './scheduler.ts'
 import type { Admission, OpenView, SessionPorts, SessionProgress, SessionReport } from './session.ts'
 import { answerSession, initiateSession, notOpened } from './session.ts'
@@ -137,12 +140,8 @@ export class SyncService {
   /** PeerIds of the connected peers that may read the namespace, in random order. */
   peersFor(namespace: string): readonly string[] {
     const { streams, random } = this.#ports
-    return streams
-      .connected()
-      .filter((peerId) => this.#sharedWith(peerId).includes(namespace))
-      .map((peerId) => ({ peerId, at: random.fraction() }))
-      .sort((left, right) => left.at - right.at)
-      .map(({ peerId }) => peerId)
+    const readers = streams.connected().filter((peerId) => this.#sharedWith(peerId).includes(namespace))
+    return shuffled(readers, random)
   }
 
   /** Runs a session with a connected peer now, behind one that is under way with it over the namespace. */
@@ -343,5 +342,3 @@ function isBefore(policy: PolicyView, peerId: string): boolean {
 function isBlame(end: SessionReport['end']): boolean {
   return end === 'lied' || end === 'bad-frame' || end === 'too-big'
 }
-
-const nameOf = ({ peerId, namespace }: Job): string => `${peerId} ${namespace}`

@@ -1,7 +1,8 @@
-import { concat, fromHex } from '../../protocols/primitives/bytes.ts'
+import { concat } from '../../protocols/primitives/bytes.ts'
 import { sha256 } from '../../protocols/primitives/sha256.ts'
 import { TAG_BYTES } from '../../protocols/range-sync/v1/frames.ts'
 import type { ChainTip, TipView } from './tip-table.ts'
+import { bytesOf } from './tip-table.ts'
 
 /** A run of consecutive events of a branch: positions in the chain, both inclusive, from 1. */
 export interface BranchRun {
@@ -47,11 +48,4 @@ export interface SyncView {
 /** The tag of an event id (hex) under the salt of a session: 12 bytes. */
 export function tagOf(salt: Uint8Array, id: string): Uint8Array {
   return sha256(concat(salt, bytesOf(id))).subarray(0, TAG_BYTES)
-}
-
-/** The bytes of an id or chain id that this node made. */
-export function bytesOf(hex: string): Uint8Array {
-  const bytes = fromHex(hex)
-  if (bytes === null) throw new TypeError(`${hex} is no id in hex`)
-  return bytes
 }

@@ -156,7 +156,8 @@ function emptyGroup(): readonly Bucket[] {
   return Array.from({ length: BUCKETS_IN_GROUP }, () => NO_CHAINS)
 }
 
-function bytesOf(hex: string): Uint8Array {
+/** The bytes of an id or chain id that this node made. */
+export function bytesOf(hex: string): Uint8Array {
   const bytes = fromHex(hex)
   if (bytes === null) throw new TypeError(`${hex} is no id in hex`)
   return bytes

@@ -3,7 +3,6 @@ import { eventIdOfWire } from '../../protocols/event/v1/codec.ts'
 import { chainIdOf } from '../../src/events/chain.ts'
 import type { VerifiedEvent } from '../../src/events/verified.ts'
 import type { ChainPath } from '../../src/log/chain-path.ts'
-import { commonAncestor } from '../../src/log/chain-path.ts'
 import { branchKey, chainRunKey, recordKey } from '../../src/log/keys.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
 import {
@@ -103,7 +102,6 @@ describe('a forked chain', () => {
       { branch: 1, from: 1, to: 300 },
       { branch: 613, from: 301, to: 862 }
     ])
-    expect(commonAncestor(...paths)).toBe(300)
     const along = idsOf([...trunk.slice(0, 300), ...side])
     expect(await opened.log.idsOnPath(paths[0], upTo(612))).toEqual(idsOf(trunk))
     expect(await opened.log.idsOnPath(paths[1], upTo(862))).toEqual(along)
@@ -161,10 +159,6 @@ describe('a forked chain', () => {
       [{ branch: 1, from: 1, to: 3 }],
       [{ branch: 4, from: 1, to: 4 }]
     ])
-    expect(commonAncestor(...paths)).toBe(0)
-    const stranger = unsignedEvent({ author: 'bob' })
-    await appendAll(opened.log, [stranger])
-    expect(commonAncestor(paths[0], await pathTo(opened, stranger))).toBe(0)
   })
 })
 

@@ -80,9 +80,12 @@ test('more than can be taken of other signers ends the session without a penalty
   expect(taker.refusedChains.size).toBe(1)
 })
 
-test('a door that fails ends the session, and not the node', async () => {
+test('a defect of the door is thrown as it is, and is no end that the peer brought about', async () => {
+  const defect = new Error('a defect')
   const taker = receiver(() => {
-    throw new Error('no store')
+    throw defect
   })
-  await expect(takeMany(taker, 256)).rejects.toMatchObject({ code: 'broken', by: 'here' })
+  await expect(takeMany(taker, 256)).rejects.toBe(defect)
+  await expect(taker.failed).rejects.toBe(defect)
+  expect(taker.problem).toBeNull()
 })

@@ -41,9 +41,8 @@ function comb(depth: number, chain = CHAIN, name = ''): ModelNode {
   return node
 }
 
-/** A chain of `forks` branches from its root, each of `length` events. */
-function brush(forks: number, length: number, chain = CHAIN): ModelNode {
-  const node = new ModelNode()
+/** A node with a chain of `forks` branches from its root, each of `length` events. */
+function brush(forks: number, length: number, chain = CHAIN, node = new ModelNode()): ModelNode {
   for (let fork = 0; fork < forks; fork += 1) {
     for (let position = 1; position <= length; position += 1) {
       const prev = position === 1 ? null : idOf(`${chain} ${fork} ${position - 1}`)
@@ -106,6 +105,26 @@ test('a chain of 10,000 forks, each within the one before, is traced in bounded 
     left = (await exchange(part, all, { salt: sessions })).left
   }
   expect(part.ids).toEqual(all.ids)
+})
+
+test('more forks than can be looked at keep no other chain from being synced', async () => {
+  const [left, right] = [new ModelNode(), new ModelNode()]
+  // Their names put them before all others.
+  for (let key = 0; key < 30; key += 1) {
+    const forked = `00${key.toString(16).padStart(2, '0')}`.padEnd(64, '0')
+    brush(2_900, 1, forked, left)
+    brush(3_000, 1, forked, right)
+  }
+  const lacking: string[] = []
+  for (let index = 0; index < 50; index += 1) {
+    const chain = sha256Hex(`plain chain ${index}`)
+    brush(1, 2, chain, left)
+    brush(1, 3, chain, right)
+    lacking.push(idOf(`${chain} 0 3`))
+  }
+  const { left: rest } = await exchange(left, right)
+  expect(rest).toBeGreaterThan(0)
+  expect(lacking.filter((id) => !left.has(id))).toEqual([])
 })
 
 test('forks on one side alone never make it say more than the other may take', async () => {

@@ -4,7 +4,7 @@ import type { VirtualClock } from '../../simulations/ports/virtual-clock.ts'
 import { createVirtualClock } from '../../simulations/ports/virtual-clock.ts'
 import { RefusedChains } from '../../src/sync/refused-chains.ts'
 import { NEW_COURSE } from '../../src/sync/schedule.ts'
-import type { Job } from '../../src/sync/scheduler.ts'
+import type { Job } from '../../src/sync/job.ts'
 import { Scheduler } from '../../src/sync/scheduler.ts'
 import { settled } from '../support/settled.ts'
 
