@@ -3,6 +3,7 @@ import { NAME_PATTERN } from '../../protocols/event/v1/announce.ts'
 import { DID_PATTERN, HASH_PATTERN, NAMESPACE_PATTERN, SIGNER_CHARS_MAX } from '../../protocols/event/v1/envelope.ts'
 import { KID_PATTERN } from '../../protocols/signature/v1/jws.ts'
 import { LOG_LEVELS } from '../platform/logger.ts'
+import { parseBitcoinProvider } from './bitcoin-provider.ts'
 import { splitListen } from './listen-address.ts'
 import { MULTIADDR_PATTERN, PEER_ID_PATTERN, TENANT_PATTERN } from './names.ts'
 
@@ -190,10 +191,20 @@ function enoughProviders(key: string) {
   }
 }
 
+/** Esplora: `https://…`; Bitcoin Core: `bitcoind+http://…`, or `http://user:password@…`; known headers: `file:PATH`. */
+const btcProvider = text.refine(
+  (provider) => parseBitcoinProvider(provider) !== null,
+  'is no provider (https://… of an Esplora API, bitcoind+http://USER:PASSWORD@HOST:PORT of Bitcoin Core, or file:PATH of known headers)'
+)
+
 const btcNetwork = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'is not a network (lower-case letters, digits, -; at most 32)')
 const evmChainId = z.string().regex(/^[1-9][0-9]{0,31}$/, 'is not an EVM chain id (a positive whole number)')
+const evmAddress = z.string().regex(/^0x[0-9a-fA-F]{40}$/, 'is not an address (0x and 40 hex digits)')
+const oid = z
+  .string()
+  .regex(/^[0-2](?:\.(?:0|[1-9][0-9]{0,38})){1,63}$/, 'is not an object identifier (such as 1.2.3.4)')
 const tsaName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'is not a name (lower-case letters, digits, . _ -; at most 64)')
@@ -203,7 +214,19 @@ const rails = z.strictObject({
     .record(
       btcNetwork,
       z
-        .strictObject({ providers: listOf(httpUrl, 'provider').min(1, 'is empty'), k: count(1, 100).default(1) })
+        .strictObject({
+          providers: listOf(btcProvider, 'provider').min(1, 'is empty'),
+          k: count(1, 100).default(1),
+          // The Bitcoin Core wallet that pays for OP_RETURN transactions; its URL may end with /wallet/NAME.
+          wallet: text
+            .refine(
+              (url) => parseBitcoinProvider(url)?.kind === 'bitcoind',
+              'is not the URL of a Bitcoin Core node (bitcoind+http://USER:PASSWORD@HOST:PORT/wallet/NAME)'
+            )
+            .exactOptional(),
+          // OpenTimestamps calendars, which anchor for nothing where there is no wallet.
+          calendars: listOf(httpUrl, 'calendar').default([])
+        })
         .superRefine(enoughProviders('providers'))
     )
     .default({}),
@@ -211,12 +234,29 @@ const rails = z.strictObject({
     .record(
       evmChainId,
       z
-        .strictObject({ rpc: listOf(httpUrl, 'provider').min(1, 'is empty'), k: count(1, 100).default(1) })
+        .strictObject({
+          rpc: listOf(httpUrl, 'provider').min(1, 'is empty'),
+          k: count(1, 100).default(1),
+          // The account that pays for anchoring transactions: a file with its private key as 64 hex digits, mode 0600.
+          account: z.strictObject({ keyFile: text, contract: evmAddress.exactOptional() }).exactOptional()
+        })
         .superRefine(enoughProviders('rpc'))
     )
     .default({}),
   rfc3161: z
-    .record(tsaName, z.strictObject({ url: httpUrl, roots: listOf(text, 'file').min(1, 'is empty') }))
+    .record(
+      tsaName,
+      z.strictObject({
+        url: httpUrl,
+        roots: listOf(text, 'file').min(1, 'is empty'),
+        // Of authorities whose tokens come without them: what leads from the signing certificate to a root.
+        certificates: listOf(text, 'file').default([]),
+        // The policies (OIDs) that a token may be issued under; any, if none is named.
+        policies: listOf(oid, 'policy').default([]),
+        // How far off a token may say that its time can be; as it likes, if not given.
+        accuracyMsMax: milliseconds(1, DAY_MS).exactOptional()
+      })
+    )
     .default({})
 })
 

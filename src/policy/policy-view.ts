@@ -43,8 +43,8 @@ export interface PolicyView {
   membershipDigest(namespace: string): string
   /**
    * SHA-256 (hex) over what decides effect and winners in the namespace: roles, finality, quorum, attestations, and of
-   * the rest only what touches it: pinned packs and cross-organisation rules of its members' organisations, the roots
-   * of time-stamping authorities that its finality lists. Addresses, limits and providers are not in it.
+   * the rest only what touches it: pinned packs and cross-organisation rules of its members' organisations, what
+   * tokens of the time-stamping authorities that its finality lists are checked against. Addresses, limits and providers are not in it.
    */
   policyDigest(namespace: string): string
 }
@@ -141,7 +141,7 @@ function decidingPolicy(policy: EffectivePolicy, index: NamespaceIndex | undefin
     attestations: settings?.attestations ?? null,
     organisations: policy.organisations.filter(({ orgId }) => organisations.has(orgId)),
     crossOrg: policy.crossOrg.filter(({ from, to }) => touches(from) || touches(to)),
-    roots: Object.fromEntries(authorities.map(([tsa, { roots }]) => [tsa, roots]))
+    authorities: Object.fromEntries(authorities)
   }
 }
 

@@ -32,8 +32,21 @@ export type NamespacePolicy = {
 
 export type RateLimits = { readonly perPeer: number; readonly perSigner: number; readonly dailyCap: number }
 
-/** What a time-stamping authority's tokens must lead to: certificates in DER as base64url, sorted. */
-export type TsaRoots = Readonly<Record<string, readonly string[]>>
+/** Certificates of a time-stamping authority, in DER as base64url, sorted. */
+export type TsaCertificates = {
+  /** What its tokens must lead to. */
+  readonly roots: readonly string[]
+  /** What may lead there beside the certificates in a token; they are believed no more than those. */
+  readonly certificates: readonly string[]
+}
+
+/** What a time-stamping authority's tokens are checked against. */
+export type TsaPolicy = TsaCertificates & {
+  /** The policies (OIDs) that a token may be issued under, sorted; any, if empty. */
+  readonly policies: readonly string[]
+  /** How far off a token may say that its time can be, in milliseconds; as it likes, if absent. */
+  readonly accuracyMsMax?: number
+}
 
 /**
  * Everything that decides what an event may do at this node, in one JSON value: it goes whole into the local `policy`
@@ -52,7 +65,7 @@ export type EffectivePolicy = {
   readonly rails: {
     readonly btc: readonly string[]
     readonly eip155: readonly string[]
-    readonly rfc3161: Readonly<Record<string, { readonly roots: readonly string[] }>>
+    readonly rfc3161: Readonly<Record<string, TsaPolicy>>
   }
 }
 
@@ -89,7 +102,7 @@ export function effectivePolicy(
   federation: FederationConfig,
   peers: PeersConfig,
   self: PolicySelf,
-  roots: TsaRoots = {}
+  certificates: Readonly<Record<string, TsaCertificates>> = {}
 ): EffectivePolicyResult {
   const problems: PolicyProblem[] = []
   const known = knownPeers(peers, self, problems)
@@ -121,7 +134,15 @@ export function effectivePolicy(
         btc: Object.keys(federation.rails.btc).sort(),
         eip155: Object.keys(federation.rails.eip155).sort(),
         rfc3161: Object.fromEntries(
-          Object.keys(federation.rails.rfc3161).map((tsa) => [tsa, { roots: (roots[tsa] ?? []).toSorted() }])
+          Object.entries(federation.rails.rfc3161).map(([tsa, { policies, accuracyMsMax }]) => [
+            tsa,
+            {
+              roots: (certificates[tsa]?.roots ?? []).toSorted(),
+              certificates: (certificates[tsa]?.certificates ?? []).toSorted(),
+              policies: policies.toSorted(),
+              ...(accuracyMsMax === undefined ? {} : { accuracyMsMax })
+            }
+          ])
         )
       }
     }

@@ -9,10 +9,18 @@ export type InvalidCode =
   | `OTS_${'MALFORMED' | 'ROOT'}`
   | `EVM_${'NOT_FOUND' | 'REVERTED' | 'ROOT_NOT_FOUND' | 'CONTRACT' | 'CHAIN'}`
 
-/** Why nothing could be found out for now. */
-export type UnreachableCode = `PROVIDER_${'TIMEOUT' | 'MALFORMED' | 'CHAIN' | 'LIMITED'}` | 'PROVIDERS_DISAGREE'
+/**
+ * Why nothing could be found out for now. `PROVIDER_UNREACHABLE`: no connection, or an HTTP error; `EVIDENCE_MISSING`:
+ * the evidence stands by hash, and its bytes are not here; `ROOTS_MISSING`: policy names no roots for the authority.
+ */
+export type UnreachableCode =
+  | `PROVIDER_${'TIMEOUT' | 'MALFORMED' | 'CHAIN' | 'LIMITED' | 'UNREACHABLE'}`
+  | 'PROVIDERS_DISAGREE'
+  | 'EVIDENCE_MISSING'
+  | 'ROOTS_MISSING'
 
 export interface VerifierRequest {
+  /** Evidence that stands by hash was replaced by its bytes, where they are here. */
   readonly timestampAnchor: TimestampAnchor
   /** What the evidence has to show, 64 hex digits. */
   readonly batchRoot: string
@@ -32,8 +40,16 @@ export type VerifierResult =
       readonly position: number
       /** What was seen and asked, for those who read the log later. */
       readonly evidence: JsonObject
+      /** Final by policy, but a chain may still be rewritten: when to look once more. Absent: never. */
+      readonly recheckAfterMs?: number
     }
-  | { readonly outcome: 'invalid'; readonly code: InvalidCode; readonly detail: string }
+  | {
+      readonly outcome: 'invalid'
+      readonly code: InvalidCode
+      readonly detail: string
+      /** The chain says otherwise now, and could change its mind: when to look once more. Absent: never. */
+      readonly recheckAfterMs?: number
+    }
   | { readonly outcome: 'unreachable'; readonly code: UnreachableCode; readonly retryAfterMs: number }
   | { readonly outcome: 'notYetFinal'; readonly depth: number; readonly needed: number; readonly retryAfterMs: number }
 

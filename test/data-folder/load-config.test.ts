@@ -44,7 +44,10 @@ describe('a configuration that loads', () => {
     const authority = (name: string): string => `${name}: { url: "https://tsa.example", roots: [root.${name}] }`
     await edit(folder.paths.federation, /$/, `rails: { rfc3161: { ${authority('pem')}, ${authority('der')} } }\n`)
     const roots = [der.toString('base64url')]
-    expect((await load(folder)).policy.rails.rfc3161).toEqual({ pem: { roots }, der: { roots } })
+    expect((await load(folder)).policy.rails.rfc3161).toEqual({
+      pem: { roots, certificates: [], policies: [] },
+      der: { roots, certificates: [], policies: [] }
+    })
   })
 })
 
@@ -65,10 +68,8 @@ describe('settings that this version takes and does nothing with', () => {
         ...['dao:x', 'dao:y'].flatMap((name) => [
           `  ${name}:`,
           '    tenant: x',
-          `    quorum: { k: 1, of: [${folder.did}] }`
+          `    attestations: { measurements: [${'a'.repeat(64)}] }`
         ]),
-        'sealing:',
-        '  dao:x: { everyMs: 1000 }',
         'sync:',
         '  intervalMs: 60000',
         'audit:',
@@ -85,8 +86,7 @@ describe('settings that this version takes and does nothing with', () => {
     const lineOf = async (path: string, text: string): Promise<number> =>
       (await readFile(path, 'utf8')).split('\n').findIndex((line) => line.includes(text)) + 1
     const expected = [
-      ['namespaces.dao:x.quorum', federation, 'quorum:'],
-      ['sealing', federation, 'sealing:'],
+      ['namespaces.dao:x.attestations.measurements', federation, 'measurements:'],
       ['audit.syslog', federation, 'syslog:'],
       ['peers[0].certificatePins', peers, '- { did'],
       ['crossOrg.allow', peers, 'allow:']
@@ -98,7 +98,7 @@ describe('settings that this version takes and does nothing with', () => {
     expect(withoutEffect.map(({ message }) => message)).toEqual(
       expected.map(
         ([key]) =>
-          `is accepted, but has no effect in this version${key.endsWith('quorum') ? ', as 1 more like it' : ''}`
+          `is accepted, but has no effect in this version${key.endsWith('measurements') ? ', as 1 more like it' : ''}`
       )
     )
     const environment = { ANCHORMESH_AUDIT_SYSLOG: '127.0.0.1:1' }

@@ -18,6 +18,7 @@ export const FLOORS: readonly { readonly path: string; readonly floor: number }[
   { path: 'src/timestamps', floor: 3 },
   { path: 'src/ingest', floor: 4 },
   { path: 'src/authoring', floor: 4 },
+  { path: 'src/anchoring', floor: 4 },
   { path: 'src/verification', floor: 4 },
   { path: 'src/sync', floor: 4 },
   { path: 'src/bundles', floor: 4 },

@@ -124,7 +124,16 @@ describe('membership digest', () => {
 describe('policy digest', () => {
   const tsa = (name: string) => ({ rails: { rfc3161: { [name]: { url: 'https://tsa.example', roots: ['a.pem'] } } } })
   const withRoots = (roots: Record<string, readonly string[]>, namespace = {}): string =>
-    viewPolicy(policyOf(effectivePolicy(federation(tsa('tsa'), namespace), peers(), self, roots))).policyDigest(NS)
+    viewPolicy(
+      policyOf(
+        effectivePolicy(
+          federation(tsa('tsa'), namespace),
+          peers(),
+          self,
+          Object.fromEntries(Object.entries(roots).map(([name, ders]) => [name, { roots: ders, certificates: [] }]))
+        )
+      )
+    ).policyDigest(NS)
   const digest = viewOf().policyDigest(NS)
 
   test.each<[string, PolicyView]>([

@@ -78,8 +78,12 @@ describe('the effective policy', () => {
 
   test('holds the roots of time-stamping authorities', () => {
     const rails = { rfc3161: { tsa: { url: 'https://tsa.example', roots: ['b.pem', 'a.pem'] } } }
-    const policy = policyOf(effectivePolicy(federation({ rails }), peers(), self, { tsa: ['Zg', 'YQ'] }))
-    expect(policy.rails.rfc3161).toEqual({ tsa: { roots: ['YQ', 'Zg'] } })
+    const policy = policyOf(
+      effectivePolicy(federation({ rails }), peers(), self, {
+        tsa: { roots: ['Zg', 'YQ'], certificates: ['eg', 'eQ'] }
+      })
+    )
+    expect(policy.rails.rfc3161).toEqual({ tsa: { roots: ['YQ', 'Zg'], certificates: ['eQ', 'eg'], policies: [] } })
   })
 })
 

@@ -16,7 +16,7 @@ import type { Keystore } from './keystore.ts'
 import { meshProblems } from './mesh-checks.ts'
 import { dataPaths } from './paths.ts'
 import { peerIdOfSeed } from './peer-id.ts'
-import { readTsaRoots } from './tsa-roots.ts'
+import { readTsaCertificates } from './tsa-certificates.ts'
 import { unsupportedProblems } from './unsupported.ts'
 import { settingsWithoutEffect } from './without-effect.ts'
 
@@ -94,14 +94,14 @@ export async function checkConfig(
   const signer = signerFrom(keystore, node.did)
   const seed = peerKeySeed(keystore)
   const peerId = await peerIdOfSeed(seed)
-  const roots = await readTsaRoots(federation.value, dataPaths(folder).tsaRoots)
+  const tsas = await readTsaCertificates(federation.value, dataPaths(folder).tsaRoots)
   const self = { did: node.did, orgId: node.orgId, kid: signer.kid, publicKey: signer.publicKey }
-  const effective = effectivePolicy(federation.value, peers.value, self, roots.roots)
+  const effective = effectivePolicy(federation.value, peers.value, self, tsas.certificates)
   const found: readonly PolicyProblem[] = [
     ...didProblems(node.did, keystore),
     ...meshProblems(federation.value, peers.value, peerId),
     ...unsupportedProblems(federation.value),
-    ...roots.problems,
+    ...tsas.problems,
     ...(effective.ok ? [] : effective.problems)
   ]
   for (const { file, path, message, code } of found) {

@@ -10,12 +10,7 @@ interface WrittenConfig {
 
 /** Settings of later versions. Each is checked, so that a file which has them can stay when they come into use. */
 const FEDERATION: readonly ConfigPath[] = [
-  ['namespaces', '*', 'quorum'],
   ['namespaces', '*', 'attestations', 'measurements'],
-  ['rails', 'btc'],
-  ['rails', 'eip155'],
-  ['rails', 'rfc3161'],
-  ['sealing'],
   ['audit', 'syslog']
 ]
 const PEERS: readonly ConfigPath[] = [

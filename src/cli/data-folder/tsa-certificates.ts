@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { toBase64url } from '../../../protocols/primitives/bytes.ts'
 import { messageOf } from '../../platform/errors.ts'
 import type { FederationConfig } from '../../policy/config-schema.ts'
-import type { PolicyProblem, TsaRoots } from '../../policy/policy.ts'
+import type { PolicyProblem, TsaCertificates } from '../../policy/policy.ts'
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
@@ -13,25 +13,34 @@ const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE---
  * changed file is a changed policy. Relative names are looked for in `folder`. A file is PEM (any number of
  * certificates) or one certificate in DER.
  */
-export async function readTsaRoots(
+export async function readTsaCertificates(
   federation: FederationConfig,
   folder: string
-): Promise<{ readonly roots: TsaRoots; readonly problems: readonly PolicyProblem[] }> {
-  const roots: Record<string, readonly string[]> = {}
+): Promise<{
+  readonly certificates: Readonly<Record<string, TsaCertificates>>
+  readonly problems: readonly PolicyProblem[]
+}> {
+  const certificates: Record<string, TsaCertificates> = {}
   const problems: PolicyProblem[] = []
-  for (const [tsa, { roots: files }] of Object.entries(federation.rails.rfc3161)) {
-    const certificates: string[] = []
+  const readAll = async (tsa: string, key: keyof TsaCertificates, files: readonly string[]): Promise<string[]> => {
+    const found = new Set<string>()
     for (const [index, file] of files.entries()) {
       try {
-        certificates.push(...certificatesOf(await readFile(resolve(folder, file))))
+        for (const certificate of certificatesOf(await readFile(resolve(folder, file)))) found.add(certificate)
       } catch (error) {
-        const path = ['rails', 'rfc3161', tsa, 'roots', index]
+        const path = ['rails', 'rfc3161', tsa, key, index]
         problems.push({ file: 'federation.yaml', path, message: `holds no certificates: ${messageOf(error)}` })
       }
     }
-    roots[tsa] = [...new Set(certificates)].sort()
+    return [...found].sort()
   }
-  return { roots, problems }
+  for (const [tsa, named] of Object.entries(federation.rails.rfc3161)) {
+    certificates[tsa] = {
+      roots: await readAll(tsa, 'roots', named.roots),
+      certificates: await readAll(tsa, 'certificates', named.certificates)
+    }
+  }
+  return { certificates, problems }
 }
 
 function certificatesOf(content: Buffer): string[] {

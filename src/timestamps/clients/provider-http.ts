@@ -1,0 +1,188 @@
+import { concat } from '../../../protocols/primitives/bytes.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { messageOf } from '../../platform/errors.ts'
+import { untilAborted } from '../../platform/until-aborted.ts'
+import type { ProviderAnswer, ProviderFailure } from '../provider.ts'
+import type { UnreachableCode } from '../verifier.ts'
+
+// Public APIs cut clients off that ask for more at once; a node of one's own answers four in a few milliseconds.
+const REQUESTS_AT_ONCE = 4
+// Who waits longer for a turn at a slow provider is tried again later, by the worker's own backoff.
+const WAITING_MAX = 256
+// A header, a receipt, a proof have some KiB. A block with the hashes of its transactions has at most 2 MiB.
+const ANSWER_BYTES_MAX = 4 * 1024 * 1024
+// A busy public API answers within seconds.
+const ANSWER_MS_MAX = 10_000
+// After a failure nobody is asked for a moment: what is queued would fail in the same way, one time limit after another.
+const COOL_DOWN_MS = 2_000
+// Of `Retry-After`: a provider may ask for more, but not that it is never asked again.
+const RETRY_AFTER_MS_MAX = 60 * 60_000
+
+export interface HttpExchange {
+  readonly url: string
+  readonly method: 'GET' | 'POST'
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array<ArrayBuffer>
+}
+
+export interface HttpReply {
+  readonly status: number
+  /** Lower case, without parameters; empty where there is none. */
+  readonly mediaType: string
+  readonly body: Uint8Array
+}
+
+/** How a provider has been, for `status`. */
+export interface ProviderHealth {
+  readonly name: string
+  readonly asked: number
+  readonly failed: number
+  /** The last failure, while none has succeeded since; `null` when all is well. */
+  readonly failure: { readonly code: UnreachableCode; readonly detail: string; readonly at: number } | null
+}
+
+/**
+ * Requests to one provider, with its limits: a few at once, a time and a size limit each, none for a while after a
+ * failure or as long as it asks for. Redirects are not followed: a provider is where the configuration says it is.
+ */
+export class ProviderHttp {
+  readonly name: string
+  readonly #clock: Clock
+  #running = 0
+  readonly #waiting: (() => void)[] = []
+  #coolUntilMs = Number.NEGATIVE_INFINITY
+  #asked = 0
+  #failed = 0
+  #failure: ProviderHealth['failure'] = null
+
+  /** `name` is the host, as shown to operators; it must hold no credentials. */
+  constructor(name: string, clock: Clock) {
+    this.name = name
+    this.#clock = clock
+  }
+
+  get health(): ProviderHealth {
+    return { name: this.name, asked: this.#asked, failed: this.#failed, failure: this.#failure }
+  }
+
+  /**
+   * Any status but 429 and 5xx is an answer (`ok`), for the caller to read. Rejects only when `signal` aborts.
+   */
+  async exchange(request: HttpExchange, signal: AbortSignal): Promise<ProviderAnswer<HttpReply>> {
+    signal.throwIfAborted()
+    if (this.#waiting.length >= WAITING_MAX) return this.failure('PROVIDER_LIMITED', 'has too many requests waiting')
+    await this.#turn(signal)
+    try {
+      const restMs = this.#coolUntilMs - this.#clock.monotonicMs()
+      if (restMs > 0 && this.#failure !== null) {
+        const { code, detail } = this.#failure
+        return { ok: false, code, detail, retryAfterMs: Math.ceil(restMs) }
+      }
+      this.#asked += 1
+      const reply = await this.#send(request, signal)
+      if (reply.ok) this.#failure = null
+      return reply
+    } finally {
+      this.#running -= 1
+      this.#waiting.shift()?.()
+    }
+  }
+
+  /** A failure of this provider, also for what its clients find wrong in an answer; counted for `health`. */
+  failure(code: UnreachableCode, what: string, retryAfterMs = 0): ProviderFailure {
+    const detail = `${this.name} ${what}`
+    this.#failed += 1
+    this.#failure = { code, detail, at: this.#clock.now() }
+    return { ok: false, code, detail, retryAfterMs }
+  }
+
+  async #turn(signal: AbortSignal): Promise<void> {
+    if (this.#running < REQUESTS_AT_ONCE) {
+      this.#running += 1
+      return
+    }
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const next = (): void => {
+      this.#running += 1
+      resolve()
+    }
+    this.#waiting.push(next)
+    try {
+      await untilAborted(promise, signal)
+    } catch (error) {
+      const at = this.#waiting.indexOf(next)
+      if (at >= 0) this.#waiting.splice(at, 1)
+      else {
+        // The turn had come already.
+        this.#running -= 1
+        this.#waiting.shift()?.()
+      }
+      throw error
+    }
+  }
+
+  async #send(request: HttpExchange, signal: AbortSignal): Promise<ProviderAnswer<HttpReply>> {
+    const exchange = new AbortController()
+    const cancelLimit = this.#clock.after(ANSWER_MS_MAX, () => exchange.abort())
+    const abort = (): void => exchange.abort()
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      const response = await fetch(request.url, {
+        method: request.method,
+        redirect: 'manual',
+        signal: exchange.signal,
+        ...(request.headers === undefined ? {} : { headers: { ...request.headers } }),
+        ...(request.body === undefined ? {} : { body: request.body })
+      })
+      return await this.#read(response)
+    } catch (error) {
+      signal.throwIfAborted()
+      return exchange.signal.aborted
+        ? this.#rest('PROVIDER_TIMEOUT', `gave no whole answer within ${ANSWER_MS_MAX} ms`)
+        : this.#rest('PROVIDER_UNREACHABLE', `could not be reached: ${reasonOf(error)}`)
+    } finally {
+      cancelLimit()
+      signal.removeEventListener('abort', abort)
+      // Closes the connection of an answer that was not read to its end; does nothing to one that was.
+      exchange.abort()
+    }
+  }
+
+  async #read(response: Response): Promise<ProviderAnswer<HttpReply>> {
+    const { status } = response
+    if (status === 429) {
+      const askedMs = askedMsOf(response.headers.get('retry-after'), this.#clock)
+      return this.#rest('PROVIDER_LIMITED', 'asks for fewer requests (HTTP status 429)', askedMs)
+    }
+    if (status >= 500) return this.#rest('PROVIDER_UNREACHABLE', `answered with HTTP status ${status}`)
+    const chunks: Uint8Array[] = []
+    let length = 0
+    const body: AsyncIterable<Uint8Array> | null = response.body
+    for await (const chunk of body ?? []) {
+      length += chunk.length
+      if (length > ANSWER_BYTES_MAX)
+        return this.failure('PROVIDER_MALFORMED', `answered with more than ${ANSWER_BYTES_MAX} bytes`)
+      chunks.push(chunk)
+    }
+    const mediaType = response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
+    return { ok: true, value: { status, mediaType, body: concat(...chunks) } }
+  }
+
+  #rest(code: UnreachableCode, what: string, askedMs = 0): ProviderFailure {
+    const restMs = Math.max(COOL_DOWN_MS, askedMs)
+    this.#coolUntilMs = this.#clock.monotonicMs() + restMs
+    return this.failure(code, what, askedMs === 0 ? 0 : restMs)
+  }
+}
+
+/** RFC 9110 10.2.3: seconds, or a date. */
+function askedMsOf(header: string | null, clock: Clock): number {
+  if (header === null) return 0
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - clock.now()
+  return Number.isFinite(ms) ? Math.min(RETRY_AFTER_MS_MAX, Math.max(0, ms)) : 0
+}
+
+/** `fetch` fails with "fetch failed" and keeps the reason in the cause. */
+function reasonOf(error: unknown): string {
+  return messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error)
+}
