@@ -61,12 +61,14 @@ export function findChain(request: ChainRequest): ChainResult {
   }
   const chain = extend([signer], signer)
   if (chain !== null) return { ok: true, chain }
-  if (budget.exhausted) return problemOf('TSA_CHAIN', 'too many signatures would have to be looked at')
   for (const code of NEAREST) {
     const problem = problems.find((candidate) => candidate.code === code)
     if (problem !== undefined) return problem
   }
-  return problemOf('TSA_CHAIN', 'no chain of certificates leads to a root of the authority')
+  const detail = budget.exhausted
+    ? 'too many signatures would have to be looked at'
+    : 'no chain of certificates leads to a root of the authority'
+  return problemOf('TSA_CHAIN', detail)
 }
 
 function judge(path: readonly Certificate[], { genTime, revocation }: ChainRequest): ChainProblem | null {

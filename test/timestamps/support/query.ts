@@ -4,6 +4,7 @@ import type { TimeStampReqParameters } from 'pkijs'
 
 export const ROOT = new Uint8Array(32).fill(7)
 export const SHA_256 = '2.16.840.1.101.3.4.2.1'
+export const SHA_384 = '2.16.840.1.101.3.4.2.2'
 export const SHA_512 = '2.16.840.1.101.3.4.2.3'
 export const SHA_1 = '1.3.14.3.2.26'
 
