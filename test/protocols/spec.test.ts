@@ -13,7 +13,8 @@ const PATHS = [
   'event/v1',
   'negentropy/v1',
   'range-sync/v1',
-  'bundle/v1'
+  'bundle/v1',
+  'tsa-evidence/v1'
 ] as const
 
 const specOf = (path: string): string => readFileSync(join(PROTOCOLS, path, 'SPEC.md'), 'utf8')
@@ -27,7 +28,7 @@ describe('the SPECs', () => {
     '%s: each rule has one name, a tag where it is a check, and the vectors name only rules that are there',
     (path) => {
       const spec = specOf(path)
-      const rules = [...spec.matchAll(/^\*\*([A-Z]+-\d+)\*\*( \[(?:REJECT|IGNORE|PENDING|NO EFFECT|WRITE)\])?/gm)].map(
+      const rules = [...spec.matchAll(/^\*\*([A-Z]+-\d+)\*\*( \[(?:REJECT|IGNORE|PENDING|NO EFFECT|INVALID|WRITE)\])?/gm)].map(
         ([, name]) => name
       )
       expect(rules.length).toBeGreaterThan(5)

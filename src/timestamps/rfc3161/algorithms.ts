@@ -2,7 +2,7 @@ import { hash as digest } from 'node:crypto'
 import { contextConstructed, DerError, DerReader, readOid, readSmall, readWhole, TAG } from './der.ts'
 import type { DerValue } from './der.ts'
 
-/** The hash functions that count for anything here (SPEC TE-5, TE-8); SHA-1 only names certificates (TE-11). */
+/** The hash functions that count for anything here (SPEC TE-6, TE-7); SHA-1 only names certificates (TE-11). */
 export type HashName = 'sha256' | 'sha384' | 'sha512'
 
 /** How something was signed; `hash` is missing where the scheme has its own (Ed25519) or another place names it. */

@@ -27,7 +27,7 @@ export interface Certificate {
   readonly bytes: Uint8Array
   /** The contents of the serial number's INTEGER. */
   readonly serialNumber: Uint8Array
-  /** Name in DER, one character an octet: names are compared as bytes (SPEC TE-15). */
+  /** Name in DER, one character an octet: names are compared as bytes (SPEC, Chain). */
   readonly issuer: string
   readonly subject: string
   /** Milliseconds since 1970, both inclusive. */

@@ -27,14 +27,14 @@ export interface ChainRequest {
   readonly budget: SignatureBudget
 }
 
-// SPEC TE-14. Real chains have two to four certificates.
+// SPEC, Chain. Real chains have two to four certificates.
 const CHAIN_MAX = 8
 
 /** What counts most where several chains lead to a root and none holds: what is nearest to holding. */
 const NEAREST = ['TSA_REVOKED', 'TSA_EXPIRED', 'TSA_CHAIN'] as const
 
 /**
- * Looks for a chain that holds at genTime (SPEC TE-13 to TE-17). Issuers are tried in their order, and a chain ends at
+ * Looks for a chain that holds at genTime (SPEC TE-13 to TE-15). Issuers are tried in their order, and a chain ends at
  * a root. How many signatures are looked at is bounded, so that certificates that all signed each other cost no more
  * than others.
  */

@@ -4,7 +4,7 @@ import { checkPublicKey, verifyEd25519 } from '../../../protocols/signature/v1/e
 import type { CheckedPublicKey } from '../../../protocols/signature/v1/ed25519.ts'
 import type { HashName, SignatureScheme } from './algorithms.ts'
 
-/** A key that counts (SPEC TE-9). */
+/** A key that counts (SPEC TE-10). */
 export type PublicKey =
   | { readonly kind: 'rsa' | 'pss' | 'ecdsa'; readonly key: KeyObject }
   | { readonly kind: 'ed25519'; readonly key: CheckedPublicKey }

@@ -27,7 +27,7 @@ const IN_GOOD_ORDER = new Set([0, 3, 4, 5])
 const REMOVE_FROM_CRL = 8
 
 /**
- * The revocation data that came in a token (SPEC TE-18): lists and responses. It can only take trust away. That it
+ * The revocation data that came in a token (SPEC TE-15): lists and responses. It can only take trust away. That it
  * says nothing of a certificate says nothing, because who sent the token chose it.
  */
 export class RevocationCheck {

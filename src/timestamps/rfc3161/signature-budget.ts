@@ -1,4 +1,4 @@
-// SPEC TE-14. A real token needs one verification for each certificate of its chain, and one for each revocation list.
+// SPEC, Chain. A real token needs one verification for each certificate of its chain, and one for each revocation list.
 // 64 of the slowest kind take less than 0.1 s.
 const SIGNATURES_MAX = 64
 

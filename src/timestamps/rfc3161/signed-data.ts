@@ -43,6 +43,9 @@ export interface SignerInfo {
   readonly digestAlgorithm: Algorithm
   /** DER of the SET OF signed attributes: what the signature is over (RFC 5652 5.4). */
   readonly signedAttributes: Uint8Array
+  /** What the signed attributes `content-type` and `message-digest` say. */
+  readonly contentType: string
+  readonly messageDigest: Uint8Array
   /** The values of the signed attributes by type; no type twice. */
   readonly attributes: ReadonlyMap<string, readonly DerValue[]>
   readonly signatureAlgorithm: Algorithm
@@ -78,7 +81,7 @@ const REVOCATIONS_MAX = 16
 // Real tokens have up to ten attributes.
 const ATTRIBUTES_MAX = 32
 
-/** Reads exactly one token, in DER. Throws a `DerError` on anything else (SPEC TE-2 to TE-4, TE-7). */
+/** Reads exactly one token, in DER. Throws a `DerError` on anything else (SPEC TE-2 to TE-5). */
 export function readToken(bytes: Uint8Array): Token {
   const contentInfo = readWhole(bytes, TAG.sequence, 'ContentInfo')
   assertOid(contentInfo.value(TAG.oid, 'ContentInfo'), OID.signedData, 'the token is no SignedData')
@@ -139,14 +142,16 @@ function readSigner(
   const unsigned = reader.optional(contextConstructed(1), 'unsigned attributes')
   reader.end('SignerInfo')
   if (unsigned !== undefined) {
-    const all = readAttributes(new DerReader(unsigned.content).all('unsigned attributes', ATTRIBUTES_MAX))
-    for (const value of all.get(OID.revocationValues) ?? []) readRevocationValues(value, revocation)
+    for (const value of new DerReader(unsigned.content).all('unsigned attributes', ATTRIBUTES_MAX)) {
+      const { type, values } = readAttribute(value)
+      if (type === OID.revocationValues) values.forEach((found) => readRevocationValues(found, revocation))
+    }
   }
   return {
     identifier,
     digestAlgorithm,
     signedAttributes: derSetOf(attributeValues.map(({ bytes }) => bytes)),
-    attributes: readAttributes(attributeValues),
+    ...readSignedAttributes(attributeValues),
     signatureAlgorithm,
     signature
   }
@@ -163,19 +168,34 @@ function readIdentifier(reader: DerReader): SignerIdentifier {
   return { issuer, serialNumber }
 }
 
-function readAttributes(values: readonly DerValue[]): ReadonlyMap<string, readonly DerValue[]> {
+/** RFC 5652 5.3 and 11: signed attributes have no two of one type, and these two one value each. */
+function readSignedAttributes(
+  values: readonly DerValue[]
+): Pick<SignerInfo, 'attributes' | 'contentType' | 'messageDigest'> {
   const attributes = new Map<string, readonly DerValue[]>()
-  for (const { tag, content } of values) {
-    if (tag !== TAG.sequence) throw new DerError('attributes: no attribute')
-    const reader = new DerReader(content)
-    const type = readOid(reader.value(TAG.oid, 'attribute'), 'attribute')
-    const inner = reader.inside(TAG.set, 'attribute').all('attribute values', ATTRIBUTES_MAX)
-    reader.end('attribute')
-    // RFC 5652 5.3: signed attributes have no two of one type; of the unsigned ones nothing hangs on it.
-    if (attributes.has(type)) throw new DerError(`attributes: ${type} twice`)
-    attributes.set(type, inner)
+  for (const { type, values: found } of values.map(readAttribute)) {
+    if (attributes.has(type)) throw new DerError(`signed attributes: ${type} twice`)
+    attributes.set(type, found)
   }
-  return attributes
+  const only = (type: string, tag: number): DerValue => {
+    const [value, ...others] = attributes.get(type) ?? []
+    if (value?.tag !== tag || others.length > 0) throw new DerError(`signed attributes: not one good value of ${type}`)
+    return value
+  }
+  return {
+    attributes,
+    contentType: readOid(only(ATTRIBUTE.contentType, TAG.oid), 'content type'),
+    messageDigest: only(ATTRIBUTE.messageDigest, TAG.octetString).content
+  }
+}
+
+function readAttribute({ tag, content }: DerValue): { readonly type: string; readonly values: readonly DerValue[] } {
+  if (tag !== TAG.sequence) throw new DerError('attributes: no attribute')
+  const reader = new DerReader(content)
+  const type = readOid(reader.value(TAG.oid, 'attribute'), 'attribute')
+  const values = reader.inside(TAG.set, 'attribute').all('attribute values', ATTRIBUTES_MAX)
+  reader.end('attribute')
+  return { type, values }
 }
 
 /**

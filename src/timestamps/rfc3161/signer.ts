@@ -3,12 +3,11 @@ import { digestOf, hashOf, schemeOf } from './algorithms.ts'
 import type { SignatureScheme } from './algorithms.ts'
 import { KEY_USAGE, PURPOSE } from './certificate.ts'
 import type { Certificate } from './certificate.ts'
-import { DerError, readOid, TAG } from './der.ts'
-import type { DerValue } from './der.ts'
+import { DerError } from './der.ts'
 import { verifySignature } from './public-key.ts'
 import { refusal } from './refusal.ts'
 import type { TokenRefusal } from './refusal.ts'
-import { ATTRIBUTE, TST_INFO } from './signed-data.ts'
+import { TST_INFO } from './signed-data.ts'
 import type { SignerInfo, Token } from './signed-data.ts'
 import { bindingProblem, isNamedBy } from './signing-certificate.ts'
 
@@ -21,28 +20,23 @@ export type SignerResult = { readonly ok: true; readonly certificate: Certificat
  */
 export function checkSigner(token: Token, candidates: readonly Certificate[]): SignerResult {
   const { signer } = token
-  const contentType = onlyValue(signer, ATTRIBUTE.contentType, TAG.oid)
-  const messageDigest = onlyValue(signer, ATTRIBUTE.messageDigest, TAG.octetString)
-  // TE-7
-  if (contentType === null || messageDigest === null) {
-    return refusal('TSA_MALFORMED', 'the signed attributes have no content type or no message digest')
-  }
-  // TE-8. SHA-1 among them: who finds two contents with one digest could exchange them.
+  // TE-7. SHA-1 among them: who finds two contents with one digest could exchange them.
   const digest = hashOf(signer.digestAlgorithm)
   if (digest === null) {
     return refusal('TSA_SIGNATURE', `the digest algorithm ${signer.digestAlgorithm.oid} does not count`)
   }
-  if (!isOid(contentType, TST_INFO) || !equalBytes(messageDigest.content, digestOf(digest, token.content))) {
+  // TE-8
+  if (signer.contentType !== TST_INFO || !equalBytes(signer.messageDigest, digestOf(digest, token.content))) {
     return refusal('TSA_SIGNATURE', 'the signed attributes are of another content')
   }
   const named = candidates.filter((candidate) => isNamedBy(signer, candidate))
   // Several can have one name, because anybody can add certificates to a token; the binding says which one is meant.
   const certificate = named.find((candidate) => binding(signer, candidate) === null) ?? named[0]
-  // TE-10
+  // TE-9
   if (certificate === undefined) {
     return refusal('TSA_CHAIN', 'the signing certificate is neither in the token nor among those of the authority')
   }
-  // TE-9
+  // TE-10
   const key = certificate.publicKey()
   if (key === null) return refusal('TSA_SIGNATURE', 'the signing key is of a kind or size that does not count')
   const scheme = schemeOrNull(signer)
@@ -81,10 +75,6 @@ function schemeOrNull({ signatureAlgorithm }: SignerInfo): SignatureScheme | nul
   return typeof scheme === 'string' ? null : scheme
 }
 
-function isOid(value: DerValue, oid: string): boolean {
-  return orDetail(() => readOid(value, 'content type')) === oid
-}
-
 /** What `read` finds; in place of a `DerError` its message. */
 function orDetail<Found>(read: () => Found): Found | string {
   try {
@@ -93,11 +83,4 @@ function orDetail<Found>(read: () => Found): Found | string {
     if (error instanceof DerError) return error.message
     throw error
   }
-}
-
-/** The one value of a signed attribute, if it is of this type. */
-function onlyValue({ attributes }: SignerInfo, type: string, tag: number): DerValue | null {
-  const values = attributes.get(type) ?? []
-  const [value] = values
-  return value === undefined || values.length > 1 || value.tag !== tag ? null : value
 }

@@ -51,7 +51,7 @@ export type TokenVerdict = { readonly ok: true; readonly token: VerifiedToken } 
 // SPEC TE-1. Real tokens have up to 10 KiB, with revocation data some more; an event can't carry as much as that.
 const TOKEN_BYTES_MAX = 64 * 1024
 
-/** What a token over a batch root must have stamped (SPEC TE-5): the 32 bytes of the root, or a longer hash of them. */
+/** What a token over a batch root must have stamped (SPEC TE-6): the 32 bytes of the root, or a longer hash of them. */
 export function imprintOfRoot(root: Uint8Array, hash: HashName): Uint8Array {
   return hash === 'sha256' ? root : digestOf(hash, root)
 }
@@ -69,7 +69,7 @@ export function verifyTimestampToken(bytes: Uint8Array, request: TokenRequest): 
   const { token } = read
   const { info } = token
 
-  // TE-5
+  // TE-6
   const hash = hashOf({ oid: info.hashAlgorithm })
   if (hash === null) return refusal('TSA_IMPRINT', `the imprint's hash algorithm ${info.hashAlgorithm} does not count`)
   const expected = request.expectedImprint(hash)
@@ -109,7 +109,7 @@ export function verifyTimestampToken(bytes: Uint8Array, request: TokenRequest): 
   }
 }
 
-/** SPEC TE-19 and TE-20. */
+/** SPEC TE-16 and TE-17. */
 function policyProblem(
   { policy, accuracyMicros }: TstInfo,
   { policies, accuracyMsMax }: TsaPolicy
@@ -124,7 +124,7 @@ function policyProblem(
     : refusal('TSA_POLICY', `its time may be off by ${accuracyMicros / 1_000} ms, more than ${accuracyMsMax} ms`)
 }
 
-/** SPEC TE-21. */
+/** SPEC TE-18. */
 function nonceProblem({ nonce }: TstInfo, expected: bigint | undefined): TokenRefusal | null {
   if (expected === undefined || nonce === expected) return null
   return refusal('TSA_NONCE', nonce === undefined ? 'left the nonce out' : 'has the nonce of another query')
