@@ -7,6 +7,7 @@ import { eventVectors } from './vectors/event.ts'
 import { negentropyVectors } from './vectors/negentropy.ts'
 import { rangeSyncVectors } from './vectors/range-sync.ts'
 import { signatureVectors } from './vectors/signature.ts'
+import { tsaEvidenceVectors } from './vectors/tsa-evidence.ts'
 import { textOf } from './vectors/vector-file.ts'
 import type { VectorFile } from './vectors/vector-file.ts'
 
@@ -22,7 +23,8 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...eventVectors(),
     ...negentropyVectors(),
     ...(await rangeSyncVectors()),
-    ...bundleVectors()
+    ...bundleVectors(),
+    ...tsaEvidenceVectors()
   ]
 }
 

@@ -28,9 +28,9 @@ describe('the SPECs', () => {
     '%s: each rule has one name, a tag where it is a check, and the vectors name only rules that are there',
     (path) => {
       const spec = specOf(path)
-      const rules = [...spec.matchAll(/^\*\*([A-Z]+-\d+)\*\*( \[(?:REJECT|IGNORE|PENDING|NO EFFECT|INVALID|WRITE)\])?/gm)].map(
-        ([, name]) => name
-      )
+      const rules = [
+        ...spec.matchAll(/^\*\*([A-Z]+-\d+)\*\*( \[(?:REJECT|IGNORE|PENDING|NO EFFECT|INVALID|WRITE)\])?/gm)
+      ].map(([, name]) => name)
       expect(rules.length).toBeGreaterThan(5)
       expect(new Set(rules).size).toBe(rules.length)
       for (const file of jsonFiles(join(PROTOCOLS, path, 'vectors'))) {

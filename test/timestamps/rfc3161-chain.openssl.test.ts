@@ -86,14 +86,14 @@ describe.skipIf(!opensslForTokens())('where the certificates of a token lead', (
       const copies = Array.from({ length: 10 }, (_, index) => `tangle-${index}`)
       for (const copy of copies) await suite.authorities.reissue('tangle', copy, 'tangle')
       await suite.authorities.issue('tangle-tsa', { issuer: 'tangle', extensions: EXTENSIONS.signer })
-      const certificates = await Promise.all(copies.map(suite.certificate))
+      const certificates = await Promise.all(copies.map((name) => suite.certificate(name)))
       // The copies are valid from now on.
       const token = await suite.signed('tangle-tsa', tstInfo({ genTime: new Date(Date.UTC(2040, 0, 1)) }))
       const verdict = await suite.verify(token, { policy: { certificates } })
       expect(verdict).toMatchObject({
         ok: false,
         code: 'TSA_CHAIN',
-        detail: expect.stringMatching(/too many signatures/)
+        detail: 'too many signatures would have to be looked at'
       })
       await suite.accepted(token, { roots: ['tangle-9'], policy: { certificates } })
     })

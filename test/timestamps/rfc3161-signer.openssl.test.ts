@@ -94,26 +94,26 @@ describe.skipIf(!opensslForTokens())('who signed a token, and how', () => {
       ['TSA_SIGNATURE', 'the digest of another content', (own) => goodAttributes(tstInfo({ version: 2 }), own)],
       ['TSA_CERT_BINDING', 'no binding', (own) => goodAttributes(tstInfo(), own).slice(0, 2)],
       ['TSA_CERT_BINDING', 'the hash of another certificate', (_own, other) => goodAttributes(tstInfo(), other)],
-      ['TSA_CERT_BINDING', 'SHA-1 in version 2', (own) => bound({ certificate: own, algorithm: 'sha1' })],
+      ['TSA_CERT_BINDING', 'SHA-1 in version 2', (own) => boundBy({ certificate: own, algorithm: 'sha1' })],
       [
         'TSA_CERT_BINDING',
         'an issuer and serial number of another one',
-        (own, other) => bound({ certificate: own, issuerSerialOf: other })
+        (own, other) => boundBy({ certificate: own, issuerSerialOf: other })
       ],
       [
         'TSA_CERT_BINDING',
         'an issuer that is no directory name',
-        (own) => bound({ certificate: own, issuerSerialOf: own, nameTag: 5 })
+        (own) => boundBy({ certificate: own, issuerSerialOf: own, nameTag: 5 })
       ],
       [
         'TSA_CERT_BINDING',
         'a good version 1 and a false version 2',
-        (own, other) => bound({ certificate: own, version: 1 }, { certificate: other })
+        (own, other) => boundBy({ certificate: own, version: 1 }, { certificate: other })
       ],
       [
         'TSA_CERT_BINDING',
         'a false version 1 and a good version 2',
-        (own, other) => bound({ certificate: other, version: 1 }, { certificate: own })
+        (own, other) => boundBy({ certificate: other, version: 1 }, { certificate: own })
       ]
     ])('%s: may not have %s', async (code, _name, attributes) => {
       const { key, certificate } = await suite.pair('tsa')
@@ -126,7 +126,7 @@ describe.skipIf(!opensslForTokens())('who signed a token, and how', () => {
     it('may have both versions of the binding, with issuer and serial number', async () => {
       const { key, certificate } = await suite.pair('tsa')
       const names = { certificate, issuerSerialOf: certificate }
-      const attributes = bound({ ...names, version: 1 }, { ...names, algorithm: 'sha256' })
+      const attributes = boundBy({ ...names, version: 1 }, { ...names, algorithm: 'sha256' })
       await suite.accepted(forgeToken({ key, certificate, attributes }))
     })
 
@@ -147,6 +147,6 @@ describe.skipIf(!opensslForTokens())('who signed a token, and how', () => {
   })
 })
 
-function bound(...bindings: readonly EssCertificate[]): asn1js.Sequence[] {
+function boundBy(...bindings: readonly EssCertificate[]): asn1js.Sequence[] {
   return [contentType(), messageDigest(tstInfo()), ...bindings.map(essCertificate)]
 }

@@ -69,11 +69,8 @@ describe.skipIf(!opensslForTokens())('tokens of openssl authorities', () => {
 
     it('is refused when it refuses', async () => {
       const verdict = await suite.verify(await ask(new Uint8Array([0x30, 0x00])))
-      expect(verdict).toMatchObject({
-        ok: false,
-        code: 'TSA_MALFORMED',
-        detail: expect.stringMatching(/refused: rejection/)
-      })
+      expect(verdict).toMatchObject({ ok: false, code: 'TSA_MALFORMED' })
+      expect(verdict).toHaveProperty('detail', expect.stringMatching(/refused: rejection/))
     })
   })
 

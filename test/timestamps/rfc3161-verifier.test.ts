@@ -9,6 +9,8 @@ import { CertificateCache } from '../../src/timestamps/rfc3161/certificate-cache
 import { createRfc3161Verifier } from '../../src/timestamps/rfc3161/verifier.ts'
 import { imprintOfRoot, verifyTimestampToken } from '../../src/timestamps/rfc3161/verify-token.ts'
 import type { VerifierResult } from '../../src/timestamps/verifier.ts'
+import { certificate, octets, sequence, SIGNER } from '../protocols/vectors/tsa-der.ts'
+import { token, tstInfo } from '../protocols/vectors/tsa-token.ts'
 import { createHandClock } from '../support/hand-clock.ts'
 import { certificatesOf, tsaPolicy } from './support/certificates.ts'
 import { tokenOf } from './support/openssl-authority.ts'
@@ -84,8 +86,17 @@ describe('tokens of the development authority', () => {
     }
   })
 
-  it('are refused without end of bytes', async () => {
-    expect(await verify(new Uint8Array(64 * 1024 + 1))).toMatchObject({ code: 'TSA_MALFORMED' })
+  it('have at most 64 KiB, whatever fills them', () => {
+    const root = certificate('tsa root')
+    const signer = certificate('tsa', { issuer: root, serial: 3, extensions: SIGNER })
+    const sized = (bytes: number): Uint8Array => {
+      const filling = { ...signer, der: sequence(octets(new Uint8Array(bytes))) }
+      return token(tstInfo({ imprint: ROOT }), { signer, certificates: [signer, filling] })
+    }
+    const request = { expectedImprint: () => ROOT, tsaPolicy: tsaPolicy(certificatesOf(root.der)) }
+    const overhead = sized(60_000).length - 60_000
+    expect(verifyTimestampToken(sized(65_536 - overhead), request)).toMatchObject({ ok: true })
+    expect(verifyTimestampToken(sized(65_537 - overhead), request)).toMatchObject({ ok: false, code: 'TSA_MALFORMED' })
   })
 
   it('say the same whatever was verified before', async () => {
@@ -104,21 +115,21 @@ describe('tokens of the development authority', () => {
 
   it('never throw, nor prove anything under other roots, however they are mutated', () => {
     const cache = new CertificateCache()
-    const token = tokenOf(response)
+    const evidence = tokenOf(response)
     const mutations = fc.array(
       fc.oneof(
         fc.record({
           kind: fc.constant('flip' as const),
-          at: fc.nat(token.length - 1),
+          at: fc.nat(evidence.length - 1),
           mask: fc.integer({ min: 1, max: 255 })
         }),
-        fc.record({ kind: fc.constant('cut' as const), at: fc.nat(token.length), mask: fc.constant(0) }),
-        fc.record({ kind: fc.constant('double' as const), at: fc.nat(token.length), mask: fc.constant(0) })
+        fc.record({ kind: fc.constant('cut' as const), at: fc.nat(evidence.length), mask: fc.constant(0) }),
+        fc.record({ kind: fc.constant('double' as const), at: fc.nat(evidence.length), mask: fc.constant(0) })
       ),
       { minLength: 1, maxLength: 4 }
     )
     fc.assert(
-      fc.property(fc.constantFrom(token, response), mutations, (bytes, changes) => {
+      fc.property(fc.constantFrom(evidence, response), mutations, (bytes, changes) => {
         let mutated: Uint8Array = Uint8Array.from(bytes)
         for (const { kind, at, mask } of changes) {
           if (kind === 'cut') mutated = mutated.slice(0, at)
