@@ -13,6 +13,7 @@ import { certificate, octets, sequence, SIGNER } from '../protocols/vectors/tsa-
 import { token, tstInfo } from '../protocols/vectors/tsa-token.ts'
 import { createHandClock } from '../support/hand-clock.ts'
 import { certificatesOf, tsaPolicy } from './support/certificates.ts'
+import { mutate, mutationsOf } from './support/mutations.ts'
 import { tokenOf } from './support/openssl-authority.ts'
 import { imprint, queryDer, ROOT, SHA_384 } from './support/query.ts'
 
@@ -43,8 +44,10 @@ describe('tokens of the development authority', () => {
       rootless: tsaPolicy([]),
       unreadable: tsaPolicy([...policy.roots, 'AAAA'])
     }
-    const token = evidence instanceof Uint8Array ? toBase64url(evidence) : evidence
-    const timestampAnchor = { chainId: `rfc3161:${tsa}`, token }
+    const timestampAnchor = {
+      chainId: `rfc3161:${tsa}`,
+      token: evidence instanceof Uint8Array ? toBase64url(evidence) : evidence
+    }
     return createRfc3161Verifier((name) => policies[name]).verify(
       { timestampAnchor, batchRoot: toHex(root), finality: {} },
       new AbortController().signal
@@ -113,31 +116,17 @@ describe('tokens of the development authority', () => {
     expect(judge()).toEqual(first)
   })
 
-  it('never throw, nor prove anything under other roots, however they are mutated', () => {
+  it('never throw, nor prove anything else or under other roots, however they are mutated', () => {
     const cache = new CertificateCache()
+    const request = { expectedImprint: () => ROOT, cache }
     const evidence = tokenOf(response)
-    const mutations = fc.array(
-      fc.oneof(
-        fc.record({
-          kind: fc.constant('flip' as const),
-          at: fc.nat(evidence.length - 1),
-          mask: fc.integer({ min: 1, max: 255 })
-        }),
-        fc.record({ kind: fc.constant('cut' as const), at: fc.nat(evidence.length), mask: fc.constant(0) }),
-        fc.record({ kind: fc.constant('double' as const), at: fc.nat(evidence.length), mask: fc.constant(0) })
-      ),
-      { minLength: 1, maxLength: 4 }
-    )
+    const good = verifyTimestampToken(evidence, { ...request, tsaPolicy: policy })
     fc.assert(
-      fc.property(fc.constantFrom(evidence, response), mutations, (bytes, changes) => {
-        let mutated: Uint8Array = Uint8Array.from(bytes)
-        for (const { kind, at, mask } of changes) {
-          if (kind === 'cut') mutated = mutated.slice(0, at)
-          else if (kind === 'double') mutated = Uint8Array.of(...mutated.slice(0, at), ...mutated.slice(at >> 1))
-          else if (at < mutated.length) mutated = mutated.with(at, (mutated[at] ?? 0) ^ mask)
-        }
-        const request = { expectedImprint: () => ROOT, cache }
-        verifyTimestampToken(mutated, { ...request, tsaPolicy: policy })
+      fc.property(fc.constantFrom(evidence, response), mutationsOf(response.length), (bytes, mutations) => {
+        const mutated = mutate(bytes, mutations)
+        const verdict = verifyTimestampToken(mutated, { ...request, tsaPolicy: policy })
+        // What is not signed may change: then it says what it said.
+        if (verdict.ok) expect(verdict).toEqual(good)
         expect(verifyTimestampToken(mutated, { ...request, tsaPolicy: other })).toMatchObject({ ok: false })
       }),
       { numRuns: 2_000 }

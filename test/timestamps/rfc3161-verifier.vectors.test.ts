@@ -2,6 +2,7 @@ import { hash as digest } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as asn1js from 'asn1js'
+import fc from 'fast-check'
 import { TimeStampReq } from 'pkijs'
 import { expect, it } from 'vitest'
 import { fromBase64url, fromHex } from '../../protocols/primitives/bytes.ts'
@@ -11,6 +12,7 @@ import { verifyTimestampToken } from '../../src/timestamps/rfc3161/verify-token.
 import type { TokenVerdict } from '../../src/timestamps/rfc3161/verify-token.ts'
 import { describeThirdParty, readJson } from '../protocols/third-party.ts'
 import { certificatesOf, tsaPolicy } from './support/certificates.ts'
+import { mutate, mutationsOf } from './support/mutations.ts'
 
 interface VectorEntry {
   readonly file: string
@@ -62,9 +64,13 @@ describeThirdParty('rfc3161', (folder) => {
   const bytesOf = (name: string): Uint8Array => new Uint8Array(readFileSync(join(folder, name)))
   const entries = readJson(folder, 'manifest-dev.json') as readonly VectorEntry[]
 
-  const judge = (entry: VectorEntry, roots = certificatesOf(...entry.trust.map(bytesOf))): TokenVerdict => {
+  const judge = (
+    entry: VectorEntry,
+    roots = certificatesOf(...entry.trust.map(bytesOf)),
+    bytes = bytesOf(entry.file)
+  ): TokenVerdict => {
     const query = queryOf(entry)
-    return verifyTimestampToken(bytesOf(entry.file), {
+    return verifyTimestampToken(bytes, {
       expectedImprint: (hash) => query?.hashedMessage ?? stampedOf(entry, hash),
       tsaPolicy: tsaPolicy(roots, {
         certificates: certificatesOf(...entry.untrusted.map(bytesOf))
@@ -107,5 +113,26 @@ describeThirdParty('rfc3161', (folder) => {
     for (const [, entry] of named.filter(([, { trust }]) => !trust.some((file) => file.includes('freetsa')))) {
       expect(judge(entry, other)).toMatchObject({ ok: false })
     }
+  })
+
+  it('no mutation makes a good token say something else, or prove anything to who trusts other roots', () => {
+    const other = certificatesOf(bytesOf('notaryproject-tspclient-go/GlobalSignRootCA.crt'))
+    const good = named
+      .map(([, entry]) => entry)
+      .filter((entry) => isGood(entry) && !entry.file.startsWith(NOTARY))
+      .map((entry) => ({ entry, bytes: bytesOf(entry.file), verdict: judge(entry) }))
+    const lengthMax = Math.max(...good.map(({ bytes }) => bytes.length))
+    fc.assert(
+      fc.property(fc.constantFrom(...good), mutationsOf(lengthMax), ({ entry, bytes, verdict }, mutations) => {
+        const mutated = mutate(bytes, mutations)
+        const changed = judge(entry, undefined, mutated)
+        // Which certificates come with it is not signed, so the chain may be another one.
+        if (changed.ok && verdict.ok) {
+          expect({ ...changed.token, chain: [] }).toEqual({ ...verdict.token, chain: [] })
+        }
+        expect(judge(entry, other, mutated)).toMatchObject({ ok: false })
+      }),
+      { numRuns: 1_500 }
+    )
   })
 })

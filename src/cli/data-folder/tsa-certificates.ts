@@ -5,6 +5,7 @@ import { toBase64url } from '../../../protocols/primitives/bytes.ts'
 import { messageOf } from '../../platform/errors.ts'
 import type { FederationConfig } from '../../policy/config-schema.ts'
 import type { PolicyProblem, TsaCertificates } from '../../policy/policy.ts'
+import { readCertificate } from '../../timestamps/rfc3161/certificate.ts'
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
@@ -45,5 +46,10 @@ export async function readTsaCertificates(
 
 function certificatesOf(content: Buffer): string[] {
   const parts = content.toString('latin1').match(PEM_CERTIFICATE) ?? [content]
-  return parts.map((part) => toBase64url(new Uint8Array(new X509Certificate(part).raw)))
+  return parts.map((part) => {
+    const der = new Uint8Array(new X509Certificate(part).raw)
+    // What the verifier can't read, it would take for missing roots: said here, where somebody reads it.
+    readCertificate(der)
+    return toBase64url(der)
+  })
 }
