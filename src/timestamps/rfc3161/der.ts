@@ -173,8 +173,13 @@ export function readNamedBits({ content }: DerValue, what: string): (bit: number
   return (bit) => ((content[1 + (bit >> 3)] ?? 0) & (0x80 >> (bit & 7))) !== 0
 }
 
+// Real ones have up to twenty. An arc without end would take time by the square of its length.
+const OID_BYTES_MAX = 128
+
 /** An OBJECT IDENTIFIER, dotted. */
 export function readOid({ content }: DerValue, what: string): string {
+  if (content.length > OID_BYTES_MAX)
+    throw new DerError(`${what}: an OBJECT IDENTIFIER of more than ${OID_BYTES_MAX} octets`)
   let dotted = ''
   let arc = 0n
   let started = false
