@@ -4,6 +4,7 @@ import { batchVectors } from './vectors/batch.ts'
 import { bundleVectors } from './vectors/bundle.ts'
 import { canonicalJsonVectors } from './vectors/canonical-json.ts'
 import { eventVectors } from './vectors/event.ts'
+import { evmEvidenceVectors } from './vectors/evm-evidence.ts'
 import { negentropyVectors } from './vectors/negentropy.ts'
 import { rangeSyncVectors } from './vectors/range-sync.ts'
 import { signatureVectors } from './vectors/signature.ts'
@@ -22,7 +23,8 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...eventVectors(),
     ...negentropyVectors(),
     ...(await rangeSyncVectors()),
-    ...bundleVectors()
+    ...bundleVectors(),
+    ...evmEvidenceVectors()
   ]
 }
 
