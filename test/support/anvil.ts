@@ -17,8 +17,8 @@ export interface Anvil extends EvmChain {
   readonly address: string
   rpc<Result>(method: string, ...params: readonly unknown[]): Promise<Result>
   mine(blocks?: number): Promise<void>
-  /** Replaces the newest blocks by as many empty ones. */
-  reorganise(depth: number): Promise<void>
+  /** Replaces the newest blocks by as many others, empty but for the given signed transactions in the first of them. */
+  reorganise(depth: number, rawTransactions?: readonly string[]): Promise<void>
   /** Sends a transaction, not mined yet, from the account (or from `privateKey`); its hash. */
   send(transaction: SentTransaction): Promise<string>
   /** Sends a transaction and makes a block with it. */
@@ -93,8 +93,9 @@ export async function startAnvil(options: EvmChainOptions = {}): Promise<Anvil> 
     address: addr.fromPrivateKey(privateKey).slice(2).toLowerCase(),
     rpc,
     mine,
-    reorganise: async (depth) => {
-      await rpc('anvil_reorg', depth, [])
+    reorganise: async (depth, rawTransactions = []) => {
+      const inFirst = rawTransactions.map((raw) => [raw, 0])
+      await rpc('anvil_reorg', depth, inFirst)
     },
     send,
     include,

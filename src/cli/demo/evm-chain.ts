@@ -19,6 +19,8 @@ export interface EvmChain extends AsyncDisposable {
 export interface EvmChainOptions {
   /** The number of EIP-155. */
   readonly chainNumber?: number
+  /** A block is under `safe` when this many stand on it, and under `finalized` when twice as many do. */
+  readonly slotsInAnEpoch?: number
   /** Further arguments of anvil, such as `--block-time 1`. */
   readonly args?: readonly string[]
 }
@@ -59,12 +61,13 @@ export function findAnvil(): string | null {
 }
 
 /**
- * Starts anvil on a free port of the loopback interface. A block is under `finalized` as soon as two stand on it. The
- * process does not outlive this one. Throws where it does not start.
+ * Starts anvil on a free port of the loopback interface, by default with one slot in an epoch. The process does not
+ * outlive this one. Throws where it does not start.
  */
 export async function startEvmChain(anvil: string, options: EvmChainOptions = {}): Promise<EvmChain> {
   const chainNumber = options.chainNumber ?? CHAIN_NUMBER
-  const args = ['--port', '0', '--chain-id', String(chainNumber), '--slots-in-an-epoch', '1', ...(options.args ?? [])]
+  const given = { '--port': 0, '--chain-id': chainNumber, '--slots-in-an-epoch': options.slotsInAnEpoch ?? 1 }
+  const args = [...Object.entries(given).flatMap(([name, value]) => [name, String(value)]), ...(options.args ?? [])]
   const child = spawn(process.execPath, ['-e', KEEPER, anvil, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
   const { promise: ended, resolve } = Promise.withResolvers<void>()
   child.once('close', () => resolve())
