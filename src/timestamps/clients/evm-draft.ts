@@ -98,8 +98,8 @@ export function decodeDraft(draft: JsonObject, chainId: bigint, batchRoot: strin
 function decodeTransaction(value: JsonValue, chainId: bigint, batchRoot: string): SignedTransaction | null {
   if (!isJsonObject(value) || typeof value['rawTx'] !== 'string') return null
   const transaction = parsed(value['rawTx'])
-  if (transaction === null || !transaction.isSigned || hexOf(transaction.hash) !== value['txHash']) return null
-  const { raw } = transaction
+  if (transaction === null || transaction.txHash !== value['txHash']) return null
+  const { raw, txHash, sender } = transaction
   if (raw.chainId !== chainId || hexOf(raw.data) !== batchRoot) return null
   const fees =
     'gasPrice' in raw
@@ -107,9 +107,9 @@ function decodeTransaction(value: JsonValue, chainId: bigint, batchRoot: string)
       : { maxFeePerGas: raw.maxFeePerGas, maxPriorityFeePerGas: raw.maxPriorityFeePerGas }
   return {
     rawTx: value['rawTx'],
-    txHash: hexOf(transaction.hash),
+    txHash,
     nonce: Number(raw.nonce),
-    sender: hexOf(transaction.sender),
+    sender,
     to: hexOf(raw.to),
     gasLimit: raw.gasLimit,
     fees
@@ -120,9 +120,17 @@ function hexOf(text: string): string {
   return text.replace(/^0x/, '').toLowerCase()
 }
 
-function parsed(rawTx: string): ReturnType<typeof Transaction.fromHex> | null {
+interface Parsed {
+  readonly raw: ReturnType<typeof Transaction.fromHex>['raw']
+  readonly txHash: string
+  readonly sender: string
+}
+
+/** Null for what is no signed transaction. */
+function parsed(rawTx: string): Parsed | null {
   try {
-    return Transaction.fromHex(rawTx)
+    const transaction = Transaction.fromHex(rawTx)
+    return { raw: transaction.raw, txHash: hexOf(transaction.hash), sender: hexOf(transaction.sender) }
   } catch (error) {
     if (error instanceof Error) return null
     throw error
