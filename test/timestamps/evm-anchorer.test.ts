@@ -17,6 +17,7 @@ import type { Anvil } from '../support/anvil.ts'
 import { createHandClock } from '../support/hand-clock.ts'
 import type { HandClock } from '../support/hand-clock.ts'
 import { closedUrl } from './support/closed-url.ts'
+import { startNode } from './support/recorded-chain.ts'
 
 const never = new AbortController().signal
 /** Another root for each test, on one chain. */
@@ -343,6 +344,32 @@ describe('what goes wrong on the way', () => {
           expect(await anchorer.advance(root, value as JsonObject, never)).toMatchObject(refused)
         }
       )
+    )
+  })
+})
+
+describe('nodes that answer anything', () => {
+  it('make no step throw, and no draft get lost', async () => {
+    const [honest, root] = [anchorerOf(), newRoot()]
+    const draft = await prepared(honest, root)
+    const results = fc.oneof(
+      fc.jsonValue(),
+      fc.constantFrom('0x0', '0x1', '0xff', null, { error: { code: 3, message: 'no' } })
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(results, { minLength: 1, maxLength: 8 }), async (answers) => {
+        let asked = 0
+        await using node = await startNode((method) => {
+          asked += 1
+          return method === 'eth_chainId' ? '0x7a69' : answers[asked % answers.length]
+        })
+        const anchorer = anchorerOf(chain, { urls: [node.url] })
+        expect(['under-way', 'failed']).toContain((await anchorer.prepare(root, never)).state)
+        const step = await anchorer.advance(root, draft, never)
+        if (step.state === 'under-way') expect(draftOf(step).transactions[0]).toEqual(draft.transactions[0])
+        else expect(step).toMatchObject({ state: 'failed', code: 'EVM_NONCE_GONE' })
+      }),
+      { numRuns: 100 }
     )
   })
 })

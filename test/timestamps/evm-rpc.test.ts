@@ -248,7 +248,7 @@ describe('what is no answer', () => {
       [null, malformed],
       [{ error: { code: -32_601, message: 'no such method' } }, 'PROVIDER_UNREACHABLE']
     ] as const)
-      expect(await seeBy(butFor('eth_chainId', () => id)), String(id)).toMatchObject({ ok: false, code })
+      expect(await seeBy(butFor('eth_chainId', () => id)), JSON.stringify(id)).toMatchObject({ ok: false, code })
   })
 
   it('errors where there is no excuse for them', async () => {

@@ -22,6 +22,8 @@ export class NonceReservations {
     }
     let nonce = next
     while ((this.#held.get(nonce)?.batchRoot ?? batchRoot) !== batchRoot) nonce += 1
+    // One that it had before and does not need now would be waited for in vain.
+    for (const [other, held] of this.#held) if (held.batchRoot === batchRoot) this.#held.delete(other)
     this.keep(nonce, batchRoot)
     return nonce
   }

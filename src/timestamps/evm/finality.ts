@@ -27,6 +27,9 @@ const BURIED_DEPTH = 8_192
 /** A block of Ethereum is under `finalized` after two epochs, 13 minutes: then one more look is the last. */
 export const RECHECK_MS = 15 * 60_000
 
+/** What a provider lost, its operators put right in hours or days; nobody waits for it. */
+export const NOT_FOUND_RECHECK_MS = 24 * 60 * 60_000
+
 // Chains make a block a second at the fastest, but for few; to ask at most once a minute costs a slow one little.
 const BLOCK_MS = 1_000
 const RETRY_MS_MAX = 60_000

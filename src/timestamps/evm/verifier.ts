@@ -4,7 +4,7 @@ import { toHex } from '../../../protocols/primitives/bytes.ts'
 import { askProviders, tooFewAnswers } from '../ask-providers.ts'
 import type { Asked } from '../ask-providers.ts'
 import type { TimestampVerifier, VerifierRequest, VerifierResult } from '../verifier.ts'
-import { finalityAt, RECHECK_MS } from './finality.ts'
+import { finalityAt, NOT_FOUND_RECHECK_MS, RECHECK_MS } from './finality.ts'
 import type { SeenBlock } from './finality.ts'
 import type { EvmProvider, EvmSight } from './provider.ts'
 
@@ -69,7 +69,9 @@ function judge(request: EvmRequest, asked: Asked<EvmSight>, k: number): Verifier
   // EE-10
   if (transaction === null) {
     const detail = `block ${block.number} (${block.hash}) does not hold the transaction`
-    return { outcome: 'invalid', code: 'EVM_NOT_FOUND', detail, ...recheck }
+    // It may be the providers that don't know it: looked at again even where the chain does not change any more.
+    const recheckAfterMs = place.buried ? NOT_FOUND_RECHECK_MS : RECHECK_MS
+    return { outcome: 'invalid', code: 'EVM_NOT_FOUND', detail, recheckAfterMs }
   }
   // EE-11 to EE-13
   const code = evidenceProblem(timestampAnchor, batchRoot, transaction)
