@@ -212,6 +212,23 @@ describe('one chain that only grows', () => {
     }
   })
 
+  it('calldata that no hash vouches for is judged only once its block is final', async () => {
+    const anchored = await chain.include({ data: ROOT })
+    // As rollups show their deposits.
+    await using rollup = await startJsonRpc(async (request) =>
+      (await forwarded(chain.url, request)).replaceAll('"type":"0x2"', '"type":"0x7e"')
+    )
+    const providers = [providerOf(chain, rollup.url)]
+    const wrong = { providers, root: OTHER_ROOT }
+    expect(await verdictOn(chain, anchored, wrong)).toMatchObject({ outcome: 'notYetFinal' })
+    await chain.mine(2)
+    expect(await verdictOn(chain, anchored, wrong)).toMatchObject({ code: 'EVM_ROOT_NOT_FOUND' })
+    expect(await verdictOn(chain, anchored, { providers })).toMatchObject({
+      outcome: 'valid',
+      evidence: { transactionHashChecked: false }
+    })
+  })
+
   it('a provider that changes the calldata is caught by the hash', async () => {
     const anchored = await chain.include({ data: OTHER_ROOT })
     await chain.mine(2)
