@@ -42,7 +42,7 @@ export function describeBitcoind(name: string, tests: () => void): void {
   if (!present) {
     console.log(`skipped: no bitcoind for ${name} (test/tools/fetch-bitcoind node_modules/.cache/bitcoind gets it)`)
   }
-  describe.skipIf(!present)(name, tests)
+  describe.skipIf(!present)(`bitcoind: ${name}`, () => tests())
 }
 
 /** A bitcoind of its own chain, on loopback, with a wallet that can pay. */
