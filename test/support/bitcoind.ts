@@ -42,7 +42,9 @@ export function describeBitcoind(name: string, tests: () => void): void {
   if (!present) {
     console.log(`skipped: no bitcoind for ${name} (test/tools/fetch-bitcoind node_modules/.cache/bitcoind gets it)`)
   }
-  describe.skipIf(!present)(`bitcoind: ${name}`, () => tests())
+  describe.skipIf(!present)(`bitcoind: ${name}`, () => {
+    tests()
+  })
 }
 
 /** A bitcoind of its own chain, on loopback, with a wallet that can pay. */

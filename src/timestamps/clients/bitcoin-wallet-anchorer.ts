@@ -86,7 +86,7 @@ export class BitcoinWalletAnchorer implements Anchorer {
     const problem = draft.ok ? await this.#mempoolProblem(draft.draft, signal) : draft.detail
     if (!draft.ok || problem !== null) {
       await this.#unlock(inputs, signal)
-      return refused(`made a transaction that would not be taken: ${problem}`)
+      return refused(`made a transaction that can't be used: ${problem}`)
     }
     return underWay(draft.draft, 'the transaction is signed and not broadcast yet', 0)
   }
@@ -133,13 +133,13 @@ export class BitcoinWalletAnchorer implements Anchorer {
     const [info, created, estimate] = answer.value as [RpcOutcome, RpcOutcome, RpcOutcome]
     const otherChain = this.#rpc.chainFailure(info)
     if (otherChain !== null) return failedBy(otherChain)
-    if (!created.ok) return refused(created.message)
+    if (!created.ok) return refused(`made no transaction: ${created.message}`)
     const options = { fee_rate: feeRateOf(estimate), lockUnspents: true }
     const funding = await this.#rpc.call(['fundrawtransaction', [created.result, options]], signal)
     if (!funding.ok) return failedBy(funding)
-    if (!funding.value.ok) return refused(funding.value.message)
+    if (!funding.value.ok) return refused(`could not pay for a transaction: ${funding.value.message}`)
     const funded = memberOf(funding.value, 'hex')
-    return typeof funded === 'string' ? funded : refused('gave no transaction')
+    return typeof funded === 'string' ? funded : refused('made no transaction')
   }
 
   /** Why the node would not take the transaction; null when it would. Nothing is broadcast. */
@@ -149,7 +149,8 @@ export class BitcoinWalletAnchorer implements Anchorer {
     if (!answer.value.ok) return answer.value.message
     const [verdict] = Array.isArray(answer.value.result) ? (answer.value.result as readonly JsonValue[]) : []
     if (!isJsonObject(verdict)) return 'no verdict'
-    return verdict['allowed'] === true ? null : String(verdict['reject-reason'])
+    const reason = verdict['reject-reason']
+    return verdict['allowed'] === true ? null : typeof reason === 'string' ? reason : 'no reason'
   }
 
   async #broadcast(draft: Draft, signal: AbortSignal): Promise<AnchorStep> {
