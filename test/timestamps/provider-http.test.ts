@@ -1,12 +1,11 @@
-import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ProviderHttp } from '../../src/timestamps/clients/provider-http.ts'
 import type { HttpReply } from '../../src/timestamps/clients/provider-http.ts'
 import type { ProviderAnswer } from '../../src/timestamps/provider.ts'
 import { createHandClock, HAND_CLOCK_START_MS } from '../support/hand-clock.ts'
 import type { HandClock } from '../support/hand-clock.ts'
+import { startLocalServer } from '../support/local-server.ts'
 import { until } from '../support/until.ts'
 
 const NEVER = new AbortController().signal
@@ -21,7 +20,7 @@ interface Setting extends AsyncDisposable {
   readonly clock: HandClock
   readonly http: ProviderHttp
   /** Of those that have come. */
-  readonly paths: string[]
+  readonly paths: readonly string[]
   /** Those that wait for an answer. */
   readonly held: ServerResponse[]
   readonly get: (path?: string, signal?: AbortSignal) => Promise<ProviderAnswer<HttpReply>>
@@ -36,32 +35,21 @@ afterEach(() => {
 })
 
 async function setting(answer?: Answer): Promise<Setting> {
-  const paths: string[] = []
   const held: ServerResponse[] = []
-  const server = createServer((request, response) => {
-    paths.push(request.url ?? '')
-    request.resume()
+  const server = await startLocalServer((request, _body, response) => {
     if (answer === undefined) held.push(response)
     else answer(response, request)
   })
-  await new Promise<void>((listening) => {
-    server.listen(0, '127.0.0.1', listening)
-  })
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const clock = createHandClock()
   clocks.push(clock)
   const http = new ProviderHttp('provider.example', clock)
   return {
     clock,
     http,
-    paths,
+    paths: server.paths,
     held,
-    get: (path = '/', signal = NEVER) => http.exchange({ url: `${url}${path}`, method: 'GET' }, signal),
-    [Symbol.asyncDispose]: () =>
-      new Promise((closed) => {
-        server.close(() => closed())
-        server.closeAllConnections()
-      })
+    get: (path = '/', signal = NEVER) => http.exchange({ url: `${server.url}${path}`, method: 'GET' }, signal),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]()
   }
 }
 
@@ -84,28 +72,15 @@ describe('an answer', () => {
 
   it('carries what is posted', async () => {
     const bodies: string[] = []
-    const server = createServer((request, response) => {
-      const { method, headers } = request
-      request.setEncoding('utf8')
-      let body = ''
-      request.on('data', (chunk: string) => {
-        body += chunk
-      })
-      request.on('end', () => {
-        bodies.push(`${method} ${headers['x-test'] as string} ${body}`)
-        response.end()
-      })
-    })
-    await new Promise<void>((listening) => {
-      server.listen(0, '127.0.0.1', listening)
+    await using server = await startLocalServer(({ method, headers }, body, response) => {
+      bodies.push(`${method} ${headers['x-test'] as string} ${new TextDecoder().decode(body)}`)
+      response.end()
     })
     const http = new ProviderHttp('provider.example', createHandClock())
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    const { url } = server
     await http.exchange({ url, method: 'POST', headers: { 'x-test': 'one' }, body: 'text' }, NEVER)
     await http.exchange({ url, method: 'POST', headers: { 'x-test': 'two' }, body: Uint8Array.of(0x62) }, NEVER)
     expect(bodies).toEqual(['POST one text', 'POST two b'])
-    server.closeAllConnections()
-    server.close()
   })
 
   it('that redirects is not followed', async () => {
@@ -216,7 +191,7 @@ describe('after a failure', () => {
     all.held[0]?.writeHead(429, { 'retry-after': '30' }).end()
     await until('the limit is known', () => all.http.health.failed === 1)
     all.held[1]?.end()
-    expect((await Promise.all(answers)).map(({ ok }) => ok).toSorted()).toEqual([false, true])
+    expect((await Promise.all(answers)).filter(({ ok }) => ok)).toHaveLength(1)
     expect(await all.get()).toMatchObject({ ok: false, code: 'PROVIDER_LIMITED', retryAfterMs: 30_000 })
   })
 
