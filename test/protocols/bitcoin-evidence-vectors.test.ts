@@ -12,8 +12,9 @@ import { fromHex, toHex } from '../../protocols/primitives/bytes.ts'
 import { PROTOCOLS } from './make-vectors.ts'
 import { readJson } from './third-party.ts'
 
-function vectorsOf<Vector>(name: string): readonly Vector[] {
-  return (readJson(PROTOCOLS, `bitcoin-evidence/v1/vectors/${name}.json`) as { vectors: readonly Vector[] }).vectors
+// The type is what the caller expects of the file, as with `readJson`.
+function vectorsOf(name: string): readonly unknown[] {
+  return (readJson(PROTOCOLS, `bitcoin-evidence/v1/vectors/${name}.json`) as { vectors: readonly unknown[] }).vectors
 }
 
 function bytesOf(hex: string): Uint8Array {
@@ -35,7 +36,7 @@ interface Output {
 
 describe('transactions', () => {
   type Valid = { transaction: string; stripped: string; txid: string; outputs: readonly Output[] }
-  test.each(vectorsOf<Valid>('transactions'))('$description', (vector) => {
+  test.each(vectorsOf('transactions') as readonly Valid[])('$description', (vector) => {
     const reading = parseTransaction(bytesOf(vector.transaction))
     if (!reading.ok) throw new Error(reading.detail)
     const { txid, stripped, outputs } = reading.transaction
@@ -46,14 +47,17 @@ describe('transactions', () => {
   })
 
   type Invalid = { transaction: string; code: string }
-  test.each(vectorsOf<Invalid>('transactions-invalid'))('$rule $code: $description', ({ transaction, code }) => {
-    expect(parseTransaction(bytesOf(transaction))).toMatchObject({ ok: false, code })
-  })
+  test.each(vectorsOf('transactions-invalid') as readonly Invalid[])(
+    '$rule $code: $description',
+    ({ transaction, code }) => {
+      expect(parseTransaction(bytesOf(transaction))).toMatchObject({ ok: false, code })
+    }
+  )
 })
 
 describe('blocks', () => {
   type Branch = { leaf: string; index: number; branch: readonly string[]; root: string | null }
-  const branches = vectorsOf<Branch>('branches')
+  const branches = vectorsOf('branches') as readonly Branch[]
   test.each(branches)('branch: $description', ({ leaf, index, branch, root }) => {
     const found = rootOfBranch(bytesOf(leaf), index, branch.map(bytesOf))
     expect(found && toHex(found)).toBe(root)
@@ -70,7 +74,7 @@ describe('blocks', () => {
   })
 
   type Target = { bits: number; target: string | null }
-  test.each(vectorsOf<Target>('targets'))('target: $bits, $description', ({ bits, target }) => {
+  test.each(vectorsOf('targets') as readonly Target[])('target: $bits, $description', ({ bits, target }) => {
     expect(targetOf(bits)).toBe(target === null ? null : BigInt(`0x${target}`))
   })
 
@@ -82,7 +86,7 @@ describe('blocks', () => {
     time: number
     proofOfWork: boolean
   }
-  test.each(vectorsOf<Header>('headers'))('header: $description ($network)', (vector) => {
+  test.each(vectorsOf('headers') as readonly Header[])('header: $description ($network)', (vector) => {
     const header = parseHeader(bytesOf(vector.header))
     if (header === null) throw new Error('no header')
     const { hash, merkleRoot, time } = header
@@ -109,7 +113,7 @@ describe('proofs', () => {
   }
 
   type Valid = { proof: string; hash: string; digest: string; attestations: readonly object[] }
-  test.each(vectorsOf<Valid>('proofs'))('$description', (vector) => {
+  test.each(vectorsOf('proofs') as readonly Valid[])('$description', (vector) => {
     const proof = proofOf(vector.proof)
     expect(proof.hash).toBe(vector.hash)
     expect(toHex(proof.timestamp.message)).toBe(vector.digest)
@@ -121,12 +125,12 @@ describe('proofs', () => {
   type Invalid = ({ proof: string } | Repeated) & { code: string }
   const textOf = (vector: Invalid): string =>
     'proof' in vector ? vector.proof : vector.prefix + vector.repeat.repeat(vector.count) + vector.suffix
-  test.each(vectorsOf<Invalid>('proofs-invalid'))('$rule $code: $description', (vector) => {
+  test.each(vectorsOf('proofs-invalid') as readonly Invalid[])('$rule $code: $description', (vector) => {
     expect(parseOtsProof(bytesOf(textOf(vector)))).toMatchObject({ ok: false, code: vector.code })
   })
 
   test('what is too much is only a little too much', () => {
-    const repeated = vectorsOf<Invalid>('proofs-invalid').filter((vector) => 'count' in vector)
+    const repeated = (vectorsOf('proofs-invalid') as readonly Invalid[]).filter((vector) => 'count' in vector)
     expect(repeated.length).toBe(2)
     for (const vector of repeated) {
       expect(parseOtsProof(bytesOf(textOf({ ...vector, count: vector.count - 50 })))).toMatchObject({ ok: true })
@@ -134,17 +138,22 @@ describe('proofs', () => {
   })
 
   type Upgrade = { proof: string; commitment: string; answer: string; upgraded: string }
-  test.each(vectorsOf<Upgrade>('upgrades'))('upgrade: $description', ({ proof, commitment, answer, upgraded }) => {
-    const before = proofOf(proof)
-    const after = withUpgrade(before, bytesOf(commitment), bytesOf(answer))
-    if (!after.ok) throw new Error(after.detail)
-    expect(toHex(encodeOtsProof(after.proof))).toBe(upgraded)
-    expect(toHex(encodeOtsProof(before))).toBe(proof)
-    expect(pendingAttestations(before).map((pending) => toHex(pending.commitment))).toContain(commitment)
-  })
+  test.each(vectorsOf('upgrades') as readonly Upgrade[])(
+    'upgrade: $description',
+    ({ proof, commitment, answer, upgraded }) => {
+      const before = proofOf(proof)
+      const after = withUpgrade(before, bytesOf(commitment), bytesOf(answer))
+      if (!after.ok) throw new Error(after.detail)
+      expect(toHex(encodeOtsProof(after.proof))).toBe(upgraded)
+      expect(toHex(encodeOtsProof(before))).toBe(proof)
+      expect(pendingAttestations(before).map((pending) => toHex(pending.commitment))).toContain(commitment)
+    }
+  )
 
   test('an answer that is none does not change a proof', () => {
-    const [{ proof, commitment, answer } = { proof: '', commitment: '', answer: '' }] = vectorsOf<Upgrade>('upgrades')
+    const [{ proof, commitment, answer } = { proof: '', commitment: '', answer: '' }] = vectorsOf(
+      'upgrades'
+    ) as readonly Upgrade[]
     const before = proofOf(proof)
     for (const bad of ['', answer.slice(2), answer.slice(0, -2), `${answer}00`]) {
       expect(withUpgrade(before, bytesOf(commitment), bytesOf(bad))).toMatchObject({ ok: false, code: 'OTS_MALFORMED' })
@@ -155,7 +164,7 @@ describe('proofs', () => {
   test('an answer that makes a proof too deep is refused', () => {
     const deep = '08'.repeat(200)
     const end = '000588960d73d719010101'
-    const { timestamp } = proofOf(vectorsOf<Valid>('proofs')[0]?.proof ?? '')
+    const { timestamp } = proofOf((vectorsOf('proofs') as readonly Valid[])[0]?.proof ?? '')
     const header = toHex(encodeOtsProof({ hash: 'sha256', timestamp })).slice(0, 33 * 2)
     const before = proofOf(header + toHex(timestamp.message) + deep + end)
     const [{ message } = { message: new Uint8Array() }] = attestationsOf(before.timestamp)
@@ -166,16 +175,19 @@ describe('proofs', () => {
 
 describe('evidence', () => {
   type Valid = { timestampAnchor: BitcoinTimestampAnchor; batchRoot: string; header: string; provenTime: number }
-  test.each(vectorsOf<Valid>('evidence'))('$description', ({ timestampAnchor, batchRoot, header, provenTime }) => {
-    expect(timestampAnchorProblem(timestampAnchor as never, 'it')).toBeNull()
-    const commitment = checkBitcoinEvidence(timestampAnchor, batchRoot)
-    if (!commitment.ok) throw new Error(commitment.detail)
-    expect(checkBitcoinHeader(commitment, timestampAnchor, bytesOf(header))).toEqual({ ok: true, provenTime })
-    expect(checkBitcoinHeader(commitment, timestampAnchor, bytesOf(header).fill(0, 0, 4))).toBeNull()
-  })
+  test.each(vectorsOf('evidence') as readonly Valid[])(
+    '$description',
+    ({ timestampAnchor, batchRoot, header, provenTime }) => {
+      expect(timestampAnchorProblem(timestampAnchor as never, 'it')).toBeNull()
+      const commitment = checkBitcoinEvidence(timestampAnchor, batchRoot)
+      if (!commitment.ok) throw new Error(commitment.detail)
+      expect(checkBitcoinHeader(commitment, timestampAnchor, bytesOf(header))).toEqual({ ok: true, provenTime })
+      expect(checkBitcoinHeader(commitment, timestampAnchor, bytesOf(header).fill(0, 0, 4))).toBeNull()
+    }
+  )
 
   type Invalid = { timestampAnchor: BitcoinTimestampAnchor; batchRoot: string; header?: string; code: string }
-  test.each(vectorsOf<Invalid>('evidence-invalid'))('$rule $code: $description', (vector) => {
+  test.each(vectorsOf('evidence-invalid') as readonly Invalid[])('$rule $code: $description', (vector) => {
     const { timestampAnchor, batchRoot, header, code } = vector
     expect(timestampAnchorProblem(timestampAnchor as never, 'it')).toBeNull()
     const commitment = checkBitcoinEvidence(timestampAnchor, batchRoot)
@@ -186,7 +198,7 @@ describe('evidence', () => {
   })
 
   test('every code has a vector', () => {
-    const codes = new Set(vectorsOf<Invalid>('evidence-invalid').map(({ code }) => code))
+    const codes = new Set((vectorsOf('evidence-invalid') as readonly Invalid[]).map(({ code }) => code))
     expect([...codes].toSorted()).toEqual([
       'BTC_BRANCH',
       'BTC_MALFORMED',
@@ -199,7 +211,7 @@ describe('evidence', () => {
   })
 
   test('evidence that stands by its hash is missing', () => {
-    const [transaction] = vectorsOf<Valid>('evidence')
+    const [transaction] = vectorsOf('evidence') as readonly Valid[]
     if (transaction === undefined) throw new Error('no vectors')
     const rawTx = { blob: '00'.repeat(32) }
     const timestampAnchor = { ...transaction.timestampAnchor, rawTx } as BitcoinTimestampAnchor
