@@ -49,7 +49,7 @@ export function describeBitcoind(name: string, tests: () => void): void {
 
 /** A bitcoind of its own chain, on loopback, with a wallet that can pay. */
 export interface Bitcoind {
-  /** `http://127.0.0.1:PORT`, without credentials. Another one after `restart`. */
+  /** `http://127.0.0.1:PORT`, without credentials. */
   readonly url: string
   readonly user: string
   readonly password: string
@@ -69,7 +69,7 @@ export interface Bitcoind {
    * Takes the block and all on top of it off the chain, and mines so many others instead that theirs is longer.
    */
   reorganise(blockHash: string): Promise<void>
-  /** Stops it in good order and starts it again over the same data. */
+  /** Stops it in good order and starts it again over the same data; on the same port, unless somebody took that. */
   restart(): Promise<void>
   stop(): Promise<void>
 }
@@ -132,7 +132,7 @@ export async function startBitcoind(): Promise<Bitcoind> {
     restart: async () => {
       await rpc('stop')
       await ended(running.child)
-      running = await start(folder, password)
+      running = await start(folder, password, running.port)
       await rpc('loadwallet', WALLET)
     },
     stop: async () => {
@@ -146,9 +146,9 @@ export async function startBitcoind(): Promise<Bitcoind> {
   return bitcoind
 }
 
-async function start(folder: string, password: string): Promise<Running> {
+async function start(folder: string, password: string, preferredPort?: number): Promise<Running> {
   for (let attempt = 1; ; attempt += 1) {
-    const port = await freePort()
+    const port = attempt === 1 && preferredPort !== undefined ? preferredPort : await freePort()
     const child = spawn('/bin/sh', ['-c', GUARD, 'sh', PROGRAM, ...optionsOf(folder, port, password)], {
       stdio: ['pipe', 'ignore', 'ignore']
     })
