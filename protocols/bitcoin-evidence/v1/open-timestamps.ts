@@ -79,7 +79,7 @@ export function parseOtsProof(bytes: Uint8Array): { readonly ok: true; readonly 
     const reader = readerOf(bytes)
     // [NO EFFECT] BE-16: magic and version.
     if (!equalBytes(reader.take(MAGIC.length), MAGIC)) reader.refuse('no proof file of OpenTimestamps')
-    if (reader.varuint() !== VERSION) reader.refuse('an unknown version')
+    if (reader.octet() !== VERSION) reader.refuse('an unknown version')
     const { hash, digest } = readFileDigest(reader)
     const timestamp = new TimestampReader(reader).read(digest)
     reader.end()

@@ -56,11 +56,16 @@ function merged({ message, branches }: OtsTimestamp, added: OtsTimestamp): OtsTi
   const all = [...branches]
   for (const branch of added.branches) {
     const at = all.findIndex((known) => isSameStep(known, branch))
-    const known = all[at]
-    if (known === undefined) all.push(branch)
-    else if ('operation' in known && 'operation' in branch) {
-      all[at] = { operation: known.operation, timestamp: merged(known.timestamp, branch.timestamp) }
+    if ('attestation' in branch) {
+      if (at === -1) all.push(branch)
+      continue
     }
+    const { operation, timestamp: next } = branch
+    const known = all[at]
+    // What is new is merged too, with nothing: an answer may say a thing twice.
+    const before =
+      known !== undefined && 'timestamp' in known ? known.timestamp : { message: next.message, branches: [] }
+    all.splice(at === -1 ? all.length : at, 1, { operation, timestamp: merged(before, next) })
   }
   return { message, branches: all }
 }
