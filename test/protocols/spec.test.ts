@@ -14,7 +14,8 @@ const PATHS = [
   'negentropy/v1',
   'range-sync/v1',
   'bundle/v1',
-  'bitcoin-evidence/v1'
+  'bitcoin-evidence/v1',
+  'bitcoin-headers/v1'
 ] as const
 
 const specOf = (path: string): string => readFileSync(join(PROTOCOLS, path, 'SPEC.md'), 'utf8')
