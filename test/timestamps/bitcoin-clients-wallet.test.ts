@@ -165,6 +165,13 @@ describeBitcoind('a wallet that anchors', () => {
     expect(second.blockHash).not.toBe(first.blockHash)
   })
 
+  it('is ready when the block of its transaction came before anybody asked', async () => {
+    const root = nextRoot()
+    const prepared = await prepare(root)
+    await node.rpc('generateblock', await node.wallet('getnewaddress'), [prepared.draft['rawTx']])
+    expect(complete(await advance(root, prepared)).txid).toBe(txidOf(prepared))
+  })
+
   it('spends no coin in two drafts', async () => {
     const drafts = await Promise.all([1, 2, 3].map(() => prepare(nextRoot())))
     const inputs = (await Promise.all(drafts.map(inputsOf))).flat()
@@ -232,6 +239,29 @@ describeBitcoind('a wallet that anchors', () => {
     underWay(await advance(two, sent))
     await node.mine(1)
     complete(await advance(one, prepared))
+    complete(await advance(two, sent))
+  })
+
+  it('is made anew when its fee is too low now, but only if it was never broadcast', async () => {
+    const [one, two] = [nextRoot(), nextRoot()]
+    const prepared = await prepare(one)
+    const sent = underWay(await advance(two, await prepare(two)))
+    await node.restart('-minrelaytxfee=0.001')
+    anchorer = anchorerOf(node.walletAddress)
+    await node.wallet('lockunspent', false, await inputsOf(prepared))
+    expect(await advance(one, prepared)).toMatchObject({
+      state: 'failed',
+      code: 'TRANSACTION_REFUSED',
+      detail: expect.stringContaining('min relay fee not met') as string
+    })
+    expect(await locked()).toEqual([])
+    expect(underWay(await advance(two, sent)).draft).toEqual(sent.draft)
+    await node.mine(1)
+    expect(underWay(await advance(two, sent)).draft).toEqual(sent.draft)
+    await node.restart()
+    anchorer = anchorerOf(node.walletAddress)
+    underWay(await advance(two, sent))
+    await node.mine(1)
     complete(await advance(two, sent))
   })
 
