@@ -177,6 +177,9 @@ function optionsOf(folder: string, port: number, password: string): readonly str
     '-fixedseeds=0',
     '-printtoconsole=0',
     '-server=1',
+    // A thousand keys of each kind, as by default, are most of the work of a start.
+    '-keypool=20',
+    '-par=1',
     '-rpcbind=127.0.0.1',
     '-rpcallowip=127.0.0.1',
     `-rpcport=${port}`,
