@@ -45,7 +45,6 @@ interface Draft {
   readonly txid: string
 }
 
-/** Drafts of this anchorer are JSON objects. */
 type DraftReading = { readonly ok: true; readonly draft: Draft } | { readonly ok: false; readonly detail: string }
 
 /**
@@ -120,10 +119,6 @@ export class BitcoinWalletAnchorer implements Anchorer {
     if (isBlockHash(replacement)) {
       const replaced = await this.#replaced(replacement, batchRoot, signal)
       if (replaced !== null) return replaced
-    }
-    // Below zero: another transaction with one of its coins is in a block.
-    if (typeof confirmations === 'number' && confirmations < 0) {
-      return await this.#conflict(read.draft, 'one of its coins was spent in another transaction', signal)
     }
     return await this.#broadcast(read.draft, known.ok, signal)
   }
