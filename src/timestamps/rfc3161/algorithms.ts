@@ -1,5 +1,5 @@
 import { hash as digest } from 'node:crypto'
-import { contextConstructed, DerError, DerReader, readOid, readSmall, readWhole, TAG } from './der.ts'
+import { contextConstructed, DerReader, readOid, readSmall, readWhole, TAG } from './der.ts'
 import type { DerValue } from './der.ts'
 
 /** The hash functions that count for anything here (SPEC TE-6, TE-7); SHA-1 only names certificates (TE-11). */
@@ -90,9 +90,4 @@ function pssScheme(parameters: DerValue | undefined): SignatureScheme | null {
   const maskHash = hashOf(readAlgorithm(new DerReader(mask.parameters.bytes), what))
   // node:crypto and RFC 4055 3.1 (RECOMMENDED) both want one hash for both; other pairs are not met.
   return hash === null || maskHash !== hash ? null : { kind: 'pss', hash, saltLength }
-}
-
-/** Throws unless parameters are absent or NULL, as of every algorithm here but RSASSA-PSS. */
-export function assertNoParameters({ oid, parameters }: Algorithm, what: string): void {
-  if (parameters !== undefined && parameters.tag !== TAG.null) throw new DerError(`${what}: ${oid} with parameters`)
 }

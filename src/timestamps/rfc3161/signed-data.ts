@@ -102,7 +102,7 @@ export function readToken(bytes: Uint8Array): Token {
   const crls = signedData.optional(contextConstructed(1), 'crls')
   const signers = signedData.inside(TAG.set, 'signerInfos')
   signedData.end('SignedData')
-  // RFC 3161 2.4.2: "the TimeStampToken MUST NOT contain any signatures other than the signature of the TSA".
+  // RFC 3161 2.4.2: no signatures but that of the authority.
   const signer = signers.inside(TAG.sequence, 'SignerInfo')
   signers.end('SignerInfo')
 

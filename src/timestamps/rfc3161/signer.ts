@@ -54,7 +54,7 @@ export function checkSigner(token: Token, candidates: readonly Certificate[]): S
   return misused === null ? { ok: true, certificate } : refusal('TSA_EKU', misused)
 }
 
-/** RFC 3161 2.3: "the corresponding certificate MUST contain only one instance of the extended key usage, critical". */
+/** RFC 3161 2.3: the extended key usage holds id-kp-timeStamping only, and is critical. */
 function purposeProblem({ extendedKeyUsage, keyUsage }: Certificate): string | null {
   if (extendedKeyUsage === undefined) return 'the signing certificate has no extended key usage'
   if (!extendedKeyUsage.critical) return 'the extended key usage of the signing certificate is not critical'
