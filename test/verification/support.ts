@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import { seededRandom } from '../../simulations/ports/seeded-random.ts'
+import type { BlobStore } from '../../src/log/blob-store.ts'
 import { parseRecord } from '../../src/log/log-reader.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import type { Logger } from '../../src/platform/logger.ts'
@@ -10,7 +11,9 @@ import type { ProjectionUpdate } from '../../src/projections/changes.ts'
 import { verdictOf } from '../../src/timestamps/verdict.ts'
 import type { TimestampVerifier, VerifierRequest, VerifierResult } from '../../src/timestamps/verifier.ts'
 import { VERIFY_MS_MAX } from '../../src/verification/check.ts'
-import { VerificationWorker } from '../../src/verification/worker.ts'
+import type { OnlineQuery, OnlineVerification } from '../../src/verification/verify-online.ts'
+import type { VerificationStatus } from '../../src/verification/verification.ts'
+import { Verification } from '../../src/verification/verification.ts'
 import type { Ledger } from '../projections/support/ledger.ts'
 import { until } from '../support/until.ts'
 
@@ -62,6 +65,9 @@ export function scriptedVerifier(): ScriptedVerifier {
 /** A worker that was started on a ledger. */
 export interface StartedWorker {
   stop(): Promise<void>
+  status(): VerificationStatus
+  warnings(): readonly string[]
+  verifyOnline(query?: OnlineQuery): Promise<OnlineVerification>
   /** After how long what was undecided is looked at again, in the order in which it was found out; milliseconds. */
   readonly retries: readonly number[]
 }
@@ -70,7 +76,8 @@ export function startWorker(
   ledger: Ledger,
   verifier: TimestampVerifier,
   policy: EffectivePolicy,
-  logger: Logger = silentLogger
+  logger: Logger = silentLogger,
+  blobs: Pick<BlobStore, 'getMany'> = NO_BLOBS
 ): StartedWorker {
   const { log, engine, store, clock } = ledger
   const view = viewPolicy(policy)
@@ -80,19 +87,28 @@ export function startWorker(
     return clock.after(delayMs, run)
   }
   const random = seededRandom('worker')
-  const worker = new VerificationWorker({
+  const worker = new Verification({
     verifiers: [verifier],
     log,
     engine,
     store,
+    blobs,
     policy: () => view,
     clock: { ...clock, after },
     random,
     logger
   })
   worker.start()
-  return { stop: () => worker.stop(), retries }
+  return {
+    stop: () => worker.stop(),
+    status: () => worker.status(),
+    warnings: () => worker.warnings(),
+    verifyOnline: (query = {}) => worker.verifyOnline(query, () => {}),
+    retries
+  }
 }
+
+const NO_BLOBS: Pick<BlobStore, 'getMany'> = { getMany: (hashes) => Promise.resolve(hashes.map(() => undefined)) }
 
 /** Waits until the worker has put something off for the `count`-th time, and lets that much time pass. */
 export async function passRetry({ clock }: Ledger, { retries }: StartedWorker, count: number): Promise<void> {
