@@ -26,12 +26,14 @@ export const BTC = {
 }
 export const EVM = { chainId: 'eip155:1', txHash: 'e'.repeat(64), blockNumber: 9, carriedIn: 'calldata' }
 
-export const valid = (position: number, provenTime: number): VerifierResult => ({
+/** With `recheckAfterMs` its chain could still be rewritten. */
+export const valid = (position: number, provenTime: number, recheckAfterMs?: number): VerifierResult => ({
   outcome: 'valid',
   finality: { depth: 6 },
   provenTime,
   position,
-  evidence: { seen: true }
+  evidence: { seen: true },
+  ...(recheckAfterMs === undefined ? {} : { recheckAfterMs })
 })
 export const unreachable: VerifierResult = { outcome: 'unreachable', code: 'PROVIDER_TIMEOUT', retryAfterMs: 0 }
 
@@ -74,7 +76,7 @@ export interface StartedWorker {
 
 export function startWorker(
   ledger: Ledger,
-  verifier: TimestampVerifier,
+  verifier: TimestampVerifier | readonly TimestampVerifier[],
   policy: EffectivePolicy,
   logger: Logger = silentLogger,
   blobs: Pick<BlobStore, 'getMany'> = NO_BLOBS
@@ -88,7 +90,7 @@ export function startWorker(
   }
   const random = seededRandom('worker')
   const worker = new Verification({
-    verifiers: [verifier],
+    verifiers: 'verify' in verifier ? [verifier] : verifier,
     log,
     engine,
     store,
