@@ -83,8 +83,8 @@ export class Verification {
       unconfirmedSince === null || unconfirmedSince > longAgo
         ? []
         : [
-            `${unconfirmed} timestamp anchors could not be looked at again since ${isoTime(unconfirmedSince)}; ` +
-              'what was found about them stands meanwhile'
+            `${unconfirmed} timestamp anchor${unconfirmed === 1 ? '' : 's'} could not be looked at again since ` +
+              `${isoTime(unconfirmedSince)}; what was found before stands meanwhile`
           ]
     return [...failing.slice(0, WARNINGS_MAX), ...unseen]
   }

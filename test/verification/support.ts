@@ -69,18 +69,26 @@ export interface StartedWorker {
   stop(): Promise<void>
   status(): VerificationStatus
   warnings(): readonly string[]
-  verifyOnline(query?: OnlineQuery): Promise<OnlineVerification>
+  verifyOnline(query?: OnlineQuery, onProgress?: (done: number, total: number) => void): Promise<OnlineVerification>
   /** After how long what was undecided is looked at again, in the order in which it was found out; milliseconds. */
   readonly retries: readonly number[]
 }
 
-export function startWorker(
+/** The same as `openWorker`, started. */
+export function startWorker(...parts: Parameters<typeof openWorker>): StartedWorker {
+  const worker = openWorker(...parts)
+  worker.start()
+  return worker
+}
+
+/** What checks the anchors of a ledger, in the background once it is started. */
+export function openWorker(
   ledger: Ledger,
   verifier: TimestampVerifier | readonly TimestampVerifier[],
   policy: EffectivePolicy,
   logger: Logger = silentLogger,
   blobs: Pick<BlobStore, 'getMany'> = NO_BLOBS
-): StartedWorker {
+): StartedWorker & { start(): void } {
   const { log, engine, store, clock } = ledger
   const view = viewPolicy(policy)
   const retries: number[] = []
@@ -100,12 +108,12 @@ export function startWorker(
     random,
     logger
   })
-  worker.start()
   return {
+    start: () => worker.start(),
     stop: () => worker.stop(),
     status: () => worker.status(),
     warnings: () => worker.warnings(),
-    verifyOnline: (query = {}) => worker.verifyOnline(query, () => {}),
+    verifyOnline: (query = {}, onProgress = () => {}) => worker.verifyOnline(query, onProgress),
     retries
   }
 }
