@@ -193,5 +193,7 @@ class Tally {
 function detailOf({ outcome, evidence }: Finding): string | null {
   const { detail, depth, needed } = evidence
   if (typeof detail === 'string') return detail
-  return outcome === 'pending' ? `${String(depth)} of ${String(needed)} blocks deep` : null
+  return outcome === 'pending' && typeof depth === 'number' && typeof needed === 'number'
+    ? `${depth} of ${needed} blocks deep`
+    : null
 }

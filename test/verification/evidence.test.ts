@@ -13,20 +13,22 @@ const ALICE = member('alice')
 const POLICY = policyOf(ALICE, [ALICE])
 
 const { otsProof: _proof, ...BITCOIN } = BTC
-const withTransaction = (rawTx: string | { readonly blob: string }): JsonObject => ({
+const withTransaction = (rawTx: string | { readonly blob: string }) => ({
   ...BITCOIN,
   rawTx,
   txIndex: 0,
   merkleBranch: []
 })
 
+type Anchor = JsonObject & { readonly chainId: string }
+
 /** What the verifier is given for the announced anchor, with these blobs here. */
-async function asked(anchor: JsonObject, ...blobs: { readonly hash: string; readonly bytes: Uint8Array }[]) {
+async function asked(anchor: Anchor, ...blobs: { readonly hash: string; readonly bytes: Uint8Array }[]) {
   const ledger = await openLedger({ policy: POLICY })
   const held = new BlobStore(await openMemoryStore())
   await held.put(blobs, { sync: false })
   const verifier = scriptedVerifier()
-  const chainId = String(anchor['chainId'])
+  const { chainId } = anchor
   verifier.script(chainId, valid(7, 9_000))
   await ledger.append(await next(ALICE, null, { ...announceBody('batch-1'), timestampAnchors: [anchor] }))
   const worker = startWorker(ledger, verifier, POLICY, undefined, held)
@@ -40,7 +42,7 @@ const HASH = sha256Hex(BYTES)
 const INLINE = BYTES.toString('base64url')
 const HELD = { hash: HASH, bytes: BYTES }
 
-test.each<[what: string, byHash: JsonObject, inFull: JsonObject]>([
+test.each<[what: string, byHash: Anchor, inFull: Anchor]>([
   ['a transaction', withTransaction({ blob: HASH }), withTransaction(INLINE)],
   ['a proof', { ...BTC, otsProof: { blob: HASH } }, { ...BTC, otsProof: INLINE }],
   ['a token', { chainId: 'rfc3161:tsa', token: { blob: HASH } }, { chainId: 'rfc3161:tsa', token: INLINE }]

@@ -245,11 +245,8 @@ test('a policy with other rules has what was decided checked anew, once, in the 
     Array.from({ length: 3 }, () => policyDigest)
   )
   // The rule of the time-stamping authority is the same: its token is not asked about.
-  expect(verifier.requests.map(({ timestampAnchor, finality }) => [timestampAnchor.chainId, finality]).sort()).toEqual([
-    ['btc:mainnet', { depth: 12 }],
-    ['btc:mainnet', { depth: 12 }],
-    ['eip155:1', { depth: 64 }]
-  ])
+  const asked = verifier.requests.map(({ timestampAnchor, finality }) => `${timestampAnchor.chainId} ${finality.depth}`)
+  expect(asked.toSorted()).toEqual(['btc:mainnet 12', 'btc:mainnet 12', 'eip155:1 64'])
 })
 
 test('the same finding under other rules is logged once, and a policy that changes members alone asks nobody', async () => {
