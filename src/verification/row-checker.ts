@@ -9,14 +9,13 @@ import type { PolicyView } from '../policy/policy-view.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
 import { haltedError } from '../projections/fold-progress.ts'
 import { decodeRow } from '../projections/row-codec.ts'
-import { readState, rowsOfState } from '../projections/state.ts'
 import type { TimestampAnchorRow } from '../projections/timestamp-anchors.ts'
 import type { Finding } from '../timestamps/verdict.ts'
 import { verdictEvent } from '../timestamps/verdict.ts'
 import type { TimestampVerifier } from '../timestamps/verifier.ts'
 import type { Checked, Next } from './check.ts'
 import { checkEvidence } from './check.ts'
-import { announcedAnchor } from './evidence.ts'
+import { AnnouncedEvidence } from './evidence.ts'
 import { PastPolicies } from './past-policies.ts'
 import { recheckDelay } from './retry-delay.ts'
 
@@ -53,6 +52,7 @@ export class RowChecker {
   readonly #ports: RowCheckerPorts
   readonly #signal: AbortSignal
   readonly #past: PastPolicies
+  readonly #evidence: AnnouncedEvidence
   /** By key: who wants the same row checked at the same time gets the same answer. */
   readonly #running = new Map<string, Promise<CheckedRow>>()
 
@@ -61,6 +61,7 @@ export class RowChecker {
     this.#ports = ports
     this.#signal = signal
     this.#past = new PastPolicies(ports.log, ports.policy)
+    this.#evidence = new AnnouncedEvidence(ports.log, ports.blobs)
   }
 
   /** Before the first `due`. */
@@ -92,15 +93,12 @@ export class RowChecker {
     const instance = engine.instance(TIMESTAMP_ANCHORS)
     // Its rows would never show what is found.
     if (instance.halted !== null) throw haltedError(instance)
-    const snapshot = await store.snapshot()
-    try {
-      const { projection } = instance
-      const state = await readState(snapshot, projection)
-      const bytes = await snapshot.get(rowsOfState(TIMESTAMP_ANCHORS, state) + key)
-      return bytes === undefined ? undefined : (decodeRow(projection.layout, key, bytes) as TimestampAnchorRow)
-    } finally {
-      await snapshot.close()
-    }
+    const { layout } = instance.projection
+    const prefix = instance.rowsPrefix
+    const bytes = await store.get(prefix + key)
+    if (bytes !== undefined) return decodeRow(layout, key, bytes) as TimestampAnchorRow
+    // Either it is gone, or a new fold took the place of the rows meanwhile.
+    return prefix === instance.rowsPrefix ? undefined : await this.read(key)
   }
 
   /** Asks the verifier about the row that was just read. Rejects when the signal aborts, or the store can't be used. */
@@ -113,8 +111,8 @@ export class RowChecker {
   }
 
   async #check(row: TimestampAnchorRow, { verifier, finality }: Omit<Due, 'at'>): Promise<CheckedRow> {
-    const { clock, log, logger, blobs } = this.#ports
-    const request = { timestampAnchor: await announcedAnchor(row, log, blobs), batchRoot: row.batchRoot, finality }
+    const { clock, logger } = this.#ports
+    const request = { timestampAnchor: await this.#evidence.announced(row), batchRoot: row.batchRoot, finality }
     const checked = await checkEvidence(verifier, request, { clock, logger }, this.#signal)
     this.#signal.throwIfAborted()
     const recorded = this.#isNews(row, checked)
