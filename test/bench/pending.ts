@@ -19,7 +19,7 @@ const PENDING = 10_000
 const PER_ANNOUNCE = 16
 /** One anchor of each announce is for the verifier that never answers. */
 const UNDECIDED = PENDING - PENDING / PER_ANNOUNCE
-const EVENTS = 10_000
+const EVENTS = 8_000
 const SIGNERS = 50
 const PAIRS = 7
 

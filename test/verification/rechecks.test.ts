@@ -1,8 +1,12 @@
 import { expect, test } from 'vitest'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import type { TimestampAnchor } from '../../protocols/event/v1/announce.ts'
+import { evidenceHashOf } from '../../protocols/event/v1/announce.ts'
+import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import type { FinalityRule } from '../../src/policy/config-schema.ts'
 import { viewPolicy } from '../../src/policy/policy-view.ts'
 import type { EffectivePolicy } from '../../src/policy/policy.ts'
+import { verdictEvent } from '../../src/timestamps/verdict.ts'
 import type { VerifierResult } from '../../src/timestamps/verifier.ts'
 import type { Ledger } from '../projections/support/ledger.ts'
 import { allRows, openLedger } from '../projections/support/ledger.ts'
@@ -286,6 +290,30 @@ test('the same finding under other rules is logged once, and a policy that chang
     ['btc:mainnet', 'verified', null],
     ['eip155:1', 'verified', null]
   ])
+})
+
+test('a verdict under a policy that the log does not know is checked anew', async () => {
+  const ledger = await openLedger({ policy: POLICY })
+  const verifier = scriptedVerifier()
+  verifier.script('eip155:1', valid(9, 5_000))
+  await ledger.append(await next(ALICE, null, bodyWith(EVM)))
+  const identity = {
+    namespace: NAMESPACE,
+    batchId: 'batch-1',
+    chainId: 'eip155:1',
+    evidenceId: EVM.txHash,
+    owner: ALICE.orgId,
+    batchRoot: sha256Hex('batch-1'),
+    evidenceHash: evidenceHashOf(EVM as TimestampAnchor)
+  }
+  const finding = { outcome: 'verified', code: null, provenTime: 5_000, position: 9, evidence: {} } as const
+  await ledger.appendLocal(verdictEvent(1, { ...identity, ...finding, policyDigest: sha256Hex('of another release') }))
+  await ledger.caughtUp()
+  const worker = startWorker(ledger, verifier, POLICY)
+  const policyDigest = viewPolicy(POLICY).policyDigest(NAMESPACE)
+  await rowOf(ledger, 'timestamp-anchors', (row) => row['policyDigest'] === policyDigest)
+  await worker.stop()
+  expect(verifier.requests).toHaveLength(1)
 })
 
 test('a chain that policy lists no longer is left as it is', async () => {
