@@ -19,7 +19,7 @@ const PENDING = 10_000
 const PER_ANNOUNCE = 16
 /** One anchor of each announce is for the verifier that never answers. */
 const UNDECIDED = PENDING - PENDING / PER_ANNOUNCE
-const EVENTS = 8_000
+const EVENTS = 6_000
 const SIGNERS = 50
 const PAIRS = 7
 
@@ -74,6 +74,7 @@ async function measure(withVerifiers: boolean): Promise<Run> {
   const bench = await openNode(signers, undefined, { ports: withVerifiers ? { verifiers: [verifier, hanging()] } : {} })
   await ingest(bench.node, waiting)
   if (withVerifiers) await takeInHand(bench, verifier)
+  else await bench.node.start()
   const checksBefore = verifier.asked
   const startedMs = performance.now()
   const cpu = await cpuMicroseconds(() => ingest(bench.node, events))

@@ -148,7 +148,7 @@ test('what was verified is looked at when its time comes and not before, and the
 test('another time or position of the same outcome is a new verdict', async () => {
   const ledger = await openLedger({ policy: POLICY })
   const verifier = scriptedVerifier()
-  verifier.script('eip155:1', valid(9, 5_000, 10 * MINUTE), valid(9, 6_000))
+  verifier.script('eip155:1', valid(9, 5_000, 10 * MINUTE), valid(9, 6_000, 10 * MINUTE))
   await ledger.append(await next(ALICE, null, bodyWith(EVM)))
   const worker = startWorker(ledger, verifier, POLICY)
   const later = rowOf(ledger, 'winners', ({ earliestProvenTime }) => earliestProvenTime === 6_000)
