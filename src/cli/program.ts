@@ -19,6 +19,7 @@ import { registerSeal } from './verbs/seal.ts'
 import { registerStart } from './verbs/start.ts'
 import { registerStatus } from './verbs/status.ts'
 import { registerSync } from './verbs/sync.ts'
+import { registerVerifyOnline } from './verbs/verify-online.ts'
 
 /** The order is that in which a person comes to need them. */
 const VERBS = [
@@ -37,6 +38,7 @@ const VERBS = [
   registerQuery,
   registerDigest,
   registerSync,
+  registerVerifyOnline,
   registerLog
 ]
 

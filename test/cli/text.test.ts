@@ -73,6 +73,17 @@ describe('status', () => {
     expect(text).toMatch(/ NOTE *\n.* closes at once *\n/)
   })
 
+  test('has the timestamp anchors in hand, and who is asked about them', async () => {
+    const status = await memoryNode().status()
+    const text = statusText(status)
+    expect(text).toMatch(/timestamp anchors +2 undecided, 1 of them put off, 1 asked about\n/)
+    expect(text).toMatch(/to be looked at again +3, 1 of them overdue\n/)
+    expect(text).toMatch(/esplora\.example +bitcoin +9 +2 +PROVIDER_TIMEOUT +2023-11-14T22:13:20Z/)
+    const { verification } = status
+    const idle = { ...verification, undecided: 0, waiting: 0, running: 0, rechecks: 0, unconfirmed: 0, providers: [] }
+    expect(statusText({ ...status, verification: idle })).not.toMatch(/timestamp anchors|PROVIDER/)
+  })
+
   test('has the last sync session with each peer, where there is a mesh', async () => {
     const status = await memoryNode().status()
     const lines = (text: string): string[][] => text.split('\n').map((line) => line.split(/ {2,}/))
