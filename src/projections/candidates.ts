@@ -1,7 +1,7 @@
 import { sortableNumber } from '../log/keys.ts'
 import type { EvidenceIdentity, Verdict } from '../timestamps/verdict.ts'
-import type { Candidate } from '../timestamps/winner.ts'
-import { rankOf } from '../timestamps/winner.ts'
+import type { Candidate } from '../../protocols/winner/v1/winner.ts'
+import { rankOf } from '../../protocols/winner/v1/winner.ts'
 import type { FoldedClaim } from './claims.ts'
 import type { Table } from './projection.ts'
 

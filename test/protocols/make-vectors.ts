@@ -9,6 +9,7 @@ import { rangeSyncVectors } from './vectors/range-sync.ts'
 import { signatureVectors } from './vectors/signature.ts'
 import { textOf } from './vectors/vector-file.ts'
 import type { VectorFile } from './vectors/vector-file.ts'
+import { winnerVectors } from './vectors/winner.ts'
 
 /** The folder that the paths of vector files start from. */
 export const PROTOCOLS = join(import.meta.dirname, '..', '..', 'protocols')
@@ -22,7 +23,8 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...eventVectors(),
     ...negentropyVectors(),
     ...(await rangeSyncVectors()),
-    ...bundleVectors()
+    ...bundleVectors(),
+    ...winnerVectors()
   ]
 }
 

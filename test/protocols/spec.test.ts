@@ -13,7 +13,8 @@ const PATHS = [
   'event/v1',
   'negentropy/v1',
   'range-sync/v1',
-  'bundle/v1'
+  'bundle/v1',
+  'winner/v1'
 ] as const
 
 const specOf = (path: string): string => readFileSync(join(PROTOCOLS, path, 'SPEC.md'), 'utf8')
