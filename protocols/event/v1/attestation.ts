@@ -5,6 +5,8 @@ import { NAME_PATTERN } from './announce.ts'
 import { HASH_PATTERN } from './envelope.ts'
 import { isChainId } from './timestamp-anchor.ts'
 
+export const ATTESTATION_TYPE = 'attestation'
+
 /** In which way evidence was final for who verified it: blocks on top of its own, or what the chain itself says. */
 export type AttestedFinality = { readonly depth: number } | { readonly tag: string }
 
@@ -84,7 +86,7 @@ export function parseAttestation(body: JsonObject): AttestationReading {
 }
 
 /** What orders the attestations of one signer on one piece of evidence. `ts`: milliseconds since 1970. */
-export interface AttestationPlace {
+export type AttestationPlace = {
   readonly ts: number
   readonly authorSeq: number
   readonly id: string

@@ -109,6 +109,7 @@ function expectedWinners(events: readonly SignedEvent[], policy: EffectivePolicy
       winner: null,
       losers: [],
       loserCount: 0,
+      quorum: null,
       earliestProvenTime: null
     }
   })

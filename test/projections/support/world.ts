@@ -90,7 +90,7 @@ const oddAct: fc.Arbitrary<Act> = fc.record({
   author,
   back,
   namespace,
-  what: fc.nat(4)
+  what: fc.nat(6)
 })
 
 const packAct: fc.Arbitrary<Act> = fc.record({
@@ -181,7 +181,9 @@ class World {
 
   async #odd({ what, back: steps, namespace: index }: Extract<Act, { act: 'odd' }>, by: TestMember): Promise<void> {
     const odd: readonly [type: string, namespace: string, body: JsonObject][] = [
-      ['attestation', namespaceOf(index), { says: 'a later release knows me' }],
+      ['later-type', namespaceOf(index), { says: 'a later release knows me' }],
+      ['attestation', namespaceOf(index), { says: 'nothing' }],
+      ['attestation', '_trust', { says: 'nothing' }],
       ['announce', namespaceOf(index), { batchId: 'batch-0' }],
       ['anchor-pack', '_trust', { orgId: by.orgId, signingKids: [by.signer.kid] }],
       [
@@ -191,7 +193,7 @@ class World {
       ],
       ['anchor-pack', namespaceOf(index), { signingKids: [by.signer.kid] }]
     ]
-    const [type, namespaceName, body] = odd[what] ?? odd[0] ?? ['attestation', NAMESPACE, {}]
+    const [type, namespaceName, body] = odd[what] ?? odd[0] ?? ['later-type', NAMESPACE, {}]
     await this.#write([by.signer], steps, namespaceName, type, body)
   }
 

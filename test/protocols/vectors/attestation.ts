@@ -112,9 +112,9 @@ function counting(): Vector[] {
   const [low, high] = [hashOf('one'), hashOf('another')].toSorted() as [string, string]
   const vector = (
     description: string,
-    attestations: readonly { readonly ts: number; readonly authorSeq: number; readonly id: string }[],
+    places: readonly { readonly ts: number; readonly authorSeq: number; readonly id: string }[],
     counts: number
-  ): Vector => ({ description, attestations, counts })
+  ): Vector => ({ description, attestations: places, counts })
   return [
     vector('the only one', [{ ts: TS, authorSeq: 1, id: low }], 0),
     vector(
