@@ -129,10 +129,7 @@ async function comparableRows(ledger: Ledger): Promise<unknown> {
 }
 
 /** The rows of a node that had the policy from the beginning. */
-async function freshRows(
-  policy: EffectivePolicy,
-  entries: readonly AppendEntry[]
-): Promise<unknown> {
+async function freshRows(policy: EffectivePolicy, entries: readonly AppendEntry[]): Promise<unknown> {
   const ledger = await openLedger({ policy })
   await ledger.log.append(entries)
   await ledger.caughtUp()
