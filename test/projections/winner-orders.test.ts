@@ -66,7 +66,7 @@ test('any order of announces, verdicts, attestations and policies gives the same
   const states = new Set<string>()
   await fc.assert(
     fc.asyncProperty(
-      someActs(30),
+      someActs(40, { attestWeight: 10 }),
       fc.array(someJudgement, { maxLength: 40, size: 'max' }),
       someArrival,
       delays,
@@ -91,7 +91,7 @@ test('any order of announces, verdicts, attestations and policies gives the same
         expect(rebuilt.filter(({ identical }) => !identical)).toEqual([])
       }
     ),
-    { numRuns: 150 }
+    { numRuns: 120 }
   )
   expect([...states].sort()).toEqual(['proposed', 'settled', 'verified'])
 })

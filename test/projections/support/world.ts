@@ -147,11 +147,11 @@ const attestAct: fc.Arbitrary<Act> = fc.record({
 })
 
 /** Announces, attestations, events without effect, and anchor packs with all that can be wrong with them. */
-export const someActs = (maxLength: number): fc.Arbitrary<Act[]> =>
+export const someActs = (maxLength: number, { attestWeight = 4 } = {}): fc.Arbitrary<Act[]> =>
   fc.array(
     fc.oneof(
       { arbitrary: announceAct, weight: 6 },
-      { arbitrary: attestAct, weight: 4 },
+      { arbitrary: attestAct, weight: attestWeight },
       { arbitrary: oddAct, weight: 1 },
       { arbitrary: packAct, weight: 5 },
       { arbitrary: repackAct, weight: 1 },
