@@ -6,6 +6,7 @@ import type { Store } from '../log/store.ts'
 import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
+import { untilAborted } from '../platform/until-aborted.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import { dueAttestation, dueAttestations } from '../projections/due-attestations.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
@@ -169,7 +170,7 @@ export class Attester {
   /** Resolves after the time, or once this stops. */
   async #sleep(delayMs: number): Promise<void> {
     const { signal } = this.#stop
-    await this.#ports.clock.sleep(delayMs, signal).catch((error: unknown) => {
+    await untilAborted(this.#ports.clock.sleep(delayMs, signal), signal).catch((error: unknown) => {
       if (!signal.aborted) throw error
     })
   }
