@@ -20,7 +20,7 @@ const PAGE_DUE = 64
 const RETRY_MS = 30_000
 // Somebody who announces much evidence makes this node attest as much. By default others take 600 events a minute of
 // one signer; half of them stay for what it announces itself.
-const ATTESTATIONS_PER_MINUTE = 300
+const PER_MINUTE_DEFAULT = 300
 
 export interface AttesterPorts {
   readonly author: Author
@@ -32,6 +32,8 @@ export interface AttesterPorts {
   readonly policy: () => PolicyView
   readonly clock: Clock
   readonly logger: Logger
+  /** Most attestations in a minute; default 300. */
+  readonly perMinute?: number
 }
 
 /**
@@ -158,10 +160,10 @@ export class Attester {
   }
 
   async #keepPace(): Promise<void> {
-    const { clock } = this.#ports
+    const { clock, perMinute } = this.#ports
     const elapsedMs = clock.monotonicMs() - this.#window.sinceMs
     if (elapsedMs < 60_000) {
-      if (this.#window.published < ATTESTATIONS_PER_MINUTE) return
+      if (this.#window.published < (perMinute ?? PER_MINUTE_DEFAULT)) return
       await this.#sleep(60_000 - elapsedMs)
     }
     this.#window = { sinceMs: clock.monotonicMs(), published: 0 }
