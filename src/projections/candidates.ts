@@ -9,15 +9,10 @@ import type { FoldedAttestation } from './attested.ts'
 import { findingOf } from './attested.ts'
 import type { FoldedClaim } from './claims.ts'
 import type { Table } from './projection.ts'
+import type { SeenCandidate } from './winner-change.ts'
 
 // Other members announced this much evidence for one root before its owner named it: at 16 an announce, 4,096 events.
 const EVIDENCE_OF_ROOT_MAX = 65_536
-
-/** A candidate, and where this node first saw it announced. */
-export type SeenCandidate = Candidate & {
-  /** Local. */
-  readonly firstSeenLogSeq: number
-}
 
 /** Evidence that was announced, and when this node verified it, with what. */
 type EvidenceFact = EvidenceIdentity & {

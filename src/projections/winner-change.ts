@@ -1,6 +1,11 @@
-import type { Loser, WinnerRule } from '../../protocols/winner/v1/winner.ts'
+import type { Candidate, Loser, WinnerRule } from '../../protocols/winner/v1/winner.ts'
 import { decidingRule, rankOf } from '../../protocols/winner/v1/winner.ts'
-import type { SeenCandidate } from './candidates.ts'
+
+/** A candidate, and where this node first saw it announced. */
+export type SeenCandidate = Candidate & {
+  /** Local. */
+  readonly firstSeenLogSeq: number
+}
 
 /** That a batch has another winner than before. Derived for readers, never logged. */
 export type WinnerChange = {

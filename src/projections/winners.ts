@@ -10,12 +10,12 @@ import type { EvidenceIdentity, Verdict } from '../timestamps/verdict.ts'
 import { verdictOf } from '../timestamps/verdict.ts'
 import type { FoldedAttestation } from './attested.ts'
 import { attestationIn } from './attested.ts'
-import type { SeenCandidate } from './candidates.ts'
 import { Candidates } from './candidates.ts'
 import type { FoldedClaim } from './claims.ts'
 import { claimIn } from './claims.ts'
 import { NO_KEYS } from './projection.ts'
 import type { FoldContext, Projection } from './projection.ts'
+import type { SeenCandidate } from './winner-change.ts'
 import { winnerChange, winnerOf } from './winner-change.ts'
 
 // Enough to see why a batch was decided as it was; all stand in `timestamp-anchors`. 64 are about 35 KiB of row.

@@ -39,7 +39,7 @@ async function open(policy = POLICY): Promise<Ledger> {
   return ledger
 }
 
-const evidenceOf = (event: SignedEvent): EvidenceIdentity[] => evidenceIn(event, viewPolicy(POLICY).orgOf)
+const evidenceOf = (event: SignedEvent): EvidenceIdentity[] => evidenceIn(event, (did) => viewPolicy(POLICY).orgOf(did))
 
 /** An announce of both anchors, and what names them: the EVM one first. */
 async function announced(): Promise<{ event: SignedEvent; evm: EvidenceIdentity; btc: EvidenceIdentity }> {
@@ -123,12 +123,12 @@ test('who lies is seen, and does not count', async () => {
     quorum: { attested: didsOf(CARL), contradicting: didsOf(ADAM, BERTA), missing: [] }
   })
   const rows = await allRows(ledger, 'attestations', { status: 'contradicts' })
-  expect(rows.map((row) => [row['signer'], row['chainId'], row['outcome']]).sort()).toEqual(
-    [
-      [ADAM.signer.did, 'btc:mainnet', 'verified'],
-      [BERTA.signer.did, 'btc:mainnet', 'refuted'],
-      [CARL.signer.did, 'eip155:1', 'verified']
-    ].sort()
+  expect(new Set(rows.map((row) => [row['signer'], row['chainId'], row['outcome']].join(' ')))).toEqual(
+    new Set([
+      `${ADAM.signer.did} btc:mainnet verified`,
+      `${BERTA.signer.did} btc:mainnet refuted`,
+      `${CARL.signer.did} eip155:1 verified`
+    ])
   )
 })
 
@@ -262,12 +262,11 @@ test('an attestation that is none, or that stands among the packs, has no effect
   const misplaced = await next(ADAM, null, attestationBody(btc, HERE), { type: 'attestation', namespace: '_trust' })
   await ledger.append(broken, misplaced, await attested(ADAM, broken, btc, HERE))
   await ledger.caughtUp()
-  expect((await allRows(ledger, 'effects')).map(({ eventId, effect }) => [eventId, effect]).sort()).toEqual(
-    [
-      [broken.id, 'BODY_INVALID'],
-      [misplaced.id, 'TYPE_UNKNOWN']
-    ].sort()
-  )
+  const listed = await allRows(ledger, 'effects')
+  expect(Object.fromEntries(listed.map(({ eventId, effect }) => [eventId, effect]))).toEqual({
+    [broken.id]: 'BODY_INVALID',
+    [misplaced.id]: 'TYPE_UNKNOWN'
+  })
   expect(await allRows(ledger, 'attestations')).toHaveLength(1)
 })
 

@@ -31,7 +31,7 @@ const EVM = { chainId: 'eip155:1', txHash: 'e'.repeat(64), blockNumber: 9, carri
 const UNLISTED = { ...EVM, chainId: 'eip155:5' }
 
 /** The evidence in an announce, as policy has its owner. */
-const evidenceOf = (event: SignedEvent): EvidenceIdentity[] => evidenceIn(event, viewPolicy(POLICY).orgOf)
+const evidenceOf = (event: SignedEvent): EvidenceIdentity[] => evidenceIn(event, (did) => viewPolicy(POLICY).orgOf(did))
 
 async function judge(ledger: Ledger, event: SignedEvent, index: number, finding: Finding): Promise<void> {
   const identity = evidenceOf(event)[index]

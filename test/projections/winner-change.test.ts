@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { selectWinner } from '../../protocols/winner/v1/winner.ts'
-import type { SeenCandidate } from '../../src/projections/candidates.ts'
-import type { WonBatch } from '../../src/projections/winner-change.ts'
+import type { SeenCandidate, WonBatch } from '../../src/projections/winner-change.ts'
 import { winnerChange, winnerOf } from '../../src/projections/winner-change.ts'
 
 const candidate = (chainId: string, position: number, changes: Partial<SeenCandidate> = {}): SeenCandidate => ({

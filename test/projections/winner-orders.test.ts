@@ -41,7 +41,7 @@ async function arrive(
   for (const [index, group] of [...groups, []].entries()) {
     await ledger.append(...group)
     for (const event of group)
-      for (const identity of evidenceIn(event, viewPolicy(last).orgOf)) held.add(identityName(identity))
+      for (const identity of evidenceIn(event, (did) => viewPolicy(last).orgOf(did))) held.add(identityName(identity))
     const blocked = new Set<string>()
     const later = []
     for (const { verdict, delay } of waiting) {
@@ -63,7 +63,7 @@ async function arrive(
 
 test('any order of announces, verdicts, attestations and policies gives the same winners, losers, rules and states, and a rebuild changes nothing', async () => {
   const delays = fc.array(fc.nat(4), { minLength: 1, maxLength: 8 })
-  const states = new Set<string>()
+  const states = new Set<unknown>()
   await fc.assert(
     fc.asyncProperty(
       someActs(40, { attestWeight: 10 }),
@@ -82,7 +82,7 @@ test('any order of announces, verdicts, attestations and policies gives the same
         await ledger.caughtUp()
         const shown = (await sharedLines(ledger))['winners']?.toSorted()
         const before = await everyRow(ledger)
-        for (const { status } of before['winners'] ?? []) states.add(String(status))
+        for (const { status } of before['winners'] ?? []) states.add(status)
         const rebuilt = await ledger.engine.rebuild()
         const after = await everyRow(ledger)
         await ledger.close()
@@ -93,5 +93,5 @@ test('any order of announces, verdicts, attestations and policies gives the same
     ),
     { numRuns: 120 }
   )
-  expect([...states].sort()).toEqual(['proposed', 'settled', 'verified'])
+  expect(states).toEqual(new Set(['proposed', 'verified', 'settled']))
 })

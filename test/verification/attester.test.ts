@@ -99,7 +99,7 @@ const first = <Item>([item]: readonly Item[]): Item => {
   return item
 }
 
-const final = (finding: Finding, finality: JsonObject): Finding => ({ ...finding, evidence: { finality } }) as Finding
+const final = (finding: Finding, finality: JsonObject): Finding => ({ ...finding, evidence: { finality } })
 
 test('what is verified is attested once; what is invalid, or holds no more, is refuted; what can not be asked is left as it is', async () => {
   const ingest = await openIngest(ALICE, EVERYBODY, { policy: quorumOf(ALICE, 1, ALICE) })

@@ -66,7 +66,8 @@ export function verdictsOf(
   judgements: readonly Judgement[],
   policy: EffectivePolicy
 ): Verdict[] {
-  const { orgOf } = viewPolicy(policy)
+  const view = viewPolicy(policy)
+  const orgOf = (did: string): string | undefined => view.orgOf(did)
   const known = new Map(
     events.flatMap((event) => evidenceIn(event, orgOf)).map((identity) => [identityName(identity), identity])
   )
@@ -114,7 +115,7 @@ function candidatesOf(events: readonly SignedEvent[], verdicts: readonly Verdict
   const last = new Map(verdicts.map((verdict) => [identityName(verdict), verdict]))
   const found = new Map<string, Found>()
   for (const event of events.toSorted((left, right) => (left.id < right.id ? -1 : 1))) {
-    for (const identity of evidenceIn(event, view.orgOf)) {
+    for (const identity of evidenceIn(event, (did) => view.orgOf(did))) {
       const name = identityName(identity)
       const verdict = last.get(name)
       const { namespace, owner, batchId, chainId, evidenceId, evidenceHash, batchRoot } = identity
