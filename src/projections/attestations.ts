@@ -136,6 +136,7 @@ async function foldVerdict(verdict: Verdict, { rows, facts, policy }: FoldContex
   const known = knownVerdict(verdict)
   let agreed = 0
   let own: AttestationRow | undefined
+  // As many rows as members have attested it.
   for (const [rowKey, found] of fact.signers === 0 ? [] : await rows.range(`${key}!`)) {
     const row = found as AttestationRow
     const standing = standingOf(row, known)

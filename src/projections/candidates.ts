@@ -83,10 +83,11 @@ export class Candidates {
     }
   }
 
-  /** Takes a verdict; `null` stands for one that does not verify. False: nobody announced such evidence. */
+  /** Takes a verdict; `null` stands for one that does not verify. False: nothing is different by it. */
   async judged(verdict: Verdict, verified: EvidenceFact['verified']): Promise<boolean> {
     const before = await this.#evidence(verdict)
-    if (before === undefined) return false
+    // Nobody announced it, or it was looked at again and found as it was.
+    if (before === undefined || isSame(before.verified, verified)) return false
     this.#verified += Number(verified !== null) - Number(before.verified !== null)
     await this.#replace(before, { ...before, verified })
     return true
@@ -185,6 +186,10 @@ export class Candidates {
   #evidenceKey({ batchRoot, chainId, evidenceId, evidenceHash }: EvidenceIdentity): string {
     return `evidence!${this.#batch}!${batchRoot}!${chainId}!${evidenceId}!${evidenceHash}`
   }
+}
+
+function isSame(one: EvidenceFact['verified'], other: EvidenceFact['verified']): boolean {
+  return one?.provenTime === other?.provenTime && one?.position === other?.position
 }
 
 function candidateOf({
