@@ -42,6 +42,9 @@ export type ProjectionUpdate = ProjectionChange | ProjectionCheckpoint
 // one whose rows never change hears of few of the events that are not for it.
 export const CHECKPOINT_POSITIONS = 1_024
 
+// One read for many costs a fraction of one for each; 128 rows are some 100 KiB.
+const ROWS_AT_ONCE = 128
+
 export interface ChangesQuery {
   readonly namespace?: string
   /** Where an earlier iteration ended; without one the iteration begins with all rows as they are now. */
@@ -138,10 +141,16 @@ async function* changedRows({ snapshot, instance, state, prefix }: Reading, know
     keys.delete(key)
     keys.set(key, remembered)
   }
-  for (const [key, remembered] of keys) {
-    const bytes = await snapshot.get(rowsOfState(name, state) + key)
-    const row = bytes === undefined ? null : decodeRow(layout, key, bytes)
-    yield { kind: 'change', key, row, ...derived?.change(remembered, row), logSeq: state.cursor }
+  const rows = rowsOfState(name, state)
+  const changed = [...keys]
+  for (let from = 0; from < changed.length; from += ROWS_AT_ONCE) {
+    const part = changed.slice(from, from + ROWS_AT_ONCE)
+    const found = await snapshot.getMany(part.map(([key]) => rows + key))
+    for (const [index, [key, remembered]] of part.entries()) {
+      const bytes = found[index]
+      const row = bytes === undefined ? null : decodeRow(layout, key, bytes)
+      yield { kind: 'change', key, row, ...derived?.change(remembered, row), logSeq: state.cursor }
+    }
   }
 }
 
