@@ -14,6 +14,9 @@ const PATHS = [
   'negentropy/v1',
   'range-sync/v1',
   'bundle/v1',
+  'evm-evidence/v1',
+  'bitcoin-evidence/v1',
+  'bitcoin-headers/v1',
   'winner/v1'
 ] as const
 
@@ -78,6 +81,10 @@ describe('the SPECs', () => {
     const { chains, root } = firstOf('range-sync', 'v1', 'vectors', 'tips-roots.json')
     for (const { chain } of chains as readonly Vector[]) expect(rangeSync).toContain(chain)
     expect(rangeSync).toContain(root)
+
+    const carrier = firstOf('bitcoin-evidence', 'v1', 'vectors', 'transactions.json')
+    const bitcoin = withoutSpace(specOf('bitcoin-evidence/v1'))
+    for (const name of ['transaction', 'txid']) expect(bitcoin).toContain(carrier[name])
   })
 
   test('the example of canonical JSON', () => {
