@@ -23,6 +23,7 @@ export type {
   SubmitOutcome
 } from './operations.ts'
 export type { ChangesQuery, ProjectionChange, ProjectionCheckpoint, ProjectionUpdate } from './projections/changes.ts'
+export type { WinnerChange } from './projections/winner-change.ts'
 
 export { checkpointFile, memoryCheckpoint } from './log/checkpoint-file.ts'
 export type { CheckpointKeeper, StoreCheckpoint } from './log/checkpoint-file.ts'

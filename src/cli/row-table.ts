@@ -1,3 +1,4 @@
+import { isJsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { JsonObject, JsonValue } from '../../protocols/canonical-json/v1/json.ts'
 import type { Column } from './table.ts'
 import { TableInParts, shortDid, shortHash, time } from './table.ts'
@@ -34,8 +35,33 @@ function cellOf(member: string, value: JsonValue | undefined): string {
   if (value === undefined || value === null) return ''
   if (typeof value === 'number') return isTime(member) ? time(value) : String(value)
   if (typeof value === 'string') return textOf(value)
-  // A list says by its length what a table can say of it.
-  return Array.isArray(value) ? String(value.length) : cut(JSON.stringify(value))
+  if (Array.isArray(value)) return listOf(value)
+  return candidateOf(value) ?? quorumOf(value) ?? cut(JSON.stringify(value))
+}
+
+/** A list says by its length what a table can say of it; of losers the strongest is named, with the rule. */
+function listOf(value: readonly JsonValue[]): string {
+  const [first] = value
+  const strongest = first === undefined ? null : candidateOf(first)
+  if (strongest === null || !isJsonObject(first) || typeof first['rule'] !== 'string') return String(value.length)
+  const others = value.length === 1 ? '' : `, ${value.length - 1} more`
+  return `${strongest} lost by ${first['rule']}${others}`
+}
+
+/** A winner or a loser: its chain, and the time that it proves. */
+function candidateOf(value: JsonValue): string | null {
+  if (!isJsonObject(value)) return null
+  const { chainId, provenTime } = value
+  return typeof chainId === 'string' && typeof provenTime === 'number' ? `${chainId} ${time(provenTime)}` : null
+}
+
+/** A quorum: how many attested, of how many that it takes, and how many say otherwise. */
+function quorumOf(value: JsonValue): string | null {
+  if (!isJsonObject(value)) return null
+  const { k, of, attested, contradicting } = value
+  if (typeof k !== 'number' || typeof of !== 'number' || !Array.isArray(attested)) return null
+  const against = Array.isArray(contradicting) && contradicting.length > 0 ? `, ${contradicting.length} contradict` : ''
+  return `${attested.length} attest, ${k} of ${of} needed${against}`
 }
 
 function textOf(value: string): string {

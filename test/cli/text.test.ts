@@ -56,6 +56,23 @@ describe('tables', () => {
     ])
   })
 
+  test('a winner, the strongest loser and a quorum say in a cell what they are about', () => {
+    const winner = { chainId: 'btc:mainnet', provenTime: 1_725_000_000_000, evidenceHash: 'a'.repeat(64) }
+    const loser = { chainId: 'eip155:1', provenTime: 1_724_990_000_000, supersededBy: 'a'.repeat(64), rule: 'rail' }
+    const dids = ['did:key:a', 'did:key:b']
+    const quorum = { k: 2, of: 3, attested: dids, contradicting: [], missing: ['did:key:c'] }
+    const rows = [
+      { batchId: 'one', winner, losers: [loser, { ...loser, rule: 'rail' }], quorum },
+      { batchId: 'two', winner, losers: [loser], quorum: { ...quorum, attested: [], contradicting: dids } },
+      { batchId: 'three', winner: null, losers: [], quorum: null }
+    ]
+    const [, one = '', two = '', three = ''] = rowTable(rows).split('\n')
+    expect(one).toContain('btc:mainnet 2024-08-30T06:40:00Z  eip155:1 2024-08-30T03:53:20Z lost by rail, 1 more')
+    expect(one).toContain('2 attest, 2 of 3 needed')
+    expect(two).toMatch(/lost by rail +0 attest, 2 of 3 needed, 2 contradict$/)
+    expect(three).toMatch(/^three +0$/)
+  })
+
   test('sizes and durations', () => {
     expect([0, 1023, 1024, 5_000_000].map(bytes)).toEqual(['0 B', '1023 B', '1.0 KiB', '4.8 MiB'])
     expect([1_234, 61_000, 7_260_000].map(duration)).toEqual(['1.2 s', '1 min 1 s', '2 h 1 min'])

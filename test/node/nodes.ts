@@ -13,6 +13,7 @@ import type { Logger } from '../../src/platform/logger.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
 import type { EffectivePolicy } from '../../src/policy/policy.ts'
 import { viewPolicy } from '../../src/policy/policy-view.ts'
+import type { TimestampVerifier } from '../../src/timestamps/verifier.ts'
 import type { TestMember } from '../support/identities.ts'
 import { policyOf } from '../support/identities.ts'
 import { settled } from '../support/settled.ts'
@@ -41,6 +42,7 @@ export interface NodeOptions {
   /** Stands for the mesh; the node is not started. */
   readonly network?: Network
   readonly seed?: string
+  readonly verifiers?: readonly TimestampVerifier[]
 }
 
 /** The PeerId that a member has in the memory mesh. */
@@ -64,7 +66,13 @@ export async function openNode(
   const random = seededRandom(options.seed ?? 'node').fork(self.signer.did)
   const node = await createNode(
     { policy, signer: self.signer, version: 'test' },
-    { ...ports, random, logger: options.logger ?? silentLogger, ...(network === undefined ? {} : { network }) }
+    {
+      ...ports,
+      random,
+      logger: options.logger ?? silentLogger,
+      ...(network === undefined ? {} : { network }),
+      ...(options.verifiers === undefined ? {} : { verifiers: options.verifiers })
+    }
   )
   if (options.hub !== undefined) await node.start()
   return { node, self, policy, ports }

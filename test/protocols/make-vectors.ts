@@ -13,6 +13,7 @@ import { signatureVectors } from './vectors/signature.ts'
 import { tsaEvidenceVectors } from './vectors/tsa-evidence.ts'
 import { textOf } from './vectors/vector-file.ts'
 import type { VectorFile } from './vectors/vector-file.ts'
+import { winnerVectors } from './vectors/winner.ts'
 
 /** The folder that the paths of vector files start from. */
 export const PROTOCOLS = join(import.meta.dirname, '..', '..', 'protocols')
@@ -30,7 +31,8 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...evmEvidenceVectors(),
     ...bitcoinEvidenceVectors(),
     ...bitcoinHeadersVectors(),
-    ...tsaEvidenceVectors()
+    ...tsaEvidenceVectors(),
+    ...winnerVectors()
   ]
 }
 

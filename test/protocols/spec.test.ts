@@ -17,7 +17,8 @@ const PATHS = [
   'evm-evidence/v1',
   'bitcoin-evidence/v1',
   'bitcoin-headers/v1',
-  'tsa-evidence/v1'
+  'tsa-evidence/v1',
+  'winner/v1'
 ] as const
 
 const specOf = (path: string): string => readFileSync(join(PROTOCOLS, path, 'SPEC.md'), 'utf8')

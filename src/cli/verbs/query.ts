@@ -16,8 +16,8 @@ export const registerQuery: RegisterVerb = (program, runner) => {
     .command('query')
     .summary('query a projection of the log')
     .description(
-      'Lists the rows of a projection: batches, receipts, timestamp-anchors, trust-anchors, winners, sequences, ' +
-        'equivocations or effects. Tables shorten hashes and DIDs; --json has them whole.'
+      'Lists the rows of a projection: batches, receipts, timestamp-anchors, trust-anchors, winners, attestations, ' +
+        'sequences, equivocations or effects. Tables shorten hashes and DIDs; --json has them whole.'
     )
     .argument('<projection>', 'its name')
     .option('--namespace <namespace>', 'only rows of this namespace', namespaceArgument)

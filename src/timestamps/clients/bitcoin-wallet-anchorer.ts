@@ -15,7 +15,7 @@ import {
   RPC_VERIFY_REJECTED
 } from './bitcoin-rpc.ts'
 import type { BitcoinCoreAddress, BitcoinSurroundings, RpcOutcome } from './bitcoin-rpc.ts'
-import type { ProviderHealth } from './provider-http.ts'
+import type { ProviderHealth } from '../verifier.ts'
 
 // An hour: nobody waits for the anchor, and the fee for the very next block can be many times as high.
 const CONFIRMATION_BLOCKS = 6

@@ -7,7 +7,7 @@ import { EvmJsonRpc } from './evm-json-rpc.ts'
 import type { RpcOutcome } from './evm-json-rpc.ts'
 import { readBlock, readReceipt, readTransaction } from './evm-values.ts'
 import type { Place, RpcBlock, RpcReceipt, RpcTransaction } from './evm-values.ts'
-import type { ProviderHealth } from './provider-http.ts'
+import type { ProviderHealth } from '../verifier.ts'
 
 export interface EvmRpcOptions {
   /** `eip155:<chain id>`. */
