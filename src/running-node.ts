@@ -1,5 +1,6 @@
 import { decodeEvent } from '../protocols/event/v1/codec.ts'
 import { toHex } from '../protocols/primitives/bytes.ts'
+import { NodeAnchoring } from './anchoring/node-anchoring.ts'
 import type { AuthoredEvent } from './authoring/author.ts'
 import { EquivocationWatch } from './authoring/equivocation-watch.ts'
 import { announceBatch, publishPack } from './authoring/publish.ts'
@@ -48,6 +49,7 @@ export class RunningNode implements AnchormeshNode {
    */
   readonly #sealing = new Set<string>()
   readonly #equivocations: EquivocationWatch
+  readonly #anchoring: NodeAnchoring
 
   constructor(parts: NodeParts) {
     this.#parts = parts
@@ -56,6 +58,17 @@ export class RunningNode implements AnchormeshNode {
     const { engine, log, policy, ports, config } = parts
     const { clock, logger } = ports
     this.#equivocations = new EquivocationWatch({ engine, log, policy, self: config.signer.did, clock, logger })
+    this.#anchoring = new NodeAnchoring({
+      ...ports,
+      engine,
+      log,
+      blobs: parts.blobs,
+      policy: () => policy,
+      verifiers: ports.verifiers ?? [],
+      anchorers: ports.anchorers ?? [],
+      sealing: config.sealing ?? {},
+      announce: (request) => this.announce(request)
+    })
   }
 
   async start(): Promise<void> {
@@ -73,6 +86,7 @@ export class RunningNode implements AnchormeshNode {
     verification?.start()
     bundles.start()
     this.#equivocations.start()
+    this.#anchoring.start()
   }
 
   close(): Promise<void> {
@@ -85,6 +99,7 @@ export class RunningNode implements AnchormeshNode {
     const { ports, engine, log, blobs, bundles, stopFollowing, verification, sync } = this.#parts
     const failures: unknown[] = []
     const parts: (() => Promise<void> | void)[] = [
+      () => this.#anchoring.stop(),
       () => sync?.stop(),
       () => ports.network?.stop(),
       () => verification?.stop(),
@@ -172,6 +187,15 @@ export class RunningNode implements AnchormeshNode {
     return await published
   }
 
+  anchor: Operations['anchor'] = async (request) => await this.#anchoring.anchor(request)
+
+  upgradeAnchors: Operations['upgradeAnchors'] = async ({ namespace }, onProgress) =>
+    await this.#anchoring.upgrade(namespace, (done, total) => onProgress?.({ done, total, unit: 'batches' }))
+
+  importProof: Operations['importProof'] = async (request) => await this.#anchoring.importProof(request)
+
+  handIn: Operations['handIn'] = async ({ namespace, receipts }) => await this.#anchoring.handIn(namespace, receipts)
+
   fetchBundles: Operations['fetchBundles'] = async (query, onProgress) => {
     if (!this.#joined) throw new AnchormeshError('NODE_NOT_RUNNING', 'the node is not in a mesh')
     return await this.#parts.bundles.fetch(query, (done, total) => onProgress?.({ done, total, unit: 'receipts' }))
@@ -220,6 +244,7 @@ export class RunningNode implements AnchormeshNode {
   status: Operations['status'] = async (): Promise<NodeStatus> => {
     const { config, ports, policy, log, engine, door, sync, bundles } = this.#parts
     const { logSeq, hash } = log.head
+    const anchoring = await this.#anchoring.status()
     const storeBytes = await ports.store.sizeBytes()
     const namespaces = []
     for (const namespace of policy.namespaces) {
@@ -238,7 +263,11 @@ export class RunningNode implements AnchormeshNode {
       startedAt: this.#startedAt,
       uptimeMs: Math.round(ports.clock.monotonicMs() - this.#startedMonotonic),
       health: { ok: reasons.length === 0, reasons },
-      warnings: [...(await this.#equivocations.warnings()), ...(sync?.warnings() ?? [])],
+      warnings: [
+        ...(await this.#equivocations.warnings()),
+        ...(sync?.warnings() ?? []),
+        ...this.#anchoring.warningsOf(anchoring)
+      ],
       log: {
         logSeq,
         epoch: log.epoch,
@@ -250,6 +279,7 @@ export class RunningNode implements AnchormeshNode {
       projections,
       ingest: door.status(),
       receipts: await bundles.status(),
+      anchoring,
       network: this.#joined ? (ports.network?.status() ?? null) : null,
       sync: sync?.status().map(peerSync) ?? []
     }

@@ -1,3 +1,4 @@
+import { anchorings } from './anchorings.ts'
 import { batches } from './batches.ts'
 import { effects } from './effects.ts'
 import { equivocations } from './equivocations.ts'
@@ -17,5 +18,6 @@ export const PROJECTIONS: readonly Projection[] = [
   winners,
   sequences,
   equivocations,
-  effects
+  effects,
+  anchorings
 ]
