@@ -10,10 +10,18 @@ import { AnchormeshError } from '../platform/errors.ts'
 import type { Random } from '../platform/random.ts'
 import { BATCH_RECEIPTS_MAX } from '../projections/batch-sealed.ts'
 
-// Two full batches: one that is being sealed, and the next.
-export const QUEUED_RECEIPTS_MAX = 2 * BATCH_RECEIPTS_MAX
-// Receipts wait on the disk, so this only keeps one app from filling it unseen.
-export const QUEUED_BYTES_MAX = 4 * 1024 * 1024 * 1024
+/** How much may wait in a namespace. */
+interface QueueBounds {
+  readonly receipts: number
+  readonly bytes: number
+}
+
+const QUEUE_BOUNDS: QueueBounds = {
+  // Two full batches: one that is being sealed, and the next. They are counted in some seconds at the start.
+  receipts: 2 * BATCH_RECEIPTS_MAX,
+  // Receipts wait on the disk, so this only keeps one app from filling it unseen.
+  bytes: 4 * 1024 * 1024 * 1024
+}
 // The answer names each by its hash: 7 MB in one line of a stream.
 export const HAND_IN_RECEIPTS_MAX = 100_000
 
@@ -60,10 +68,15 @@ export class ReceiptQueue {
   /** By namespace, as they are in the store; `null` until they were counted, and after a write that failed. */
   #lines: Map<string, Line> | null = null
   #changes = 0
+  #isUncertain = false
   /** Entries are written and cut one after another: a cut must not pass over one that is on its way. */
   #end: Promise<unknown> = Promise.resolve()
 
-  constructor({ blobs, clock, random }: { blobs: BlobStore; clock: Clock; random: Random }) {
+  readonly #bounds: QueueBounds
+
+  constructor(ports: { blobs: BlobStore; clock: Clock; random: Random }, bounds: QueueBounds = QUEUE_BOUNDS) {
+    const { blobs, clock, random } = ports
+    this.#bounds = bounds
     this.#blobs = blobs
     this.#clock = clock
     this.#random = random
@@ -135,12 +148,28 @@ export class ReceiptQueue {
   async finish(namespace: string, { through }: BatchCut): Promise<void> {
     await this.#exclusively(async () => {
       const operations: WriteOperation[] = [{ type: 'del', key: batchCutKey(namespace) }]
-      const { gte } = prefixRange(handedInPrefix(namespace))
-      for await (const [key] of this.#blobs.range({ gte, lte: handedInKey(namespace, through) }))
+      const { gte, lt } = prefixRange(handedInPrefix(namespace))
+      let bytes = 0
+      for await (const [key, value] of this.#blobs.range({ gte, lte: handedInKey(namespace, through) })) {
         operations.push({ type: 'del', key })
+        bytes += parsed<Entry>(value).bytes
+      }
+      let oldestAt: number | null = null
+      for await (const [, value] of this.#blobs.range({ gt: handedInKey(namespace, through), lt, limit: 1 }))
+        oldestAt = parsed<Entry>(value).at
+      const lines = await this.#counted()
+      const line = lines.get(namespace) ?? EMPTY
       await this.#write(operations)
-      this.#countAnew()
+      const receipts = line.receipts - (operations.length - 1)
+      lines.set(namespace, { ...line, receipts, bytes: line.bytes - bytes, oldestAt })
     })
+  }
+
+  /** Brings the store back after a write that failed, here or elsewhere; then what it left behind is counted. */
+  async recover(): Promise<void> {
+    await this.#blobs.write([], { sync: false })
+    if (this.#isUncertain) this.#countAnew()
+    this.#isUncertain = false
   }
 
   /** Makes each receipt a blob; `entries` has those that were, also when it throws. */
@@ -159,13 +188,14 @@ export class ReceiptQueue {
           'hand in fewer at a time'
         )
       bytes += recordBytes
-      assertRoom(namespace, before.receipts + entries.length + 1, bytes)
+      this.#assertRoom(namespace, before.receipts + entries.length + 1, bytes)
       entries.push({ leaf: toHex(leaf), bytes: recordBytes, at: this.#clock.now() })
     })
   }
 
   /** Others may have handed in meanwhile, by at most what each of them may: the bounds are kept to within that. */
   async #append(namespace: string, entries: readonly Entry[]): Promise<number> {
+    if (this.#isUncertain) await this.recover()
     const lines = await this.#counted()
     const { nextNumber, receipts, bytes, oldestAt } = lines.get(namespace) ?? EMPTY
     // The receipts stay even if this seems to fail, because the entries may stand in the store. The write syncs them, too.
@@ -190,7 +220,8 @@ export class ReceiptQueue {
     try {
       await this.#blobs.write(operations, { sync: true })
     } catch (error) {
-      // What it was given may be in the store, or not.
+      // What it was given may be in the store, or not, and shows only once that is opened anew.
+      this.#isUncertain = true
       this.#countAnew()
       throw error
     }
@@ -227,20 +258,20 @@ export class ReceiptQueue {
     this.#changes += 1
   }
 
+  #assertRoom(namespace: string, receipts: number, bytes: number): void {
+    if (receipts <= this.#bounds.receipts && bytes <= this.#bounds.bytes) return
+    throw new AnchormeshError('RECEIPTS_QUEUE_FULL', `too many receipts of ${namespace} wait to be sealed`, {
+      hint: 'anchormesh status shows when the next batch is sealed, and what keeps it; nothing was taken.',
+      detail: { namespace, receiptsMax: this.#bounds.receipts, bytesMax: this.#bounds.bytes }
+    })
+  }
+
   async #exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
     const result = this.#end.then(work)
     // The next goes on whether this one succeeds or not.
     this.#end = result.catch(() => undefined)
     return await result
   }
-}
-
-function assertRoom(namespace: string, receipts: number, bytes: number): void {
-  if (receipts <= QUEUED_RECEIPTS_MAX && bytes <= QUEUED_BYTES_MAX) return
-  throw new AnchormeshError('RECEIPTS_QUEUE_FULL', `too many receipts of ${namespace} wait to be sealed`, {
-    hint: 'anchormesh status shows when the next batch is sealed, and what keeps it; nothing was taken.',
-    detail: { namespace, receiptsMax: QUEUED_RECEIPTS_MAX, bytesMax: QUEUED_BYTES_MAX }
-  })
 }
 
 const numberOf = (namespace: string, key: string): number =>

@@ -142,6 +142,7 @@ export class Sealing {
 
   async #sealNext(namespace: string): Promise<void> {
     const { queue, log, engine, policy } = this.#ports
+    await queue.recover()
     const cut = (await queue.cut(namespace)) ?? (await this.#newCut(namespace))
     const identity = { namespace, owner: policy().self.orgId, batchId: cut.batchId }
     await log.recover()
