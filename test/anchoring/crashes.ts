@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import type { CheckpointKeeper } from '../../src/log/checkpoint-file.ts'
 import type { WriteOperation } from '../../src/log/store.ts'
 import type { VerifierResult } from '../../src/timestamps/verifier.ts'
+import { collect } from '../support/collect.ts'
 import { CrashStore } from '../support/crash-store.ts'
 import { NAMESPACE } from '../support/identities.ts'
 import { WrappedStore } from '../support/stores.ts'
@@ -183,6 +184,8 @@ async function checkEnd(
   expect(new Set(sealed).size).toBe(sealed.length)
   for (const hash of acknowledged) expect(sealed).toContain(hash)
   const batches = [...new Set(rows.map(({ batchId }) => String(batchId)))].sort()
+  const seals = await collect(node.events({ scope: 'local', type: 'batch-sealed' }))
+  expect(seals.map(({ event }) => (event['body'] as { batchId: string }).batchId).sort()).toEqual(batches)
   for (const batchId of batches)
     for await (const { record } of node.proofs(NAMESPACE, batchId)) expect(record).toContain('receipt')
   const announced = await announces(node)
