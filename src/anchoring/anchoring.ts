@@ -44,7 +44,7 @@ export interface AnchoringPorts extends StepPorts {
   /** The DID that this node announces as. */
   readonly self: string
   /** Announces a batch that was sealed here. */
-  announce(request: AnnouncedTogether): Promise<{ readonly id: string }>
+  readonly announce: (request: AnnouncedTogether) => Promise<{ readonly id: string }>
 }
 
 interface AnnouncedTogether {
@@ -199,7 +199,9 @@ export class Anchoring {
     const isDue = (job: AnchoringRecord): boolean => all || (this.#notes.get(noteKey(job))?.dueAt ?? 0) <= now
     const known = (await this.#jobs(group)).flatMap((job) => job ?? [])
     const jobs = await Promise.all(
-      known.map((job) => (isUnfinished(job) && isDue(job) ? this.#noted(makeEvidence(job, this.#ports, signal)) : job))
+      known.map(async (job) =>
+        isUnfinished(job) && isDue(job) ? await this.#noted(makeEvidence(job, this.#ports, signal)) : job
+      )
     )
     // What is left to wait for are jobs that their anchorers have yet to finish…
     for (const job of jobs) if (!isUnfinished(job)) this.#notes.delete(noteKey(job))

@@ -62,7 +62,7 @@ function checkedStep(step: AnchorStep, { chainId, together }: AnchoringRecord): 
       if (evidence.chainId !== chainId) throw new TypeError(`evidence on ${evidence.chainId}, not ${chainId}`)
       // All that is announced together has to fit into one event.
       const most = Math.floor(EVIDENCE_CHARACTERS_MAX / together.length)
-      const length = encodeCanonical(evidence as never).length
+      const length = encodeCanonical(evidence).length
       return length <= most ? step : tooLarge(length, most)
     }
     case 'under-way':

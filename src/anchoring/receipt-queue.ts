@@ -117,7 +117,7 @@ export class ReceiptQueue {
   /** The batch that is being made of waiting receipts; `null` while there is none. */
   async cut(namespace: string): Promise<BatchCut | null> {
     const key = batchCutKey(namespace)
-    for await (const [, bytes] of this.#blobs.range({ gte: key, lte: key })) return parsed<BatchCut>(bytes)
+    for await (const [, bytes] of this.#blobs.range({ gte: key, lte: key })) return parsed(bytes) as BatchCut
     return null
   }
 
@@ -140,7 +140,7 @@ export class ReceiptQueue {
     const leaves: string[] = []
     const { gte } = prefixRange(handedInPrefix(namespace))
     for await (const [, bytes] of this.#blobs.range({ gte, lte: handedInKey(namespace, through) }))
-      leaves.push(parsed<Entry>(bytes).leaf)
+      leaves.push((parsed(bytes) as Entry).leaf)
     return leaves
   }
 
@@ -152,11 +152,11 @@ export class ReceiptQueue {
       let bytes = 0
       for await (const [key, value] of this.#blobs.range({ gte, lte: handedInKey(namespace, through) })) {
         operations.push({ type: 'del', key })
-        bytes += parsed<Entry>(value).bytes
+        bytes += (parsed(value) as Entry).bytes
       }
       let oldestAt: number | null = null
       for await (const [, value] of this.#blobs.range({ gt: handedInKey(namespace, through), lt, limit: 1 }))
-        oldestAt = parsed<Entry>(value).at
+        oldestAt = (parsed(value) as Entry).at
       const lines = await this.#counted()
       const line = lines.get(namespace) ?? EMPTY
       await this.#write(operations)
@@ -241,7 +241,7 @@ export class ReceiptQueue {
     const lines = new Map<string, Line>()
     for await (const [key, value] of this.#blobs.range(prefixRange(HANDED_IN_PREFIX))) {
       const namespace = key.slice(HANDED_IN_PREFIX.length, key.lastIndexOf('!'))
-      const { bytes, at } = parsed<Entry>(value)
+      const { bytes, at } = parsed(value) as Entry
       const line = lines.get(namespace) ?? EMPTY
       lines.set(namespace, {
         receipts: line.receipts + 1,
@@ -278,6 +278,6 @@ const numberOf = (namespace: string, key: string): number =>
   parseSortableNumber(key.slice(handedInPrefix(namespace).length))
 
 /** What this class wrote. */
-function parsed<Value>(bytes: Uint8Array): Value {
-  return JSON.parse(Buffer.from(bytes).toString('utf8')) as Value
+function parsed(bytes: Uint8Array): unknown {
+  return JSON.parse(Buffer.from(bytes).toString('utf8'))
 }

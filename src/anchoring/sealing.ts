@@ -39,11 +39,11 @@ export interface SealingPorts extends SealedBatchPorts {
   readonly random: Random
   readonly logger: Logger
   /** The chains that a batch of the namespace is anchored on. Throws `RAIL_NOT_CONFIGURED`. */
-  chainsOf(namespace: string): readonly string[]
+  readonly chainsOf: (namespace: string) => readonly string[]
   /** Has a sealed batch anchored on the chains, and announced once with all of them. Asking again changes nothing. */
-  anchor(batch: BatchIdentity & { readonly batchRoot: string }, chains: readonly string[]): Promise<void>
+  readonly anchor: (batch: BatchIdentity & { readonly batchRoot: string }, chains: readonly string[]) => Promise<void>
   /** Announces a sealed batch without evidence. */
-  announce(namespace: string, batchId: string): Promise<void>
+  readonly announce: (namespace: string, batchId: string) => Promise<void>
 }
 
 /**

@@ -90,14 +90,15 @@ export async function verifyEvidence(job: AnchoringRecord, ports: StepPorts, sig
     case 'verified':
       return { job, wait: null }
     case 'pending': {
-      const { depth, needed } = finding.evidence
-      const detail = `is not final yet: ${String(depth)} of ${String(needed)}`
+      const { depth, needed } = finding.evidence as { readonly depth: number; readonly needed: number }
+      const detail = `is not final yet: ${depth} of ${needed}`
       return { job, wait: { failed: false, askedMs, code: null, detail } }
     }
     case 'unreachable':
       return { job, wait: failure(finding.code ?? 'PROVIDER_UNREACHABLE', 'could not be verified yet', askedMs) }
     default: {
-      const wait = failure(finding.code ?? 'INVALID', `was found invalid here: ${String(finding.evidence['detail'])}`)
+      const { detail } = finding.evidence as { readonly detail: string }
+      const wait = failure(finding.code ?? 'INVALID', `was found invalid here: ${detail}`)
       // What was broadcast may be in another block by now; a draft finds it there, and pays no second time.
       const state = draft === null ? 'planned' : 'under-way'
       const attempts = draft === null ? job.attempts : job.attempts + 1

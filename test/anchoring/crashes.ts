@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { CheckpointKeeper } from '../../src/log/checkpoint-file.ts'
 import type { WriteOperation } from '../../src/log/store.ts'
+import type { ReceiptRow } from '../../src/projections/receipts.ts'
 import type { VerifierResult } from '../../src/timestamps/verifier.ts'
 import { collect } from '../support/collect.ts'
 import { CrashStore } from '../support/crash-store.ts'
@@ -56,7 +57,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 
 const run = fc.record({
-  rails: fc.constantFrom([], ['tsa'], ['btc'], ['btc', 'tsa']) as fc.Arbitrary<('tsa' | 'btc')[]>,
+  rails: fc.constantFrom<('tsa' | 'btc')[][]>([], ['tsa'], ['btc'], ['btc', 'tsa']),
   /** Steps of one process after another; each ends at its write number `writes`, or when its steps are done. */
   lives: fc.array(
     fc.record({
@@ -180,16 +181,16 @@ async function checkEnd(
   const { log, anchoring } = await node.status()
   expect(anchoring).toMatchObject({ underWay: 0, failed: 0, sealing: [{ receipts: 0, problem: null }] })
   const { rows } = await node.query('receipts', { waitFor: log.logSeq, limit: 500 })
-  const sealed = rows.map(({ leafHash }) => String(leafHash))
+  const sealed = (rows as ReceiptRow[]).map(({ leafHash }) => leafHash)
   expect(new Set(sealed).size).toBe(sealed.length)
   for (const hash of acknowledged) expect(sealed).toContain(hash)
-  const batches = [...new Set(rows.map(({ batchId }) => String(batchId)))].sort()
+  const batches = [...new Set((rows as ReceiptRow[]).map(({ batchId }) => batchId))].sort()
   const seals = await collect(node.events({ scope: 'local', type: 'batch-sealed' }))
   expect(seals.map(({ event }) => (event['body'] as { batchId: string }).batchId).sort()).toEqual(batches)
   for (const batchId of batches)
     for await (const { record } of node.proofs(NAMESPACE, batchId)) expect(record).toContain('receipt')
   const announced = await announces(node)
-  expect(announced.map(({ batchId }) => String(batchId)).sort()).toEqual(batches)
+  expect((announced as { batchId: string }[]).map(({ batchId }) => batchId).sort()).toEqual(batches)
   const chains = rails.map((rail) => (rail === 'tsa' ? TSA : BTC)).sort()
   for (const announce of announced) expect(chainsIn(announce)).toEqual(chains)
   expect(payments(world).every((count) => count === 1)).toBe(true)

@@ -89,7 +89,7 @@ export function anchorerOf(chainId: string, world: World, isAlive: () => boolean
       const key = `${chainId} ${batchRoot}`
       const paid = world.paid.get(key) ?? new Set<string>()
       world.paid.set(key, paid)
-      const nonce = String(draft['nonce'])
+      const { nonce } = draft as { readonly nonce: string }
       const timestampAnchor = evidence(chainId, `${key} ${nonce}`)
       if (paid.has(nonce)) return { state: 'complete', timestampAnchor }
       paid.add(nonce)
@@ -120,7 +120,7 @@ export interface AnchoringNode extends Place {
   readonly node: AnchormeshNode
   readonly world: World
   /** Lets time pass, and everything happen that it brings. */
-  pass(ms: number): Promise<void>
+  readonly pass: (ms: number) => Promise<void>
 }
 
 export interface AnchoringOptions {
