@@ -86,9 +86,8 @@ export class NodeAnchoring {
   }
 
   async stop(): Promise<void> {
-    // Sealing waits for its last step, which may be an announce; nothing new is begun.
-    await this.#sealing.stop()
-    await this.#anchoring.stop()
+    // At once: sealing may wait for a place among what is being anchored.
+    await Promise.all([this.#sealing.stop(), this.#anchoring.stop()])
   }
 
   /**

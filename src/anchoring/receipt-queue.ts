@@ -136,12 +136,10 @@ export class ReceiptQueue {
   }
 
   /** The leaf hashes of a cut, in the order in which they were handed in. */
-  async leaves(namespace: string, { through }: BatchCut): Promise<readonly string[]> {
-    const leaves: string[] = []
+  async *leaves(namespace: string, { through }: BatchCut): AsyncGenerator<string> {
     const { gte } = prefixRange(handedInPrefix(namespace))
     for await (const [, bytes] of this.#blobs.range({ gte, lte: handedInKey(namespace, through) }))
-      leaves.push((parsed(bytes) as Entry).leaf)
-    return leaves
+      yield (parsed(bytes) as Entry).leaf
   }
 
   /** The batch of the cut is in the log, and so is what is to happen with it: its receipts wait no longer. */

@@ -149,7 +149,7 @@ export class Sealing {
     await engine.reached(log.head.logSeq, null, 'batches')
     const { batchRoot } =
       (await findSealedBatch(this.#ports, identity)) ??
-      (await sealLeaves(identity, await queue.leaves(namespace, cut), this.#ports))
+      (await sealLeaves(identity, queue.leaves(namespace, cut), this.#ports))
     if (cut.chains.length > 0) await this.#ports.anchor({ ...identity, batchRoot }, cut.chains)
     else if (!(await announcedByOwner(engine, identity))) await this.#ports.announce(namespace, cut.batchId)
     await queue.finish(namespace, cut)

@@ -70,13 +70,17 @@ export async function sealReceipts(
  */
 export async function sealLeaves(
   identity: { readonly namespace: string; readonly owner: string; readonly batchId: string },
-  leaves: readonly string[],
+  leaves: AsyncIterable<string>,
   ports: Pick<SealPorts, 'log' | 'clock'>
 ): Promise<SealedBatch> {
-  if (leaves.length === 0 || leaves.length > BATCH_RECEIPTS_MAX) throw new RangeError(`${leaves.length} leaves`)
   const tree = new MerkleAccumulator()
-  for (const leaf of leaves) tree.append(hashBytes(leaf))
-  return await logSealed({ ...identity, batchRoot: toHex(tree.root()), receiptCount: leaves.length }, leaves, ports)
+  const hashes: string[] = []
+  for await (const leaf of leaves) {
+    tree.append(hashBytes(leaf))
+    hashes.push(leaf)
+  }
+  if (hashes.length === 0 || hashes.length > BATCH_RECEIPTS_MAX) throw new RangeError(`${hashes.length} leaves`)
+  return await logSealed({ ...identity, batchRoot: toHex(tree.root()), receiptCount: hashes.length }, hashes, ports)
 }
 
 async function logSealed(

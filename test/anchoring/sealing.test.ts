@@ -216,7 +216,7 @@ describe('what is handed in', () => {
     // What seemed to fail is there: its receipt must be, too.
     expect((await lines.handIn(NAMESPACE, ['e'])).queued).toBe(4)
     const cut = await lines.makeCut(NAMESPACE, 3, { batchId: 'x', chains: [] })
-    const leaves = await lines.leaves(NAMESPACE, cut)
+    const leaves = await collect(lines.leaves(NAMESPACE, cut))
     expect(leaves).toHaveLength(3)
     expect(await new BlobStore(store).getMany(leaves)).not.toContain(undefined)
     await lines.finish(NAMESPACE, cut)

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { newFolder, run, runFailing, runJson, runJsonLines, runWell } from '../support/cli.ts'
+import { newFolder, runFailing, runJson, runJsonLines, runWell } from '../support/cli.ts'
 import { LOOPBACK, NAMESPACE, init, startNode } from '../support/nodes.ts'
 
 let data: string
@@ -108,15 +108,10 @@ describe('seal --next', () => {
     await node.ended
   })
 
-  it('keeps receipts for which no rail is configured, and says so', async () => {
+  it('is refused with the file and line where a rail is not configured', async () => {
     schedule('[btc]')
-    await runWell(['seal', ...inNamespace(), '--next', receipts])
-    const node = await startNode(data)
-    await runWell(['seal', ...inNamespace(), '--next', receipts])
-    const { stdout } = await run(['status', '--data', data])
-    expect(stdout).toContain('can not make evidence by the rail btc')
-    expect(await runJsonLines(['query', 'batches', '--data', data])).toEqual([])
-    node.process.kill('SIGTERM')
-    await node.ended
+    const failed = await runFailing(['seal', ...inNamespace(), '--next', receipts])
+    expect(failed).toMatchObject({ exitCode: 2, error: { code: 'CONFIG_INVALID' } })
+    expect(failed.error.message).toMatch(/federation\.yaml:\d+.*rails.*btc needs a network under rails\.btc/)
   })
 })
