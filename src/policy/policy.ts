@@ -195,7 +195,7 @@ function checkNamespaces(federation: FederationConfig, dids: ReadonlySet<string>
       problems.push(inFederation(['sealing', name], `${name} is not among the namespaces`))
     }
   }
-  problems.push(...sealingRailProblems(federation))
+  problems.push(...sealingRailProblems(federation).map(({ path, message }) => inFederation(path, message)))
 }
 
 function knownPeers(peers: PeersConfig, self: PolicySelf, problems: PolicyProblem[]): PolicyPeer[] {

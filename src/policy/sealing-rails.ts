@@ -1,5 +1,4 @@
 import type { FederationConfig } from './config-schema.ts'
-import type { PolicyProblem } from './policy.ts'
 
 /** By the name that `sealing` gives a rail: its prefix in chain ids, and what its evidence is made with. */
 const RAILS = {
@@ -8,10 +7,16 @@ const RAILS = {
   evm: { prefix: 'eip155', needed: 'a chain under rails.eip155 that has an account' }
 } as const
 
+/** What is wrong, and the path in `federation.yaml` that leads to it. */
+interface RailProblem {
+  readonly path: readonly (string | number)[]
+  readonly message: string
+}
+
 /**
  * Rails that batches of a namespace are to be anchored on by schedule, and could never be: no receipt would be sealed.
  */
-export function sealingRailProblems(federation: FederationConfig): PolicyProblem[] {
+export function sealingRailProblems(federation: FederationConfig): readonly RailProblem[] {
   const carried = Object.entries(federation.sealing).flatMap(([namespace, { rails }]) => {
     const finality = federation.namespaces[namespace]?.finality
     return finality === undefined ? [] : [{ namespace, rails, finality }]
@@ -24,7 +29,7 @@ export function sealingRailProblems(federation: FederationConfig): PolicyProblem
       if (namesWithMeans(rail, federation).some(counts)) return []
       const path = ['sealing', namespace, 'rails', index]
       const message = `${rail} needs ${needed}, on a chain that namespaces.${namespace}.finality lists`
-      return [{ file: 'federation.yaml', path, message } as const]
+      return [{ path, message }]
     })
   )
 }
