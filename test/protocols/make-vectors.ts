@@ -1,9 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { batchVectors } from './vectors/batch.ts'
+import { bitcoinEvidenceVectors } from './vectors/bitcoin-evidence.ts'
+import { bitcoinHeadersVectors } from './vectors/bitcoin-headers.ts'
 import { bundleVectors } from './vectors/bundle.ts'
 import { canonicalJsonVectors } from './vectors/canonical-json.ts'
 import { eventVectors } from './vectors/event.ts'
+import { evmEvidenceVectors } from './vectors/evm-evidence.ts'
 import { negentropyVectors } from './vectors/negentropy.ts'
 import { rangeSyncVectors } from './vectors/range-sync.ts'
 import { signatureVectors } from './vectors/signature.ts'
@@ -22,7 +25,10 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...eventVectors(),
     ...negentropyVectors(),
     ...(await rangeSyncVectors()),
-    ...bundleVectors()
+    ...bundleVectors(),
+    ...evmEvidenceVectors(),
+    ...bitcoinEvidenceVectors(),
+    ...bitcoinHeadersVectors()
   ]
 }
 

@@ -13,7 +13,10 @@ const PATHS = [
   'event/v1',
   'negentropy/v1',
   'range-sync/v1',
-  'bundle/v1'
+  'bundle/v1',
+  'evm-evidence/v1',
+  'bitcoin-evidence/v1',
+  'bitcoin-headers/v1'
 ] as const
 
 const specOf = (path: string): string => readFileSync(join(PROTOCOLS, path, 'SPEC.md'), 'utf8')
@@ -77,6 +80,10 @@ describe('the SPECs', () => {
     const { chains, root } = firstOf('range-sync', 'v1', 'vectors', 'tips-roots.json')
     for (const { chain } of chains as readonly Vector[]) expect(rangeSync).toContain(chain)
     expect(rangeSync).toContain(root)
+
+    const carrier = firstOf('bitcoin-evidence', 'v1', 'vectors', 'transactions.json')
+    const bitcoin = withoutSpace(specOf('bitcoin-evidence/v1'))
+    for (const name of ['transaction', 'txid']) expect(bitcoin).toContain(carrier[name])
   })
 
   test('the example of canonical JSON', () => {
