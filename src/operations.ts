@@ -71,7 +71,7 @@ export interface Operations {
   anchor(request: AnchorRequest): Promise<AnchoringResult>
   /** Goes on with all evidence that is under way (in a namespace), now, and says how far each is then. */
   upgradeAnchors(query: UpgradeQuery, onProgress?: ProgressListener): Promise<readonly AnchoringResult[]>
-  /** Goes on with somebody's pending OpenTimestamps proof of a batch. Throws as `anchor`, and `ANCHORING_EXISTS`. */
+  /** Goes on with somebody's pending OpenTimestamps proof of a batch. Throws as `anchor`, `ANCHORING_EXISTS`, `PROOF_INVALID`. */
   importProof(request: ImportProofRequest): Promise<AnchoringResult>
   /**
    * Queues receipts (any I-JSON values) for the next scheduled batch, durably. Throws `SEALING_NOT_CONFIGURED`,

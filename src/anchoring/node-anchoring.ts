@@ -6,7 +6,7 @@ import { AnchormeshError } from '../platform/errors.ts'
 import type { SealingConfig } from '../policy/config-schema.ts'
 import type { AnchoringRecord } from '../projections/anchoring-record.ts'
 import type { Anchorer, RailName } from './anchorer.ts'
-import { DRAFT_CHARACTERS_MAX } from './ask-anchorer.ts'
+import { DRAFT_CHARACTERS_MAX, askAnchorer } from './ask-anchorer.ts'
 import type { AnchoringPorts, AnchoringResult, Group } from './anchoring.ts'
 import { Anchoring } from './anchoring.ts'
 import type { JobBookPorts } from './job-book.ts'
@@ -128,11 +128,13 @@ export class NodeAnchoring {
 
   /**
    * Takes over an OpenTimestamps proof that somebody had made for the batch's root. Throws as `anchor` does, and
-   * `ANCHORING_EXISTS` where the batch has evidence on Bitcoin, or it is under way.
+   * `ANCHORING_EXISTS` where the batch has evidence on Bitcoin, or it is under way, and `PROOF_INVALID` where nobody here
+   * can go on with the proof.
    */
   async importProof({ namespace, batchId, proof }: ImportProofRequest): Promise<AnchoringResult> {
     const batch = await this.#sealedBatch({ namespace, batchId })
-    const { chainId } = this.#anchorer({ namespace, rail: 'btc' })
+    const anchorer = this.#anchorer({ namespace, rail: 'btc' })
+    const { chainId } = anchorer
     let group: Group = { namespace, batchId, together: [chainId] }
     await this.#anchoring.plan(group, async ([known = null]) => {
       const isFree = known === null || known.state === 'planned' || (await this.#isToBeginAnew(known))
@@ -146,7 +148,8 @@ export class NodeAnchoring {
         )
       group = { namespace, batchId, together: known?.together ?? [chainId] }
       const draft = { otsProof: proof }
-      return [{ ...plannedJob(batch, chainId, group.together), state: 'under-way', attempts: 1, draft }]
+      const job = { ...plannedJob(batch, chainId, group.together), state: 'under-way', attempts: 1, draft } as const
+      return [await this.#takenOver(anchorer, job)]
     })
     return await this.#resultOn(group, chainId)
   }
@@ -184,6 +187,19 @@ export class NodeAnchoring {
         problem === null ? [] : [`receipts of ${namespace} wait and are not sealed: ${problem}`]
       )
     ]
+  }
+
+  /**
+   * The job with the next step of a proof that came from outside. One that comes to nothing must not become a job that is
+   * begun anew, because that might be paid for. It may be asked about before it is logged, because asking costs nothing.
+   */
+  async #takenOver(anchorer: Anchorer, job: AnchoringRecord): Promise<AnchoringRecord> {
+    const answer = await askAnchorer(anchorer, job, this.#ports, new AbortController().signal)
+    if (answer.state === 'failed')
+      throw new AnchormeshError('PROOF_INVALID', `the proof is not taken over: ${answer.code}: ${answer.detail}`, {
+        hint: 'It must be a pending proof over the root of this batch, by a calendar that federation.yaml names.'
+      })
+    return answer.state === 'under-way' ? { ...job, draft: answer.draft } : job
   }
 
   async #resultOn(group: Group, chainId: string): Promise<AnchoringResult> {

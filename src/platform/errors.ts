@@ -38,6 +38,7 @@ export type FailureCode =
   | 'RECEIPTS_QUEUE_FULL'
   | 'ANCHORINGS_FULL'
   | 'ANCHORING_EXISTS'
+  | 'PROOF_INVALID'
   | 'INTERNAL'
 
 /**

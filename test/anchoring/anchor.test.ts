@@ -287,7 +287,11 @@ it('goes on after a restart with what the log holds, at every point', async () =
 it('takes over a pending proof that somebody had made, once', async () => {
   const { node, world } = await withBatch()
   const request = { ...BATCH, proof: 'AAAA' }
-  world.steps.set(BTC, [{ state: 'complete', timestampAnchor: evidence(BTC, 'imported') }])
+  world.steps.set(BTC, [failed('DRAFT_INVALID')])
+  expect(await errorOf(node.importProof(request))).toMatchObject({ code: 'PROOF_INVALID' })
+  expect(await rows(node)).toEqual([])
+  const complete = { state: 'complete', timestampAnchor: evidence(BTC, 'imported') } as const
+  world.steps.set(BTC, [complete, complete])
   expect(await node.importProof(request)).toMatchObject({
     state: 'announced',
     evidenceId: evidenceIdOf(evidence(BTC, 'imported'))
