@@ -131,6 +131,7 @@ export interface AnchoringOptions {
   readonly policy?: EffectivePolicy
   readonly logger?: Logger
   readonly anchorers?: readonly Anchorer[]
+  readonly verifiers?: readonly TimestampVerifier[]
   readonly isAlive?: () => boolean
   readonly seed?: string
 }
@@ -170,7 +171,7 @@ export async function openAnchoring(options: AnchoringOptions = {}): Promise<Anc
       ...place,
       random: seededRandom(options.seed ?? 'anchoring'),
       logger: options.logger ?? silentLogger,
-      verifiers: [verifierOf(world)],
+      verifiers: options.verifiers ?? [verifierOf(world)],
       anchorers: options.anchorers ?? chains.map((chainId) => anchorerOf(chainId, world, isAlive))
     }
   )
