@@ -3,9 +3,13 @@ export { createNode } from './node.ts'
 export type { AnchormeshNode, NodeConfig, NodePorts } from './node.ts'
 
 export type {
+  AnchorRequest,
+  AnchoringResult,
   AnnounceRequest,
   Digest,
   EventsQuery,
+  HandInRequest,
+  HandInResult,
   ImportResult,
   LogVerification,
   LoggedEvent,
@@ -61,6 +65,7 @@ export type {
   VerifierRequest,
   VerifierResult
 } from './timestamps/verifier.ts'
+export type { Anchorer, AnchorStep, RailName } from './anchoring/anchorer.ts'
 export type { TimestampAnchor } from '../protocols/event/v1/announce.ts'
 export type { JsonObject } from '../protocols/canonical-json/v1/json.ts'
 export type { FinalityRule } from './policy/config-schema.ts'

@@ -1,3 +1,4 @@
+import type { Anchorer } from './anchoring/anchorer.ts'
 import type { Author } from './authoring/author.ts'
 import type { Bundles } from './bundles/bundles.ts'
 import type { IngestDoor } from './ingest/door.ts'
@@ -11,6 +12,7 @@ import type { Clock } from './platform/clock.ts'
 import type { Logger } from './platform/logger.ts'
 import type { Random } from './platform/random.ts'
 import type { SignatureVerifiers } from './platform/signature-verifiers.ts'
+import type { SealingConfig } from './policy/config-schema.ts'
 import type { EffectivePolicy } from './policy/policy.ts'
 import type { PolicyView } from './policy/policy-view.ts'
 import type { ChangesQuery, ProjectionUpdate } from './projections/changes.ts'
@@ -34,6 +36,8 @@ export interface NodeConfig {
   readonly requestSkewMs?: number
   /** Time between two sync sessions with a peer that find no difference, in milliseconds; default a minute. */
   readonly syncIntervalMs?: number
+  /** What is sealed by schedule, by namespace; default nothing. */
+  readonly sealing?: Readonly<Record<string, SealingConfig>>
 }
 
 /** Everything that the node needs of the world. Simulations bring their own. */
@@ -51,6 +55,8 @@ export interface NodePorts {
    * nothing wins.
    */
   readonly verifiers?: readonly TimestampVerifier[]
+  /** Make timestamp anchors, each on its chain. Without any `anchor` is refused. */
+  readonly anchorers?: readonly Anchorer[]
   /** Verify the signatures of many events that come together; by default the calling thread does. Closed with the node. */
   readonly signatureVerifiers?: SignatureVerifiers
 }

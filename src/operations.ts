@@ -1,4 +1,6 @@
 import type { JsonObject, JsonValue } from '../protocols/canonical-json/v1/json.ts'
+import type { AnchoringResult } from './anchoring/anchoring.ts'
+import type { AnchorRequest, AnchoringStatus, HandInResult, ImportProofRequest } from './anchoring/node-anchoring.ts'
 import type { ReceiptProof } from './authoring/sealed-batches.ts'
 import type { SealedBatch } from './authoring/seal.ts'
 import type { FetchedBundles, ReceiptsStatus } from './bundles/bundles.ts'
@@ -15,10 +17,15 @@ import type { VerificationStatus } from './verification/verification.ts'
 import type { OnlineQuery, OnlineVerification } from './verification/verify-online.ts'
 
 export type {
+  AnchorRequest,
+  AnchoringResult,
+  AnchoringStatus,
   Digest,
   EventsQuery,
   FetchedBundles,
   ForgottenReceipt,
+  HandInResult,
+  ImportProofRequest,
   ImportResult,
   LogVerification,
   LoggedEvent,
@@ -61,6 +68,21 @@ export interface Operations {
   proofs(namespace: string, batchId: string): AsyncIterable<ReceiptProof>
   /** Announces a sealed batch. Throws `BATCH_UNKNOWN`, `PUBLISH_REFUSED`. */
   announce(request: AnnounceRequest): Promise<Published>
+  /**
+   * Makes evidence for a sealed batch on a rail, verifies it here and announces it, as far as it goes now; a node that
+   * runs goes on by itself, and asking again joins what is under way. Throws `RAIL_NOT_CONFIGURED`, `BATCH_UNKNOWN`,
+   * `PUBLISH_REFUSED`, `ANCHORINGS_FULL`.
+   */
+  anchor(request: AnchorRequest): Promise<AnchoringResult>
+  /** Goes on with all evidence that is under way (in a namespace), now, and says how far each is then. */
+  upgradeAnchors(query: UpgradeQuery, onProgress?: ProgressListener): Promise<readonly AnchoringResult[]>
+  /** Goes on with somebody's pending OpenTimestamps proof of a batch. Throws as `anchor`, `ANCHORING_EXISTS`, `PROOF_INVALID`. */
+  importProof(request: ImportProofRequest): Promise<AnchoringResult>
+  /**
+   * Queues receipts (any I-JSON values) for the next scheduled batch, durably. Throws `SEALING_NOT_CONFIGURED`,
+   * `RECEIPTS_INVALID`, `RECEIPTS_QUEUE_FULL`, `STORE_FULL`.
+   */
+  handIn(request: HandInRequest): Promise<HandInResult>
   /** Publishes the next anchor pack of this node's organisation. Throws `PUBLISH_REFUSED`. */
   publishPack(): Promise<PublishedPack>
   /**
@@ -119,6 +141,15 @@ export interface AnnounceRequest {
   readonly namespace: string
   readonly batchId: string
   readonly timestampAnchors: readonly JsonObject[]
+}
+
+export interface UpgradeQuery {
+  readonly namespace?: string
+}
+
+export interface HandInRequest {
+  readonly namespace: string
+  readonly receipts: AsyncIterable<JsonValue> | Iterable<JsonValue>
 }
 
 export interface BundleQuery {
@@ -206,6 +237,8 @@ export interface NodeStatus {
   readonly verification: VerificationStatus
   /** Receipts of other organisations. */
   readonly receipts: ReceiptsStatus
+  /** Evidence that this node makes, and receipts that wait to be sealed by schedule. */
+  readonly anchoring: AnchoringStatus
   /** Null when the node runs without a mesh (a command that opened the store by itself). */
   readonly network: NetworkStatus | null
   /** The sessions with each peer over each namespace that is shared with it; empty without a mesh. */

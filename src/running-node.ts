@@ -1,5 +1,6 @@
 import { decodeEvent } from '../protocols/event/v1/codec.ts'
 import { toHex } from '../protocols/primitives/bytes.ts'
+import { NodeAnchoring } from './anchoring/node-anchoring.ts'
 import type { AuthoredEvent } from './authoring/author.ts'
 import { EquivocationWatch } from './authoring/equivocation-watch.ts'
 import { announceBatch, publishPack } from './authoring/publish.ts'
@@ -50,6 +51,7 @@ export class RunningNode implements AnchormeshNode {
   readonly #sealing = new Set<string>()
   readonly #equivocations: EquivocationWatch
   readonly #attester: Attester
+  readonly #anchoring: NodeAnchoring
 
   constructor(parts: NodeParts) {
     this.#parts = parts
@@ -60,6 +62,17 @@ export class RunningNode implements AnchormeshNode {
     this.#equivocations = new EquivocationWatch({ engine, log, policy, self: config.signer.did, clock, logger })
     const publish = (authored: AuthoredEvent): Promise<Published> => this.#published(authored)
     this.#attester = new Attester({ author, publish, log, engine, store, policy: () => policy, clock, logger })
+    this.#anchoring = new NodeAnchoring({
+      ...ports,
+      engine,
+      log,
+      blobs: parts.blobs,
+      policy: () => policy,
+      verifiers: ports.verifiers ?? [],
+      anchorers: ports.anchorers ?? [],
+      sealing: config.sealing ?? {},
+      announce: (request) => this.announce(request)
+    })
   }
 
   async start(): Promise<void> {
@@ -78,6 +91,7 @@ export class RunningNode implements AnchormeshNode {
     bundles.start()
     this.#equivocations.start()
     this.#attester.start()
+    this.#anchoring.start()
   }
 
   close(): Promise<void> {
@@ -90,6 +104,7 @@ export class RunningNode implements AnchormeshNode {
     const { ports, engine, log, blobs, bundles, stopFollowing, verification, sync } = this.#parts
     const failures: unknown[] = []
     const parts: (() => Promise<void> | void)[] = [
+      () => this.#anchoring.stop(),
       () => sync?.stop(),
       () => this.#attester.stop(),
       () => ports.network?.stop(),
@@ -178,6 +193,15 @@ export class RunningNode implements AnchormeshNode {
     return await published
   }
 
+  anchor: Operations['anchor'] = async (request) => await this.#anchoring.anchor(request)
+
+  upgradeAnchors: Operations['upgradeAnchors'] = async ({ namespace }, onProgress) =>
+    await this.#anchoring.upgrade(namespace, (done, total) => onProgress?.({ done, total, unit: 'batches' }))
+
+  importProof: Operations['importProof'] = async (request) => await this.#anchoring.importProof(request)
+
+  handIn: Operations['handIn'] = async ({ namespace, receipts }) => await this.#anchoring.handIn(namespace, receipts)
+
   fetchBundles: Operations['fetchBundles'] = async (query, onProgress) => {
     if (!this.#joined) throw new AnchormeshError('NODE_NOT_RUNNING', 'the node is not in a mesh')
     return await this.#parts.bundles.fetch(query, (done, total) => onProgress?.({ done, total, unit: 'receipts' }))
@@ -231,6 +255,7 @@ export class RunningNode implements AnchormeshNode {
   status: Operations['status'] = async (): Promise<NodeStatus> => {
     const { config, ports, policy, log, engine, door, sync, bundles, verification } = this.#parts
     const { logSeq, hash } = log.head
+    const anchoring = await this.#anchoring.status()
     const storeBytes = await ports.store.sizeBytes()
     const namespaces = []
     for (const namespace of policy.namespaces) {
@@ -249,7 +274,12 @@ export class RunningNode implements AnchormeshNode {
       startedAt: this.#startedAt,
       uptimeMs: Math.round(ports.clock.monotonicMs() - this.#startedMonotonic),
       health: { ok: reasons.length === 0, reasons },
-      warnings: [...(await this.#equivocations.warnings()), ...verification.warnings(), ...(sync?.warnings() ?? [])],
+      warnings: [
+        ...(await this.#equivocations.warnings()),
+        ...verification.warnings(),
+        ...(sync?.warnings() ?? []),
+        ...this.#anchoring.warningsOf(anchoring)
+      ],
       log: {
         logSeq,
         epoch: log.epoch,
@@ -262,6 +292,7 @@ export class RunningNode implements AnchormeshNode {
       ingest: door.status(),
       verification: verification.status(),
       receipts: await bundles.status(),
+      anchoring,
       network: this.#joined ? (ports.network?.status() ?? null) : null,
       sync: sync?.status().map(peerSync) ?? []
     }

@@ -11,6 +11,7 @@ import type { Random } from '../platform/random.ts'
 import type { BatchSealed } from '../projections/batch-sealed.ts'
 import { BATCH_RECEIPTS_MAX, LEAVES_PER_RECORD } from '../projections/batch-sealed.ts'
 import type { BlobStore } from '../log/blob-store.ts'
+import { hashBytes } from './sealed-batches.ts'
 
 const BLOBS_PER_WRITE = 256
 
@@ -43,18 +44,50 @@ export async function sealReceipts(
   ports: SealPorts
 ): Promise<SealedBatch> {
   if (!NAME_PATTERN.test(identity.batchId))
-    throw invalid(`${identity.batchId} is no batch id`, 'use letters, digits and . _ : # -, at most 128')
+    throw receiptsInvalid(`${identity.batchId} is no batch id`, 'use letters, digits and . _ : # -, at most 128')
   const leaves: string[] = []
-  let batchRoot: string
+  const tree = new MerkleAccumulator()
   try {
-    batchRoot = await storeReceipts(leaves, receipts, ports)
+    // The receipts must be as durable as the log that names them, before it does.
+    await storeReceipts(receipts, ports, { sync: true }, (leaf) => {
+      if (leaves.length === BATCH_RECEIPTS_MAX)
+        throw receiptsInvalid(`a batch has at most ${BATCH_RECEIPTS_MAX} receipts`, 'seal the rest as another batch')
+      tree.append(leaf)
+      leaves.push(toHex(leaf))
+    })
   } catch (error) {
     // Nothing would ever name them, so nobody could ask for their erasure. That this fails too, on a full disk, is not
     // what the caller must know.
     await Promise.allSettled([ports.blobs.delete(leaves, { sync: false })])
     throw error
   }
-  const sealed = { ...identity, batchRoot, receiptCount: leaves.length }
+  return await logSealed({ ...identity, batchRoot: toHex(tree.root()), receiptCount: leaves.length }, leaves, ports)
+}
+
+/**
+ * Seals receipts that are durable blobs already, by their leaf hashes (hex, in the batch's order): at least one, at most
+ * `BATCH_RECEIPTS_MAX`.
+ */
+export async function sealLeaves(
+  identity: { readonly namespace: string; readonly owner: string; readonly batchId: string },
+  leaves: AsyncIterable<string>,
+  ports: Pick<SealPorts, 'log' | 'clock'>
+): Promise<SealedBatch> {
+  const tree = new MerkleAccumulator()
+  const hashes: string[] = []
+  for await (const leaf of leaves) {
+    tree.append(hashBytes(leaf))
+    hashes.push(leaf)
+  }
+  if (hashes.length === 0 || hashes.length > BATCH_RECEIPTS_MAX) throw new RangeError(`${hashes.length} leaves`)
+  return await logSealed({ ...identity, batchRoot: toHex(tree.root()), receiptCount: hashes.length }, hashes, ports)
+}
+
+async function logSealed(
+  sealed: Omit<SealedBatch, 'logSeq'>,
+  leaves: readonly string[],
+  ports: Pick<SealPorts, 'log' | 'clock'>
+): Promise<SealedBatch> {
   const ts = ports.clock.now()
   // The log may hold the batch even if this seems to fail, so the receipts stay.
   const records = await ports.log.append(
@@ -63,37 +96,37 @@ export async function sealReceipts(
   return { ...sealed, logSeq: records.at(-1)?.record.logSeq ?? 0 }
 }
 
-/** Makes each receipt a blob, adds their leaf hashes to `leaves` as they come, and gives the root over them, hex. */
-async function storeReceipts(
-  leaves: string[],
+/**
+ * Makes each receipt, with a salt of its own, a blob under its leaf hash. `onLeaf` is told of each before it is written;
+ * what it throws ends the work. With `sync` all of them are durable when it resolves. Throws `RECEIPTS_INVALID` for none,
+ * and for one that is too large or no I-JSON.
+ */
+export async function storeReceipts(
   receipts: AsyncIterable<JsonValue> | Iterable<JsonValue>,
-  ports: SealPorts
-): Promise<string> {
-  const tree = new MerkleAccumulator()
-  let blobs: { hash: string; bytes: Uint8Array }[] = []
+  { blobs, random }: Pick<SealPorts, 'blobs' | 'random'>,
+  options: { readonly sync: boolean },
+  onLeaf: (leaf: Uint8Array, recordBytes: number) => void
+): Promise<void> {
+  let index = 0
+  let stored: { hash: string; bytes: Uint8Array }[] = []
   for await (const receipt of receipts) {
-    const index = leaves.length
-    if (index === BATCH_RECEIPTS_MAX)
-      throw invalid(`a batch has at most ${BATCH_RECEIPTS_MAX} receipts`, 'seal the rest as another batch')
-    const encoded = encodeReceipt({ receipt, salt: ports.random.bytes(SALT_BYTES) })
+    const encoded = encodeReceipt({ receipt, salt: random.bytes(SALT_BYTES) })
     if (!encoded.ok)
-      throw invalid(
+      throw receiptsInvalid(
         `receipt ${index + 1}: ${encoded.code}: ${encoded.detail}`,
         'a receipt is a JSON value of at most 64 KiB',
         { index }
       )
     const leaf = leafHash(encoded.record)
-    tree.append(leaf)
-    leaves.push(toHex(leaf))
-    blobs.push({ hash: toHex(leaf), bytes: encoded.record })
-    if (blobs.length < BLOBS_PER_WRITE) continue
-    await ports.blobs.put(blobs, { sync: false })
-    blobs = []
+    onLeaf(leaf, encoded.record.length)
+    index += 1
+    stored.push({ hash: toHex(leaf), bytes: encoded.record })
+    if (stored.length < BLOBS_PER_WRITE) continue
+    await blobs.put(stored, { sync: false })
+    stored = []
   }
-  if (leaves.length === 0) throw invalid('there are no receipts', 'give at least one')
-  // The receipts must be as durable as the log that names them, before it does.
-  await ports.blobs.put(blobs, { sync: true })
-  return toHex(tree.root())
+  if (index === 0) throw receiptsInvalid('there are no receipts', 'give at least one')
+  await blobs.put(stored, options)
 }
 
 function parts(sealed: Omit<BatchSealed, 'firstIndex' | 'leaves'>, leaves: readonly string[]): BatchSealed[] {
@@ -104,6 +137,11 @@ function parts(sealed: Omit<BatchSealed, 'firstIndex' | 'leaves'>, leaves: reado
   return bodies
 }
 
-function invalid(message: string, hint: string, detail?: Readonly<Record<string, unknown>>): AnchormeshError {
+/** What was handed in is no receipts, or not as many as it may be. */
+export function receiptsInvalid(
+  message: string,
+  hint: string,
+  detail?: Readonly<Record<string, unknown>>
+): AnchormeshError {
   return new AnchormeshError('RECEIPTS_INVALID', message, detail === undefined ? { hint } : { hint, detail })
 }

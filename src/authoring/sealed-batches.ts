@@ -86,7 +86,8 @@ export function unknownBatch({ namespace, batchId }: BatchIdentity): AnchormeshE
   })
 }
 
-function hashBytes(hex: string): Uint8Array {
+/** The bytes of a leaf hash of this node's own log. */
+export function hashBytes(hex: string): Uint8Array {
   const bytes = fromHex(hex)
   if (bytes === null) throw new Error(`a leaf hash that is no hash: ${hex}`)
   return bytes

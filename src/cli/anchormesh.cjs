@@ -8,7 +8,9 @@ var url = require('url')
 var version = process.versions.node.split('.').map(Number)
 if (version[0] < 22 || (version[0] === 22 && version[1] < 12)) {
   console.error(
-    'anchormesh needs Node 22.12 or newer, and this is ' + process.version + '.\n' +
+    'anchormesh needs Node 22.12 or newer, and this is ' +
+      process.version +
+      '.\n' +
       'Install a newer Node; in a checkout, `npx anchormesh` takes the one that `npm ci` has installed.'
   )
   process.exitCode = 1

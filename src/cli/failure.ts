@@ -17,10 +17,18 @@ const USAGE_CODES: ReadonlySet<FailureCode> = new Set([
   'USAGE',
   'CONFIG_INVALID',
   'QUERY_INVALID',
-  'UNKNOWN_PROJECTION'
+  'UNKNOWN_PROJECTION',
+  'RAIL_NOT_CONFIGURED',
+  'SEALING_NOT_CONFIGURED'
 ])
 /** Asked again later, the same command may well be done. */
-const UNDECIDED_CODES: ReadonlySet<FailureCode> = new Set(['NOT_YET', 'TSA_REQUEST_FAILED', 'PEER_UNREACHABLE'])
+const UNDECIDED_CODES: ReadonlySet<FailureCode> = new Set([
+  'NOT_YET',
+  'TSA_REQUEST_FAILED',
+  'PEER_UNREACHABLE',
+  'RECEIPTS_QUEUE_FULL',
+  'ANCHORINGS_FULL'
+])
 
 const HINTS: Readonly<Partial<Record<string, string>>> = {
   ENOSPC: 'The disk is full. Make room and run the command again; nothing that was acknowledged is lost.',

@@ -46,10 +46,11 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
   try {
     const blobs = await openLevelStore(paths.blobs, { create })
     opened.push(blobs)
-    const { futureSkewMs, requestSkewMs } = federation.clock
+    const { clock: skews, sealing } = federation
+    const { futureSkewMs, requestSkewMs } = skews
     const { intervalMs: syncIntervalMs } = federation.sync
     return await createNode(
-      { policy, signer, version: packageVersion, futureSkewMs, requestSkewMs, syncIntervalMs },
+      { policy, signer, version: packageVersion, futureSkewMs, requestSkewMs, syncIntervalMs, sealing },
       {
         ...parts,
         store,

@@ -3,6 +3,7 @@ import type { VerbRunner } from './command.ts'
 import { packageVersion } from './package-info.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import { examples } from './help.ts'
+import { registerAnchor } from './verbs/anchor.ts'
 import { registerAnnounce } from './verbs/announce.ts'
 import { registerBundle } from './verbs/bundle.ts'
 import { registerDemo } from './verbs/demo.ts'
@@ -31,6 +32,7 @@ const VERBS = [
   registerPeers,
   registerSeal,
   registerAnnounce,
+  registerAnchor,
   registerPack,
   registerBundle,
   registerForget,

@@ -11,6 +11,8 @@ export function statusText(status: NodeStatus): string {
     ingestText(status),
     verificationText(status),
     receiptsText(status),
+    anchoringText(status),
+    sealingText(status),
     meshText(status.network),
     syncText(status)
   ]
@@ -122,6 +124,39 @@ function receiptsText({ receipts }: NodeStatus): string {
     ['requests for receipts', answered.length === 0 ? null : answered.join(', ')]
   ])
   return [summary, missing === 0 ? '' : lacking].filter((part) => part !== '').join('\n\n')
+}
+
+/** Nothing while no evidence is being made. */
+function anchoringText({ anchoring }: NodeStatus): string {
+  const { underWay, failed, jobs } = anchoring
+  if (jobs.length === 0) return ''
+  const more = underWay + failed - jobs.length
+  const rows = table(
+    [
+      { heading: 'ANCHORING', cell: ({ namespace }) => namespace },
+      { heading: 'BATCH', cell: ({ batchId }) => batchId },
+      { heading: 'CHAIN', cell: ({ chainId }) => chainId },
+      { heading: 'STATE', cell: ({ state }) => state },
+      { heading: 'WHY', cell: ({ code, detail }) => (code === null ? detail : `${code}: ${detail ?? ''}`) },
+      { heading: 'NEXT LOOK', cell: ({ lookAgainAt }) => time(lookAgainAt) }
+    ],
+    jobs
+  )
+  return more === 0 ? rows : `${rows}\nand ${figure(more)} more: anchormesh query anchorings`
+}
+
+function sealingText({ anchoring }: NodeStatus): string {
+  if (anchoring.sealing.length === 0) return ''
+  return table(
+    [
+      { heading: 'SEALING BY SCHEDULE', cell: ({ namespace }) => namespace },
+      { heading: 'WAITING', cell: ({ receipts }) => figure(receipts), align: 'right' },
+      { heading: 'BYTES', cell: (of) => bytes(of.bytes), align: 'right' },
+      { heading: 'NEXT', cell: ({ nextSealAt }) => time(nextSealAt) },
+      { heading: 'NOTE', cell: ({ problem }) => problem }
+    ],
+    anchoring.sealing
+  )
 }
 
 function meshText(network: NetworkStatus | null): string {

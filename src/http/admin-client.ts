@@ -17,6 +17,7 @@ import type { AdminAddress, AdminRequest } from './admin-transport.ts'
 import { failureOfProblem } from './errors.ts'
 import { FRAMES_MEDIA_TYPE, frameOf, readFrames } from './frames.ts'
 import { LINES_MEDIA_TYPE } from './lines.ts'
+import * as anchoringSchemas from './anchoring-schemas.ts'
 import * as schemas from './schemas.ts'
 import { onlineVerification } from './verification-schemas.ts'
 
@@ -54,6 +55,32 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
         method: 'POST',
         path: 'batches/announcements',
         body: { type: 'application/json', content: JSON.stringify(request) }
+      }),
+    anchor: (request) =>
+      transport.json(anchoringSchemas.anchoringResult, {
+        method: 'POST',
+        path: 'anchors',
+        body: { type: 'application/json', content: JSON.stringify(request) }
+      }),
+    upgradeAnchors: ({ namespace }, onProgress) =>
+      work(
+        transport,
+        anchoringSchemas.anchoringResults,
+        { method: 'POST', path: 'anchors/upgrade', query: { namespace } },
+        onProgress
+      ),
+    importProof: (request) =>
+      transport.json(anchoringSchemas.anchoringResult, {
+        method: 'POST',
+        path: 'anchors/proofs',
+        body: { type: 'application/json', content: JSON.stringify(request) }
+      }),
+    handIn: ({ namespace, receipts }) =>
+      work(transport, anchoringSchemas.handInResult, {
+        method: 'POST',
+        path: 'receipts',
+        query: { namespace },
+        body: { type: LINES_MEDIA_TYPE, content: receiptLines(receipts) }
       }),
     publishPack: () => transport.json(schemas.publishedPack, { method: 'POST', path: 'packs' }),
     fetchBundles: (query, onProgress) =>

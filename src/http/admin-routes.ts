@@ -6,6 +6,7 @@ import { sendProblem } from './failures.ts'
 import { BODY_BYTES_MAX } from './limits.ts'
 import type { App } from './listener.ts'
 import { findEvent } from './public-routes.ts'
+import * as anchoringSchemas from './anchoring-schemas.ts'
 import * as schemas from './schemas.ts'
 
 const WIRE_MEDIA_TYPE = 'application/octet-stream'
@@ -50,6 +51,22 @@ function registerJsonBodies(app: App, operations: Operations): void {
     scope.post('/v1/admin/batches/announcements', {
       schema: { querystring: schemas.noQuery, body: schemas.announceRequest, response: { 201: schemas.published } },
       handler: async ({ body }, reply) => await reply.code(201).send(await operations.announce(body))
+    })
+    scope.post('/v1/admin/anchors', {
+      schema: {
+        querystring: schemas.noQuery,
+        body: anchoringSchemas.anchorRequest,
+        response: { 200: anchoringSchemas.anchoringResult }
+      },
+      handler: async ({ body }) => await operations.anchor(body)
+    })
+    scope.post('/v1/admin/anchors/proofs', {
+      schema: {
+        querystring: schemas.noQuery,
+        body: anchoringSchemas.importProofRequest,
+        response: { 200: anchoringSchemas.anchoringResult }
+      },
+      handler: async ({ body }) => await operations.importProof(body)
     })
     scope.post('/v1/admin/receipts/forget', {
       schema: {

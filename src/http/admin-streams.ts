@@ -17,6 +17,8 @@ export function registerAdminStreams(app: App, operations: Operations, context: 
   registerFetching(app, operations, context)
   registerSync(app, operations, context)
   registerSealing(app, operations, context)
+  registerHandIn(app, operations, context)
+  registerUpgrade(app, operations, context)
   registerImport(app, operations, context)
 }
 
@@ -73,6 +75,29 @@ function registerSync(app: App, operations: Operations, { clock, streamOf }: Rou
   app.post('/v1/admin/sync', { schema: { querystring: schemas.syncQuery } }, (request, reply) => {
     const run = (onProgress: ProgressListener): Promise<unknown> => operations.sync(request.query, onProgress)
     return sendWork(reply, lineStream(workLines(run, clock), streamOf(request, reply, 'by-itself')))
+  })
+}
+
+function registerUpgrade(app: App, operations: Operations, { clock, streamOf }: RouteContext): void {
+  app.post('/v1/admin/anchors/upgrade', { schema: { querystring: schemas.exportQuery } }, (request, reply) => {
+    const run = (onProgress: ProgressListener): Promise<unknown> => operations.upgradeAnchors(request.query, onProgress)
+    return sendWork(reply, lineStream(workLines(run, clock), streamOf(request, reply, 'by-itself')))
+  })
+}
+
+/** Receipts, one a line, are queued for the next scheduled batch. */
+function registerHandIn(app: App, operations: Operations, { clock, streamOf }: RouteContext): void {
+  app.register(async (plain) => {
+    const scope = plain.withTypeProvider<ZodTypeProvider>()
+    acceptStreamed(scope, LINES_MEDIA_TYPE)
+    scope.post('/v1/admin/receipts', { schema: { querystring: schemas.namespaceQuery } }, (request, reply) => {
+      const handIn = async (): Promise<unknown> => {
+        const receipts = readReceipts(bodyOf(request))
+        const { namespace } = request.query
+        return await operations.handIn({ namespace, receipts }).finally(() => discardRest(request))
+      }
+      return sendWork(reply.code(202), lineStream(workLines(handIn, clock), streamOf(request, reply, 'by-itself')))
+    })
   })
 }
 

@@ -36,6 +36,12 @@ const FAILURE_STATUS: Readonly<Record<FailureCode, number>> = {
   RECEIPT_UNKNOWN: 404,
   PUBLISH_REFUSED: 422,
   TSA_REQUEST_FAILED: 502,
+  RAIL_NOT_CONFIGURED: 422,
+  SEALING_NOT_CONFIGURED: 422,
+  RECEIPTS_QUEUE_FULL: 503,
+  ANCHORINGS_FULL: 503,
+  ANCHORING_EXISTS: 409,
+  PROOF_INVALID: 422,
   INTERNAL: 500
 }
 
@@ -123,6 +129,9 @@ const RETRY_AFTER_SECONDS: Readonly<Partial<Record<string, number>>> = {
   RATE_LIMITED: 10,
   // As long as a restart takes.
   NODE_NOT_RUNNING: 10,
+  // A batch has to be sealed, or evidence to become final, which takes minutes at the least.
+  RECEIPTS_QUEUE_FULL: 60,
+  ANCHORINGS_FULL: 60,
   // A person has to make room.
   STORE_FULL: 60
 }

@@ -5,8 +5,8 @@
  */
 import { z } from 'zod'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
-import { NAME_PATTERN, TIMESTAMP_ANCHORS_MAX } from '../../protocols/event/v1/announce.ts'
-import { DID_PATTERN, NAMESPACE_PATTERN, SIGNER_CHARS_MAX, TYPE_PATTERN } from '../../protocols/event/v1/envelope.ts'
+import { TIMESTAMP_ANCHORS_MAX } from '../../protocols/event/v1/announce.ts'
+import { DID_PATTERN, SIGNER_CHARS_MAX, TYPE_PATTERN } from '../../protocols/event/v1/envelope.ts'
 import { REASON_CHARACTERS_MAX, RECEIPT_HASH_PATTERN } from '../bundles/receipt-keeper.ts'
 import type { NetworkStatus } from '../network/network.ts'
 import type {
@@ -33,9 +33,10 @@ import type {
   SubmitOutcome,
   SyncResult
 } from '../operations.ts'
-import { TRUST_NAMESPACE } from '../policy/names.ts'
+import { anchoringStatus } from './anchoring-schemas.ts'
 import type { EventsPage } from './events-page.ts'
 import { PAGE_LENGTH_MAX } from './limits.ts'
+import { batchId, namespace } from './name-schemas.ts'
 import { verificationStatus } from './verification-schemas.ts'
 
 // What is checked here came out of JSON.parse, which makes nothing else than JSON values.
@@ -43,10 +44,6 @@ const jsonObject = z.looseObject({}) as unknown as z.ZodType<JsonObject>
 
 // Query parameters ---------------------------------------------------------------------------------------------------
 
-const namespace = z
-  .string()
-  .refine((text) => NAMESPACE_PATTERN.test(text) || text === TRUST_NAMESPACE, 'is no namespace')
-const batchId = z.string().regex(NAME_PATTERN, 'is no batch id')
 const signer = z.string().max(SIGNER_CHARS_MAX).regex(DID_PATTERN, 'is no DID')
 const eventType = z.string().regex(TYPE_PATTERN, 'is no event type')
 /** Statuses, effects and the like: words of letters. */
@@ -377,6 +374,7 @@ export const nodeStatus: z.ZodType<NodeStatus> = z.object({
   }),
   verification: verificationStatus,
   receipts: receiptsStatus,
+  anchoring: anchoringStatus,
   network: networkStatus.nullable(),
   sync: z.array(peerSync)
 })

@@ -1,6 +1,6 @@
 import { FREE_BYTES_MIN } from './limits.ts'
 import { storeFull } from './store-health.ts'
-import type { Store, WriteOperation } from './store.ts'
+import type { KeyRange, Store, WriteOperation } from './store.ts'
 
 const blobKey = (hash: string): string => `b!${hash}`
 
@@ -26,12 +26,12 @@ export class BlobStore {
       key: blobKey(hash),
       value: bytes
     }))
-    await this.#write(operations, options)
+    await this.write(operations, options)
   }
 
   /** With `sync` they are gone for good when it resolves, also after a loss of power. */
   async delete(hashes: readonly string[], options: { readonly sync: boolean }): Promise<void> {
-    await this.#write(
+    await this.write(
       hashes.map((hash) => ({ type: 'del', key: blobKey(hash) })),
       options
     )
@@ -41,7 +41,13 @@ export class BlobStore {
     return await this.#store.getMany(hashes.map(blobKey))
   }
 
-  async #write(operations: readonly WriteOperation[], options: { readonly sync: boolean }): Promise<void> {
+  /** Entries beside the blobs, by whoever keeps lists of them under a prefix of its own. */
+  range(range: KeyRange): AsyncIterable<[string, Uint8Array]> {
+    return this.#store.range(range)
+  }
+
+  /** Writes all of it or nothing, as `Store.write` does, and brings the store back after a write that failed. */
+  async write(operations: readonly WriteOperation[], options: { readonly sync: boolean }): Promise<void> {
     if (this.#broken) await this.#reopen()
     try {
       await this.#store.write(operations, options)

@@ -66,6 +66,16 @@ export const ATTEMPTS_PREFIX = 'a!'
 /** `a!<key of the batch's row>` → how fetching its receipts failed so far. */
 export const attemptsKey = (rowKey: string): string => ATTEMPTS_PREFIX + rowKey
 
+export const HANDED_IN_PREFIX = 'h!'
+/** In the store of blobs: `h!<namespace>!<number>` → leaf hash of a receipt that waits to be sealed, its size and time. */
+export const handedInPrefix = (namespace: string): string => `${HANDED_IN_PREFIX}${namespace}!`
+export const handedInKey = (namespace: string, number: number): string =>
+  handedInPrefix(namespace) + sortableNumber(number)
+
+export const BATCH_CUT_PREFIX = 'k!'
+/** In the store of blobs: `k!<namespace>` → the batch that waiting receipts are being sealed into. */
+export const batchCutKey = (namespace: string): string => BATCH_CUT_PREFIX + namespace
+
 export const ERASURE_PREFIX = 'z!'
 /** `z!<leaf hash>` → empty: the receipt's blob is being deleted. */
 export const erasureKey = (leafHash: string): string => ERASURE_PREFIX + leafHash

@@ -330,6 +330,8 @@ export const peersSchema = z.strictObject({
 export type FederationConfig = z.output<typeof federationSchema>
 /** What `federation.yaml` says of one namespace. */
 export type NamespaceConfig = FederationConfig['namespaces'][string]
+/** How one namespace is sealed by schedule. */
+export type SealingConfig = FederationConfig['sealing'][string]
 /** `peers.yaml`, validated, with every default filled in. */
 export type PeersConfig = z.output<typeof peersSchema>
 /** One peer as `peers.yaml` describes it. */

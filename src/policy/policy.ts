@@ -5,6 +5,7 @@ import { kidOfDidKey, publicKeyOfDidKey } from '../../protocols/signature/v1/did
 import { checkPublicKey } from '../../protocols/signature/v1/ed25519.ts'
 import type { FederationConfig, FinalityRule, NamespaceConfig, PeerConfig, PeersConfig, Role } from './config-schema.ts'
 import { ROLES } from './config-schema.ts'
+import { sealingRailProblems } from './sealing-rails.ts'
 
 /** A public key that configuration binds to a signer: base64url of 32 bytes, checked before it got here. */
 export type BoundKey = { readonly kid: string; readonly publicKey: string; readonly tenant?: string }
@@ -194,6 +195,7 @@ function checkNamespaces(federation: FederationConfig, dids: ReadonlySet<string>
       problems.push(inFederation(['sealing', name], `${name} is not among the namespaces`))
     }
   }
+  problems.push(...sealingRailProblems(federation).map(({ path, message }) => inFederation(path, message)))
 }
 
 function knownPeers(peers: PeersConfig, self: PolicySelf, problems: PolicyProblem[]): PolicyPeer[] {

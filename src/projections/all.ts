@@ -1,3 +1,4 @@
+import { anchorings } from './anchorings.ts'
 import { attestations } from './attestations.ts'
 import { batches } from './batches.ts'
 import { effects } from './effects.ts'
@@ -19,5 +20,6 @@ export const PROJECTIONS: readonly Projection[] = [
   attestations,
   sequences,
   equivocations,
-  effects
+  effects,
+  anchorings
 ]

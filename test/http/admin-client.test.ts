@@ -115,6 +115,46 @@ describe('every operation gives over HTTP what it gives in the process', () => {
     )
   })
 
+  it('anchor, upgradeAnchors, importProof', async () => {
+    const node = nodeWith(1)
+    const client = await clientOf(node)
+    const batch = { namespace: NAMESPACE, batchId: 'b1' }
+    await node.seal({ ...batch, receipts: [1] })
+    for (const request of [
+      { ...batch, rail: 'tsa' },
+      { ...batch, rail: 'evm', chainId: 'eip155:1' }
+    ] as const)
+      expect(await client.anchor(request)).toEqual(await node.anchor(request))
+    await expect(client.anchor({ ...batch, batchId: 'b2', rail: 'tsa' })).rejects.toMatchObject({
+      code: 'BATCH_UNKNOWN'
+    })
+    const progress: unknown[] = []
+    expect(await client.upgradeAnchors({}, (told) => progress.push(told))).toEqual(await node.upgradeAnchors({}))
+    expect(progress).toEqual([{ done: 1, total: 1, unit: 'batches' }])
+    const query = { namespace: 'dao:other' }
+    expect(await client.upgradeAnchors(query)).toEqual(await node.upgradeAnchors(query))
+    const proof = { ...batch, proof: 'AAAA' }
+    expect(await client.importProof(proof)).toEqual(await node.importProof(proof))
+    await expect(client.importProof({ ...proof, proof: '=' })).rejects.toMatchObject({
+      detail: { code: 'BODY_INVALID' }
+    })
+  })
+
+  it('handIn, and what is wrong with it', async () => {
+    const node = memoryNode()
+    const client = await clientOf(node)
+    const receipts = [{ a: 1 }, 'two']
+    expect(await client.handIn({ namespace: NAMESPACE, receipts })).toEqual(
+      await node.handIn({ namespace: NAMESPACE, receipts })
+    )
+    const full = new AnchormeshError('RECEIPTS_QUEUE_FULL', 'too many wait', { hint: 'later' })
+    const refusing = await clientOf(memoryNode({ handIn: () => Promise.reject(full) }))
+    await expect(refusing.handIn({ namespace: NAMESPACE, receipts: each(receipts) })).rejects.toMatchObject({
+      code: 'RECEIPTS_QUEUE_FULL',
+      hint: 'later'
+    })
+  })
+
   it('announce', async () => {
     const client = await clientOf(memoryNode())
     await client.seal({ namespace: NAMESPACE, batchId: 'b1', receipts: [1] })

@@ -226,6 +226,38 @@ describe('problems of both files together', () => {
       expected: 'federation.yaml sealing.dao:other: dao:other is not among the namespaces'
     },
     {
+      name: 'sealing on a rail that nobody configured',
+      federation: {
+        namespaces: { 'dao:vaultmesh': { tenant: 'vaultmesh' } },
+        sealing: { 'dao:vaultmesh': { rails: ['tsa'] } }
+      },
+      expected:
+        'federation.yaml sealing.dao:vaultmesh.rails.0: tsa needs an authority under rails.rfc3161, on a chain that ' +
+        'namespaces.dao:vaultmesh.finality lists'
+    },
+    {
+      name: 'sealing on a chain that nobody pays for',
+      federation: {
+        namespaces: { 'dao:vaultmesh': { tenant: 'vaultmesh' } },
+        rails: { eip155: { '1': { rpc: ['https://rpc.example'] } } },
+        sealing: { 'dao:vaultmesh': { rails: ['evm'] } }
+      },
+      expected:
+        'federation.yaml sealing.dao:vaultmesh.rails.0: evm needs a chain under rails.eip155 that has an account, on a ' +
+        'chain that namespaces.dao:vaultmesh.finality lists'
+    },
+    {
+      name: 'sealing on a network that does not count',
+      federation: {
+        namespaces: { 'dao:vaultmesh': { tenant: 'vaultmesh', finality: { 'btc:signet': { depth: 1 } } } },
+        rails: { btc: { mainnet: { providers: ['https://one.example'], calendars: ['https://cal.example'] } } },
+        sealing: { 'dao:vaultmesh': { rails: ['btc'] } }
+      },
+      expected:
+        'federation.yaml sealing.dao:vaultmesh.rails.0: btc needs a network under rails.btc that has a wallet or ' +
+        'calendars, on a chain that namespaces.dao:vaultmesh.finality lists'
+    },
+    {
       name: 'an organisation that occurs twice',
       peers: { peers: [{ did: bob.did, orgId: 'beta' }], organisations: [{ orgId: 'x' }, { orgId: 'x' }] },
       expected: 'peers.yaml organisations.1.orgId: names x a second time'

@@ -17,7 +17,8 @@ export const registerQuery: RegisterVerb = (program, runner) => {
     .summary('query a projection of the log')
     .description(
       'Lists the rows of a projection: batches, receipts, timestamp-anchors, trust-anchors, winners, attestations, ' +
-        'sequences, equivocations or effects. Tables shorten hashes and DIDs; --json has them whole.'
+        'sequences, equivocations, effects or anchorings (evidence that this node makes). Tables shorten hashes and ' +
+        'DIDs; --json has them whole.'
     )
     .argument('<projection>', 'its name')
     .option('--namespace <namespace>', 'only rows of this namespace', namespaceArgument)

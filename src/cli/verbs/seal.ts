@@ -1,17 +1,21 @@
 import type { Command } from 'commander'
-import type { SealedBatch } from '../../operations.ts'
+import { Option } from 'commander'
+import type { HandInResult, Operations, SealedBatch } from '../../operations.ts'
+import { AnchormeshError } from '../../platform/errors.ts'
 import { batchArgument, namespaceArgument } from '../arguments.ts'
 import type { CommandContext, RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'
 import { openInput } from '../input.ts'
 import { writeNewFile } from '../new-file.ts'
 import { readReceipts } from '../receipt-lines.ts'
-import { facts, figure } from '../table.ts'
+import { requireCarriedNamespace } from '../known-namespace.ts'
+import { facts, figure, time } from '../table.ts'
 import { withOperations } from '../with-operations.ts'
 
 interface SealOptions {
   readonly namespace: string
-  readonly batch: string
+  readonly batch?: string
+  readonly next?: true
   readonly proofs?: string
 }
 
@@ -22,22 +26,32 @@ export const registerSeal: RegisterVerb = (program, runner) => {
     .summary('seal receipts into a batch under one Merkle root')
     .description(
       'Seals receipts into a batch: each becomes a salted leaf under one Merkle root (RFC 6962). The receipts stay ' +
-        'with this node; once the batch is announced, its root travels, and nodes that may request can fetch them.'
+        'with this node; once the batch is announced, its root travels, and nodes that may request can fetch them. With ' +
+        '--next they are queued for the next batch that the running node seals by schedule (sealing in ' +
+        'federation.yaml), anchors and announces.'
     )
     .argument('<file>', 'JSON Lines, one receipt (any JSON value) a line; - for standard input')
     .requiredOption('--namespace <namespace>', 'the namespace of the batch', namespaceArgument)
-    .requiredOption('--batch <id>', 'the name of the batch, new in its namespace', batchArgument)
+    .option('--batch <id>', 'the name of the batch, new in its namespace', batchArgument)
+    .addOption(new Option('--next', 'hand the receipts in for the next scheduled batch').conflicts(['batch', 'proofs']))
     .option('--proofs <file>', 'write each receipt with its inclusion proof to a new file, one JSON object a line')
     .addHelpText(
       'after',
       examples(
         'anchormesh seal --namespace dao:vaultmesh --batch 2026-11-21 receipts.jsonl',
-        'anchormesh seal --namespace dao:vaultmesh --batch 2026-11-21 --proofs proofs.jsonl receipts.jsonl'
+        'anchormesh seal --namespace dao:vaultmesh --batch 2026-11-21 --proofs proofs.jsonl receipts.jsonl',
+        'anchormesh seal --namespace dao:vaultmesh --next receipts.jsonl'
       )
     )
     .action((file: string, options: SealOptions, command: Command) =>
       runner.run(command, async (context) => {
-        const sealed = await seal(file, options, context)
+        const { namespace, batch, proofs, next } = options
+        if (next === true) return await handIn(file, namespace, context)
+        if (batch === undefined)
+          throw new AnchormeshError('USAGE', "required option '--batch <id>' not specified", {
+            hint: 'Name the batch, or hand the receipts in for the next scheduled one with --next.'
+          })
+        const sealed = await seal(file, { namespace, batch, proofs }, context)
         if (context.json) await context.output.json(sealed)
         else await context.output.line(sealedText(sealed))
       })
@@ -46,7 +60,7 @@ export const registerSeal: RegisterVerb = (program, runner) => {
 
 async function seal(
   file: string,
-  { namespace, batch, proofs }: SealOptions,
+  { namespace, batch, proofs }: { namespace: string; batch: string; proofs: string | undefined },
   context: CommandContext
 ): Promise<SealedBatch> {
   const input = await openInput(file, context.stdin)
@@ -65,6 +79,28 @@ async function seal(
   } finally {
     progress.end()
   }
+}
+
+async function handIn(file: string, namespace: string, context: CommandContext): Promise<void> {
+  const input = await openInput(file, context.stdin)
+  const progress = context.progress('handing in')
+  const receipts = readReceipts(input, (done) => progress.report({ done, total: null, unit: 'receipts' }))
+  const take = async (operations: Operations): Promise<HandInResult> => {
+    await requireCarriedNamespace(operations, namespace)
+    return await operations.handIn({ namespace, receipts })
+  }
+  const handedIn = await withOperations(context, take).finally(progress.end)
+  if (context.json) await context.output.json(handedIn)
+  else await context.output.line(handedInText(handedIn))
+}
+
+function handedInText({ namespace, receiptHashes, queued, nextSealAt }: HandInResult): string {
+  return facts([
+    ['namespace', namespace],
+    ['handed in', figure(receiptHashes.length)],
+    ['waiting', figure(queued)],
+    ['sealed by a running node', nextSealAt === null ? null : `until ${time(nextSealAt)}`]
+  ])
 }
 
 function sealedText({ namespace, batchId, owner, receiptCount, batchRoot }: SealedBatch): string {

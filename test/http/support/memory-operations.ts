@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from '../../../protocols/canonical-json/v1
 import { toBase64url } from '../../../protocols/primitives/bytes.ts'
 import { sha256Hex } from '../../../protocols/primitives/sha256.ts'
 import type {
+  AnchoringResult,
   EventsQuery,
   LoggedEvent,
   NodeStatus,
@@ -142,6 +143,21 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
       batch(namespace, batchId)
       return published
     },
+    anchor: ({ namespace, batchId, chainId = 'rfc3161:test' }) => {
+      batch(namespace, batchId)
+      return Promise.resolve(anchored(namespace, batchId, chainId))
+    },
+    upgradeAnchors: (query, onProgress) => {
+      onProgress?.({ done: 1, total: 1, unit: 'batches' })
+      return Promise.resolve([anchored(query.namespace ?? NAMESPACE, 'b1', 'btc:mainnet')])
+    },
+    importProof: ({ namespace, batchId, proof }) =>
+      Promise.resolve({ ...anchored(namespace, batchId, 'btc:mainnet'), detail: proof }),
+    handIn: async ({ namespace, receipts }) => {
+      const receiptHashes: string[] = []
+      for await (const receipt of receipts) receiptHashes.push(sha256Hex(JSON.stringify(receipt)))
+      return { namespace, receiptHashes, queued: receiptHashes.length, nextSealAt: 1_700_000_000_000 }
+    },
     fetchBundles: ({ namespace }) =>
       Promise.resolve({ namespace, batches: 0, held: 0, missing: 0, asked: 0, failures: {} }),
     forget: ({ receipt }) => Promise.resolve({ receipt, places: 1 }),
@@ -184,6 +200,22 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
       return [syncResult(peer, namespace)]
     },
     ...overrides
+  }
+}
+
+function anchored(namespace: string, batchId: string, chainId: string): AnchoringResult {
+  return {
+    namespace,
+    batchId,
+    batchRoot: sha256Hex('root'),
+    chainId,
+    state: 'under-way',
+    evidenceId: null,
+    eventId: null,
+    code: 'TSA_REQUEST_FAILED',
+    detail: 'could not be reached',
+    lookAgainAt: 1_700_000_005_000,
+    together: [chainId]
   }
 }
 
@@ -260,6 +292,12 @@ function status(logSeq: number): NodeStatus {
           }
         }
       ]
+    },
+    anchoring: {
+      underWay: 1,
+      failed: 0,
+      jobs: [anchored(NAMESPACE, 'b1', 'btc:mainnet')],
+      sealing: [{ namespace: NAMESPACE, receipts: 3, bytes: 300, nextSealAt: 1_700_000_060_000, problem: null }]
     },
     receipts: { missing: 0, batches: 0, oldestMs: null, namespaces: [], served: {} },
     network: {
