@@ -19,6 +19,7 @@ import { registerSeal } from './verbs/seal.ts'
 import { registerStart } from './verbs/start.ts'
 import { registerStatus } from './verbs/status.ts'
 import { registerSync } from './verbs/sync.ts'
+import { registerVerify } from './verbs/verify.ts'
 
 /** The order is that in which a person comes to need them. */
 const VERBS = [
@@ -35,6 +36,7 @@ const VERBS = [
   registerForget,
   registerEvents,
   registerQuery,
+  registerVerify,
   registerDigest,
   registerSync,
   registerLog

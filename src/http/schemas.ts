@@ -41,10 +41,10 @@ const jsonObject = z.looseObject({}) as unknown as z.ZodType<JsonObject>
 
 // Query parameters ---------------------------------------------------------------------------------------------------
 
-const namespace = z
+export const namespace = z
   .string()
   .refine((text) => NAMESPACE_PATTERN.test(text) || text === TRUST_NAMESPACE, 'is no namespace')
-const batchId = z.string().regex(NAME_PATTERN, 'is no batch id')
+export const batchId = z.string().regex(NAME_PATTERN, 'is no batch id')
 const signer = z.string().max(SIGNER_CHARS_MAX).regex(DID_PATTERN, 'is no DID')
 const eventType = z.string().regex(TYPE_PATTERN, 'is no event type')
 /** Statuses, effects and the like: words of letters. */

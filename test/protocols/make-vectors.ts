@@ -5,6 +5,7 @@ import { bundleVectors } from './vectors/bundle.ts'
 import { canonicalJsonVectors } from './vectors/canonical-json.ts'
 import { eventVectors } from './vectors/event.ts'
 import { negentropyVectors } from './vectors/negentropy.ts'
+import { proofVectors } from './vectors/proof.ts'
 import { rangeSyncVectors } from './vectors/range-sync.ts'
 import { signatureVectors } from './vectors/signature.ts'
 import { textOf } from './vectors/vector-file.ts'
@@ -22,7 +23,8 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...eventVectors(),
     ...negentropyVectors(),
     ...(await rangeSyncVectors()),
-    ...bundleVectors()
+    ...bundleVectors(),
+    ...proofVectors()
   ]
 }
 

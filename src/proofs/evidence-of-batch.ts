@@ -1,0 +1,194 @@
+import { isJsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import type { TimestampAnchor } from '../../protocols/event/v1/announce.ts'
+import { evidenceHashOf, parseAnnounce } from '../../protocols/event/v1/announce.ts'
+import { evidenceHash } from '../../protocols/event/v1/timestamp-anchor.ts'
+import { fromHex, toBase64url } from '../../protocols/primitives/bytes.ts'
+import type { Proof, ProvenAnchor, Supplement } from '../../protocols/proof/v1/proof.ts'
+import { PROOF_ANCHORS_MAX, SEEN_CHARACTERS_MAX } from '../../protocols/proof/v1/proof.ts'
+import type { BlobStore } from '../log/blob-store.ts'
+import type { LogReader } from '../log/log-reader.ts'
+import { parseRecord } from '../log/log-reader.ts'
+import type { Store } from '../log/store.ts'
+import type { PolicyView } from '../policy/policy-view.ts'
+import type { BatchRow } from '../projections/batches.ts'
+import type { ProjectionEngine } from '../projections/engine.ts'
+import { timestampAnchorKey } from '../projections/evidence.ts'
+import type { RootedBatch } from '../projections/receipts.ts'
+import { viewRows } from '../projections/rows-view.ts'
+import type { TimestampAnchorRow } from '../projections/timestamp-anchors.ts'
+import type { WinnerRow } from '../projections/winners.ts'
+import { verdictOf } from '../timestamps/verdict.ts'
+import { blockHashOf } from './check-anchors.ts'
+
+// As many as decide a standing.
+const ANCHOR_ROWS_LOOKED_MAX = 1_000
+// A verdict follows its announce closely, unless the node was behind: a second's reading.
+const VERDICT_RECORDS_LOOKED_MAX = 100_000
+// What stood by hash is larger than an event; half of the largest file is left for everything else.
+const EVIDENCE_CHARACTERS_MAX = 2_097_152
+
+export interface EvidencePorts {
+  readonly engine: ProjectionEngine
+  readonly store: Store
+  readonly blobs: BlobStore
+  readonly log: LogReader & { readonly head: { readonly logSeq: number } }
+}
+
+/** What is known of the root here; `winner` is `null` unless it is this root that won. */
+export interface KnownOfBatch {
+  readonly batch: BatchRow | undefined
+  readonly winner: WinnerRow['winner']
+  readonly policy: PolicyView | null
+}
+
+/** What a file says beside the receipt itself. */
+export type ProvenEvidence = Pick<Proof, 'ownerDid' | 'announcements' | 'timestampAnchors'>
+
+/** A row with its timestamp anchor as it was announced. */
+interface Found {
+  readonly row: TimestampAnchorRow
+  readonly announced: Announced
+  readonly anchor: TimestampAnchor
+}
+
+/** An announce in the log. */
+interface Announced {
+  readonly eventId: string
+  readonly wire: Uint8Array
+  readonly timestampAnchors: readonly TimestampAnchor[]
+}
+
+/**
+ * The owner's announcement of a root, its timestamp anchors and the announcements that carry them: those that are
+ * verified here on chains that policy accepts; where none is, those that are undecided, never one that was found invalid
+ * (proof/v1 PR-17).
+ */
+export async function provenEvidence(
+  root: RootedBatch,
+  { batch, winner, policy }: KnownOfBatch,
+  ports: EvidencePorts
+): Promise<ProvenEvidence> {
+  const own = ownerAnnouncement(batch)
+  if (own === null) return { ownerDid: null, announcements: [], timestampAnchors: [] }
+  const announced = new Map<string, Announced>()
+  const first = await readAnnounce(own.eventId, ports.log)
+  announced.set(first.eventId, first)
+  const timestampAnchors: ProvenAnchor[] = []
+  let characters = 0
+  for (const row of await chosenRows(root, winner, ports, policy)) {
+    const found = await findAnchor(row, announced, ports.log)
+    const timestampAnchor = await withEvidence(found.anchor, ports.blobs)
+    characters += JSON.stringify(timestampAnchor).length
+    if (characters > EVIDENCE_CHARACTERS_MAX) break
+    announced.set(found.announced.eventId, found.announced)
+    const supplement = await supplementOf(found, ports.log)
+    timestampAnchors.push(supplement === null ? { timestampAnchor } : { timestampAnchor, supplement })
+  }
+  return {
+    ownerDid: own.signer,
+    announcements: [...announced.values()].map(({ wire }) => toBase64url(wire)),
+    timestampAnchors
+  }
+}
+
+/** The owner's announcement that counts, with the smallest event id. */
+function ownerAnnouncement(batch: BatchRow | undefined): BatchRow['announcements'][number] | null {
+  const own = batch?.announcements.filter(({ byOwner, effect }) => byOwner && effect === null) ?? []
+  return own.toSorted((left, right) => (left.eventId < right.eventId ? -1 : 1))[0] ?? null
+}
+
+async function chosenRows(
+  root: RootedBatch,
+  winner: WinnerRow['winner'],
+  { engine, store }: EvidencePorts,
+  policy: PolicyView | null
+): Promise<readonly TimestampAnchorRow[]> {
+  const { namespace, owner, batchId, batchRoot } = root
+  const rows = await viewRows(engine, store, 'timestamp-anchors', async (view) => {
+    // What won is asked for by itself: a flood of other evidence must not hide it.
+    const [won] = winner === null ? [] : await view.rows([timestampAnchorKey({ ...root, ...winner })])
+    const found = won === undefined ? [] : [won as TimestampAnchorRow]
+    let looked = 0
+    for await (const [, one] of view.range(`${namespace}!${batchId}!`)) {
+      looked += 1
+      if (looked > ANCHOR_ROWS_LOOKED_MAX) break
+      const row = one as TimestampAnchorRow
+      if (row.owner !== owner || row.batchRoot !== batchRoot || row.evidenceHash === winner?.evidenceHash) continue
+      found.push(row)
+    }
+    return found
+  })
+  const verified = rows.filter(
+    ({ status, chainId }) => status === 'verified' && policy?.finality(namespace, chainId) !== undefined
+  )
+  const chosen = verified.length > 0 ? verified : rows.filter(({ status }) => status !== 'invalid')
+  return chosen.slice(0, PROOF_ANCHORS_MAX)
+}
+
+/** The row's timestamp anchor, in an announcement that is in the file already, where there is one. */
+async function findAnchor(
+  row: TimestampAnchorRow,
+  known: ReadonlyMap<string, Announced>,
+  log: LogReader
+): Promise<Found> {
+  const isIt = (anchor: TimestampAnchor): boolean => evidenceHashOf(anchor) === row.evidenceHash
+  for (const announced of known.values()) {
+    const anchor = announced.timestampAnchors.find(isIt)
+    if (anchor !== undefined) return { row, announced, anchor }
+  }
+  const announced = await readAnnounce(row.announcements[0]?.eventId ?? '', log)
+  const anchor = announced.timestampAnchors.find(isIt)
+  if (anchor === undefined) throw new Error(`event ${announced.eventId} does not announce evidence ${row.evidenceHash}`)
+  return { row, announced, anchor }
+}
+
+async function readAnnounce(eventId: string, log: LogReader): Promise<Announced> {
+  const position = await log.find(eventId)
+  const record = position === undefined ? undefined : await log.read(position.logSeq)
+  const logged = record === undefined ? undefined : parseRecord(record)
+  const event = logged?.scope === 'shared' ? logged.event : undefined
+  const reading = event === undefined ? undefined : parseAnnounce(event.envelope.body)
+  if (event === undefined || reading?.ok !== true) throw new Error(`event ${eventId} is no announce`)
+  const { timestampAnchors } = reading.announce
+  return { eventId, wire: event.wire, timestampAnchors }
+}
+
+/** The timestamp anchor with the bytes of its evidence, where it stands by hash and the bytes are here. */
+async function withEvidence(anchor: TimestampAnchor, blobs: BlobStore): Promise<TimestampAnchor> {
+  const whole: Record<string, unknown> = { ...anchor }
+  for (const [name, value] of Object.entries(anchor as unknown as JsonObject)) {
+    const hash = isJsonObject(value) ? value['blob'] : undefined
+    if (typeof hash !== 'string') continue
+    const [bytes] = await blobs.getMany([hash])
+    const text = bytes === undefined ? null : toBase64url(bytes)
+    if (text !== null && text !== '' && evidenceHash(text) === hash) whole[name] = text
+  }
+  return whole as unknown as TimestampAnchor
+}
+
+/**
+ * What this node saw when it verified. Of a block the header is the same in every verdict, so the first that is found
+ * will do.
+ */
+async function supplementOf({ row, anchor }: Found, log: EvidencePorts['log']): Promise<Supplement | null> {
+  if (row.status !== 'verified' || row.chainId.startsWith('rfc3161:')) return null
+  const positions = await log.findMany(row.announcements.map(({ eventId }) => eventId))
+  const from = Math.min(...positions.map((position) => position?.logSeq ?? log.head.logSeq))
+  for await (const record of log.records(from, Math.min(log.head.logSeq, from + VERDICT_RECORDS_LOOKED_MAX))) {
+    const logged = record.scope === 'local' ? parseRecord(record) : null
+    const verdict = logged?.scope === 'local' ? verdictOf(logged.event) : null
+    if (verdict?.outcome !== 'verified' || verdict.evidenceHash !== row.evidenceHash) continue
+    if (verdict.batchRoot === row.batchRoot) return seenIn(verdict.evidence, anchor)
+  }
+  return null
+}
+
+function seenIn(evidence: JsonObject, anchor: TimestampAnchor): Supplement | null {
+  const { header } = evidence
+  const bytes = typeof header === 'string' ? fromHex(header) : null
+  if (typeof header === 'string' && bytes !== null && 'blockHash' in anchor && blockHashOf(bytes) === anchor.blockHash)
+    return { header }
+  const seen = JSON.stringify(evidence)
+  return seen.length > SEEN_CHARACTERS_MAX ? null : { seen }
+}
