@@ -9,8 +9,8 @@ import { systemRandom } from '../../src/platform/random.ts'
 import { systemFailureReply } from '../../src/timestamps/clients/development-authority.ts'
 import { startDevelopmentTsa } from '../../src/timestamps/clients/development-tsa.ts'
 import type { DevelopmentTsa } from '../../src/timestamps/clients/development-tsa.ts'
-import { readTimestampResponse } from '../../src/timestamps/clients/timestamp-response.ts'
-import type { UnverifiedToken } from '../../src/timestamps/clients/timestamp-response.ts'
+import { readTimestampResponse } from '../../src/timestamps/rfc3161/timestamp-response.ts'
+import type { Token } from '../../src/timestamps/rfc3161/signed-data.ts'
 import { createHandClock } from '../support/hand-clock.ts'
 import { imprint, postQuery, queryDer, ROOT, SHA_1, SHA_256, SHA_512 } from './support/query.ts'
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
 })
 afterAll(() => tsa.close())
 
-async function tokenFor(query: Uint8Array<ArrayBuffer>): Promise<UnverifiedToken> {
+async function tokenFor(query: Uint8Array<ArrayBuffer>): Promise<Token> {
   const reply = await postQuery(tsa.url, query)
   expect(reply).toMatchObject({ status: 200, mediaType: 'application/timestamp-reply' })
   const response = readTimestampResponse(reply.body)
@@ -42,22 +42,22 @@ async function refusalOf(query: Uint8Array<ArrayBuffer>): Promise<string> {
 describe('what the development TSA grants', () => {
   it('stamps the imprint as it came, with the time of its clock and the nonce of the query', async () => {
     const token = await tokenFor(queryDer({ nonce: asn1js.Integer.fromBigInt(0x1122334455667788n) }))
-    expect(token.hashAlgorithm).toBe(SHA_256)
-    expect(toHex(token.hashedMessage)).toBe(toHex(ROOT))
-    expect(token.genTime).toBe(NOW_MS)
-    expect(token.nonce).toBe(0x1122334455667788n)
-    expect(token.certificateCount).toBe(1)
+    expect(token.info.hashAlgorithm).toBe(SHA_256)
+    expect(toHex(token.info.hashedMessage)).toBe(toHex(ROOT))
+    expect(token.info.genTime).toBe(NOW_MS)
+    expect(token.info.nonce).toBe(0x1122334455667788n)
+    expect(token.certificates).toHaveLength(1)
   })
 
   it('leaves out the certificate and the nonce when they are not asked for', async () => {
     const token = await tokenFor(queryDer({ certReq: false }))
-    expect(token.certificateCount).toBe(0)
-    expect(token.nonce).toBeUndefined()
+    expect(token.certificates).toHaveLength(0)
+    expect(token.info.nonce).toBeUndefined()
   })
 
   it('never gives a serial number twice', async () => {
     const tokens = await Promise.all(Array.from({ length: 50 }, () => tokenFor(queryDer())))
-    expect(new Set(tokens.map((token) => token.serialNumber)).size).toBe(50)
+    expect(new Set(tokens.map((token) => token.info.serialNumber)).size).toBe(50)
   })
 
   it('signs every token so that a strict DER verifier takes it', async () => {

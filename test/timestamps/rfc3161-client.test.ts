@@ -9,7 +9,7 @@ import type { DevelopmentAuthority } from '../../src/timestamps/clients/developm
 import { startDevelopmentTsa } from '../../src/timestamps/clients/development-tsa.ts'
 import { requestTimestamp } from '../../src/timestamps/clients/rfc3161-client.ts'
 import type { TimestampResult } from '../../src/timestamps/clients/rfc3161-client.ts'
-import { readTimestampResponse } from '../../src/timestamps/clients/timestamp-response.ts'
+import { readTimestampResponse } from '../../src/timestamps/rfc3161/timestamp-response.ts'
 import { createHandClock } from '../support/hand-clock.ts'
 import { imprint, parseQuery, queryDer, ROOT, SHA_512 } from './support/query.ts'
 import { sendReply, startWrongAuthority } from './support/wrong-authority.ts'
@@ -60,9 +60,9 @@ describe('requestTimestamp', () => {
         const read = readTimestampResponse(new Uint8Array(sequence.toBER()))
         if (!read.ok || !read.granted) throw new Error(read.detail)
         // SHA-256 imprint: the root itself.
-        expect(toHex(read.token.hashedMessage)).toBe(toHex(root))
+        expect(toHex(read.token.info.hashedMessage)).toBe(toHex(root))
         expect(stamped.genTime).toBe(clock.now())
-        expect(stamped.serialNumber).toBe(read.token.serialNumber)
+        expect(stamped.serialNumber).toBe(read.token.info.serialNumber)
       }),
       { numRuns: 25 }
     )
@@ -176,9 +176,9 @@ describe('an answer that is no RFC 3161 response', () => {
   })
 
   it('is empty, truncated, followed by more, or nested without end', async () => {
-    await malformed(() => new Uint8Array(0), /zero length/)
+    await malformed(() => new Uint8Array(0), /TimeStampResp: missing/)
     await malformed(async (query) => (await authority.answer(query)).reply.slice(0, -1), /no RFC 3161 response/)
-    await malformed(async (query) => Uint8Array.of(...(await authority.answer(query)).reply, 0), /1 bytes after/)
+    await malformed(async (query) => Uint8Array.of(...(await authority.answer(query)).reply, 0), /something follows/)
     await malformed(
       () => new Uint8Array(60_000).map((_, index) => (index % 2 === 0 ? 0x30 : 0x80)),
       /no RFC 3161 response/

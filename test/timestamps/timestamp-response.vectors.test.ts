@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { toHex } from '../../protocols/primitives/bytes.ts'
-import { readTimestampResponse } from '../../src/timestamps/clients/timestamp-response.ts'
+import { readTimestampResponse } from '../../src/timestamps/rfc3161/timestamp-response.ts'
 
 interface VectorEntry {
   readonly file: string
@@ -37,8 +37,8 @@ describe.skipIf(entries.length === 0)('responses of authorities in the world', (
   it.each(readable.map((entry) => [entry.file, entry] as const))('%s is read as openssl reads it', (_file, entry) => {
     const response = read(entry)
     if (!response.ok || !response.granted) throw new Error(response.detail)
-    expect(Math.floor(response.token.genTime / 1000) * 1000).toBe(Date.parse(entry.genTime ?? ''))
-    expect(toHex(response.token.hashedMessage)).toBe(entry.imprint)
+    expect(Math.floor(response.token.info.genTime / 1000) * 1000).toBe(Date.parse(entry.genTime ?? ''))
+    expect(toHex(response.token.info.hashedMessage)).toBe(entry.imprint)
   })
 
   const unreadable = entries.filter((entry) => entry.status !== 'Rejected' && !readable.includes(entry))

@@ -28,8 +28,8 @@ import { messageOf } from '../../platform/errors.ts'
 import type { Random } from '../../platform/random.ts'
 import { makeDevelopmentCertificates } from './development-certificates.ts'
 import type { DevelopmentCertificates } from './development-certificates.ts'
+import type { TimestampFailure } from '../rfc3161/failures.ts'
 import { derOf, encodeFailure, parseWhole, randomInteger } from './rfc3161.ts'
-import type { TimestampFailure } from './rfc3161.ts'
 
 /** What the authority said to one query. */
 export interface AuthorityAnswer {

@@ -4,9 +4,9 @@ import { concat, equalBytes } from '../../../protocols/primitives/bytes.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { messageOf } from '../../platform/errors.ts'
 import type { Random } from '../../platform/random.ts'
+import type { Token } from '../rfc3161/signed-data.ts'
+import { readTimestampResponse } from '../rfc3161/timestamp-response.ts'
 import { derOf, QUERY_MEDIA_TYPE, randomInteger, REPLY_MEDIA_TYPE } from './rfc3161.ts'
-import { readTimestampResponse } from './timestamp-response.ts'
-import type { UnverifiedToken } from './timestamp-response.ts'
 
 export interface TimestampRequest {
   /** Where the authority takes queries: `http:` or `https:`, without user name and password. */
@@ -78,9 +78,9 @@ export async function requestTimestamp(request: TimestampRequest): Promise<Times
   return (
     checkBelongs(request, nonce.toBigInt(), token) ?? {
       ok: true,
-      token: token.token,
-      genTime: token.genTime,
-      serialNumber: token.serialNumber
+      token: token.bytes,
+      genTime: token.info.genTime,
+      serialNumber: token.info.serialNumber
     }
   )
 }
@@ -95,18 +95,16 @@ function encodeQuery(root: Uint8Array, nonce: asn1js.Integer): Uint8Array<ArrayB
 }
 
 /** What RFC 3161 2.2 asks of a requester, short of the signature. Null when all of it holds. */
-function checkBelongs(request: TimestampRequest, nonce: bigint, token: UnverifiedToken): Failure | null {
-  if (token.hashAlgorithm !== id_sha256 || !equalBytes(token.hashedMessage, request.root)) {
+function checkBelongs(request: TimestampRequest, nonce: bigint, token: Token): Failure | null {
+  const { hashAlgorithm, hashedMessage, nonce: answered } = token.info
+  if (hashAlgorithm !== id_sha256 || !equalBytes(hashedMessage, request.root)) {
     return failure(request, 'TSA_IMPRINT', 'stamped something else than the root')
   }
-  if (token.nonce !== nonce) {
-    return failure(
-      request,
-      'TSA_NONCE',
-      token.nonce === undefined ? 'left the nonce out' : 'answered with another nonce'
-    )
+  if (answered !== nonce) {
+    return failure(request, 'TSA_NONCE', answered === undefined ? 'left the nonce out' : 'answered with another nonce')
   }
-  if (token.certificateCount === 0) return failure(request, 'PROVIDER_MALFORMED', 'sent no certificate though asked to')
+  if (token.certificates.length === 0)
+    return failure(request, 'PROVIDER_MALFORMED', 'sent no certificate though asked to')
   return null
 }
 

@@ -1,5 +1,7 @@
 import * as asn1js from 'asn1js'
 import type { Random } from '../../platform/random.ts'
+import { FAILURE_BITS } from '../rfc3161/failures.ts'
+import type { TimestampFailure } from '../rfc3161/failures.ts'
 
 /** What a query is posted as (RFC 3161 3.4). */
 export const QUERY_MEDIA_TYPE = 'application/timestamp-query'
@@ -7,39 +9,12 @@ export const QUERY_MEDIA_TYPE = 'application/timestamp-query'
 /** What a reply, granted or refused, comes back as (RFC 3161 3.4). */
 export const REPLY_MEDIA_TYPE = 'application/timestamp-reply'
 
-/** The named bits of `PKIFailureInfo` that a time-stamping authority may set (RFC 3161 2.4.2). */
-export const FAILURE_BITS = {
-  badAlg: 0,
-  badRequest: 2,
-  badDataFormat: 5,
-  timeNotAvailable: 14,
-  unacceptedPolicy: 15,
-  unacceptedExtension: 16,
-  addInfoNotAvailable: 17,
-  systemFailure: 25
-} as const
-
-export type TimestampFailure = keyof typeof FAILURE_BITS
-
 /** One failure as the DER of a named bit list: no trailing zero bits (X.690 11.2.2). */
 export function encodeFailure(failure: TimestampFailure): asn1js.BitString {
   const bit = FAILURE_BITS[failure]
   const bytes = new Uint8Array(Math.floor(bit / 8) + 1)
   bytes[bytes.length - 1] = 0x80 >> (bit % 8)
   return new asn1js.BitString({ valueHex: bytes, unusedBits: 7 - (bit % 8) })
-}
-
-/** The names of the bits that are set; bits that RFC 3161 does not name are `bit N`. */
-export function decodeFailures(failInfo: asn1js.BitString): readonly string[] {
-  const named = new Map<number, string>(Object.entries(FAILURE_BITS).map(([name, bit]) => [bit, name]))
-  const set: string[] = []
-  for (const [index, byte] of failInfo.valueBlock.valueHexView.entries()) {
-    for (let offset = 0; offset < 8; offset += 1) {
-      const bit = index * 8 + offset
-      if ((byte & (0x80 >> offset)) !== 0) set.push(named.get(bit) ?? `bit ${bit}`)
-    }
-  }
-  return set
 }
 
 /**
