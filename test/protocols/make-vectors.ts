@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { batchVectors } from './vectors/batch.ts'
+import { bitcoinEvidenceVectors } from './vectors/bitcoin-evidence.ts'
 import { bundleVectors } from './vectors/bundle.ts'
 import { canonicalJsonVectors } from './vectors/canonical-json.ts'
 import { eventVectors } from './vectors/event.ts'
@@ -24,7 +25,8 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...negentropyVectors(),
     ...(await rangeSyncVectors()),
     ...bundleVectors(),
-    ...proofVectors()
+    ...proofVectors(),
+    ...bitcoinEvidenceVectors()
   ]
 }
 

@@ -14,7 +14,8 @@ const PATHS = [
   'negentropy/v1',
   'range-sync/v1',
   'bundle/v1',
-  'proof/v1'
+  'proof/v1',
+  'bitcoin-evidence/v1'
 ] as const
 
 /** Whose codes a SPEC can name by reference. */
@@ -84,6 +85,10 @@ describe('the SPECs', () => {
     const { chains, root } = firstOf('range-sync', 'v1', 'vectors', 'tips-roots.json')
     for (const { chain } of chains as readonly Vector[]) expect(rangeSync).toContain(chain)
     expect(rangeSync).toContain(root)
+
+    const carrier = firstOf('bitcoin-evidence', 'v1', 'vectors', 'transactions.json')
+    const bitcoin = withoutSpace(specOf('bitcoin-evidence/v1'))
+    for (const name of ['transaction', 'txid']) expect(bitcoin).toContain(carrier[name])
   })
 
   test('the example of canonical JSON', () => {

@@ -50,7 +50,7 @@ export class ProviderHttp {
   readonly #clock: Clock
   #running = 0
   readonly #waiting: (() => void)[] = []
-  #coolUntilMs = Number.NEGATIVE_INFINITY
+  #cooling: { readonly untilMs: number; readonly failure: ProviderFailure } | null = null
   #asked = 0
   #failed = 0
   #failure: ProviderHealth['failure'] = null
@@ -73,11 +73,9 @@ export class ProviderHttp {
     if (this.#waiting.length >= WAITING_MAX) return this.failure('PROVIDER_LIMITED', 'has too many requests waiting')
     await this.#turn(signal)
     try {
-      const restMs = this.#coolUntilMs - this.#clock.monotonicMs()
-      if (restMs > 0 && this.#failure !== null) {
-        const { code, detail } = this.#failure
-        return { ok: false, code, detail, retryAfterMs: Math.ceil(restMs) }
-      }
+      signal.throwIfAborted()
+      const restMs = this.#cooling === null ? 0 : this.#cooling.untilMs - this.#clock.monotonicMs()
+      if (this.#cooling !== null && restMs > 0) return { ...this.#cooling.failure, retryAfterMs: Math.ceil(restMs) }
       this.#asked += 1
       const reply = await this.#send(request, signal)
       if (reply.ok) this.#failure = null
@@ -139,7 +137,8 @@ export class ProviderHttp {
       signal.throwIfAborted()
       return exchange.signal.aborted
         ? this.#rest('PROVIDER_TIMEOUT', `gave no whole answer within ${ANSWER_MS_MAX} ms`)
-        : this.#rest('PROVIDER_UNREACHABLE', `could not be reached: ${reasonOf(error)}`)
+        : // The address itself may hold a key.
+          this.#rest('PROVIDER_UNREACHABLE', `could not be reached: ${reasonOf(error).replaceAll(request.url, 'URL')}`)
     } finally {
       cancelLimit()
       signal.removeEventListener('abort', abort)
@@ -150,11 +149,10 @@ export class ProviderHttp {
 
   async #read(response: Response): Promise<ProviderAnswer<HttpReply>> {
     const { status } = response
-    if (status === 429) {
-      const askedMs = askedMsOf(response.headers.get('retry-after'), this.#clock)
-      return this.#rest('PROVIDER_LIMITED', 'asks for fewer requests (HTTP status 429)', askedMs)
-    }
-    if (status >= 500) return this.#rest('PROVIDER_UNREACHABLE', `answered with HTTP status ${status}`)
+    // RFC 6585 4 and RFC 9110 15.6.4: both may say when to come back.
+    const askedMs = askedMsOf(response.headers.get('retry-after'), this.#clock)
+    if (status === 429) return this.#rest('PROVIDER_LIMITED', 'asks for fewer requests (HTTP status 429)', askedMs)
+    if (status >= 500) return this.#rest('PROVIDER_UNREACHABLE', `answered with HTTP status ${status}`, askedMs)
     const chunks: Uint8Array[] = []
     let length = 0
     const body: AsyncIterable<Uint8Array> | null = response.body
@@ -170,8 +168,9 @@ export class ProviderHttp {
 
   #rest(code: UnreachableCode, what: string, askedMs = 0): ProviderFailure {
     const restMs = Math.max(COOL_DOWN_MS, askedMs)
-    this.#coolUntilMs = this.#clock.monotonicMs() + restMs
-    return this.failure(code, what, askedMs === 0 ? 0 : restMs)
+    const failure = this.failure(code, what, askedMs === 0 ? 0 : restMs)
+    this.#cooling = { untilMs: this.#clock.monotonicMs() + restMs, failure }
+    return failure
   }
 }
 
