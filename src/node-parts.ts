@@ -20,7 +20,7 @@ import type { NodeSync } from './sync/node-sync.ts'
 import type { Keyring } from './trust/keyring.ts'
 import type { TimestampVerifier } from './timestamps/verifier.ts'
 import type { Signer } from './trust/signer.ts'
-import type { VerificationWorker } from './verification/worker.ts'
+import type { Verification } from './verification/verification.ts'
 
 /** Who the node is and what it may do. */
 export interface NodeConfig {
@@ -82,8 +82,7 @@ export interface NodeParts {
   readonly blobs: BlobStore
   readonly bundles: Bundles
   readonly stopFollowing: () => void
-  /** `null` where the node was given no verifiers. */
-  readonly verification: VerificationWorker | null
+  readonly verification: Verification
   /** `null` where the node was given no network. */
   readonly sync: NodeSync | null
 }

@@ -18,7 +18,7 @@ import { NamespaceDigests } from './projections/digest.ts'
 import { ProjectionEngine } from './projections/engine.ts'
 import { NodeSync } from './sync/node-sync.ts'
 import { Keyring } from './trust/keyring.ts'
-import { VerificationWorker } from './verification/worker.ts'
+import { Verification } from './verification/verification.ts'
 import type { AnchormeshNode, NodeConfig, NodePorts } from './node-parts.ts'
 import { RunningNode } from './running-node.ts'
 
@@ -73,12 +73,19 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
   const author = new Author({ signer: config.signer, log, door, clock: ports.clock, ...gate })
   const stopFollowing = await followBoundKeys({ log, engine, keyring, door, clock: ports.clock, logger: ports.logger })
   const { store, clock, random, logger, verifiers = [] } = ports
-  const verification =
-    verifiers.length === 0
-      ? null
-      : new VerificationWorker({ verifiers, log, engine, store, policy: () => policy, clock, random, logger })
-  const digests = new NamespaceDigests({ engine, store, policy: () => policy })
   const blobs = new BlobStore(ports.blobs)
+  const verification = new Verification({
+    verifiers,
+    log,
+    engine,
+    store,
+    blobs,
+    policy: () => policy,
+    clock,
+    random,
+    logger
+  })
+  const digests = new NamespaceDigests({ engine, store, policy: () => policy })
   const bundles = new Bundles({
     log,
     engine,

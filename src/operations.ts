@@ -12,6 +12,8 @@ import type { ProjectionStatus, RebuiltProjection } from './projections/engine.t
 import type { ProjectionPage, ProjectionQuery } from './projections/query.ts'
 import type { BuiltProof, ProofRequest } from './proofs/build-proof.ts'
 import type { SyncRequest, SyncResult } from './sync/sync-operation.ts'
+import type { VerificationStatus } from './verification/verification.ts'
+import type { OnlineQuery, OnlineVerification } from './verification/verify-online.ts'
 
 export type {
   BuiltProof,
@@ -22,6 +24,8 @@ export type {
   ImportResult,
   LogVerification,
   LoggedEvent,
+  OnlineQuery,
+  OnlineVerification,
   ProjectionPage,
   ProjectionQuery,
   ProofRequest,
@@ -30,7 +34,8 @@ export type {
   ReceiptsStatus,
   SealedBatch,
   SyncRequest,
-  SyncResult
+  SyncResult,
+  VerificationStatus
 }
 
 /**
@@ -76,6 +81,11 @@ export interface Operations {
   forget(request: ForgetRequest): Promise<ForgottenReceipt>
   /** Walks the whole log and its indexes. Problems are findings, not errors. */
   verifyLog(onProgress?: ProgressListener): Promise<LogVerification>
+  /**
+   * Checks every timestamp anchor that was announced (in a namespace, since a time) against the live verifiers, and logs
+   * each verdict that differs. Throws `NOT_FOUND`.
+   */
+  verifyOnline(query: OnlineQuery, onProgress?: ProgressListener): Promise<OnlineVerification>
   /** Builds every projection anew beside the old one and swaps; says whether the bytes came out the same. */
   rebuild(onProgress?: ProgressListener): Promise<readonly RebuiltProjection[]>
   /** The shared events of the log (of one namespace), each as it was received. */
@@ -201,6 +211,8 @@ export interface NodeStatus {
     readonly signaturesVerified: number
     readonly pending: { readonly events: number; readonly bytes: number }
   }
+  /** How timestamp anchors are checked; all is 0 where no verifier was given, or the node was not started. */
+  readonly verification: VerificationStatus
   /** Receipts of other organisations. */
   readonly receipts: ReceiptsStatus
   /** Null when the node runs without a mesh (a command that opened the store by itself). */

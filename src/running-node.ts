@@ -75,7 +75,7 @@ export class RunningNode implements AnchormeshNode {
       disconnected: (peerId) => sync?.disconnected(peerId)
     })
     this.#joined = true
-    verification?.start()
+    verification.start()
     bundles.start()
     this.#equivocations.start()
   }
@@ -92,7 +92,7 @@ export class RunningNode implements AnchormeshNode {
     const parts: (() => Promise<void> | void)[] = [
       () => sync?.stop(),
       () => ports.network?.stop(),
-      () => verification?.stop(),
+      () => verification.stop(),
       () => bundles.stop(),
       () => this.#equivocations.stop(),
       stopFollowing,
@@ -228,8 +228,13 @@ export class RunningNode implements AnchormeshNode {
     })
   }
 
+  verifyOnline: Operations['verifyOnline'] = async (query, onProgress) =>
+    await this.#parts.verification.verifyOnline(query, (done, total) =>
+      onProgress?.({ done, total, unit: 'timestamp anchors' })
+    )
+
   status: Operations['status'] = async (): Promise<NodeStatus> => {
-    const { config, ports, policy, log, engine, door, sync, bundles } = this.#parts
+    const { config, ports, policy, log, engine, door, sync, bundles, verification } = this.#parts
     const { logSeq, hash } = log.head
     const storeBytes = await ports.store.sizeBytes()
     const namespaces = []
@@ -249,7 +254,7 @@ export class RunningNode implements AnchormeshNode {
       startedAt: this.#startedAt,
       uptimeMs: Math.round(ports.clock.monotonicMs() - this.#startedMonotonic),
       health: { ok: reasons.length === 0, reasons },
-      warnings: [...(await this.#equivocations.warnings()), ...(sync?.warnings() ?? [])],
+      warnings: [...(await this.#equivocations.warnings()), ...verification.warnings(), ...(sync?.warnings() ?? [])],
       log: {
         logSeq,
         epoch: log.epoch,
@@ -260,6 +265,7 @@ export class RunningNode implements AnchormeshNode {
       namespaces,
       projections,
       ingest: door.status(),
+      verification: verification.status(),
       receipts: await bundles.status(),
       network: this.#joined ? (ports.network?.status() ?? null) : null,
       sync: sync?.status().map(peerSync) ?? []

@@ -20,6 +20,7 @@ import { registerStart } from './verbs/start.ts'
 import { registerStatus } from './verbs/status.ts'
 import { registerSync } from './verbs/sync.ts'
 import { registerVerify } from './verbs/verify.ts'
+import { registerVerifyOnline } from './verbs/verify-online.ts'
 
 /** The order is that in which a person comes to need them. */
 const VERBS = [
@@ -39,6 +40,7 @@ const VERBS = [
   registerVerify,
   registerDigest,
   registerSync,
+  registerVerifyOnline,
   registerLog
 ]
 

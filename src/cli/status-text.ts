@@ -9,6 +9,7 @@ export function statusText(status: NodeStatus): string {
     carriedText(status),
     projectionsText(status),
     ingestText(status),
+    verificationText(status),
     receiptsText(status),
     meshText(status.network),
     syncText(status)
@@ -65,6 +66,35 @@ function ingestText({ ingest }: NodeStatus): string {
     ['signatures verified', ingest.signaturesVerified === 0 ? null : figure(ingest.signaturesVerified)],
     ['waiting', pending.events === 0 ? null : `${figure(pending.events)} events, ${bytes(pending.bytes)}`]
   ])
+}
+
+/** Nothing while nothing is to be done and nobody is asked. */
+function verificationText({ verification }: NodeStatus): string {
+  const { undecided, waiting, running, rechecks, unconfirmed, isBehind, providers } = verification
+  const inHand = [
+    `${figure(undecided)} undecided`,
+    `${figure(waiting)} of them put off`,
+    `${figure(running)} asked about`
+  ]
+  const work = undecided + running === 0 ? null : `${inHand.join(', ')}${isBehind ? ', more to come' : ''}`
+  const again = unconfirmed === 0 ? figure(rechecks) : `${figure(rechecks)}, ${figure(unconfirmed)} of them overdue`
+  const asked = table(
+    [
+      { heading: 'PROVIDER', cell: ({ name }) => name },
+      { heading: 'ASKED BY', cell: ({ verifier }) => verifier },
+      { heading: 'REQUESTS', cell: (of) => figure(of.asked), align: 'right' },
+      { heading: 'FAILED', cell: (of) => (of.failed === 0 ? null : figure(of.failed)), align: 'right' },
+      { heading: 'NOW', cell: ({ failure }) => failure?.code ?? 'ok' },
+      { heading: 'SINCE', cell: ({ failure }) => time(failure?.since) },
+      { heading: 'WHY', cell: ({ failure }) => failure?.detail }
+    ],
+    providers
+  )
+  const summary = facts([
+    ['timestamp anchors', work],
+    ['to be looked at again', rechecks === 0 ? null : again]
+  ])
+  return [summary, providers.length === 0 ? '' : asked].filter((part) => part !== '').join('\n\n')
 }
 
 /** Nothing while nothing is missing and nobody asked. */

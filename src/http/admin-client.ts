@@ -19,6 +19,7 @@ import { FRAMES_MEDIA_TYPE, frameOf, readFrames } from './frames.ts'
 import { LINES_MEDIA_TYPE } from './lines.ts'
 import { builtProof } from './proof-schemas.ts'
 import * as schemas from './schemas.ts'
+import { onlineVerification } from './verification-schemas.ts'
 
 /** The operations of a node that runs in another process, and its end. */
 export interface AdminClient extends Operations {
@@ -77,6 +78,8 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
       }),
     verifyLog: (onProgress) =>
       work(transport, schemas.logVerification, { method: 'POST', path: 'log/verify' }, onProgress),
+    verifyOnline: (query, onProgress) =>
+      work(transport, onlineVerification, { method: 'POST', path: 'verify-online', query: { ...query } }, onProgress),
     rebuild: (onProgress) =>
       work(transport, schemas.rebuiltProjections, { method: 'POST', path: 'log/rebuild' }, onProgress),
     async *exportEvents(namespace) {

@@ -13,6 +13,7 @@ export function registerAdminStreams(app: App, operations: Operations, context: 
   registerExport(app, operations, context)
   registerWork(app, '/v1/admin/log/verify', (onProgress) => operations.verifyLog(onProgress), context)
   registerWork(app, '/v1/admin/log/rebuild', (onProgress) => operations.rebuild(onProgress), context)
+  registerOnline(app, operations, context)
   registerFetching(app, operations, context)
   registerSync(app, operations, context)
   registerSealing(app, operations, context)
@@ -49,6 +50,15 @@ function registerWork<Result>(
   app.post(url, { schema: { querystring: schemas.noQuery } }, (request, reply) =>
     reply.type(LINES_MEDIA_TYPE).send(lineStream(workLines(run, clock), streamOf(request, reply, 'by-itself')))
   )
+}
+
+/** Every timestamp anchor is checked again: progress lines, then the result. */
+function registerOnline(app: App, operations: Operations, { clock, streamOf }: RouteContext): void {
+  app.post('/v1/admin/verify-online', { schema: { querystring: schemas.onlineQuery } }, (request, reply) => {
+    const verify = (onProgress: ProgressListener): Promise<unknown> =>
+      operations.verifyOnline(request.query, onProgress)
+    return sendWork(reply, lineStream(workLines(verify, clock), streamOf(request, reply, 'by-itself')))
+  })
 }
 
 /** Receipts come in from peers: progress lines, then the result. */

@@ -20,6 +20,7 @@ import type {
   LogVerification,
   LoggedEvent,
   NodeStatus,
+  OnlineQuery,
   PeerSync,
   ProjectionPage,
   ProjectionQuery,
@@ -35,6 +36,7 @@ import type {
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { EventsPage } from './events-page.ts'
 import { PAGE_LENGTH_MAX } from './limits.ts'
+import { verificationStatus } from './verification-schemas.ts'
 
 // What is checked here came out of JSON.parse, which makes nothing else than JSON values.
 const jsonObject = z.looseObject({}) as unknown as z.ZodType<JsonObject>
@@ -66,6 +68,10 @@ export const noQuery = z.strictObject({})
 export const namespaceQuery = z.strictObject({ namespace })
 export const exportQuery = z.strictObject({ namespace: namespace.exactOptional() })
 export const batchQuery = z.strictObject({ namespace, batchId })
+export const onlineQuery: z.ZodType<OnlineQuery> = z.strictObject({
+  namespace: namespace.exactOptional(),
+  since: integer(0).exactOptional()
+})
 export const bundleQuery = z.strictObject({ namespace, batchId: batchId.exactOptional() })
 
 const eventFilters = {
@@ -369,6 +375,7 @@ export const nodeStatus: z.ZodType<NodeStatus> = z.object({
     signaturesVerified: z.int(),
     pending: z.object({ events: z.int(), bytes: z.int() })
   }),
+  verification: verificationStatus,
   receipts: receiptsStatus,
   network: networkStatus.nullable(),
   sync: z.array(peerSync)

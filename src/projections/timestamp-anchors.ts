@@ -13,6 +13,13 @@ export type TimestampAnchorRow = EvidenceIdentity & {
   readonly status: TimestampAnchorStatus
   /** Local: the verdict's code. */
   readonly code: VerdictCode | null
+  /** Local: as the verdict has them; `null` unless it is `verified`. */
+  readonly provenTime: number | null
+  readonly position: number | null
+  /** Local: when a decided anchor is looked at once more, milliseconds since 1970; `null`: never. */
+  readonly recheckAt: number | null
+  /** Local: the digest of the policy that the verdict was made under; `null` before the first verdict. */
+  readonly policyDigest: string | null
 }
 
 /**
@@ -21,10 +28,20 @@ export type TimestampAnchorRow = EvidenceIdentity & {
  */
 export const timestampAnchors: Projection = {
   name: 'timestamp-anchors',
-  version: 3,
+  version: 4,
   layout: {
     key: ['namespace', 'batchId', 'chainId', 'evidenceId', 'owner', null],
-    columns: ['batchRoot', 'evidenceHash', 'announcements', 'status', 'code']
+    columns: [
+      'batchRoot',
+      'evidenceHash',
+      'announcements',
+      'status',
+      'code',
+      'provenTime',
+      'position',
+      'recheckAt',
+      'policyDigest'
+    ]
   },
   dependsOnPolicy: true,
   rowsChangeOften: false,
@@ -50,10 +67,20 @@ export const timestampAnchors: Projection = {
   },
 
   shared(row) {
-    const { status: _status, code: _code, ...evidence } = row as TimestampAnchorRow
-    return evidence
+    const { namespace, batchId, chainId, evidenceId, owner, batchRoot, evidenceHash, announcements } =
+      row as TimestampAnchorRow
+    return { namespace, batchId, chainId, evidenceId, owner, batchRoot, evidenceHash, announcements }
   }
 }
+
+const UNVERIFIED = {
+  status: 'unverified',
+  code: null,
+  provenTime: null,
+  position: null,
+  recheckAt: null,
+  policyDigest: null
+} as const
 
 function foldAnnounce(record: SharedRecord, { rows, policy }: FoldContext): void {
   const claim = claimIn(record, policy)
@@ -67,12 +94,7 @@ function foldAnnounce(record: SharedRecord, { rows, policy }: FoldContext): void
     const sorted = [...others, { signer: claim.signer, eventId: record.event.id }].sort((left, right) =>
       left.signer < right.signer ? -1 : 1
     )
-    rows.put(key, {
-      ...identity,
-      announcements: sorted,
-      status: before?.status ?? 'unverified',
-      code: before?.code ?? null
-    })
+    rows.put(key, { ...(before ?? { ...identity, ...UNVERIFIED }), announcements: sorted })
   }
 }
 
@@ -82,5 +104,6 @@ function foldVerdict(record: LocalRecord, { rows }: FoldContext): void {
   const key = verdict === null ? null : timestampAnchorKey(verdict)
   const row = key === null ? undefined : rows.at(key)
   if (verdict === null || key === null || row === undefined) return
-  rows.put(key, { ...row, status: verdict.outcome, code: verdict.code })
+  const { outcome, code, provenTime, position, recheckAt = null, policyDigest } = verdict
+  rows.put(key, { ...row, status: outcome, code, provenTime, position, recheckAt, policyDigest })
 }

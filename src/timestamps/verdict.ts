@@ -41,7 +41,15 @@ export type Finding =
  * The body of the local event `verdict`: which evidence, what was found, and the digest of the namespace's policy that
  * it was found under. The newest verdict on a piece of evidence is the one that counts.
  */
-export type Verdict = EvidenceIdentity & Finding & { readonly policyDigest: string }
+export type Verdict = EvidenceIdentity &
+  Finding & {
+    readonly policyDigest: string
+    /**
+     * When a chain that may still be rewritten is to be asked once more, milliseconds since 1970. Absent: never, as in
+     * all verdicts that are not `verified` or `invalid`.
+     */
+    readonly recheckAt?: number
+  }
 
 /** `unverified` until there is a verdict. */
 export type TimestampAnchorStatus = 'unverified' | Finding['outcome']

@@ -53,6 +53,21 @@ export type VerifierResult =
   | { readonly outcome: 'unreachable'; readonly code: UnreachableCode; readonly retryAfterMs: number }
   | { readonly outcome: 'notYetFinal'; readonly depth: number; readonly needed: number; readonly retryAfterMs: number }
 
+/** How a provider has been since the start. */
+export interface ProviderHealth {
+  readonly name: string
+  readonly asked: number
+  readonly failed: number
+  /** The last failure, while nothing has succeeded since; `null` when all is well. Times are ms since 1970. */
+  readonly failure: {
+    readonly code: UnreachableCode
+    readonly detail: string
+    readonly at: number
+    /** When the first failure of the row came of which this is the last. */
+    readonly since: number
+  } | null
+}
+
 /**
  * Checks timestamp anchors of some chains by itself: no other node is asked. What can be expected is a result; a
  * verifier that throws counts as one that could not be reached.
@@ -64,4 +79,6 @@ export interface TimestampVerifier {
   handles(chainId: string): boolean
   /** `signal` aborts when the node stops or waits no longer. */
   verify(request: VerifierRequest, signal: AbortSignal): Promise<VerifierResult>
+  /** How those whom it asks have been; absent where it asks nobody. */
+  health?(): readonly ProviderHealth[]
 }

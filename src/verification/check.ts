@@ -1,13 +1,8 @@
 import { encodeCanonical } from '../../protocols/canonical-json/v1/codec.ts'
-import type { TimestampAnchor } from '../../protocols/event/v1/announce.ts'
-import { evidenceHashOf, parseAnnounce } from '../../protocols/event/v1/announce.ts'
-import type { LogReader } from '../log/log-reader.ts'
-import { parseRecord } from '../log/log-reader.ts'
 import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
 import { untilAborted } from '../platform/until-aborted.ts'
-import type { TimestampAnchorRow } from '../projections/timestamp-anchors.ts'
 import type { Finding } from '../timestamps/verdict.ts'
 import type { TimestampVerifier, VerifierRequest, VerifierResult } from '../timestamps/verifier.ts'
 
@@ -21,9 +16,20 @@ const DETAIL_CHARACTERS_MAX = 1_000
 /** What a check found, and what is to happen next. */
 export interface Checked {
   readonly finding: Finding
-  /** When to look again: after a failure (the delay grows with each), when it is final, or never. */
-  readonly next: 'never' | { readonly failed: boolean; readonly askedMs: number }
+  readonly next: Next
 }
+
+/**
+ * When to look again: never; to `retry`, after a failure (the delay grows with each) or when it can be final; or to
+ * `recheck` what was decided, because its chain can still be rewritten. Delays are milliseconds.
+ */
+export type Next =
+  | { readonly kind: 'never' }
+  | { readonly kind: 'retry'; readonly failed: boolean; readonly askedMs: number }
+  | { readonly kind: 'recheck'; readonly afterMs: number }
+
+const NEVER: Next = { kind: 'never' }
+const FAILED: Next = { kind: 'retry', failed: true, askedMs: 0 }
 
 export interface CheckPorts {
   readonly clock: Clock
@@ -48,31 +54,15 @@ export async function checkEvidence(
     return checkedResult(await untilAborted(verifier.verify(request, either), either))
   } catch (error) {
     signal.throwIfAborted()
-    if (limit.signal.aborted)
-      return { finding: undecided('unreachable', 'PROVIDER_TIMEOUT'), next: { failed: true, askedMs: 0 } }
+    if (limit.signal.aborted) return { finding: undecided('unreachable', 'PROVIDER_TIMEOUT'), next: FAILED }
     logger.error(
       { verifier: verifier.name, chainId: request.timestampAnchor.chainId, reason: messageOf(error) },
       'a verifier failed; it is tried again'
     )
-    return { finding: undecided('unreachable', 'VERIFIER_FAILED'), next: { failed: true, askedMs: 0 } }
+    return { finding: undecided('unreachable', 'VERIFIER_FAILED'), next: FAILED }
   } finally {
     cancelLimit()
   }
-}
-
-/** The timestamp anchor of a row, out of an event that announced it. */
-export async function announcedAnchor(row: TimestampAnchorRow, log: LogReader): Promise<TimestampAnchor> {
-  const eventId = row.announcements[0]?.eventId ?? ''
-  const position = await log.find(eventId)
-  const record = position === undefined ? undefined : await log.read(position.logSeq)
-  const logged = record === undefined ? undefined : parseRecord(record)
-  const reading = logged?.scope === 'shared' ? parseAnnounce(logged.event.envelope.body) : undefined
-  const found =
-    reading?.ok === true
-      ? reading.announce.timestampAnchors.find((anchor) => evidenceHashOf(anchor) === row.evidenceHash)
-      : undefined
-  if (found === undefined) throw new Error(`event ${eventId} does not announce evidence ${row.evidenceHash}`)
-  return found
 }
 
 /** Throws for what is no result, or none that the log could hold: verifiers come from elsewhere. */
@@ -87,8 +77,10 @@ function checkedResult(result: VerifierResult): Checked {
   ) {
     throw new TypeError('time and position are integers from 0')
   }
-  if (next !== 'never' && !Number.isFinite(next.askedMs))
+  if (next.kind === 'retry' && !Number.isFinite(next.askedMs))
     throw new TypeError('retryAfterMs is a number of milliseconds')
+  if (next.kind === 'recheck' && !Number.isFinite(next.afterMs))
+    throw new TypeError('recheckAfterMs is a number of milliseconds')
   return checked
 }
 
@@ -98,7 +90,7 @@ function readResult(result: VerifierResult): Checked {
       const { provenTime, position, finality } = result
       return {
         finding: { outcome: 'verified', code: null, provenTime, position, evidence: { ...result.evidence, finality } },
-        next: 'never'
+        next: nextOf(result)
       }
     }
     case 'invalid':
@@ -107,20 +99,27 @@ function readResult(result: VerifierResult): Checked {
           ...undecided('invalid', result.code),
           evidence: { detail: result.detail.slice(0, DETAIL_CHARACTERS_MAX).toWellFormed() }
         },
-        next: 'never'
+        next: nextOf(result)
       }
     case 'unreachable':
-      return { finding: undecided('unreachable', result.code), next: { failed: true, askedMs: result.retryAfterMs } }
+      return {
+        finding: undecided('unreachable', result.code),
+        next: { kind: 'retry', failed: true, askedMs: result.retryAfterMs }
+      }
     case 'notYetFinal': {
       const { depth, needed } = result
       return {
         finding: { ...undecided('pending', null), evidence: { depth, needed } },
-        next: { failed: false, askedMs: result.retryAfterMs }
+        next: { kind: 'retry', failed: false, askedMs: result.retryAfterMs }
       }
     }
     default:
       throw new TypeError('the answer has no known outcome')
   }
+}
+
+function nextOf({ recheckAfterMs }: { readonly recheckAfterMs?: number }): Next {
+  return recheckAfterMs === undefined ? NEVER : { kind: 'recheck', afterMs: recheckAfterMs }
 }
 
 type OtherFinding = Exclude<Finding, { readonly outcome: 'verified' }>

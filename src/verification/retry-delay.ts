@@ -9,6 +9,16 @@ const ASKED_MS_MAX = 60 * 60_000
 // Spreads those that failed together, so that they don't come back together.
 const JITTER = 0.25
 
+// The fastest chains make a block in a second or two; a verifier that asks for less would be asked without end.
+const RECHECK_MS_MIN = 5_000
+// No chain is rewritten a week deep, and the timers of the platform go wrong beyond 24 days.
+const RECHECK_MS_MAX = 7 * 24 * 60 * 60_000
+
+/** Milliseconds until what was decided is looked at once more, from what the verifier asked for. */
+export function recheckDelay(askedMs: number): number {
+  return Math.round(Math.max(RECHECK_MS_MIN, Math.min(RECHECK_MS_MAX, askedMs)))
+}
+
 /**
  * Milliseconds until the next try after `failures` in a row (0: none, it is only too early): twice as long each time,
  * at least what was asked for, and up to a quarter more by chance.

@@ -1,105 +1,127 @@
-import type { EventLog } from '../log/event-log.ts'
-import type { Store } from '../log/store.ts'
-import type { Clock } from '../platform/clock.ts'
+import type { LoggedRecord } from '../log/log-reader.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
-import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
 import { untilAborted } from '../platform/until-aborted.ts'
-import type { FinalityRule } from '../policy/config-schema.ts'
-import type { PolicyView } from '../policy/policy-view.ts'
 import { followChanges } from '../projections/changes.ts'
 import { encodeCursor } from '../projections/cursor.ts'
-import type { ProjectionEngine } from '../projections/engine.ts'
 import { timestampAnchorKey } from '../projections/evidence.ts'
 import { PAGE_ROWS_MAX, queryRows } from '../projections/query.ts'
-import { decodeRow } from '../projections/row-codec.ts'
-import { readState, rowsOfState } from '../projections/state.ts'
 import type { TimestampAnchorRow } from '../projections/timestamp-anchors.ts'
-import type { Finding } from '../timestamps/verdict.ts'
-import { verdictEvent } from '../timestamps/verdict.ts'
 import type { TimestampVerifier } from '../timestamps/verifier.ts'
-import type { Checked } from './check.ts'
-import { announcedAnchor, checkEvidence } from './check.ts'
-import { retryDelay } from './retry-delay.ts'
+import { Lane } from './lane.ts'
+import { Pace } from './pace.ts'
+import { recheckDelay, retryDelay } from './retry-delay.ts'
+import type { CheckedRow, RowChecker, RowCheckerPorts } from './row-checker.ts'
+import { TIMESTAMP_ANCHORS, isDecided } from './row-checker.ts'
 
-const PROJECTION = 'timestamp-anchors'
-
-// Checks mostly wait for a provider. Eight keep a few providers busy, and leave the processor to ingest when they
-// compute.
-const CHECKS_AT_ONCE = 8
-// Rows that wait for their first check; the projection holds the others, so a few rounds are enough.
-const QUEUED_MAX = 64
-// Rows that wait for another try, by key: about 4 MiB. Others stay in the projection for the next pass.
-const WAITING_MAX = 10_000
 // As long as the longest delay between two tries.
 const NEXT_PASS_AFTER_MS = 15 * 60_000
 // A projection that halted, or a store that can't be read, is not back sooner.
 const INTAKE_RETRY_MS = 30_000
+// Rows are looked at again within this time, so that no timer is set for longer than the platform's can run.
+const WAIT_MS_MAX = 24 * 60 * 60_000
 
-export interface VerificationPorts {
-  readonly verifiers: readonly TimestampVerifier[]
-  readonly log: EventLog
-  readonly engine: ProjectionEngine
-  readonly store: Store
-  readonly policy: () => PolicyView
-  readonly clock: Clock
+export interface WorkerPorts extends RowCheckerPorts {
   readonly random: Random
-  readonly logger: Logger
 }
 
-/** A row in hand: how often it failed in a row, and while it waits for another try, the way to call that off. */
+/** A row in hand. */
 interface Taken {
+  readonly lane: Lane
+  /** How often it failed in a row. */
   failures: number
+  /** Since when a row that was decided before can't be looked at again (wall clock, ms); else `null`. */
+  unconfirmedSince: number | null
+  isDecided: boolean
+  /** Calls off its next turn, while it waits for that. */
   cancel: (() => void) | null
 }
 
+/** What the worker has in hand. */
+export interface WorkerStatus {
+  /** Rows without a verdict that stands; more may be left in the projection while `isBehind`. */
+  readonly undecided: number
+  /** Of these, those that wait for another try. */
+  readonly waiting: number
+  readonly running: number
+  /** Decided rows that are looked at once more when their time comes. */
+  readonly rechecks: number
+  /** Of these, those that could not be looked at when it came, and since when the first (ms since 1970). */
+  readonly unconfirmed: number
+  readonly unconfirmedSince: number | null
+  /** Whether there is more to do than is in hand. */
+  readonly isBehind: boolean
+}
+
 /**
- * Checks what `timestamp-anchors` shows as undecided, in the background, and logs what it finds as `verdict`s. The
- * projection is the queue, so a restart goes on where the node stopped; what no verifier handles, and what policy names
- * no finality for, stays unverified. A check that finds what the row says already is not logged again.
+ * Checks what `timestamp-anchors` shows as undecided, in the background, and looks again at what a chain or a new policy
+ * can still change. The projection is the queue, so a restart goes on where the node stopped; what no verifier handles,
+ * and what policy names no finality for, stays as it is.
  */
 export class VerificationWorker {
-  readonly #ports: VerificationPorts
-  readonly #stop = new AbortController()
+  readonly #ports: WorkerPorts
+  readonly #checker: RowChecker
+  readonly #signal: AbortSignal
   readonly #taken = new Map<string, Taken>()
-  readonly #queue: string[] = []
+  readonly #lanes: Lane[]
   readonly #running = new Set<Promise<void>>()
-  #waiting = 0
+  readonly #pace: Pace
   #intake: Promise<void> | null = null
-  /** Calls off the wait for the next pass; `null` while every undecided row is in hand. */
-  #cancelNextPass: (() => void) | null = null
+  #stopListening: () => void = () => {}
+  #cancelFill: (() => void) | null = null
+  /** When all rows are looked at again; `null` while every one that needs it is in hand. */
+  #nextPass: { readonly at: number; readonly cancel: () => void } | null = null
   #pass = new AbortController()
-  #onRoom: () => void = () => {}
 
-  constructor(ports: VerificationPorts) {
+  /** `signal` is the checker's. */
+  constructor(ports: WorkerPorts, checker: RowChecker, signal: AbortSignal) {
     this.#ports = ports
+    this.#checker = checker
+    this.#signal = signal
+    this.#lanes = ports.verifiers.map((verifier) => new Lane(verifier))
+    this.#pace = new Pace(ports.clock)
   }
 
   start(): void {
-    this.#intake ??= this.#takeRows()
+    if (this.#lanes.length === 0 || this.#intake !== null) return
+    this.#stopListening = this.#ports.log.onAppended((records: readonly LoggedRecord[]) => this.#pace.appended(records))
+    this.#intake = this.#takeRows()
   }
 
-  /** Calls running checks off and waits for them; nothing is logged after it resolves. */
-  async stop(): Promise<void> {
-    this.#stop.abort()
-    this.#cancelNextPass?.()
+  /** Resolves when nothing runs any more, after the signal has aborted. */
+  async stopped(): Promise<void> {
+    this.#stopListening()
+    this.#cancelFill?.()
+    this.#nextPass?.cancel()
     for (const { cancel } of this.#taken.values()) cancel?.()
     await this.#intake
     await Promise.all(this.#running)
   }
 
-  get #signal(): AbortSignal {
-    return this.#stop.signal
+  status(): WorkerStatus {
+    const taken = [...this.#taken.values()]
+    const undecided = taken.filter((row) => !row.isDecided)
+    const unconfirmed = taken.flatMap(({ unconfirmedSince }) => (unconfirmedSince === null ? [] : [unconfirmedSince]))
+    return {
+      undecided: undecided.length,
+      waiting: undecided.filter(({ cancel }) => cancel !== null).length,
+      running: this.#running.size,
+      rechecks: taken.length - undecided.length,
+      unconfirmed: unconfirmed.length,
+      unconfirmedSince: unconfirmed.reduce<number | null>((first, at) => Math.min(first ?? at, at), null),
+      isBehind: this.#nextPass !== null || this.#lanes.some(({ hasLeftRows }) => hasLeftRows)
+    }
   }
 
   async #takeRows(): Promise<void> {
     const { clock, engine, logger } = this.#ports
     while (!this.#signal.aborted && !engine.closed) {
       try {
+        await this.#checker.open()
         await this.#onePass()
       } catch (error) {
         if (this.#signal.aborted) return
-        // The projection went far ahead while rows waited for room: all rows are looked at again.
+        // The projection went far ahead meanwhile: all rows are looked at again.
         if (error instanceof AnchormeshError && error.code === 'CURSOR_TOO_OLD') continue
         logger.error({ reason: messageOf(error) }, 'timestamp anchors can not be read; verification is tried again')
         await untilAborted(clock.sleep(INTAKE_RETRY_MS, this.#signal), this.#signal).catch(() => undefined)
@@ -107,137 +129,157 @@ export class VerificationWorker {
     }
   }
 
-  /** All rows, then changes as they come, until something that was left in the projection is due. */
+  /** All rows, then changes as they come, until rows that were left in the projection are due. */
   async #onePass(): Promise<void> {
     const { engine, store, log } = this.#ports
     this.#pass = new AbortController()
-    const { cursor: logSeq, generation } = engine.instance(PROJECTION).state
+    const { cursor: logSeq, generation } = engine.instance(TIMESTAMP_ANCHORS).state
     for (let cursor: string | null | undefined; cursor !== null;) {
-      const page = await queryRows(engine, store, log.epoch, PROJECTION, {
+      const page = await queryRows(engine, store, log.epoch, TIMESTAMP_ANCHORS, {
         limit: PAGE_ROWS_MAX,
         ...(cursor === undefined ? {} : { cursor })
       })
-      for (const row of page.rows) await this.#take(row as TimestampAnchorRow)
+      this.#signal.throwIfAborted()
+      for (const row of page.rows) this.#take(row as TimestampAnchorRow)
       cursor = page.nextCursor
     }
-    const cursor = encodeCursor({ kind: 'changes', epoch: log.epoch, projection: PROJECTION, logSeq, generation })
+    const place = { kind: 'changes', epoch: log.epoch, projection: TIMESTAMP_ANCHORS, logSeq, generation } as const
     const signal = AbortSignal.any([this.#signal, this.#pass.signal])
-    for await (const update of followChanges(engine, store, log.epoch, PROJECTION, { cursor, signal })) {
-      if (update.kind === 'change' && update.row !== null) await this.#take(update.row as TimestampAnchorRow)
+    const changes = followChanges(engine, store, log.epoch, TIMESTAMP_ANCHORS, { cursor: encodeCursor(place), signal })
+    for await (const update of changes) {
+      this.#signal.throwIfAborted()
+      if (update.kind === 'change' && update.row !== null) this.#take(update.row as TimestampAnchorRow)
     }
   }
 
-  async #take(row: TimestampAnchorRow): Promise<void> {
-    this.#signal.throwIfAborted()
+  #take(row: TimestampAnchorRow): void {
     const key = timestampAnchorKey(row)
-    if (this.#taken.has(key) || this.#due(row) === null) return
-    while (this.#queue.length >= QUEUED_MAX) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#onRoom = resolve
-      await untilAborted(promise, this.#signal)
+    if (this.#taken.has(key)) return
+    const due = this.#checker.due(row)
+    if (due === null) return
+    const lane = this.#laneOf(due.verifier)
+    const taken: Taken = { lane, failures: 0, unconfirmedSince: null, isDecided: isDecided(row), cancel: null }
+    const waitMs = due.at - this.#ports.clock.now()
+    if (waitMs > 0) return this.#wait(key, taken, waitMs)
+    if (lane.isFull) {
+      lane.hasLeftRows = true
+      return this.#lookAgain(NEXT_PASS_AFTER_MS)
     }
-    this.#taken.set(key, { failures: 0, cancel: null })
-    this.#enqueue(key)
+    this.#taken.set(key, taken)
+    this.#enqueue(key, lane)
   }
 
-  /** Who checks the row, and when it is final; `null` for one that is decided or that nobody here can decide. */
-  #due(row: TimestampAnchorRow): { readonly verifier: TimestampVerifier; readonly finality: FinalityRule } | null {
-    if (row.status === 'verified' || row.status === 'invalid') return null
-    const finality = this.#ports.policy().finality(row.namespace, row.chainId)
-    const verifier = this.#ports.verifiers.find((candidate) => candidate.handles(row.chainId))
-    return finality === undefined || verifier === undefined ? null : { verifier, finality }
+  #laneOf(verifier: TimestampVerifier): Lane {
+    const lane = this.#lanes.find((candidate) => candidate.verifier === verifier)
+    if (lane === undefined) throw new Error(`there is no lane for ${verifier.name}`)
+    return lane
   }
 
-  #enqueue(key: string): void {
-    this.#queue.push(key)
-    this.#fill()
+  #enqueue(key: string, lane: Lane): void {
+    lane.queue.add(key)
+    this.#fill(lane)
   }
 
-  #fill(): void {
-    while (this.#running.size < CHECKS_AT_ONCE && !this.#signal.aborted) {
-      const key = this.#queue.shift()
+  #fill(lane: Lane): void {
+    while (lane.canRun && !this.#signal.aborted) {
+      const waitMs = this.#pace.waitMs()
+      if (waitMs > 0) return this.#fillLater(waitMs)
+      const key = lane.next()
       if (key === undefined) return
-      this.#onRoom()
+      this.#pace.begun()
+      lane.running += 1
       const check = this.#check(key).finally(() => {
+        lane.running -= 1
         this.#running.delete(check)
-        this.#fill()
+        this.#fill(lane)
       })
       this.#running.add(check)
     }
+    if (!lane.hasLeftRows || !lane.isHalfEmpty) return
+    lane.hasLeftRows = false
+    this.#pass.abort()
+  }
+
+  #fillLater(waitMs: number): void {
+    this.#cancelFill ??= this.#ports.clock.after(waitMs, () => {
+      this.#cancelFill = null
+      // Each lane comes first in its turn.
+      this.#lanes.push(...this.#lanes.splice(0, 1))
+      for (const lane of this.#lanes) this.#fill(lane)
+    })
   }
 
   async #check(key: string): Promise<void> {
+    const taken = this.#taken.get(key)
+    if (taken === undefined) throw new Error(`${key} is not in hand`)
     try {
-      const row = await this.#row(key)
-      const due = row === undefined ? null : this.#due(row)
+      const row = await this.#checker.read(key)
+      const due = row === undefined ? null : this.#checker.due(row)
       if (row === undefined || due === null) {
         this.#taken.delete(key)
         return
       }
-      const { clock, log, logger } = this.#ports
-      const { verifier, finality } = due
-      const request = { timestampAnchor: await announcedAnchor(row, log), batchRoot: row.batchRoot, finality }
-      const checked = await checkEvidence(verifier, request, { clock, logger }, this.#signal)
-      await this.#record(row, checked.finding)
-      this.#goOn(key, checked.next)
+      taken.isDecided = isDecided(row)
+      const waitMs = due.at - this.#ports.clock.now()
+      if (waitMs > 0) this.#wait(key, taken, waitMs)
+      else this.#goOn(key, taken, await this.#checker.check(key, row, due))
     } catch (error) {
       if (this.#signal.aborted) return
       this.#ports.logger.error(
         { reason: messageOf(error), row: key },
         'a timestamp anchor could not be checked; it is tried again'
       )
-      this.#goOn(key, { failed: true, askedMs: 0 })
+      this.#retry(key, taken, { failed: true, askedMs: 0 })
     }
   }
 
-  /** The row as it is now: what was announced or found since it was taken counts. */
-  async #row(key: string): Promise<TimestampAnchorRow | undefined> {
-    const { engine, store } = this.#ports
-    const snapshot = await store.snapshot()
-    try {
-      const { projection } = engine.instance(PROJECTION)
-      const state = await readState(snapshot, projection)
-      const bytes = await snapshot.get(rowsOfState(PROJECTION, state) + key)
-      return bytes === undefined ? undefined : (decodeRow(projection.layout, key, bytes) as TimestampAnchorRow)
-    } finally {
-      await snapshot.close()
+  #goOn(key: string, taken: Taken, { row, finding, next, recorded }: CheckedRow): void {
+    taken.isDecided = finding.outcome === 'verified' || finding.outcome === 'invalid' || (isDecided(row) && !recorded)
+    const isUnconfirmed = taken.isDecided && finding.outcome === 'unreachable'
+    taken.unconfirmedSince = isUnconfirmed ? (taken.unconfirmedSince ?? this.#ports.clock.now()) : null
+    switch (next.kind) {
+      case 'never':
+        this.#taken.delete(key)
+        return
+      case 'retry':
+        return this.#retry(key, taken, next)
+      case 'recheck':
+        taken.failures = 0
+        return this.#wait(key, taken, recheckDelay(next.afterMs))
     }
   }
 
-  async #record(row: TimestampAnchorRow, finding: Finding): Promise<void> {
-    this.#signal.throwIfAborted()
-    if (row.status === finding.outcome && row.code === finding.code) return
-    const { log, engine, clock, policy } = this.#ports
-    const { namespace, batchId, chainId, evidenceId, owner, batchRoot, evidenceHash } = row
-    const identity = { namespace, batchId, chainId, evidenceId, owner, batchRoot, evidenceHash }
-    const event = verdictEvent(clock.now(), { ...identity, ...finding, policyDigest: policy().policyDigest(namespace) })
-    const [logged] = await log.append([{ scope: 'local', event }])
-    // Until the row says so, it would be taken once more.
-    await untilAborted(engine.reached(logged?.record.logSeq ?? 0, null, PROJECTION), this.#signal)
-  }
-
-  #goOn(key: string, next: Checked['next']): void {
-    const taken = this.#taken.get(key)
-    if (taken === undefined) throw new Error(`${key} is not in hand`)
-    if (next === 'never' || this.#waiting >= WAITING_MAX) {
-      this.#taken.delete(key)
-      if (next !== 'never') this.#lookAgainLater()
-      return
-    }
-    const { clock, random } = this.#ports
+  #retry(key: string, taken: Taken, next: { readonly failed: boolean; readonly askedMs: number }): void {
     taken.failures = next.failed ? taken.failures + 1 : 0
-    this.#waiting += 1
-    taken.cancel = clock.after(retryDelay(taken.failures, next.askedMs, random), () => {
-      this.#waiting -= 1
+    this.#wait(key, taken, retryDelay(taken.failures, next.askedMs, this.#ports.random))
+  }
+
+  /** Puts the row off. Where too many wait already it is left in the projection, for a later pass to find. */
+  #wait(key: string, taken: Taken, waitMs: number): void {
+    const { lane } = taken
+    if (!lane.canWait) {
+      this.#taken.delete(key)
+      return this.#lookAgain(Math.max(NEXT_PASS_AFTER_MS, waitMs))
+    }
+    this.#taken.set(key, taken)
+    lane.waiting += 1
+    taken.cancel = this.#ports.clock.after(Math.min(WAIT_MS_MAX, waitMs), () => {
+      lane.waiting -= 1
       taken.cancel = null
-      this.#enqueue(key)
+      this.#enqueue(key, lane)
     })
   }
 
-  #lookAgainLater(): void {
-    this.#cancelNextPass ??= this.#ports.clock.after(NEXT_PASS_AFTER_MS, () => {
-      this.#cancelNextPass = null
+  /** Looks at all rows again, in `afterMs` at the latest. */
+  #lookAgain(afterMs: number): void {
+    const { clock } = this.#ports
+    const at = clock.monotonicMs() + afterMs
+    if (this.#nextPass !== null && this.#nextPass.at <= at) return
+    this.#nextPass?.cancel()
+    const cancel = clock.after(Math.min(WAIT_MS_MAX, afterMs), () => {
+      this.#nextPass = null
       this.#pass.abort()
     })
+    this.#nextPass = { at, cancel }
   }
 }

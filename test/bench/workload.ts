@@ -46,7 +46,7 @@ export interface BenchOptions {
   /** The first of the signers, if absent. */
   readonly self?: TestMember
   readonly policy?: EffectivePolicy
-  readonly ports?: Pick<NodePorts, 'signatureVerifiers' | 'network'>
+  readonly ports?: Pick<NodePorts, 'signatureVerifiers' | 'network' | 'verifiers'>
 }
 
 /** A node on a LevelDB folder: a new one, or the one that is there. Without a network it has no mesh. */

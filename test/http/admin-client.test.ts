@@ -8,7 +8,7 @@ import { encodeCanonical } from '../../protocols/canonical-json/v1/codec.ts'
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import { createAdminClient } from '../../src/http/admin-client.ts'
 import type { AdminClient } from '../../src/http/admin-client.ts'
-import type { Operations } from '../../src/operations.ts'
+import type { OnlineVerification, Operations } from '../../src/operations.ts'
 import { AnchormeshError } from '../../src/platform/errors.ts'
 import type { FailureCode } from '../../src/platform/errors.ts'
 import { json } from '../protocols/json-arbitrary.ts'
@@ -136,6 +136,53 @@ describe('every operation gives over HTTP what it gives in the process', () => {
       { done: 1, total: 2, unit: 'records' },
       { done: 1, total: null, unit: 'records' }
     ])
+  })
+
+  it('verifyOnline, with its query and its progress', async () => {
+    const answer: OnlineVerification = {
+      rails: [
+        {
+          rail: 'btc',
+          checked: 4,
+          verified: 1,
+          pending: 1,
+          invalid: 1,
+          unreachable: 1,
+          notChecked: 2,
+          changed: 2
+        }
+      ],
+      lost: [
+        {
+          namespace: NAMESPACE,
+          owner: 'org',
+          batchId: 'b1',
+          chainId: 'btc:mainnet',
+          evidenceId: 'a'.repeat(64),
+          outcome: 'invalid',
+          code: 'BTC_NOT_BEST_CHAIN',
+          detail: 'another block'
+        }
+      ],
+      lostCount: 2,
+      unconfirmed: 1
+    }
+    const asked: unknown[] = []
+    const client = await clientOf(
+      memoryNode({
+        verifyOnline: async (query, onProgress) => {
+          asked.push(query)
+          onProgress?.({ done: 1, total: 6, unit: 'timestamp anchors' })
+          return answer
+        }
+      })
+    )
+    const told: unknown[] = []
+    const query = { namespace: NAMESPACE, since: 1_700_000_000_000 }
+    expect(await client.verifyOnline(query, (progress) => told.push(progress))).toEqual(answer)
+    expect(await client.verifyOnline({})).toEqual(answer)
+    expect(asked).toEqual([query, {}])
+    expect(told).toEqual([{ done: 1, total: 6, unit: 'timestamp anchors' }])
   })
 
   it('exportEvents and importEvents, there and back', async () => {

@@ -178,12 +178,19 @@ describe('POST log/import', () => {
 describe('long work', () => {
   it.each([
     ['log/verify', { done: 1, total: 0, unit: 'records' }, { ok: true }],
+    ['verify-online', { done: 1, total: 2, unit: 'timestamp anchors' }, { lostCount: 0 }],
     ['log/rebuild', { done: 1, total: null, unit: 'records' }, [{ projection: 'batches' }]]
   ])('POST %s tells of its progress, then its result', async (path, progress, result) => {
     const { url } = await adminListener()
     const response = await ask(url(path), { method: 'POST' })
     expect(response.status).toBe(200)
     expect(linesIn(await response.text())).toMatchObject([{ progress }, { result }])
+  })
+
+  it.each(['since=yesterday', 'since=-1', 'namespace=NO', 'batchId=b1'])('refuses to verify %s', async (query) => {
+    const { url } = await adminListener()
+    const response = await ask(url(`verify-online?${query}`), { method: 'POST' })
+    expect(await problemOf(response)).toMatchObject({ status: 400, code: 'QUERY_INVALID' })
   })
 
   it('has a status for a failure before the first line, and a last line for a later one', async () => {

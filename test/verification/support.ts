@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import { seededRandom } from '../../simulations/ports/seeded-random.ts'
+import type { BlobStore } from '../../src/log/blob-store.ts'
 import { parseRecord } from '../../src/log/log-reader.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import type { Logger } from '../../src/platform/logger.ts'
@@ -10,7 +11,9 @@ import type { ProjectionUpdate } from '../../src/projections/changes.ts'
 import { verdictOf } from '../../src/timestamps/verdict.ts'
 import type { TimestampVerifier, VerifierRequest, VerifierResult } from '../../src/timestamps/verifier.ts'
 import { VERIFY_MS_MAX } from '../../src/verification/check.ts'
-import { VerificationWorker } from '../../src/verification/worker.ts'
+import type { OnlineQuery, OnlineVerification } from '../../src/verification/verify-online.ts'
+import type { VerificationStatus } from '../../src/verification/verification.ts'
+import { Verification } from '../../src/verification/verification.ts'
 import type { Ledger } from '../projections/support/ledger.ts'
 import { until } from '../support/until.ts'
 
@@ -23,12 +26,14 @@ export const BTC = {
 }
 export const EVM = { chainId: 'eip155:1', txHash: 'e'.repeat(64), blockNumber: 9, carriedIn: 'calldata' }
 
-export const valid = (position: number, provenTime: number): VerifierResult => ({
+/** With `recheckAfterMs` its chain could still be rewritten. */
+export const valid = (position: number, provenTime: number, recheckAfterMs?: number): VerifierResult => ({
   outcome: 'valid',
   finality: { depth: 6 },
   provenTime,
   position,
-  evidence: { seen: true }
+  evidence: { seen: true },
+  ...(recheckAfterMs === undefined ? {} : { recheckAfterMs })
 })
 export const unreachable: VerifierResult = { outcome: 'unreachable', code: 'PROVIDER_TIMEOUT', retryAfterMs: 0 }
 
@@ -62,16 +67,28 @@ export function scriptedVerifier(): ScriptedVerifier {
 /** A worker that was started on a ledger. */
 export interface StartedWorker {
   stop(): Promise<void>
+  status(): VerificationStatus
+  warnings(): readonly string[]
+  verifyOnline(query?: OnlineQuery, onProgress?: (done: number, total: number) => void): Promise<OnlineVerification>
   /** After how long what was undecided is looked at again, in the order in which it was found out; milliseconds. */
   readonly retries: readonly number[]
 }
 
-export function startWorker(
+/** The same as `openWorker`, started. */
+export function startWorker(...parts: Parameters<typeof openWorker>): StartedWorker {
+  const worker = openWorker(...parts)
+  worker.start()
+  return worker
+}
+
+/** What checks the anchors of a ledger, in the background once it is started. */
+export function openWorker(
   ledger: Ledger,
-  verifier: TimestampVerifier,
+  verifier: TimestampVerifier | readonly TimestampVerifier[],
   policy: EffectivePolicy,
-  logger: Logger = silentLogger
-): StartedWorker {
+  logger: Logger = silentLogger,
+  blobs: Pick<BlobStore, 'getMany'> = NO_BLOBS
+): StartedWorker & { start(): void } {
   const { log, engine, store, clock } = ledger
   const view = viewPolicy(policy)
   const retries: number[] = []
@@ -80,19 +97,28 @@ export function startWorker(
     return clock.after(delayMs, run)
   }
   const random = seededRandom('worker')
-  const worker = new VerificationWorker({
-    verifiers: [verifier],
+  const worker = new Verification({
+    verifiers: 'verify' in verifier ? [verifier] : verifier,
     log,
     engine,
     store,
+    blobs,
     policy: () => view,
     clock: { ...clock, after },
     random,
     logger
   })
-  worker.start()
-  return { stop: () => worker.stop(), retries }
+  return {
+    start: () => worker.start(),
+    stop: () => worker.stop(),
+    status: () => worker.status(),
+    warnings: () => worker.warnings(),
+    verifyOnline: (query = {}, onProgress = () => {}) => worker.verifyOnline(query, onProgress),
+    retries
+  }
 }
+
+const NO_BLOBS: Pick<BlobStore, 'getMany'> = { getMany: (hashes) => Promise.resolve(hashes.map(() => undefined)) }
 
 /** Waits until the worker has put something off for the `count`-th time, and lets that much time pass. */
 export async function passRetry({ clock }: Ledger, { retries }: StartedWorker, count: number): Promise<void> {

@@ -134,6 +134,18 @@ test.each<[what: string, answer: () => Promise<VerifierResult>]>([
     () => Promise.resolve({ outcome: 'invalid', detail: 'none' } as unknown as VerifierResult)
   ],
   ['answers without a delay', () => Promise.resolve({ ...unreachable, retryAfterMs: Number.NaN } as VerifierResult)],
+  ['asks for another look at no time', () => Promise.resolve(valid(7, 9_000, Number.NaN))],
+  [
+    'says of a rewritten chain what is no time',
+    () =>
+      Promise.resolve({
+        outcome: 'invalid',
+        code: 'BTC_NOT_BEST_CHAIN',
+        detail: 'gone',
+        recheckAfterMs: 'soon'
+      } as unknown as VerifierResult)
+  ],
+  ['answers nothing at all', () => Promise.resolve(undefined as unknown as VerifierResult)],
   ['answers nonsense', () => Promise.resolve({ outcome: 'maybe' } as unknown as VerifierResult)],
   [
     'brings too much evidence',

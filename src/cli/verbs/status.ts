@@ -13,8 +13,8 @@ export const registerStatus: RegisterVerb = (program, runner) => {
     .command('status')
     .summary('show how the node is: log, projections, ingest, mesh')
     .description(
-      'Shows how the node of the data folder is: its log, projections, ingest, receipts that are missing and, while it ' +
-        'runs, its mesh and the last sync with each peer: END says equal where both held the same already, synced where ' +
+      'Shows how the node of the data folder is: its log, projections, ingest, timestamp anchors in hand, receipts ' +
+        'that are missing and, while it runs, its mesh and the last sync with each peer: END says equal where both held the same already, synced where ' +
         'what one lacked was passed on, else what went wrong; ROUNDS is how often this node waited for an answer; NEXT ' +
         'is when this node opens the next one.'
     )

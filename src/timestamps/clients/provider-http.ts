@@ -3,7 +3,7 @@ import type { Clock } from '../../platform/clock.ts'
 import { messageOf } from '../../platform/errors.ts'
 import { untilAborted } from '../../platform/until-aborted.ts'
 import type { ProviderAnswer, ProviderFailure } from '../provider.ts'
-import type { UnreachableCode } from '../verifier.ts'
+import type { ProviderHealth, UnreachableCode } from '../verifier.ts'
 
 // Public APIs cut clients off that ask for more at once; a node of one's own answers four in a few milliseconds.
 const REQUESTS_AT_ONCE = 4
@@ -32,15 +32,6 @@ export interface HttpReply {
   readonly body: Uint8Array
 }
 
-/** How a provider has been, for `status`. */
-export interface ProviderHealth {
-  readonly name: string
-  readonly asked: number
-  readonly failed: number
-  /** The last failure, while none has succeeded since; `null` when all is well. */
-  readonly failure: { readonly code: UnreachableCode; readonly detail: string; readonly at: number } | null
-}
-
 /**
  * Requests to one provider, with its limits: a few at once, a time and a size limit each, none for a while after a
  * failure or as long as it asks for. Redirects are not followed: a provider is where the configuration says it is.
@@ -54,6 +45,7 @@ export class ProviderHttp {
   #asked = 0
   #failed = 0
   #failure: ProviderHealth['failure'] = null
+  #failingSince: number | null = null
 
   /** `name` is the host, as shown to operators; it must hold no credentials. */
   constructor(name: string, clock: Clock) {
@@ -77,6 +69,8 @@ export class ProviderHttp {
       const restMs = this.#cooling === null ? 0 : this.#cooling.untilMs - this.#clock.monotonicMs()
       if (this.#cooling !== null && restMs > 0) return { ...this.#cooling.failure, retryAfterMs: Math.ceil(restMs) }
       this.#asked += 1
+      // Only now: what a client finds wrong in an answer is a failure, too, and goes on with the row of them.
+      if (this.#failure === null) this.#failingSince = null
       const reply = await this.#send(request, signal)
       if (reply.ok) this.#failure = null
       return reply
@@ -90,7 +84,9 @@ export class ProviderHttp {
   failure(code: UnreachableCode, what: string, retryAfterMs = 0): ProviderFailure {
     const detail = `${this.name} ${what}`
     this.#failed += 1
-    this.#failure = { code, detail, at: this.#clock.now() }
+    const at = this.#clock.now()
+    this.#failingSince ??= at
+    this.#failure = { code, detail, at, since: this.#failingSince }
     return { ok: false, code, detail, retryAfterMs }
   }
 

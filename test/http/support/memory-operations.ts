@@ -163,6 +163,10 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
       onProgress?.({ done: 1, total: log.length, unit: 'records' })
       return { ok: true, records: log.length, headHash: sha256Hex('head'), problems: [], problemCount: 0 }
     },
+    verifyOnline: async (_query, onProgress) => {
+      onProgress?.({ done: 1, total: 2, unit: 'timestamp anchors' })
+      return { rails: [], lost: [], lostCount: 0, unconfirmed: 0 }
+    },
     rebuild: async (onProgress) => {
       onProgress?.({ done: 1, total: null, unit: 'records' })
       const hash = sha256Hex('rows')
@@ -247,6 +251,29 @@ function status(logSeq: number): NodeStatus {
     ],
     projections: [{ name: 'batches', version: 1, logSeq, state: 'live' }],
     ingest: { outcomes: { accepted: logSeq }, signaturesVerified: logSeq, pending: { events: 0, bytes: 0 } },
+    verification: {
+      undecided: 2,
+      waiting: 1,
+      running: 1,
+      rechecks: 3,
+      unconfirmed: 1,
+      unconfirmedSince: 1_700_000_000_000,
+      isBehind: false,
+      providers: [
+        {
+          verifier: 'bitcoin',
+          name: 'esplora.example',
+          asked: 9,
+          failed: 2,
+          failure: {
+            code: 'PROVIDER_TIMEOUT',
+            detail: 'esplora.example gave no whole answer',
+            at: 1_700_000_000_500,
+            since: 1_700_000_000_000
+          }
+        }
+      ]
+    },
     receipts: { missing: 0, batches: 0, oldestMs: null, namespaces: [], served: {} },
     network: {
       peerId: '12D3KooWTest',

@@ -1,0 +1,158 @@
+import type { BlobStore } from '../log/blob-store.ts'
+import type { EventLog } from '../log/event-log.ts'
+import type { Store } from '../log/store.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import { untilAborted } from '../platform/until-aborted.ts'
+import type { FinalityRule } from '../policy/config-schema.ts'
+import type { PolicyView } from '../policy/policy-view.ts'
+import type { ProjectionEngine } from '../projections/engine.ts'
+import { haltedError } from '../projections/fold-progress.ts'
+import { decodeRow } from '../projections/row-codec.ts'
+import { readState, rowsOfState } from '../projections/state.ts'
+import type { TimestampAnchorRow } from '../projections/timestamp-anchors.ts'
+import type { Finding } from '../timestamps/verdict.ts'
+import { verdictEvent } from '../timestamps/verdict.ts'
+import type { TimestampVerifier } from '../timestamps/verifier.ts'
+import type { Checked, Next } from './check.ts'
+import { checkEvidence } from './check.ts'
+import { announcedAnchor } from './evidence.ts'
+import { PastPolicies } from './past-policies.ts'
+import { recheckDelay } from './retry-delay.ts'
+
+export const TIMESTAMP_ANCHORS = 'timestamp-anchors'
+
+export interface RowCheckerPorts {
+  readonly verifiers: readonly TimestampVerifier[]
+  readonly log: EventLog
+  readonly engine: ProjectionEngine
+  readonly store: Store
+  readonly blobs: Pick<BlobStore, 'getMany'>
+  readonly policy: () => PolicyView
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** Who checks a row, by which rule, and from when on (ms since 1970; 0: at once). */
+export interface Due {
+  readonly verifier: TimestampVerifier
+  readonly finality: FinalityRule
+  readonly at: number
+}
+
+/** A row that was checked: as it was before, what was found, and whether that is a new verdict. */
+export interface CheckedRow {
+  readonly row: TimestampAnchorRow
+  readonly finding: Finding
+  readonly next: Next
+  readonly recorded: boolean
+}
+
+/** Checks rows of `timestamp-anchors`, one at a time each, and logs a verdict where a check finds something new. */
+export class RowChecker {
+  readonly #ports: RowCheckerPorts
+  readonly #signal: AbortSignal
+  readonly #past: PastPolicies
+  /** By key: who wants the same row checked at the same time gets the same answer. */
+  readonly #running = new Map<string, Promise<CheckedRow>>()
+
+  /** `signal` calls running checks off; nothing is logged after it. */
+  constructor(ports: RowCheckerPorts, signal: AbortSignal) {
+    this.#ports = ports
+    this.#signal = signal
+    this.#past = new PastPolicies(ports.log, ports.policy)
+  }
+
+  /** Before the first `due`. */
+  async open(): Promise<void> {
+    await this.#past.load(this.#ports.log.head.logSeq)
+  }
+
+  /** Who can check the row; `null` where nobody here can, or policy does not list its chain. */
+  handled({ namespace, chainId }: TimestampAnchorRow): Omit<Due, 'at'> | null {
+    const finality = this.#ports.policy().finality(namespace, chainId)
+    const verifier = this.#ports.verifiers.find((candidate) => candidate.handles(chainId))
+    return finality === undefined || verifier === undefined ? null : { verifier, finality }
+  }
+
+  /**
+   * When the row is to be checked: at once while it is undecided, or other rules hold than when it was decided; else
+   * when its verdict says so. `null`: never.
+   */
+  due(row: TimestampAnchorRow): Due | null {
+    const handled = this.handled(row)
+    if (handled === null) return null
+    if (!isDecided(row) || this.#past.haveChanged(row)) return { ...handled, at: 0 }
+    return row.recheckAt === null ? null : { ...handled, at: row.recheckAt }
+  }
+
+  /** The row as it is now: what was announced or found since it was last read counts. */
+  async read(key: string): Promise<TimestampAnchorRow | undefined> {
+    const { engine, store } = this.#ports
+    const instance = engine.instance(TIMESTAMP_ANCHORS)
+    // Its rows would never show what is found.
+    if (instance.halted !== null) throw haltedError(instance)
+    const snapshot = await store.snapshot()
+    try {
+      const { projection } = instance
+      const state = await readState(snapshot, projection)
+      const bytes = await snapshot.get(rowsOfState(TIMESTAMP_ANCHORS, state) + key)
+      return bytes === undefined ? undefined : (decodeRow(projection.layout, key, bytes) as TimestampAnchorRow)
+    } finally {
+      await snapshot.close()
+    }
+  }
+
+  /** Asks the verifier about the row that was just read. Rejects when the signal aborts, or the store can't be used. */
+  async check(key: string, row: TimestampAnchorRow, by: Omit<Due, 'at'>): Promise<CheckedRow> {
+    const running = this.#running.get(key)
+    if (running !== undefined) return await running
+    const check = this.#check(row, by).finally(() => this.#running.delete(key))
+    this.#running.set(key, check)
+    return await check
+  }
+
+  async #check(row: TimestampAnchorRow, { verifier, finality }: Omit<Due, 'at'>): Promise<CheckedRow> {
+    const { clock, log, logger, blobs } = this.#ports
+    const request = { timestampAnchor: await announcedAnchor(row, log, blobs), batchRoot: row.batchRoot, finality }
+    const checked = await checkEvidence(verifier, request, { clock, logger }, this.#signal)
+    this.#signal.throwIfAborted()
+    const recorded = this.#isNews(row, checked)
+    if (recorded) await this.#record(row, checked)
+    return { row, ...checked, recorded }
+  }
+
+  #isNews(row: TimestampAnchorRow, { finding, next }: Checked): boolean {
+    // A chain that can't be asked says nothing against what it said before. Missing roots are policy's own word.
+    if (isDecided(row) && finding.outcome === 'unreachable' && finding.code !== 'ROOTS_MISSING') return false
+    if (!isFoundAlready(row, finding)) return true
+    if (!isDecided(row)) return false
+    // Else a restart would look again at what no longer needs it.
+    return this.#past.haveChanged(row) || (row.recheckAt !== null && next.kind === 'never')
+  }
+
+  async #record(row: TimestampAnchorRow, { finding, next }: Checked): Promise<void> {
+    const { log, engine, clock, policy } = this.#ports
+    const { namespace, batchId, chainId, evidenceId, owner, batchRoot, evidenceHash } = row
+    const identity = { namespace, batchId, chainId, evidenceId, owner, batchRoot, evidenceHash }
+    const ts = clock.now()
+    const event = verdictEvent(ts, {
+      ...identity,
+      ...finding,
+      policyDigest: policy().policyDigest(namespace),
+      ...(next.kind === 'recheck' ? { recheckAt: ts + recheckDelay(next.afterMs) } : {})
+    })
+    const [logged] = await log.append([{ scope: 'local', event }])
+    // Until the row says so, it would be taken once more.
+    await untilAborted(engine.reached(logged?.record.logSeq ?? 0, null, TIMESTAMP_ANCHORS), this.#signal)
+  }
+}
+
+/** Whether there is a verdict that stands until a chain or policy changes. */
+export function isDecided({ status }: TimestampAnchorRow): boolean {
+  return status === 'verified' || status === 'invalid'
+}
+
+function isFoundAlready(row: TimestampAnchorRow, { outcome, code, provenTime, position }: Finding): boolean {
+  return row.status === outcome && row.code === code && row.provenTime === provenTime && row.position === position
+}
