@@ -58,7 +58,8 @@ export interface NodePorts {
 /** A federation node: its operations, changes of projections, and its life. */
 export interface AnchormeshNode extends Operations {
   /**
-   * Joins the mesh, if a network was given, and begins to verify, if verifiers were. Throws `PORT_IN_USE`,
+   * Joins the mesh, if a network was given, begins to verify, if verifiers were, and to attest what it verified, where a
+   * quorum names it. Throws `PORT_IN_USE`,
    * `CONFIG_INVALID`.
    */
   start(): Promise<void>

@@ -33,6 +33,7 @@ import { buildProof } from './proofs/build-proof.ts'
 import { queryReceipts } from './proofs/standing-rows.ts'
 import { withoutMesh } from './sync/node-sync.ts'
 import type { PeerSyncStatus } from './sync/session-book.ts'
+import { Attester } from './verification/attester.ts'
 import type { AnchormeshNode, NodeParts } from './node-parts.ts'
 
 /** The projection whose rows show a standing that is not stored. */
@@ -53,14 +54,17 @@ export class RunningNode implements AnchormeshNode {
    */
   readonly #sealing = new Set<string>()
   readonly #equivocations: EquivocationWatch
+  readonly #attester: Attester
 
   constructor(parts: NodeParts) {
     this.#parts = parts
     this.#startedAt = parts.ports.clock.now()
     this.#startedMonotonic = parts.ports.clock.monotonicMs()
-    const { engine, log, policy, ports, config } = parts
-    const { clock, logger } = ports
+    const { engine, log, policy, ports, config, author } = parts
+    const { clock, logger, store } = ports
     this.#equivocations = new EquivocationWatch({ engine, log, policy, self: config.signer.did, clock, logger })
+    const publish = (authored: AuthoredEvent): Promise<Published> => this.#published(authored)
+    this.#attester = new Attester({ author, publish, log, engine, store, policy: () => policy, clock, logger })
   }
 
   async start(): Promise<void> {
@@ -78,6 +82,7 @@ export class RunningNode implements AnchormeshNode {
     verification.start()
     bundles.start()
     this.#equivocations.start()
+    this.#attester.start()
   }
 
   close(): Promise<void> {
@@ -91,6 +96,7 @@ export class RunningNode implements AnchormeshNode {
     const failures: unknown[] = []
     const parts: (() => Promise<void> | void)[] = [
       () => sync?.stop(),
+      () => this.#attester.stop(),
       () => ports.network?.stop(),
       () => verification.stop(),
       () => bundles.stop(),

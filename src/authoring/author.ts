@@ -57,8 +57,30 @@ export class Author {
    * `STORE_FULL` for a full disk, `OWN_CHAIN_BEHIND` while peers hold more of the chain.
    */
   async author(type: string, namespace: string, body: JsonObject): Promise<AuthoredEvent> {
+    return await this.#inLine(namespace, () => this.#authorNext(type, namespace, body))
+  }
+
+  /**
+   * As `author`, of a body that is made once this node's own chain is whole here and nothing else of it is being signed;
+   * `null` where there is nothing to say any more.
+   */
+  async authorDue(
+    type: string,
+    namespace: string,
+    makeBody: () => Promise<JsonObject | null>
+  ): Promise<AuthoredEvent | null> {
+    return await this.#inLine(namespace, async () => {
+      const body = await makeBody()
+      return body === null ? null : await this.#authorNext(type, namespace, body)
+    })
+  }
+
+  async #inLine<Authored>(namespace: string, write: () => Promise<Authored>): Promise<Authored> {
     const before = this.#lines.get(namespace) ?? Promise.resolve()
-    const authored = before.then(() => this.#authorNext(type, namespace, body))
+    const authored = before.then(async () => {
+      await this.#gate.ready(namespace)
+      return await write()
+    })
     // The next in line goes on whether this one succeeds or not.
     const line = authored.catch(() => undefined)
     this.#lines.set(namespace, line)
@@ -66,7 +88,6 @@ export class Author {
   }
 
   async #authorNext(type: string, namespace: string, body: JsonObject): Promise<AuthoredEvent> {
-    await this.#gate.ready(namespace)
     const envelope = await this.#nextEnvelope(type, namespace, body)
     const canonical = canonicalEvent(envelope)
     const signature = await this.#signer.sign(eventSigningInput(type, this.#signer.kid, canonical))

@@ -1,3 +1,4 @@
+import { attestations } from './attestations.ts'
 import { batches } from './batches.ts'
 import { effects } from './effects.ts'
 import { equivocations } from './equivocations.ts'
@@ -15,6 +16,7 @@ export const PROJECTIONS: readonly Projection[] = [
   timestampAnchors,
   trustAnchors,
   winners,
+  attestations,
   sequences,
   equivocations,
   effects

@@ -1,18 +1,36 @@
+import type { AttestationPlace } from '../../protocols/event/v1/attestation.ts'
+import { countsBefore } from '../../protocols/event/v1/attestation.ts'
+import type { EvidenceFinding } from '../../protocols/winner/v1/quorum.ts'
+import type { Candidate } from '../../protocols/winner/v1/winner.ts'
+import { rankOf } from '../../protocols/winner/v1/winner.ts'
 import { sortableNumber } from '../log/keys.ts'
 import type { EvidenceIdentity, Verdict } from '../timestamps/verdict.ts'
-import type { Candidate } from '../timestamps/winner.ts'
-import { rankOf } from '../timestamps/winner.ts'
+import type { FoldedAttestation } from './attested.ts'
+import { findingOf } from './attested.ts'
 import type { FoldedClaim } from './claims.ts'
 import type { Table } from './projection.ts'
 
 // Other members announced this much evidence for one root before its owner named it: at 16 an announce, 4,096 events.
 const EVIDENCE_OF_ROOT_MAX = 65_536
 
+/** A candidate, and where this node first saw it announced. */
+export type SeenCandidate = Candidate & {
+  /** Local. */
+  readonly firstSeenLogSeq: number
+}
+
 /** Evidence that was announced, and when this node verified it, with what. */
 type EvidenceFact = EvidenceIdentity & {
   /** The smallest id among the events that announced it. */
   readonly eventId: string
+  readonly firstSeenLogSeq: number
   readonly verified: { readonly provenTime: number; readonly position: number } | null
+}
+
+/** What a member of the quorum said last of a piece of evidence. */
+type StatementFact = {
+  readonly place: AttestationPlace
+  readonly finding: EvidenceFinding
 }
 
 /**
@@ -26,7 +44,7 @@ export interface CandidateCounts {
 /**
  * The evidence of one batch among the facts of `winners`: `root!` the roots that the owner announced, `evidence!` what
  * was announced for any root, `rank!` and `time!` what counts, in the order of strength and of time, so that a winner
- * is found by reading no more than is shown.
+ * is found by reading no more than is shown; `said!` what the members of the quorum attest, announced or not.
  */
 export class Candidates {
   readonly #facts: Table
@@ -47,13 +65,26 @@ export class Candidates {
     return { verified: this.#verified, counting: this.#counting }
   }
 
-  /** Remembers an announce; `byOwner` says that it makes its root one of the batch. */
-  async announced(claim: FoldedClaim, eventId: string, byOwner: boolean): Promise<void> {
+  /**
+   * Remembers an announce that stands at a position of the log; `byOwner` says that it makes its root one of the batch.
+   */
+  async announced(
+    claim: FoldedClaim,
+    { eventId, logSeq }: { readonly eventId: string; readonly logSeq: number },
+    byOwner: boolean
+  ): Promise<void> {
     if (byOwner) await this.#announcedRoot(claim.announce.batchRoot)
     for (const { identity } of claim.evidence) {
       const before = await this.#evidence(identity)
-      if (before !== undefined && before.eventId <= eventId) continue
-      await this.#replace(before, { ...identity, eventId, verified: before?.verified ?? null })
+      // Not always in the order of the log: a batch's first announce is remembered when the first verdict comes.
+      const after: EvidenceFact = {
+        ...identity,
+        eventId: before !== undefined && before.eventId < eventId ? before.eventId : eventId,
+        firstSeenLogSeq: Math.min(before?.firstSeenLogSeq ?? logSeq, logSeq),
+        verified: before?.verified ?? null
+      }
+      const isNews = before?.eventId !== after.eventId || before.firstSeenLogSeq !== after.firstSeenLogSeq
+      if (isNews) await this.#replace(before, after)
     }
   }
 
@@ -66,10 +97,29 @@ export class Candidates {
     return true
   }
 
+  /** Remembers an attestation of a member of the quorum. False: a newer one of the signer counts already. */
+  async attested({ signer, identity, attestation, place }: FoldedAttestation): Promise<boolean> {
+    const key = this.#statementKey(identity, signer)
+    const before = (await this.#facts.get(key)) as StatementFact | undefined
+    if (before !== undefined && !countsBefore(place, before.place)) return false
+    this.#facts.put(key, { place, finding: findingOf(attestation) } satisfies StatementFact)
+    return true
+  }
+
+  /** What the members of the quorum, so many, say of a candidate, by their DIDs. */
+  async statementsOn(
+    candidate: Pick<Candidate, 'batchRoot' | 'chainId' | 'evidenceId' | 'evidenceHash'>,
+    members: number
+  ): Promise<ReadonlyMap<string, EvidenceFinding>> {
+    const prefix = this.#statementKey(candidate, '')
+    const found = await this.#facts.range(prefix, members)
+    return new Map(found.map(([key, fact]) => [key.slice(prefix.length), (fact as StatementFact).finding]))
+  }
+
   /** The strongest that count, at most `limit`, strongest first. */
-  async strongest(limit: number): Promise<Candidate[]> {
+  async strongest(limit: number): Promise<SeenCandidate[]> {
     const found = await this.#facts.range(`rank!${this.#batch}!`, limit)
-    return found.map(([, candidate]) => candidate as Candidate)
+    return found.map(([, candidate]) => candidate as SeenCandidate)
   }
 
   /** The earliest proven time among all that count. */
@@ -95,7 +145,7 @@ export class Candidates {
     this.#enter(candidateOf(after))
   }
 
-  #enter(candidate: Candidate | null): void {
+  #enter(candidate: SeenCandidate | null): void {
     if (candidate === null) return
     const { rank, time } = this.#places(candidate)
     this.#facts.put(rank, candidate)
@@ -104,7 +154,7 @@ export class Candidates {
     this.changed = true
   }
 
-  #leave(candidate: Candidate | null): void {
+  #leave(candidate: SeenCandidate | null): void {
     if (candidate === null) return
     const { rank, time } = this.#places(candidate)
     this.#facts.del(rank)
@@ -125,6 +175,18 @@ export class Candidates {
     return (await this.#facts.get(this.#evidenceKey(identity))) as EvidenceFact | undefined
   }
 
+  #statementKey(
+    {
+      batchRoot,
+      chainId,
+      evidenceId,
+      evidenceHash
+    }: Pick<Candidate, 'batchRoot' | 'chainId' | 'evidenceId' | 'evidenceHash'>,
+    signer: string
+  ): string {
+    return `said!${this.#batch}!${batchRoot}!${chainId}!${evidenceId}!${evidenceHash}!${signer}`
+  }
+
   #evidenceKey({ batchRoot, chainId, evidenceId, evidenceHash }: EvidenceIdentity): string {
     return `evidence!${this.#batch}!${batchRoot}!${chainId}!${evidenceId}!${evidenceHash}`
   }
@@ -136,7 +198,9 @@ function candidateOf({
   evidenceHash,
   batchRoot,
   eventId,
+  firstSeenLogSeq,
   verified
-}: EvidenceFact): Candidate | null {
-  return verified === null ? null : { chainId, evidenceId, evidenceHash, batchRoot, eventId, ...verified }
+}: EvidenceFact): SeenCandidate | null {
+  if (verified === null) return null
+  return { chainId, evidenceId, evidenceHash, batchRoot, eventId, ...verified, firstSeenLogSeq }
 }

@@ -7,15 +7,21 @@ import { haltedError } from './fold-progress.ts'
 import type { ProjectionInstance } from './instance.ts'
 import { changesAfter } from './journal.ts'
 import { NOTHING_CHANGED, namespacePrefix, rowsInOrder } from './query.ts'
-import { decodeRow } from './row-codec.ts'
+import { decodeRow, unpackRow } from './row-codec.ts'
 import type { ProjectionState } from './state.ts'
 import { readState, rowsOfState } from './state.ts'
+import type { WinnerChange } from './winner-change.ts'
 
 /** A row as it is after a change, or `null` when it is gone. `cursor` goes on after everything up to `logSeq`. */
 export interface ProjectionChange {
   readonly kind: 'change'
   readonly key: string
   readonly row: JsonObject | null
+  /**
+   * Of `winners` alone: how the batch's winner differs from the one that the reader knew at its last cursor; `null` where
+   * it is the same, and for rows that come first.
+   */
+  readonly winnerChanged?: WinnerChange | null
   /** The position at which the row is true. */
   readonly logSeq: number
   /** Present on the last change of a position: the place from which to go on. Keep it once the change is dealt with. */
@@ -104,13 +110,17 @@ interface Reading {
 type Change = Omit<ProjectionChange, 'cursor'>
 
 async function* currentRows({ snapshot, instance, state, prefix }: Reading): AsyncGenerator<Change> {
-  const rows = rowsOfState(instance.projection.name, state)
+  const { name, derived } = instance.projection
+  const rows = rowsOfState(name, state)
   for await (const [key, row] of rowsInOrder(snapshot, instance.projection, rows, prefix, undefined, NOTHING_CHANGED)) {
-    yield { kind: 'change', key, row, logSeq: state.cursor }
+    yield { kind: 'change', key, row, ...derived?.change(derived.remember(row), row), logSeq: state.cursor }
   }
 }
 
-/** The newest state of each row that changed since, in the order of the last changes. Keeps their keys in memory. */
+/**
+ * The newest state of each row that changed since, in the order of the last changes. Keeps their keys in memory, and
+ * what the projection wants to remember of the rows before.
+ */
 async function* changedRows({ snapshot, instance, state, prefix }: Reading, known: Known): AsyncGenerator<Change> {
   if (known.logSeq < state.journalFrom || known.generation < state.journalGeneration) {
     throw new AnchormeshError('CURSOR_TOO_OLD', `changes after position ${known.logSeq} are no longer kept`, {
@@ -118,17 +128,20 @@ async function* changedRows({ snapshot, instance, state, prefix }: Reading, know
       detail: { oldest: state.journalFrom }
     })
   }
-  const { name } = instance.projection
-  const keys = new Set<string>()
-  for await (const [, key] of changesAfter(snapshot, name, known.logSeq)) {
+  const { name, layout, derived } = instance.projection
+  const keys = new Map<string, JsonObject | null>()
+  for await (const [, key, before] of changesAfter(snapshot, name, known.logSeq)) {
     if (!key.startsWith(prefix)) continue
+    // What the reader knows stood there before the first of the changes.
+    const isFirst = derived !== undefined && before !== null && !keys.has(key)
+    const remembered = isFirst ? derived.remember(unpackRow(layout, key, before)) : (keys.get(key) ?? null)
     keys.delete(key)
-    keys.add(key)
+    keys.set(key, remembered)
   }
-  for (const key of keys) {
+  for (const [key, remembered] of keys) {
     const bytes = await snapshot.get(rowsOfState(name, state) + key)
-    const row = bytes === undefined ? null : decodeRow(instance.projection.layout, key, bytes)
-    yield { kind: 'change', key, row, logSeq: state.cursor }
+    const row = bytes === undefined ? null : decodeRow(layout, key, bytes)
+    yield { kind: 'change', key, row, ...derived?.change(remembered, row), logSeq: state.cursor }
   }
 }
 

@@ -15,8 +15,15 @@ import { readState, rowsOfState } from './state.ts'
 const WAIT_MS_MAX = 5_000
 
 /** The projections that two nodes compare, those of them that make up `state`, and all that a digest is made of. */
-const COMPARED = ['batches', 'timestamp-anchors', 'trust-anchors', 'sequences', 'equivocations'] as const
-const STATE = ['timestamp-anchors', 'trust-anchors', 'sequences', 'equivocations'] as const
+const COMPARED = [
+  'batches',
+  'timestamp-anchors',
+  'trust-anchors',
+  'sequences',
+  'equivocations',
+  'attestations'
+] as const
+const STATE = ['timestamp-anchors', 'trust-anchors', 'sequences', 'equivocations', 'attestations'] as const
 const READ = [...COMPARED, 'winners'] as const
 
 /** What two nodes compare to know that they agree; every hash is SHA-256, hex. */

@@ -3,6 +3,7 @@ import { sortableNumber } from '../log/keys.ts'
 import type { SharedRecord } from '../log/log-reader.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
+import { attestationReadingIn, isAttestation } from './attested.ts'
 import { announceIn, isAnnounce } from './claims.ts'
 import type { FirstFact } from './pack-facts.ts'
 import type { TouchedPacks } from './pack-fold.ts'
@@ -24,7 +25,7 @@ const keyOf = (namespace: string, eventId: string): string => `${namespace}!${ev
  */
 export const effects: Projection = {
   name: 'effects',
-  version: 3,
+  version: 4,
   layout: { key: ['namespace', 'eventId'], columns: ['type', 'signer', 'kid', 'authorSeq', 'effect', 'detail'] },
   dependsOnPolicy: true,
   rowsChangeOften: false,
@@ -60,6 +61,10 @@ function effectOf(record: SharedRecord, policy: PolicyView): NoEffect | null {
     if (!reading.ok) return { effect: reading.code, detail: reading.detail }
     if (isOwnPack(record.event, reading.pack.orgId, policy)) return null
     return { effect: 'PACK_SIGNER_FOREIGN', detail: `${signer} does not belong to ${reading.pack.orgId}` }
+  }
+  if (isAttestation(record)) {
+    const reading = attestationReadingIn(record)
+    return reading.ok ? null : { effect: reading.code, detail: reading.detail }
   }
   return { effect: 'TYPE_UNKNOWN', detail: `this release knows no type ${type} in ${namespace}` }
 }

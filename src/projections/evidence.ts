@@ -10,7 +10,22 @@ export function timestampAnchorKey({
   batchRoot,
   evidenceHash
 }: EvidenceIdentity): string {
-  // Half of each hash tells variants apart: nobody finds a second content for 128 given bits.
-  const variant = `${batchRoot.slice(0, 32)}${evidenceHash.slice(0, 32)}`
-  return `${namespace}!${batchId}!${chainId}!${evidenceId}!${owner}!${variant}`
+  return `${namespace}!${batchId}!${chainId}!${evidenceId}!${owner}!${variantOf(batchRoot, evidenceHash)}`
 }
+
+/** What the keys of the evidence's rows in `attestations` begin with; the signer follows. */
+export function attestedEvidenceKey({
+  namespace,
+  batchId,
+  chainId,
+  evidenceId,
+  owner,
+  batchRoot,
+  evidenceHash
+}: EvidenceIdentity): string {
+  return `${namespace}!${owner}!${batchId}!${chainId}!${evidenceId}!${variantOf(batchRoot, evidenceHash)}`
+}
+
+/** Half of each hash tells variants apart: nobody finds a second content for 128 given bits. */
+const variantOf = (batchRoot: string, evidenceHash: string): string =>
+  `${batchRoot.slice(0, 32)}${evidenceHash.slice(0, 32)}`

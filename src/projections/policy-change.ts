@@ -6,7 +6,7 @@ import type { PolicyView } from '../policy/policy-view.ts'
 /**
  * Whether the change from one policy to the next gives another meaning to events that are already in the log: another
  * organisation or another role of a DID that signed some, other pins of organisations, other keys at the root of one
- * that signed packs, or other chains that may win. A newly admitted DID without events costs nothing, unless its
+ * that signed packs, other chains that may win, or another quorum. A newly admitted DID without events costs nothing, unless its
  * organisation has some in `_trust`.
  */
 export async function meaningAffected(
@@ -18,7 +18,7 @@ export async function meaningAffected(
   if (JSON.stringify(before.policy.organisations) !== JSON.stringify(after.policy.organisations)) return true
   // Those of the log, not of the policies: folds show what was admitted in a namespace that neither carries.
   for await (const namespace of log.namespaces()) {
-    if (finalityIn(before, namespace) !== finalityIn(after, namespace)) return true
+    if (decidingWinners(before, namespace) !== decidingWinners(after, namespace)) return true
     const changed = changedDids(before, after, namespace)
     if (changed.size === 0) continue
     for await (const tip of log.tips(namespace)) {
@@ -42,8 +42,11 @@ function changedDids(before: PolicyView, after: PolicyView, namespace: string): 
   return new Set([...dids].filter((did) => meaning(before, did) !== meaning(after, did)))
 }
 
-const finalityIn = (policy: PolicyView, namespace: string): string =>
-  JSON.stringify(policy.settings(namespace)?.finality ?? {})
+/** The chains that may win, whose attestations count, and whether this node's own are asked for. */
+function decidingWinners(policy: PolicyView, namespace: string): string {
+  const { finality = {}, quorum = null } = policy.settings(namespace) ?? {}
+  return JSON.stringify([finality, quorum, quorum?.of.includes(policy.self.did) ?? false])
+}
 
 /**
  * The keys that an organisation's first pack is held against: those of all its DIDs, also of one that signed nothing.

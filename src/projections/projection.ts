@@ -2,6 +2,7 @@ import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { LogReader, LoggedRecord } from '../log/log-reader.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { RowLayout } from './row-codec.ts'
+import type { WinnerChange } from './winner-change.ts'
 
 /**
  * A part of a projection's data: `rows` are what queries and digests show, `facts` what the fold remembers beside them.
@@ -37,6 +38,14 @@ export interface FoldContext {
 /** Filters of a query, beside `namespace`. */
 export type FilterName = 'batchId' | 'signer' | 'status' | 'fromTs' | 'toTs'
 
+/** What a change of a row says beside the row, worked out from what the reader knew before. */
+export interface DerivedChanges {
+  /** What is needed of the row before: thousands of them may be kept at once. */
+  remember(before: JsonObject): JsonObject | null
+  /** `remembered` is `null` where there was no row. */
+  change(remembered: JsonObject | null, after: JsonObject | null): { readonly winnerChanged: WinnerChange | null }
+}
+
 /**
  * A fold of the log into rows. Its rows are a function of the set of records up to a position and of the policy in
  * force there, never of the order in which shared records came, except in columns that are marked local.
@@ -61,6 +70,8 @@ export interface Projection {
   /** Where the rows of a namespace begin; `null` when a row belongs to no namespace. */
   namespacePrefix(namespace: string): string | null
   readonly filters: Readonly<Partial<Record<FilterName, (row: JsonObject, value: string | number) => boolean>>>
+  /** What changes of rows say beside the rows. */
+  readonly derived?: DerivedChanges
   /** What of a row two nodes compare; `null` when the row is this node's own affair. */
   shared(row: JsonObject): JsonObject | null
 }

@@ -1,15 +1,22 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import type { QuorumCount, WinnerState } from '../../protocols/winner/v1/quorum.ts'
+import { countQuorum, winnerState } from '../../protocols/winner/v1/quorum.ts'
+import type { Loser } from '../../protocols/winner/v1/winner.ts'
+import { selectWinner } from '../../protocols/winner/v1/winner.ts'
 import type { SharedRecord } from '../log/log-reader.ts'
 import { parseRecord } from '../log/log-reader.ts'
-import type { Verdict } from '../timestamps/verdict.ts'
+import type { PolicyView } from '../policy/policy-view.ts'
+import type { EvidenceIdentity, Verdict } from '../timestamps/verdict.ts'
 import { verdictOf } from '../timestamps/verdict.ts'
-import type { Candidate, Loser } from '../timestamps/winner.ts'
-import { selectWinner } from '../timestamps/winner.ts'
+import type { FoldedAttestation } from './attested.ts'
+import { attestationIn } from './attested.ts'
+import type { SeenCandidate } from './candidates.ts'
 import { Candidates } from './candidates.ts'
 import type { FoldedClaim } from './claims.ts'
 import { claimIn } from './claims.ts'
 import { NO_KEYS } from './projection.ts'
 import type { FoldContext, Projection } from './projection.ts'
+import { winnerChange, winnerOf } from './winner-change.ts'
 
 // Enough to see why a batch was decided as it was; all stand in `timestamp-anchors`. 64 are about 35 KiB of row.
 const LOSERS_SHOWN_MAX = 64
@@ -18,13 +25,16 @@ export type WinnerRow = {
   readonly namespace: string
   readonly owner: string
   readonly batchId: string
-  /** `proposed` while nothing that counts is verified here. */
-  readonly status: 'proposed' | 'verified'
+  /** By SPEC WIN-9: what is `settled` is verified here, and attested by the quorum that policy asks for. */
+  readonly status: WinnerState
   readonly batchRoot: string | null
-  readonly winner: Omit<Candidate, 'batchRoot'> | null
+  /** Its `firstSeenLogSeq`, and that of losers, is local. */
+  readonly winner: Omit<SeenCandidate, 'batchRoot'> | null
   /** The strongest of them, strongest first. */
-  readonly losers: readonly Loser[]
+  readonly losers: readonly Loser<SeenCandidate>[]
   readonly loserCount: number
+  /** What the DIDs that policy names say of the winner; `null` without a winner or a quorum. */
+  readonly quorum: QuorumCount | null
   /** Among the winner and all losers; milliseconds since 1970. */
   readonly earliestProvenTime: number | null
   /** Local: where this node first saw the owner announce the batch; `null` while only others speak of it. */
@@ -35,13 +45,13 @@ export type WinnerRow = {
 
 /**
  * The winner of each batch that its owner announced: the strongest timestamp anchor that this node verified, on a chain
- * that the namespace's policy lists, for a root that the owner announced. An owner's first announce of a batch costs
+ * that the namespace's policy lists, for a root that the owner announced (winner/v1). An owner's first announce of a batch costs
  * one row; what it says beside is looked up in the log when the first verdict comes. Further announces of a batch are
  * remembered among the facts.
  */
 export const winners: Projection = {
   name: 'winners',
-  version: 3,
+  version: 4,
   layout: {
     key: ['namespace', 'owner', 'batchId'],
     columns: [
@@ -50,6 +60,7 @@ export const winners: Projection = {
       'winner',
       'losers',
       'loserCount',
+      'quorum',
       'earliestProvenTime',
       'firstSeenLogSeq',
       'verifiedHere'
@@ -68,19 +79,32 @@ export const winners: Projection = {
       const verdict = verdictOf(record.event)
       return verdict === null ? NO_KEYS : [batchKey(verdict)]
     }
+    const attested = attestationIn(record)
+    if (attested !== null) return isAsked(attested, policy) ? [batchKey(attested.identity)] : NO_KEYS
     const claim = claimIn(record, policy)
     return claim === null || saysNothing(claim) ? NO_KEYS : [claimedBatch(claim)]
   },
 
   fold(record, context) {
-    if (record.scope === 'shared') return foldAnnounce(record, context)
+    if (record.scope === 'shared') {
+      const attested = attestationIn(record)
+      return attested === null ? foldAnnounce(record, context) : foldAttestation(attested, context)
+    }
     const verdict = verdictOf(record.event)
     return verdict === null ? undefined : foldVerdict(verdict, context)
   },
 
+  derived: {
+    remember: (before) => winnerOf(before as WinnerRow),
+    change: (previous, after) => ({
+      winnerChanged: winnerChange(previous as SeenCandidate | null, after as WinnerRow | null)
+    })
+  },
+
   shared(row) {
-    const { firstSeenLogSeq, verifiedHere: _local, ...shared } = row as WinnerRow
-    return firstSeenLogSeq === null ? null : shared
+    const { firstSeenLogSeq, verifiedHere: _local, winner, losers, ...shared } = row as WinnerRow
+    if (firstSeenLogSeq === null) return null
+    return { ...shared, winner: winner === null ? null : withoutSeen(winner), losers: losers.map(withoutSeen) }
   }
 }
 
@@ -102,15 +126,27 @@ async function foldFurtherAnnounce(
   record: SharedRecord,
   claim: FoldedClaim,
   row: WinnerRow | undefined,
-  { rows, facts }: FoldContext
+  { rows, facts, policy }: FoldContext
 ): Promise<void> {
   const key = claimedBatch(claim)
+  const { logSeq } = record.record
   const candidates = candidatesOf(key, row, facts)
-  await candidates.announced(claim, record.event.id, counts(claim))
+  await candidates.announced(claim, { eventId: record.event.id, logSeq }, counts(claim))
   if (row === undefined) return
   const seenFirst = counts(claim) && row.firstSeenLogSeq === null
   if (!seenFirst && !candidates.changed) return
-  rows.put(key, await decided({ ...row, firstSeenLogSeq: row.firstSeenLogSeq ?? record.record.logSeq }, candidates))
+  rows.put(key, await decided({ ...row, firstSeenLogSeq: row.firstSeenLogSeq ?? logSeq }, candidates, policy))
+}
+
+/** Those whom policy does not name are seen in `attestations` alone. */
+async function foldAttestation(attested: FoldedAttestation, { rows, facts, policy }: FoldContext): Promise<void> {
+  if (!isAsked(attested, policy)) return
+  const { identity } = attested
+  const key = batchKey(identity)
+  const row = rows.at(key) as WinnerRow | undefined
+  const candidates = candidatesOf(key, row, facts)
+  if (!(await candidates.attested(attested)) || row === undefined || !isOnWinner(identity, row)) return
+  rows.put(key, await decided(row, candidates, policy))
 }
 
 async function foldVerdict(verdict: Verdict, context: FoldContext): Promise<void> {
@@ -123,7 +159,8 @@ async function foldVerdict(verdict: Verdict, context: FoldContext): Promise<void
   if (verified === null && (row?.verifiedHere ?? 0) === 0) return
   const candidates = candidatesOf(key, row, facts)
   if (row !== undefined && row.verifiedHere === 0) await rememberFirstAnnounce(row, candidates, context)
-  if (await candidates.judged(verdict, verified)) rows.put(key, await decided(row ?? emptyRow(verdict), candidates))
+  if (await candidates.judged(verdict, verified))
+    rows.put(key, await decided(row ?? emptyRow(verdict), candidates, policy))
 }
 
 /** The announce that made the row; remembering it again changes nothing. */
@@ -137,23 +174,37 @@ async function rememberFirstAnnounce(
   const first = record === undefined ? undefined : parseRecord(record)
   const claim = first === undefined ? null : claimIn(first, policy)
   if (claim === null || first?.scope !== 'shared') throw new Error(`position ${row.firstSeenLogSeq} holds no announce`)
-  await candidates.announced(claim, first.event.id, counts(claim))
+  await candidates.announced(claim, { eventId: first.event.id, logSeq: row.firstSeenLogSeq }, counts(claim))
 }
 
-async function decided(row: WinnerRow, candidates: Candidates): Promise<JsonObject> {
+async function decided(row: WinnerRow, candidates: Candidates, policy: PolicyView): Promise<WinnerRow> {
   const { verified, counting } = candidates.counts
   const selected = selectWinner(await candidates.strongest(1 + LOSERS_SHOWN_MAX))
-  const { batchRoot = null, ...winner } = selected?.winner ?? {}
+  const quorum = selected === null ? null : await quorumOn(selected.winner, row.namespace, candidates, policy)
   return {
     ...row,
-    status: selected === null ? 'proposed' : 'verified',
-    batchRoot,
-    winner: selected === null ? null : winner,
+    status: winnerState(selected !== null, quorum),
+    batchRoot: selected?.winner.batchRoot ?? null,
+    winner: selected === null ? null : withoutRoot(selected.winner),
     losers: selected?.losers ?? [],
     loserCount: Math.max(0, counting - 1),
+    quorum,
     earliestProvenTime: await candidates.earliestProvenTime(),
     verifiedHere: verified
   }
+}
+
+async function quorumOn(
+  winner: SeenCandidate,
+  namespace: string,
+  candidates: Candidates,
+  policy: PolicyView
+): Promise<QuorumCount | null> {
+  const rule = policy.settings(namespace)?.quorum
+  if (rule === undefined) return null
+  const { provenTime, position } = winner
+  const statements = await candidates.statementsOn(winner, rule.of.length)
+  return countQuorum(rule, { outcome: 'verified', provenTime, position }, statements)
 }
 
 function candidatesOf(key: string, row: WinnerRow | undefined, facts: FoldContext['facts']): Candidates {
@@ -171,11 +222,26 @@ function emptyRow({ namespace, owner, batchId }: Pick<WinnerRow, 'namespace' | '
     winner: null,
     losers: [],
     loserCount: 0,
+    quorum: null,
     earliestProvenTime: null,
     firstSeenLogSeq: null,
     verifiedHere: 0
   }
 }
+
+/** Whether policy names the signer in the quorum of the namespace. */
+const isAsked = ({ signer, identity }: FoldedAttestation, policy: PolicyView): boolean =>
+  policy.settings(identity.namespace)?.quorum?.of.includes(signer) ?? false
+
+const isOnWinner = (identity: EvidenceIdentity, { winner, batchRoot }: WinnerRow): boolean =>
+  winner?.evidenceHash === identity.evidenceHash &&
+  winner.evidenceId === identity.evidenceId &&
+  winner.chainId === identity.chainId &&
+  batchRoot === identity.batchRoot
+
+const withoutRoot = ({ batchRoot: _root, ...winner }: SeenCandidate): Omit<SeenCandidate, 'batchRoot'> => winner
+
+const withoutSeen = ({ firstSeenLogSeq: _local, ...shared }: { readonly firstSeenLogSeq: number }): JsonObject => shared
 
 /** Whether the claim decides what a root of the batch is. */
 const counts = ({ byOwner, effect }: FoldedClaim): boolean => byOwner && effect === null

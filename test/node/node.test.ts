@@ -120,6 +120,7 @@ test('status says what there is, before the start, after it and when something i
       'timestamp-anchors',
       'trust-anchors',
       'winners',
+      'attestations',
       'sequences',
       'equivocations',
       'effects'

@@ -40,7 +40,8 @@ test('a digest has the form that the contract names', async () => {
       'timestamp-anchors': HASH,
       'trust-anchors': HASH,
       sequences: HASH,
-      equivocations: HASH
+      equivocations: HASH,
+      attestations: HASH
     },
     winners: { digest: HASH, policyDigest: HASH, verdictSetDigest: HASH }
   })

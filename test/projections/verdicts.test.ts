@@ -1,23 +1,18 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
-import { encodeCanonical } from '../../protocols/canonical-json/v1/codec.ts'
-import { evidenceHashOf, evidenceIdOf, parseAnnounce } from '../../protocols/event/v1/announce.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
 import { viewPolicy } from '../../src/policy/policy-view.ts'
-import type { EffectivePolicy } from '../../src/policy/policy.ts'
-import type { EvidenceIdentity, Finding, Verdict } from '../../src/timestamps/verdict.ts'
+import type { EvidenceIdentity, Finding } from '../../src/timestamps/verdict.ts'
 import { verdictEvent } from '../../src/timestamps/verdict.ts'
-import type { Candidate } from '../../src/timestamps/winner.ts'
-import { selectWinner } from '../../src/timestamps/winner.ts'
 import type { SignedEvent } from '../support/events.ts'
 import { announceBody, next } from '../support/events.ts'
 import { NAMESPACE, policyOf } from '../support/identities.ts'
+import { evidenceIn } from './support/evidence.ts'
 import type { Ledger } from './support/ledger.ts'
-import { allRows, everyRow, openLedger, sharedLines } from './support/ledger.ts'
-import { admissible, someArrival } from './support/order.ts'
+import { allRows, openLedger, sharedLines } from './support/ledger.ts'
 import { watchedStore } from './support/stores.ts'
-import { ADAM, ALICE, BERTA, CARL, EVERYBODY, OTHER_NAMESPACE, eventsOf, someActs } from './support/world.ts'
+import { otherwise, verdictOn, verified } from './support/winner-model.ts'
+import { ADAM, ALICE, BERTA, CARL, EVERYBODY, OTHER_NAMESPACE } from './support/world.ts'
 
 /** Carl may announce nowhere; of the chains, `eip155:5` is on no list. */
 const POLICY = policyOf(ALICE, EVERYBODY, {
@@ -36,50 +31,12 @@ const EVM = { chainId: 'eip155:1', txHash: 'e'.repeat(64), blockNumber: 9, carri
 const UNLISTED = { ...EVM, chainId: 'eip155:5' }
 
 /** The evidence in an announce, as policy has its owner. */
-function evidenceIn({ envelope }: SignedEvent, policy: EffectivePolicy = POLICY): EvidenceIdentity[] {
-  const reading = envelope.type === 'announce' && envelope.namespace !== '_trust' ? parseAnnounce(envelope.body) : null
-  const orgId = viewPolicy(policy).orgOf(envelope.signer)
-  if (reading?.ok !== true || orgId === undefined) return []
-  const { owner = orgId, batchId, batchRoot, timestampAnchors } = reading.announce
-  return timestampAnchors.map((anchor) => {
-    const { chainId } = anchor
-    return {
-      namespace: envelope.namespace,
-      batchId,
-      chainId,
-      evidenceId: evidenceIdOf(anchor),
-      owner,
-      batchRoot,
-      evidenceHash: evidenceHashOf(anchor)
-    }
-  })
-}
-
-const verified = (position: number, provenTime: number = position): Finding => ({
-  outcome: 'verified',
-  code: null,
-  provenTime,
-  position,
-  evidence: {}
-})
-const otherwise = (outcome: 'pending' | 'invalid' | 'unreachable', code: Finding['code'] = null): Finding => ({
-  outcome,
-  code,
-  provenTime: null,
-  position: null,
-  evidence: {}
-})
-
-const verdictOn = (identity: EvidenceIdentity, finding: Finding): Verdict => ({
-  ...identity,
-  ...finding,
-  policyDigest: viewPolicy(POLICY).policyDigest(NAMESPACE)
-})
+const evidenceOf = (event: SignedEvent): EvidenceIdentity[] => evidenceIn(event, viewPolicy(POLICY).orgOf)
 
 async function judge(ledger: Ledger, event: SignedEvent, index: number, finding: Finding): Promise<void> {
-  const identity = evidenceIn(event)[index]
+  const identity = evidenceOf(event)[index]
   if (identity === undefined) throw new Error('no such evidence')
-  await ledger.appendLocal(verdictEvent(1, verdictOn(identity, finding)))
+  await ledger.appendLocal(verdictEvent(1, verdictOn(identity, finding, POLICY)))
 }
 
 /** The batch's row, once everything is folded. */
@@ -92,7 +49,7 @@ const bodyWith = (...timestampAnchors: JsonObject[]): JsonObject => ({ ...announ
 
 test('a verified anchor wins, a stronger one displaces it, and the loser says by what and why', async () => {
   const event = await next(ALICE, null, bodyWith(EVM, BTC))
-  const [evm, btc] = evidenceIn(event)
+  const [evm, btc] = evidenceOf(event)
   const ledger = await openLedger({ policy: POLICY })
   await ledger.append(event)
   expect(await winnerOf(ledger)).toMatchObject({
@@ -252,173 +209,4 @@ test('announces of an owner cost winners one read and one row each, whatever the
     if (!key.includes('!j!')) touched.push(key)
   expect(touched).toHaveLength(20)
   expect(reads).toBe(20)
-})
-
-interface Judgement {
-  readonly pick: number
-  readonly finding: Finding
-}
-
-const someJudgement: fc.Arbitrary<Judgement> = fc.record({
-  pick: fc.nat(1_000),
-  finding: fc.oneof(
-    { arbitrary: fc.tuple(fc.nat(3), fc.nat(9)).map(([position, time]) => verified(position, time)), weight: 4 },
-    {
-      arbitrary: fc.constantFrom(
-        otherwise('pending'),
-        otherwise('unreachable', 'PROVIDER_TIMEOUT'),
-        otherwise('invalid', 'TSA_CHAIN')
-      ),
-      weight: 1
-    }
-  )
-})
-
-/** One verdict after another on each piece of evidence, the last of which counts. */
-function verdictsOf(events: readonly SignedEvent[], judgements: readonly Judgement[]): Verdict[] {
-  const known = new Map(
-    events.flatMap((event) => evidenceIn(event)).map((identity) => [JSON.stringify(identity), identity])
-  )
-  const identities = [...known.values()]
-  if (identities.length === 0) return []
-  return judgements.flatMap(({ pick, finding }) => {
-    const identity = identities[pick % identities.length]
-    return identity === undefined ? [] : [verdictOn(identity, finding)]
-  })
-}
-
-/** What has to be shown, worked out from the whole set without a look at the fold. */
-function expectedWinners(events: readonly SignedEvent[], verdicts: readonly Verdict[]): JsonObject[] {
-  const view = viewPolicy(POLICY)
-  const last = new Map(verdicts.map((verdict) => [identityName(verdict), verdict]))
-  const counting = events.flatMap((event) => {
-    const reading =
-      event.envelope.type === 'announce' && event.envelope.namespace !== '_trust'
-        ? parseAnnounce(event.envelope.body)
-        : null
-    const { namespace, signer } = event.envelope
-    const orgId = view.orgOf(signer)
-    if (
-      reading?.ok !== true ||
-      !view.hasRole(namespace, signer, 'announce') ||
-      (reading.announce.owner ?? orgId) !== orgId
-    )
-      return []
-    return [{ batch: JSON.stringify([namespace, orgId, reading.announce.batchId]), root: reading.announce.batchRoot }]
-  })
-  const announced = events.flatMap((event) => evidenceIn(event).map((identity) => ({ identity, eventId: event.id })))
-  return Object.entries(Object.groupBy(counting, ({ batch }) => batch)).map(([name, roots = []]) => {
-    const [namespace, owner, batchId] = JSON.parse(name) as [string, string, string]
-    const candidates = new Map<string, Candidate>()
-    for (const { identity, eventId } of announced.toSorted((left, right) => (left.eventId < right.eventId ? -1 : 1))) {
-      const verdict = last.get(identityName(identity))
-      const ofBatch = identity.namespace === namespace && identity.owner === owner && identity.batchId === batchId
-      if (
-        !ofBatch ||
-        !roots.some(({ root }) => root === identity.batchRoot) ||
-        verdict?.outcome !== 'verified' ||
-        candidates.has(identityName(identity))
-      )
-        continue
-      const { chainId, evidenceId, evidenceHash, batchRoot } = identity
-      if (view.finality(namespace, chainId) === undefined) continue
-      candidates.set(identityName(identity), {
-        chainId,
-        evidenceId,
-        evidenceHash,
-        batchRoot,
-        eventId,
-        provenTime: verdict.provenTime,
-        position: verdict.position
-      })
-    }
-    const selected = selectWinner([...candidates.values()])
-    const { batchRoot = null, ...winner } = selected?.winner ?? {}
-    return {
-      namespace,
-      owner,
-      batchId,
-      status: selected === null ? 'proposed' : 'verified',
-      batchRoot,
-      winner: selected === null ? null : winner,
-      losers: selected?.losers ?? [],
-      loserCount: selected?.losers.length ?? 0,
-      earliestProvenTime:
-        selected === null ? null : Math.min(...[...candidates.values()].map(({ provenTime }) => provenTime))
-    }
-  })
-}
-
-const identityName = ({
-  namespace,
-  batchId,
-  chainId,
-  evidenceId,
-  owner,
-  batchRoot,
-  evidenceHash
-}: EvidenceIdentity): string =>
-  JSON.stringify([namespace, batchId, chainId, evidenceId, owner, batchRoot, evidenceHash])
-
-/**
- * Events in groups, with each verdict somewhere after the first announce of its evidence and after the verdicts before
- * it.
- */
-async function arrive(
-  ledger: Ledger,
-  groups: readonly SignedEvent[][],
-  verdicts: readonly Verdict[],
-  delays: readonly number[]
-): Promise<void> {
-  const held = new Set<string>()
-  let waiting = verdicts.map((verdict, index) => ({ verdict, delay: delays[index % delays.length] ?? 0 }))
-  for (const group of [...groups, []]) {
-    await ledger.append(...group)
-    for (const event of group) for (const identity of evidenceIn(event)) held.add(identityName(identity))
-    const blocked = new Set<string>()
-    const later = []
-    for (const { verdict, delay } of waiting) {
-      const name = identityName(verdict)
-      if (held.has(name) && !blocked.has(name) && (delay <= 0 || group.length === 0))
-        await ledger.appendLocal(verdictEvent(1, verdict))
-      else {
-        blocked.add(name)
-        later.push({ verdict, delay: held.has(name) ? delay - 1 : delay })
-      }
-    }
-    waiting = later
-  }
-}
-
-const canonicalLines = (rows: readonly JsonObject[]): string[] => rows.map((row) => encodeCanonical(row)).sort()
-
-test('any order of announces and verdicts gives the same winners, losers and rules, and a rebuild changes nothing', async () => {
-  const delays = fc.array(fc.nat(4), { minLength: 1, maxLength: 8 })
-  await fc.assert(
-    fc.asyncProperty(
-      someActs(24),
-      fc.array(someJudgement, { maxLength: 40, size: 'max' }),
-      someArrival,
-      delays,
-      async (acts, judgements, arrival, waits) => {
-        const events = await eventsOf(acts)
-        const verdicts = verdictsOf(events, judgements)
-        const ledger = await openLedger({ policy: POLICY })
-        await arrive(ledger, admissible(events, arrival), verdicts, waits)
-        await ledger.caughtUp()
-        const rows = await allRows(ledger, 'winners')
-        const shown = rows
-          .filter((row) => row['firstSeenLogSeq'] !== null)
-          .map(({ firstSeenLogSeq: _seen, verifiedHere: _here, ...shared }) => shared)
-        const before = await everyRow(ledger)
-        const rebuilt = await ledger.engine.rebuild()
-        const after = await everyRow(ledger)
-        await ledger.close()
-        expect(canonicalLines(shown)).toEqual(canonicalLines(expectedWinners(events, verdicts)))
-        expect(after).toEqual(before)
-        expect(rebuilt.filter(({ identical }) => !identical)).toEqual([])
-      }
-    ),
-    { numRuns: 150 }
-  )
 })

@@ -11,6 +11,7 @@ import { rangeSyncVectors } from './vectors/range-sync.ts'
 import { signatureVectors } from './vectors/signature.ts'
 import { textOf } from './vectors/vector-file.ts'
 import type { VectorFile } from './vectors/vector-file.ts'
+import { winnerVectors } from './vectors/winner.ts'
 
 /** The folder that the paths of vector files start from. */
 export const PROTOCOLS = join(import.meta.dirname, '..', '..', 'protocols')
@@ -26,7 +27,8 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...(await rangeSyncVectors()),
     ...bundleVectors(),
     ...proofVectors(),
-    ...bitcoinEvidenceVectors()
+    ...bitcoinEvidenceVectors(),
+    ...winnerVectors()
   ]
 }
 

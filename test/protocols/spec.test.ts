@@ -15,7 +15,8 @@ const PATHS = [
   'range-sync/v1',
   'bundle/v1',
   'proof/v1',
-  'bitcoin-evidence/v1'
+  'bitcoin-evidence/v1',
+  'winner/v1'
 ] as const
 
 /** Whose codes a SPEC can name by reference. */

@@ -8,6 +8,8 @@ import type { JsonObject, JsonValue } from '../../protocols/canonical-json/v1/js
 import { packHash, packRoot, parseAnchorPack } from '../../protocols/event/v1/anchor-pack.ts'
 import type { AnchorPack } from '../../protocols/event/v1/anchor-pack.ts'
 import { evidenceHashOf, evidenceIdOf, parseAnnounce } from '../../protocols/event/v1/announce.ts'
+import type { AttestationPlace } from '../../protocols/event/v1/attestation.ts'
+import { countsBefore, parseAttestation } from '../../protocols/event/v1/attestation.ts'
 import { canonicalEvent, decodeEvent, encodeEvent, eventId, eventSigningInput } from '../../protocols/event/v1/codec.ts'
 import type { DecodedEvent } from '../../protocols/event/v1/codec.ts'
 import type { Envelope } from '../../protocols/event/v1/envelope.ts'
@@ -260,6 +262,25 @@ describe('event/v1', () => {
   const invalidAnnounces = vectorsOf('event/v1/vectors/announce-invalid.json') as readonly { body: JsonObject }[]
   test.each(invalidAnnounces)('announce, $rule: $description', ({ body }) => {
     expect(parseAnnounce(body)).toMatchObject({ ok: false, code: 'BODY_INVALID' })
+  })
+
+  const attestations = vectorsOf('event/v1/vectors/attestation.json') as readonly { body: JsonObject }[]
+  test.each(attestations)('attestation: $description', ({ body }) => {
+    expect(parseAttestation(body)).toEqual({ ok: true, attestation: body })
+  })
+
+  const invalidAttestations = vectorsOf('event/v1/vectors/attestation-invalid.json') as readonly { body: JsonObject }[]
+  test.each(invalidAttestations)('attestation, $rule: $description', ({ body }) => {
+    expect(parseAttestation(body)).toMatchObject({ ok: false, code: 'BODY_INVALID' })
+  })
+
+  type Counting = { attestations: AttestationPlace[]; counts: number }
+  const countings = vectorsOf('event/v1/vectors/attestation-counting.json') as readonly Counting[]
+  test.each(countings)('attestation that counts: $description', ({ attestations: places, counts }) => {
+    for (const order of [places, places.toReversed()]) {
+      const first = order.reduce((best, place) => (countsBefore(place, best) ? place : best))
+      expect(first).toBe(places[counts])
+    }
   })
 
   type Pack = { body: JsonObject; packHash: string; resulting: AnchorPack['keys'] }

@@ -23,6 +23,8 @@ export interface PolicyOptions {
   /** Those who may announce; by default all members. */
   readonly announcers?: readonly TestMember[]
   readonly rate?: { readonly perPeer?: number; readonly perSigner?: number; readonly dailyCap?: number }
+  /** Of every namespace. */
+  readonly quorum?: { readonly k: number; readonly of: readonly TestMember[] }
   readonly organisations?: readonly {
     readonly orgId: string
     readonly threshold: number
@@ -39,12 +41,14 @@ export function policyOf(
   const dids = members.map(({ signer }) => signer.did)
   const announcers = (options.announcers ?? members).map(({ signer }) => signer.did)
   const lists = { announce: announcers, serve: dids, request: dids }
-  const namespaces = Object.fromEntries(
-    (options.namespaces ?? [NAMESPACE]).map((name) => [
-      name,
-      { tenant: 'test', members: lists, rate: options.rate ?? {} }
-    ])
-  )
+  const { quorum } = options
+  const settings = {
+    tenant: 'test',
+    members: lists,
+    rate: options.rate ?? {},
+    ...(quorum === undefined ? {} : { quorum: { k: quorum.k, of: quorum.of.map(({ signer }) => signer.did) } })
+  }
+  const namespaces = Object.fromEntries((options.namespaces ?? [NAMESPACE]).map((name) => [name, settings]))
   const federation = federationSchema.parse({ v: 1, node: { did: self.signer.did, orgId: self.orgId }, namespaces })
   const peers = peersSchema.parse({
     v: 1,

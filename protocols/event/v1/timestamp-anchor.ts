@@ -102,6 +102,11 @@ const EVM_SHAPE: Shape = {
 
 const TSA_SHAPE: Shape = { chainId: CHAIN_ID, token: EVIDENCE }
 
+/** Whether the value is a chain's name on one of the rails (SPEC EV-22). */
+export function isChainId(value: JsonValue): value is string {
+  return Object.values(RAIL_PATTERNS).some((pattern) => isStringLike(value, pattern))
+}
+
 /** Why the value is no timestamp anchor (SPEC EV-22 to EV-26), in words that begin with `name`; null when it is one. */
 export function timestampAnchorProblem(value: JsonValue, name: string): string | null {
   if (!isJsonObject(value)) return `${name}: expected an object`

@@ -29,10 +29,10 @@ export const registerQuery: RegisterVerb = (program, runner) => {
     .command('query')
     .summary('query a projection of the log')
     .description(
-      'Lists the rows of a projection: batches, receipts, timestamp-anchors, trust-anchors, winners, sequences, ' +
-        'equivocations or effects. Tables shorten hashes and DIDs; --json has them whole. With --proof the one receipt ' +
-        'that the filters leave is written to a new file with all that proves it (anchormesh verify checks it): ends ' +
-        'with 0 where this node holds it for proven, else with 3, and the file says so.'
+      'Lists the rows of a projection: batches, receipts, timestamp-anchors, trust-anchors, winners, attestations, ' +
+        'sequences, equivocations or effects. Tables shorten hashes and DIDs; --json has them whole. With --proof the ' +
+        'one receipt that the filters leave is written to a new file with all that proves it (anchormesh verify checks ' +
+        'it): ends with 0 where this node holds it for proven, else with 3, and the file says so.'
     )
     .argument('<projection>', 'its name')
     .option('--namespace <namespace>', 'only rows of this namespace', namespaceArgument)

@@ -3,6 +3,7 @@ import { encodeCanonical } from '../../../protocols/canonical-json/v1/codec.ts'
 import type { JsonValue } from '../../../protocols/canonical-json/v1/json.ts'
 import { evidenceHashOf, evidenceIdOf, parseAnnounce } from '../../../protocols/event/v1/announce.ts'
 import type { Announce } from '../../../protocols/event/v1/announce.ts'
+import { parseAttestation } from '../../../protocols/event/v1/attestation.ts'
 import type { EffectivePolicy } from '../../../src/policy/policy.ts'
 import { viewPolicy } from '../../../src/policy/policy-view.ts'
 import type { SignedEvent } from '../../support/events.ts'
@@ -17,6 +18,7 @@ export function expectedLines(events: readonly SignedEvent[], policy: EffectiveP
     batches: lines(expectedBatches(events, policy)),
     'timestamp-anchors': lines(expectedTimestampAnchors(events, policy)),
     winners: lines(expectedWinners(events, policy)),
+    attestations: lines(expectedAttestations(events)),
     sequences: lines(expectedSequences(events)),
     equivocations: lines(expectedEquivocations(events))
   }
@@ -109,8 +111,32 @@ function expectedWinners(events: readonly SignedEvent[], policy: EffectivePolicy
       winner: null,
       losers: [],
       loserCount: 0,
+      quorum: null,
       earliestProvenTime: null
     }
+  })
+}
+
+function expectedAttestations(events: readonly SignedEvent[]): JsonValue[] {
+  const made = events.flatMap((event) => {
+    const { type, namespace, signer, body } = event.envelope
+    const reading = type === 'attestation' && namespace !== '_trust' ? parseAttestation(body) : null
+    return reading?.ok === true ? [{ event, signer, namespace, attestation: reading.attestation }] : []
+  })
+  const bySigner = Map.groupBy(made, ({ signer, namespace, attestation }) => {
+    const { owner, batchId, batchRoot, chainId, evidenceId, evidenceHash } = attestation
+    return JSON.stringify([signer, namespace, owner, batchId, batchRoot, chainId, evidenceId, evidenceHash])
+  })
+  return [...bySigner.values()].flatMap((group) => {
+    const [newest] = group.toSorted(
+      ({ event: { envelope: left, id: leftId } }, { event: { envelope: right, id: rightId } }) =>
+        right.ts - left.ts || right.authorSeq - left.authorSeq || (leftId < rightId ? -1 : 1)
+    )
+    if (newest === undefined) return []
+    const { event, signer, namespace, attestation } = newest
+    const { kid, authorSeq, ts } = event.envelope
+    const values = { code: null, provenTime: null, position: null, finality: null, ...attestation }
+    return [{ ...values, namespace, signer, kid, authorSeq, ts, eventId: event.id, statements: group.length }]
   })
 }
 

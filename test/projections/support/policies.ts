@@ -5,7 +5,7 @@ import type { EffectivePolicy } from '../../../src/policy/policy.ts'
 import type { SignedEvent } from '../../support/events.ts'
 import type { TestMember } from '../../support/identities.ts'
 import { NAMESPACE, policyOf } from '../../support/identities.ts'
-import { ADAM, ALICE, BERTA, CARL, OTHER_NAMESPACE } from './world.ts'
+import { ADAM, ALICE, BERTA, CARL, EVERYBODY, OTHER_NAMESPACE } from './world.ts'
 
 /** What an operator may have changed between two starts. */
 export interface PolicyChoice {
@@ -20,6 +20,8 @@ export interface PolicyChoice {
   /** Which of the first packs of org-a is pinned: one of them, one that nobody has, or none. */
   readonly pin: number | 'unknown' | 'none'
   readonly threshold: 1 | 2
+  /** How many of whom have to attest; of those that are not known to the policy, nobody is asked. */
+  readonly quorum: { readonly k: number; readonly of: readonly number[] } | null
 }
 
 export const somePolicy: fc.Arbitrary<PolicyChoice> = fc.record({
@@ -34,7 +36,8 @@ export const somePolicy: fc.Arbitrary<PolicyChoice> = fc.record({
     { arbitrary: fc.nat(2), weight: 2 },
     { arbitrary: fc.constant('unknown' as const), weight: 1 }
   ),
-  threshold: fc.constantFrom(1, 1, 2)
+  threshold: fc.constantFrom(1, 1, 2),
+  quorum: fc.option(fc.record({ k: fc.integer({ min: 1, max: 3 }), of: fc.subarray([0, 1, 2, 3], { minLength: 1 }) }))
 })
 
 /** The policy of Alice's node; `events` are those among which a pinned pack is looked for. */
@@ -52,7 +55,12 @@ export function chosenPolicy(choice: PolicyChoice, events: readonly SignedEvent[
     choice.pin === 'none' && choice.threshold === 1
       ? []
       : [{ orgId: 'org-a', threshold: choice.threshold, ...(firstPack === undefined ? {} : { firstPack }) }]
+  const asked = EVERYBODY.filter(
+    ({ signer }, index) =>
+      (choice.quorum?.of.includes(index) ?? false) && members.some((known) => known.signer.did === signer.did)
+  )
   return policyOf(ALICE, members, {
+    ...(asked.length === 0 ? {} : { quorum: { k: Math.min(choice.quorum?.k ?? 1, asked.length), of: asked } }),
     namespaces: choice.namespaces,
     announcers: members.filter((_, index) => choice.announcers.includes(index)),
     organisations

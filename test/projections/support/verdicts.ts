@@ -1,9 +1,9 @@
 import fc from 'fast-check'
-import { evidenceHashOf, evidenceIdOf, parseAnnounce } from '../../../protocols/event/v1/announce.ts'
 import type { AppendEntry } from '../../../src/log/event-log.ts'
 import type { EvidenceIdentity } from '../../../src/timestamps/verdict.ts'
 import { verdictEvent } from '../../../src/timestamps/verdict.ts'
 import type { SignedEvent } from '../../support/events.ts'
+import { evidenceIn, identityName } from './evidence.ts'
 import { EVERYBODY } from './world.ts'
 
 /** What a node found out, on some evidence, after some of the groups of events. */
@@ -42,7 +42,8 @@ function verdictEntry(
 ): AppendEntry {
   const identity = evidence[pick % evidence.length] as EvidenceIdentity
   const found = verified
-    ? ({ outcome: 'verified', code: null, provenTime: 1_700_000_000_000 + position, position } as const)
+    ? // As attestations in these worlds say it.
+      ({ outcome: 'verified', code: null, provenTime: 1_700_000_000_000 + position, position } as const)
     : ({ outcome: 'unreachable', code: 'PROVIDER_TIMEOUT', provenTime: null, position: null } as const)
   return {
     scope: 'local',
@@ -50,23 +51,9 @@ function verdictEntry(
   }
 }
 
-function evidenceOf({ type, namespace, body }: SignedEvent['envelope']): EvidenceIdentity[] {
-  const reading = type === 'announce' && namespace !== '_trust' ? parseAnnounce(body) : null
-  if (reading?.ok !== true) return []
-  const { batchId, batchRoot, owner, timestampAnchors } = reading.announce
-  const owners = owner === undefined ? [...new Set(EVERYBODY.map(({ orgId }) => orgId))] : [owner]
-  return owners.flatMap((named) =>
-    timestampAnchors.map((anchor) => {
-      const { chainId } = anchor
-      return {
-        namespace,
-        batchId,
-        chainId,
-        evidenceId: evidenceIdOf(anchor),
-        owner: named,
-        batchRoot,
-        evidenceHash: evidenceHashOf(anchor)
-      }
-    })
-  )
+/** With every organisation as the owner that an announce leaves open. */
+function evidenceOf(envelope: SignedEvent['envelope']): EvidenceIdentity[] {
+  const organisations = [...new Set(EVERYBODY.map(({ orgId }) => orgId))]
+  const all = organisations.flatMap((orgId) => evidenceIn({ envelope }, () => orgId))
+  return [...new Map(all.map((identity) => [identityName(identity), identity])).values()]
 }

@@ -6,11 +6,13 @@ import { canonicalEvent, encodeEvent, eventId, eventSigningInput } from '../../.
 import type { Envelope } from '../../../protocols/event/v1/envelope.ts'
 import { toBase64url } from '../../../protocols/primitives/bytes.ts'
 import { sha256, sha256Hex } from '../../../protocols/primitives/sha256.ts'
+import type { EvidenceIdentity } from '../../../src/timestamps/verdict.ts'
 import { localSigner } from '../../../src/trust/local-signer.ts'
 import type { Signer } from '../../../src/trust/signer.ts'
 import type { SignedEvent } from '../../support/events.ts'
 import type { TestMember } from '../../support/identities.ts'
 import { NAMESPACE, member } from '../../support/identities.ts'
+import { evidenceIn } from './evidence.ts'
 
 /** The second namespace of these worlds. */
 export const OTHER_NAMESPACE = 'dao:other'
@@ -59,6 +61,18 @@ export type Act =
     }
   | { readonly act: 'repack'; readonly author: number; readonly back: number; readonly pick: number }
   | {
+      readonly act: 'attest'
+      readonly author: number
+      readonly back: number
+      /** Under its own kid, or under that of a pack. */
+      readonly otherKey: boolean
+      /** Which of the evidence that was announced so far; whose batch, where the announce does not say. */
+      readonly pick: number
+      readonly organisation: number
+      readonly says: 'verified' | 'refuted'
+      readonly position: number
+    }
+  | {
       readonly act: 'by-pack-key'
       readonly author: number
       readonly back: number
@@ -90,7 +104,7 @@ const oddAct: fc.Arbitrary<Act> = fc.record({
   author,
   back,
   namespace,
-  what: fc.nat(4)
+  what: fc.nat(6)
 })
 
 const packAct: fc.Arbitrary<Act> = fc.record({
@@ -121,11 +135,23 @@ const byPackKeyAct: fc.Arbitrary<Act> = fc.record({
   batch: fc.nat(2)
 })
 
-/** Announces, events without effect, and anchor packs with all that can be wrong with them. */
+const attestAct: fc.Arbitrary<Act> = fc.record({
+  act: fc.constant('attest' as const),
+  author,
+  back,
+  otherKey: fc.oneof({ arbitrary: fc.constant(false), weight: 3 }, { arbitrary: fc.constant(true), weight: 1 }),
+  pick: fc.nat(20),
+  organisation: fc.nat(ORGANISATIONS.length - 1),
+  says: fc.constantFrom('verified', 'verified', 'verified', 'refuted'),
+  position: fc.oneof({ arbitrary: fc.constant(1), weight: 3 }, { arbitrary: fc.nat(3), weight: 1 })
+})
+
+/** Announces, attestations, events without effect, and anchor packs with all that can be wrong with them. */
 export const someActs = (maxLength: number): fc.Arbitrary<Act[]> =>
   fc.array(
     fc.oneof(
       { arbitrary: announceAct, weight: 6 },
+      { arbitrary: attestAct, weight: 4 },
       { arbitrary: oddAct, weight: 1 },
       { arbitrary: packAct, weight: 5 },
       { arbitrary: repackAct, weight: 1 },
@@ -134,6 +160,16 @@ export const someActs = (maxLength: number): fc.Arbitrary<Act[]> =>
     // fast-check keeps lists short unless it is told otherwise; forks of packs need some length.
     { maxLength, minLength: 1, size: 'max' }
   )
+
+const UNANNOUNCED: EvidenceIdentity = {
+  namespace: NAMESPACE,
+  batchId: 'batch-0',
+  chainId: 'btc:mainnet',
+  evidenceId: sha256Hex('evidence of nobody'),
+  owner: 'org-a',
+  batchRoot: sha256Hex('root 0'),
+  evidenceHash: sha256Hex('anchor of nobody')
+}
 
 /** The events of the acts, each after its predecessor; what happens to be the same event twice is there once. */
 export async function eventsOf(acts: readonly Act[]): Promise<SignedEvent[]> {
@@ -166,6 +202,8 @@ class World {
         return await this.#pack(act, by)
       case 'repack':
         return await this.#repack(act, by)
+      case 'attest':
+        return await this.#attest(act, by)
       case 'by-pack-key': {
         const signer = packKeySigner(by, act.key, 0)
         const body = {
@@ -179,9 +217,21 @@ class World {
     }
   }
 
+  /** Of what was announced before, or of what nobody has announced. */
+  async #attest(act: Extract<Act, { act: 'attest' }>, by: TestMember): Promise<void> {
+    const announced = this.events.flatMap((event) => evidenceIn(event, () => ORGANISATIONS[act.organisation]))
+    const identity = announced[act.pick % Math.max(1, announced.length)] ?? UNANNOUNCED
+    const { position } = act
+    const finding = act.says === 'verified' ? { position, provenTime: 1_700_000_000_000 + position } : null
+    const signer = act.otherKey ? packKeySigner(by, 0, 0) : by.signer
+    await this.#write([signer], act.back, identity.namespace, 'attestation', attestationBody(identity, finding))
+  }
+
   async #odd({ what, back: steps, namespace: index }: Extract<Act, { act: 'odd' }>, by: TestMember): Promise<void> {
     const odd: readonly [type: string, namespace: string, body: JsonObject][] = [
-      ['attestation', namespaceOf(index), { says: 'a later release knows me' }],
+      ['later-type', namespaceOf(index), { says: 'a later release knows me' }],
+      ['attestation', namespaceOf(index), { says: 'nothing' }],
+      ['attestation', '_trust', { says: 'nothing' }],
       ['announce', namespaceOf(index), { batchId: 'batch-0' }],
       ['anchor-pack', '_trust', { orgId: by.orgId, signingKids: [by.signer.kid] }],
       [
@@ -191,7 +241,7 @@ class World {
       ],
       ['anchor-pack', namespaceOf(index), { signingKids: [by.signer.kid] }]
     ]
-    const [type, namespaceName, body] = odd[what] ?? odd[0] ?? ['attestation', NAMESPACE, {}]
+    const [type, namespaceName, body] = odd[what] ?? odd[0] ?? ['later-type', NAMESPACE, {}]
     await this.#write([by.signer], steps, namespaceName, type, body)
   }
 
@@ -281,6 +331,16 @@ class World {
     this.events.push(event)
     this.#chains.set(name, [...chain, event])
   }
+}
+
+/** The body of an attestation: verified, at that position and time (milliseconds since 1970), or refuted. */
+export function attestationBody(
+  { namespace: _namespace, ...evidence }: EvidenceIdentity,
+  verified: { readonly position: number; readonly provenTime: number } | null
+): JsonObject {
+  return verified === null
+    ? { ...evidence, outcome: 'refuted', code: 'BTC_NOT_BEST_CHAIN' }
+    : { ...evidence, outcome: 'verified', finality: { depth: 6 }, ...verified }
 }
 
 /** An envelope signed by several keys. */

@@ -1,3 +1,4 @@
+import { attestationVectors } from './attestation.ts'
 import { ada, authorOf, bob, canonicalOf, hashOf, smallAnnounce, TS } from './event-parts.ts'
 import { adaKey, ascending, bobKey, packKey, packOf, packRootOf, secondPack } from './pack-parts.ts'
 import { hex, sha256 } from './vector-file.ts'
@@ -40,6 +41,7 @@ export function bodyVectors(): readonly VectorFile[] {
       description: 'Bodies that are no announce (BODY_INVALID), with the rule that they break.',
       vectors: invalidAnnounces()
     },
+    ...attestationVectors(),
     {
       path: 'event/v1/vectors/anchor-pack.json',
       description: 'Bodies of anchor packs with their hash, and `resulting`: the keys that the root covers.',

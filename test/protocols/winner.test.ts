@@ -1,8 +1,55 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
-import type { Candidate, WinnerRule } from '../../src/timestamps/winner.ts'
-import { rankOf, selectWinner } from '../../src/timestamps/winner.ts'
+import type { EvidenceFinding, QuorumCount, QuorumRule, WinnerState } from '../../protocols/winner/v1/quorum.ts'
+import { countQuorum, winnerState } from '../../protocols/winner/v1/quorum.ts'
+import type { Candidate, WinnerRule } from '../../protocols/winner/v1/winner.ts'
+import { decidingRule, rankOf, selectWinner } from '../../protocols/winner/v1/winner.ts'
+import { PROTOCOLS } from './make-vectors.ts'
+import { readJson } from './third-party.ts'
+
+const vectorsOf = (file: string): readonly unknown[] =>
+  (readJson(PROTOCOLS, 'winner', 'v1', 'vectors', file) as { vectors: readonly unknown[] }).vectors
+
+interface WinnerVector {
+  readonly candidates: readonly Candidate[]
+  readonly winner: number | null
+  readonly losers: readonly { readonly candidate: number; readonly rule: WinnerRule; readonly supersededBy: string }[]
+}
+
+test.each(vectorsOf('winners.json') as readonly WinnerVector[])('$description', ({ candidates, winner, losers }) => {
+  for (const order of [candidates, candidates.toReversed()]) {
+    const selected = selectWinner(order)
+    expect(selected?.winner).toEqual(winner === null ? undefined : candidates[winner])
+    expect(selected?.losers ?? []).toEqual(
+      losers.map(({ candidate, rule, supersededBy }) => ({ ...candidates[candidate], rule, supersededBy }))
+    )
+  }
+})
+
+interface QuorumVector {
+  readonly found: EvidenceFinding | null
+  readonly rule: QuorumRule | null
+  readonly statements: Readonly<Record<string, EvidenceFinding>>
+  readonly quorum: QuorumCount | null
+  readonly state: WinnerState
+}
+
+test.each(vectorsOf('quorum.json') as readonly QuorumVector[])(
+  'quorum: $description',
+  ({ found, rule, statements, quorum, state }) => {
+    const counted =
+      rule === null || found === null ? null : countQuorum(rule, found, new Map(Object.entries(statements)))
+    expect(counted).toEqual(quorum)
+    expect(winnerState(found !== null, counted)).toBe(state)
+  }
+)
+
+test('a chain on no rail, a position that is none and one candidate twice are defects', () => {
+  expect(() => rankOf({ ...base, chainId: 'roughtime:a' })).toThrow('no rail')
+  expect(() => rankOf({ ...base, position: -1 })).toThrow('no position')
+  expect(() => decidingRule(base, { ...base })).toThrow('twice')
+})
 
 const hash = fc.nat(2).map((index) => sha256Hex(`hash ${index}`))
 

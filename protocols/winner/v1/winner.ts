@@ -1,4 +1,4 @@
-/** A timestamp anchor that was verified here and counts for its batch. */
+/** A timestamp anchor that was verified here and counts for its batch (SPEC WIN-1, WIN-2). */
 export type Candidate = {
   readonly chainId: string
   readonly evidenceId: string
@@ -12,23 +12,26 @@ export type Candidate = {
   readonly position: number
 }
 
-/** What decided between two candidates, in the order in which it is asked. */
+/** What decided between two candidates, in the order in which it is asked (SPEC WIN-3). */
 export type WinnerRule =
   'rail' | 'chain-id' | 'block-height' | 'gen-time' | 'evidence-id' | 'batch-root' | 'event-id' | 'evidence-hash'
 
-export type Loser = Candidate & {
+/** Why a candidate did not win. */
+export type Superseded = {
   /** The winner's evidence hash. */
   readonly supersededBy: string
   readonly rule: WinnerRule
 }
 
+export type Loser<Kind extends Candidate = Candidate> = Kind & Superseded
+
 /** Strongest first. */
 const RAILS = ['btc', 'eip155', 'rfc3161'] as const
 
 /**
- * The total order of candidates (rail, chain, block or time, evidence, root, event), as text that sorts like it: the
- * stronger candidate has the smaller text. Only one and the same candidate has an equal one. Two contents under one
- * evidence id in a single event are told apart by their hash.
+ * The total order of candidates (SPEC WIN-3) as text that sorts like it: the stronger candidate has the smaller text.
+ * Only one and the same candidate has an equal one. Throws for a chain on no rail, and for a position that is no
+ * integer from 0 to 2^53 − 1.
  */
 export function rankOf(candidate: Candidate): string {
   // `!` sorts before every character of a chain id, and the other parts have one width each.
@@ -38,11 +41,12 @@ export function rankOf(candidate: Candidate): string {
 }
 
 /**
- * The winner and, in the order of their strength, the others with what decided against each; `null` without candidates.
+ * The winner and, in the order of their strength, the others with what decided against each (SPEC WIN-4, WIN-5); `null`
+ * without candidates. Throws where one candidate is there twice.
  */
-export function selectWinner(
-  candidates: readonly Candidate[]
-): { readonly winner: Candidate; readonly losers: readonly Loser[] } | null {
+export function selectWinner<Kind extends Candidate>(
+  candidates: readonly Kind[]
+): { readonly winner: Kind; readonly losers: readonly Loser<Kind>[] } | null {
   const ranked = candidates.map((candidate) => ({ candidate, rank: rankOf(candidate) }))
   const [winner, ...others] = ranked
     .toSorted((left, right) => (left.rank < right.rank ? -1 : 1))
@@ -54,10 +58,11 @@ export function selectWinner(
   }
 }
 
-function decidingRule(winner: Candidate, loser: Candidate): WinnerRule {
-  const theirs = rankParts(loser)
-  const deciding = rankParts(winner).find(([, part], index) => part !== theirs[index]?.[1])
-  if (deciding === undefined) throw new Error(`${winner.evidenceHash} is there twice`)
+/** The first rule by which the two differ (SPEC WIN-5). Throws where they don't. */
+export function decidingRule(stronger: Candidate, weaker: Candidate): WinnerRule {
+  const theirs = rankParts(weaker)
+  const deciding = rankParts(stronger).find(([, part], index) => part !== theirs[index]?.[1])
+  if (deciding === undefined) throw new Error(`${stronger.evidenceHash} is there twice`)
   return deciding[0]
 }
 
@@ -71,6 +76,7 @@ function rankParts({
 }: Candidate): readonly (readonly [WinnerRule, string])[] {
   const rail = RAILS.findIndex((name) => chainId.startsWith(`${name}:`))
   if (rail < 0) throw new Error(`${chainId} is on no rail`)
+  if (!Number.isSafeInteger(position) || position < 0) throw new Error(`${position} is no position`)
   return [
     ['rail', String(rail)],
     ['chain-id', chainId],

@@ -1,0 +1,176 @@
+import { ATTESTATION_TYPE } from '../../protocols/event/v1/attestation.ts'
+import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import type { AuthoredEvent, Author } from '../authoring/author.ts'
+import type { EventLog } from '../log/event-log.ts'
+import type { Store } from '../log/store.ts'
+import type { Clock } from '../platform/clock.ts'
+import { messageOf } from '../platform/errors.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { PolicyView } from '../policy/policy-view.ts'
+import { dueAttestation, dueAttestations } from '../projections/due-attestations.ts'
+import type { ProjectionEngine } from '../projections/engine.ts'
+import { viewRows } from '../projections/rows-view.ts'
+
+const PROJECTION = 'attestations'
+
+// What is due stands in the projection; a page of it is some 64 KiB.
+const PAGE_DUE = 64
+// Peers that have caught up to sign again, a disk that is freed, a clock that passes the last attestation: not sooner.
+const RETRY_MS = 30_000
+// Somebody who announces much evidence makes this node attest as much. By default others take 600 events a minute of
+// one signer; half of them stay for what it announces itself.
+const ATTESTATIONS_PER_MINUTE = 300
+
+export interface AttesterPorts {
+  readonly author: Author
+  /** Hands an event of this node, which is in its log, to the mesh. Does not throw. */
+  readonly publish: (authored: AuthoredEvent) => Promise<unknown>
+  readonly log: EventLog
+  readonly engine: ProjectionEngine
+  readonly store: Store
+  readonly policy: () => PolicyView
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/**
+ * Publishes what this node has to attest, where the quorum of a namespace names it: that it verified a timestamp anchor,
+ * that it found one invalid, that one which it attested does not hold any more. What is due is a fact of the projection
+ * `attestations`, so a restart goes on where the node stopped, and nothing is said twice.
+ */
+export class Attester {
+  readonly #ports: AttesterPorts
+  readonly #stop = new AbortController()
+  #running: Promise<void> | null = null
+  #stopFollowing: () => void = () => {}
+  /** Whether projections moved since the last pass began. */
+  #hasNews = false
+  #wake: () => void = () => {}
+  #window = { sinceMs: 0, published: 0 }
+
+  constructor(ports: AttesterPorts) {
+    this.#ports = ports
+  }
+
+  start(): void {
+    if (this.#running !== null) return
+    this.#stopFollowing = this.#ports.engine.onAdvanced(() => {
+      this.#hasNews = true
+      this.#wake()
+    })
+    this.#running = this.#run()
+  }
+
+  /** Waits for the event in hand; nothing is signed after it resolves. */
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    this.#stopFollowing()
+    this.#wake()
+    await this.#running
+  }
+
+  get #ended(): boolean {
+    return this.#stop.signal.aborted || this.#ports.engine.closed
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#ended) {
+      this.#hasNews = false
+      const isDone = await this.#attestAll()
+      if (!isDone) await this.#sleep(RETRY_MS)
+      else if (!this.#hasNews && !this.#ended) await new Promise<void>((resolve) => (this.#wake = resolve))
+    }
+  }
+
+  /** Returns whether nothing is left that has to be tried again. */
+  async #attestAll(): Promise<boolean> {
+    const policy = this.#ports.policy()
+    const { did } = policy.self
+    let isDone = true
+    for (const namespace of policy.namespaces) {
+      const isAsked = policy.settings(namespace)?.quorum?.of.includes(did) ?? false
+      if (!isAsked || !policy.isMember(namespace, did)) continue
+      try {
+        isDone = (await this.#attestIn(namespace)) && isDone
+      } catch (error) {
+        isDone = false
+        if (!this.#ended)
+          this.#ports.logger.warn(
+            { namespace, reason: messageOf(error) },
+            'what was verified here could not be attested; it is tried again'
+          )
+      }
+    }
+    return isDone
+  }
+
+  async #attestIn(namespace: string): Promise<boolean> {
+    for (;;) {
+      const due = await this.#dueIn(namespace)
+      if (due.length === 0) return true
+      for (const key of due) {
+        await this.#keepPace()
+        if (this.#ended || !(await this.#attest(namespace, key))) return false
+      }
+    }
+  }
+
+  /** The first of what is due, by their keys. */
+  async #dueIn(namespace: string): Promise<readonly string[]> {
+    const { engine, store } = this.#ports
+    return await viewRows(engine, store, PROJECTION, async (view) => {
+      const keys: string[] = []
+      for await (const { key } of dueAttestations(view, namespace)) {
+        keys.push(key)
+        if (keys.length === PAGE_DUE) break
+      }
+      return keys
+    })
+  }
+
+  /** False: it can't be said yet. */
+  async #attest(namespace: string, key: string): Promise<boolean> {
+    const { author, publish, engine, clock } = this.#ports
+    let mustWait = false
+    const authored = await author.authorDue(ATTESTATION_TYPE, namespace, async (): Promise<JsonObject | null> => {
+      // Now that this node's own chain is whole here: what it said before it lost its store is not said again.
+      const due = await this.#stillDue(key)
+      if (due === null || due.before === null) return due?.body ?? null
+      const { ts, kid } = due.before
+      const now = clock.now()
+      // By EV-53 the later one counts, whichever kid signed; of one time, the later in the chain.
+      mustWait = kid === author.signer.kid ? now < ts : now <= ts
+      return mustWait ? null : due.body
+    })
+    if (mustWait) return false
+    if (authored === null) return true
+    this.#window.published += 1
+    await publish(authored)
+    await engine.reached(authored.logSeq, null, PROJECTION)
+    return true
+  }
+
+  async #stillDue(key: string): ReturnType<typeof dueAttestation> {
+    const { engine, store, log } = this.#ports
+    await engine.reached(log.head.logSeq, null, PROJECTION)
+    return await viewRows(engine, store, PROJECTION, (view) => dueAttestation(view, key))
+  }
+
+  async #keepPace(): Promise<void> {
+    const { clock } = this.#ports
+    const elapsedMs = clock.monotonicMs() - this.#window.sinceMs
+    if (elapsedMs < 60_000) {
+      if (this.#window.published < ATTESTATIONS_PER_MINUTE) return
+      await this.#sleep(60_000 - elapsedMs)
+    }
+    this.#window = { sinceMs: clock.monotonicMs(), published: 0 }
+  }
+
+  /** Resolves after the time, or once this stops. */
+  async #sleep(delayMs: number): Promise<void> {
+    const { signal } = this.#stop
+    await this.#ports.clock.sleep(delayMs, signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error
+    })
+  }
+}

@@ -1,0 +1,97 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { viewPolicy } from '../../src/policy/policy-view.ts'
+import type { EffectivePolicy } from '../../src/policy/policy.ts'
+import type { Verdict } from '../../src/timestamps/verdict.ts'
+import { verdictEvent } from '../../src/timestamps/verdict.ts'
+import type { SignedEvent } from '../support/events.ts'
+import { NAMESPACE, policyOf } from '../support/identities.ts'
+import { evidenceIn, identityName } from './support/evidence.ts'
+import type { Ledger } from './support/ledger.ts'
+import { everyRow, openLedger, sharedLines } from './support/ledger.ts'
+import { admissible, someArrival } from './support/order.ts'
+import { chosenPolicy, somePolicy } from './support/policies.ts'
+import { expectedWinnerLines, someJudgement, verdictsOf } from './support/winner-model.ts'
+import { ADAM, ALICE, BERTA, CARL, EVERYBODY, OTHER_NAMESPACE, eventsOf, someActs } from './support/world.ts'
+
+/** Carl may announce nowhere. */
+const policyWith = (quorum: { readonly k: number; readonly of: readonly number[] }): EffectivePolicy =>
+  policyOf(ALICE, EVERYBODY, {
+    namespaces: [NAMESPACE, OTHER_NAMESPACE],
+    announcers: [ALICE, ADAM, BERTA],
+    quorum: { k: quorum.k, of: [ALICE, ADAM, BERTA, CARL].filter((_, index) => quorum.of.includes(index)) }
+  })
+
+const someQuorum = fc
+  .subarray([0, 1, 2, 3], { minLength: 1 })
+  .chain((of) => fc.record({ k: fc.integer({ min: 1, max: Math.min(2, of.length) }), of: fc.constant(of) }))
+
+/**
+ * Events in groups, policies between them, and each verdict somewhere after the first announce of its evidence and after
+ * the verdicts before it.
+ */
+async function arrive(
+  ledger: Ledger,
+  groups: readonly SignedEvent[][],
+  verdicts: readonly Verdict[],
+  { delays, policies, last }: { delays: readonly number[]; policies: readonly EffectivePolicy[]; last: EffectivePolicy }
+): Promise<void> {
+  const held = new Set<string>()
+  let waiting = verdicts.map((verdict, index) => ({ verdict, delay: delays[index % delays.length] ?? 0 }))
+  for (const [index, group] of [...groups, []].entries()) {
+    await ledger.append(...group)
+    for (const event of group)
+      for (const identity of evidenceIn(event, viewPolicy(last).orgOf)) held.add(identityName(identity))
+    const blocked = new Set<string>()
+    const later = []
+    for (const { verdict, delay } of waiting) {
+      const name = identityName(verdict)
+      if (held.has(name) && !blocked.has(name) && (delay <= 0 || index === groups.length))
+        await ledger.appendLocal(verdictEvent(1, verdict))
+      else {
+        blocked.add(name)
+        later.push({ verdict, delay: held.has(name) ? delay - 1 : delay })
+      }
+    }
+    waiting = later
+    const policy = policies[index]
+    if (policy !== undefined) await ledger.appendPolicy(policy)
+    if (index % 3 === 0) await ledger.caughtUp()
+  }
+  await ledger.appendPolicy(last)
+}
+
+test('any order of announces, verdicts, attestations and policies gives the same winners, losers, rules and states, and a rebuild changes nothing', async () => {
+  const delays = fc.array(fc.nat(4), { minLength: 1, maxLength: 8 })
+  const states = new Set<string>()
+  await fc.assert(
+    fc.asyncProperty(
+      someActs(30),
+      fc.array(someJudgement, { maxLength: 40, size: 'max' }),
+      someArrival,
+      delays,
+      someQuorum,
+      fc.array(somePolicy, { maxLength: 2 }),
+      async (acts, judgements, arrival, waits, quorum, choices) => {
+        const events = await eventsOf(acts)
+        const last = policyWith(quorum)
+        const verdicts = verdictsOf(events, judgements, last)
+        const policies = choices.map((choice) => chosenPolicy(choice, events))
+        const ledger = await openLedger({ policy: policies[0] ?? last })
+        await arrive(ledger, admissible(events, arrival), verdicts, { delays: waits, policies, last })
+        await ledger.caughtUp()
+        const shown = (await sharedLines(ledger))['winners']?.toSorted()
+        const before = await everyRow(ledger)
+        for (const { status } of before['winners'] ?? []) states.add(String(status))
+        const rebuilt = await ledger.engine.rebuild()
+        const after = await everyRow(ledger)
+        await ledger.close()
+        expect(shown).toEqual(expectedWinnerLines(events, verdicts, last))
+        expect(after).toEqual(before)
+        expect(rebuilt.filter(({ identical }) => !identical)).toEqual([])
+      }
+    ),
+    { numRuns: 150 }
+  )
+  expect([...states].sort()).toEqual(['proposed', 'settled', 'verified'])
+})
