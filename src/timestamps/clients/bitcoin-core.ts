@@ -5,7 +5,7 @@ import { HEIGHT_ASKED_MAX, steadyPlace } from './bitcoin-place.ts'
 import type { Look } from './bitcoin-place.ts'
 import { BitcoinRpc, RPC_INVALID_ADDRESS_OR_KEY, RPC_INVALID_PARAMETER } from './bitcoin-rpc.ts'
 import type { BitcoinCoreAddress, BitcoinSurroundings, RpcOutcome } from './bitcoin-rpc.ts'
-import type { ProviderHealth } from './provider-http.ts'
+import type { ProviderHealth } from '../verifier.ts'
 
 /** A Bitcoin Core node that tells where blocks stand; one that has discarded old blocks keeps their headers. */
 export class BitcoinCoreProvider implements BitcoinProvider {

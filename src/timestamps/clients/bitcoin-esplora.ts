@@ -6,7 +6,7 @@ import { HEIGHT_ASKED_MAX, isBlockHash, steadyPlace } from './bitcoin-place.ts'
 import type { Look } from './bitcoin-place.ts'
 import type { BitcoinSurroundings } from './bitcoin-rpc.ts'
 import { ProviderHttp } from './provider-http.ts'
-import type { ProviderHealth } from './provider-http.ts'
+import type { ProviderHealth } from '../verifier.ts'
 
 // The longest answer that is asked for is a header in hex. What is longer is a page for people.
 const ANSWER_CHARS_MAX = 200

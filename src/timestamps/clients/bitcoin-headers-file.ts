@@ -10,7 +10,7 @@ import type { ProviderAnswer, ProviderFailure } from '../provider.ts'
 import type { UnreachableCode } from '../verifier.ts'
 import { BITCOIN_NETWORKS } from './bitcoin-networks.ts'
 import type { BitcoinSurroundings } from './bitcoin-rpc.ts'
-import type { ProviderHealth } from './provider-http.ts'
+import type { ProviderHealth } from '../verifier.ts'
 
 /** What was read, and from which state of the file. */
 interface Reading {
@@ -88,7 +88,8 @@ export class HeadersFileProvider implements BitcoinProvider {
   #fail(code: UnreachableCode, what: string): ProviderFailure {
     const detail = `${this.name} ${what}`
     this.#failed += 1
-    this.#failure = { code, detail, at: this.#surroundings.clock.now() }
+    const at = this.#surroundings.clock.now()
+    this.#failure = { code, detail, at, since: this.#failure?.since ?? at }
     return { ok: false, code, detail, retryAfterMs: 0 }
   }
 }

@@ -4,7 +4,7 @@ import { BitcoinCoreProvider } from './bitcoin-core.ts'
 import { EsploraProvider } from './bitcoin-esplora.ts'
 import { HeadersFileProvider } from './bitcoin-headers-file.ts'
 import type { BitcoinSurroundings } from './bitcoin-rpc.ts'
-import type { ProviderHealth } from './provider-http.ts'
+import type { ProviderHealth } from '../verifier.ts'
 
 /** A provider that also says how it has been. */
 export interface BitcoinProviderClient extends BitcoinProvider {

@@ -9,7 +9,7 @@ import type { ProviderFailure } from '../provider.ts'
 import { isBlockHash, isHeight } from './bitcoin-place.ts'
 import { BitcoinRpc, RPC_INVALID_ADDRESS_OR_KEY, RPC_VERIFY_ALREADY_IN_UTXO_SET } from './bitcoin-rpc.ts'
 import type { BitcoinCoreAddress, BitcoinSurroundings, RpcOutcome } from './bitcoin-rpc.ts'
-import type { ProviderHealth } from './provider-http.ts'
+import type { ProviderHealth } from '../verifier.ts'
 
 // An hour: nobody waits for the anchor, and the fee for the very next block can be many times as high.
 const CONFIRMATION_BLOCKS = 6

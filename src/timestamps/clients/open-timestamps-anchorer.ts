@@ -13,7 +13,7 @@ import type { BitcoinProvider } from '../bitcoin/provider.ts'
 import type { ProviderAnswer } from '../provider.ts'
 import { OpenTimestampsCalendars } from './open-timestamps-calendars.ts'
 import type { ProofUpgrade } from './open-timestamps-calendars.ts'
-import type { ProviderHealth } from './provider-http.ts'
+import type { ProviderHealth } from '../verifier.ts'
 
 // Calendars make a transaction every few hours at the most, and hand the proof out six blocks later.
 const POLL_MS = 10 * 60_000

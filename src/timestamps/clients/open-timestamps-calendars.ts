@@ -12,7 +12,8 @@ import { equalBytes, toHex } from '../../../protocols/primitives/bytes.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { ProviderAnswer, ProviderFailure } from '../provider.ts'
 import { ProviderHttp } from './provider-http.ts'
-import type { HttpExchange, ProviderHealth } from './provider-http.ts'
+import type { HttpExchange } from './provider-http.ts'
+import type { ProviderHealth } from '../verifier.ts'
 
 /** What the reference client reads of an answer, bytes. */
 const ANSWER_BYTES_MAX = 10_000
