@@ -3,6 +3,7 @@ import { isDid } from '../../protocols/event/v1/envelope.ts'
 import { fromBase64url, toBase64url } from '../../protocols/primitives/bytes.ts'
 import { checkPublicKey } from '../../protocols/signature/v1/ed25519.ts'
 import { KID_PATTERN } from '../../protocols/signature/v1/jws.ts'
+import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { FinalityRule } from '../policy/config-schema.ts'
 import type { EffectivePolicy, TsaPolicy } from '../policy/policy.ts'
@@ -63,7 +64,8 @@ export function ownerArgument(text: string, before: readonly string[] = []): rea
 export async function proofTrust(
   options: TrustOptions,
   owner: string,
-  sources: ConfigSources | null
+  sources: ConfigSources | null,
+  clock: Clock
 ): Promise<ProofTrust> {
   const config = sources === null ? null : await loadConfig(sources)
   const policy = config?.policy ?? null
@@ -77,7 +79,8 @@ export async function proofTrust(
     ...(await proofVerifiers({
       authorities: (tsa) => authorityOf(policy?.rails.rfc3161[tsa], roots, certificates),
       headerFiles: options.headers ?? [],
-      networks: config === null ? null : { folder: config.folder, rails: config.federation.rails.btc }
+      networks: config === null ? null : { folder: config.folder, rails: config.federation.rails.btc },
+      clock
     })),
     finality: finalityOf(policy),
     findKeys: (signer, kid) => keyring.find(signer, kid, undefined),

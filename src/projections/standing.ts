@@ -129,7 +129,7 @@ async function findStanding(batch: RootedBatch, moments: Moments): Promise<Stand
   // Only what its owner announced can win, so the rows of `batches` need not be asked.
   if (row !== undefined && row.batchRoot === batch.batchRoot && row.winner !== null) {
     const { provenTime, chainId } = row.winner
-    return { standing: 'proven', reason: isSettled(row) ? 'settled' : 'verified', provenTime, chainId }
+    return { standing: 'proven', reason: row.status === 'settled' ? 'settled' : 'verified', provenTime, chainId }
   }
   const announced = (await moments.batches.row(rowKeyOf(batch))) as BatchRow | undefined
   if (announced === undefined || announced.effect !== null || announced.announcements.length === 0)
@@ -163,11 +163,6 @@ function reasonOf(status: TimestampAnchorRow['status']): StandingReason {
     default:
       return status
   }
-}
-
-/** A quorum is asked for by some namespaces only, and comes on top of what is verified here. */
-function isSettled({ status }: { readonly status: string }): boolean {
-  return status === 'settled'
 }
 
 function unproven(reason: StandingReason): Standing {

@@ -9,7 +9,7 @@ import type { Proof, ProvenAnchor } from '../../protocols/proof/v1/proof.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { FinalityRule } from '../policy/config-schema.ts'
 import type { BitcoinProvider } from '../timestamps/bitcoin/provider.ts'
-import type { TimestampVerifier, VerifierResult } from '../timestamps/verifier.ts'
+import type { TimestampVerifier, VerifierRequest, VerifierResult } from '../timestamps/verifier.ts'
 import type { CheckedAnnouncement } from './check-events.ts'
 import { headerProvider } from './header-provider.ts'
 import type { ProofStep } from './report.ts'
@@ -60,20 +60,45 @@ export async function checkAnchor(
   const finality = trust.finality(proof.namespace, chainId)
   if (finality === null)
     return notProven(undecidedStep(about, 'REFUSED_BY_POLICY', 'your policy accepts no evidence on this chain'))
-  const known = trust.verifiers.find((verifier) => verifier.handles(chainId))
-  const verifier = known ?? verifierWith(header, chainId, trust)
-  if (verifier === undefined) return notProven(undecidedStep(about, ...whyUnchecked(chainId)))
   // PR-14.
   const request = { timestampAnchor, batchRoot: proof.batchRoot, finality }
-  const result = await verified(verifier, request, signal)
-  if (result instanceof Error) return notProven(undecidedStep(about, 'VERIFIER_FAILED', messageOf(result)))
-  if (result.outcome !== 'valid') return notProven(stepOf(about, result, known !== undefined))
-  const time = new Date(result.provenTime).toISOString()
-  return {
-    step: okStep(about, `the root existed at ${time} at the latest`),
-    provenTime: result.provenTime,
-    chainId
+  const known = trust.verifiers.find((verifier) => verifier.handles(chainId))
+  if (known !== undefined) {
+    const result = await verified(known, request, signal)
+    if (result instanceof Error) return notProven(undecidedStep(about, 'VERIFIER_FAILED', result.message))
+    if (result.outcome === 'valid') return provenAt(about, result.provenTime)
+    // Headers that the reader knows may leave this block out.
+    if (result.outcome !== 'unreachable' || !chainId.startsWith(BITCOIN)) return notProven(stepOf(about, result))
   }
+  return notProven(await uncheckedStep(about, request, header, trust, signal))
+}
+
+function provenAt(about: About, provenTime: number): CheckedAnchor {
+  const time = new Date(provenTime).toISOString()
+  return { step: okStep(about, `the root existed at ${time} at the latest`), provenTime, chainId: about.subject }
+}
+
+/** What nobody here can place in its chain, or check at all: at best undecided. */
+async function uncheckedStep(
+  about: About,
+  request: VerifierRequest,
+  header: Uint8Array | null,
+  { bitcoinVerifier }: AnchorTrust,
+  signal: AbortSignal
+): Promise<ProofStep> {
+  const chainId = about.subject
+  if (chainId.startsWith(EVM))
+    return undecidedStep(about, 'CHAIN_UNCHECKED', 'evidence on an EVM chain can only be checked by asking the chain')
+  if (!chainId.startsWith(BITCOIN)) return undecidedStep(about, 'ROOTS_MISSING', whyUnreachable('ROOTS_MISSING'))
+  const verifier = bitcoinVerifier?.(chainId.slice(BITCOIN.length), headerProvider(header))
+  const result = verifier === undefined ? null : await verified(verifier, request, signal)
+  if (result instanceof Error) return undecidedStep(about, 'VERIFIER_FAILED', result.message)
+  if (result?.outcome === 'invalid' || result?.outcome === 'unreachable') return stepOf(about, result)
+  const what =
+    header === null
+      ? 'the file has no header of the block'
+      : 'holds together with the header in the file; whether that block is in the best chain is not known here'
+  return undecidedStep(about, 'CHAIN_UNCHECKED', `${what} (--headers FILE)`)
 }
 
 /** Whether it is one that was announced, perhaps with bytes where only their hash was. */
@@ -99,7 +124,7 @@ function withBytesOf(announced: TimestampAnchor, given: TimestampAnchor): JsonVa
 
 async function verified(
   verifier: TimestampVerifier,
-  request: Parameters<TimestampVerifier['verify']>[0],
+  request: VerifierRequest,
   signal: AbortSignal
 ): Promise<VerifierResult | Error> {
   try {
@@ -110,43 +135,20 @@ async function verified(
   }
 }
 
-function verifierWith(
-  header: Uint8Array | null,
-  chainId: string,
-  { bitcoinVerifier }: AnchorTrust
-): TimestampVerifier | undefined {
-  if (header === null || !chainId.startsWith(BITCOIN)) return undefined
-  return bitcoinVerifier?.(chainId.slice(BITCOIN.length), headerProvider(header))
+interface About {
+  readonly step: 'timestamp-anchor'
+  /** The chain. */
+  readonly subject: string
 }
 
-function whyUnchecked(chainId: string): readonly [code: string, detail: string] {
-  if (chainId.startsWith(EVM))
-    return ['CHAIN_UNCHECKED', 'evidence on an EVM chain can only be checked by asking the chain']
-  if (chainId.startsWith(BITCOIN))
-    return ['CHAIN_UNCHECKED', 'the file has no header of the block, and you gave none (--headers FILE)']
-  return ['ROOTS_MISSING', 'the roots of this authority are not known here (--tsa-root FILE)']
-}
-
-type About = { readonly step: 'timestamp-anchor'; readonly subject: string }
-
-function stepOf(
-  about: About,
-  result: Exclude<VerifierResult, { readonly outcome: 'valid' }>,
-  asked: boolean
-): ProofStep {
+function stepOf(about: About, result: Exclude<VerifierResult, { readonly outcome: 'valid' }>): ProofStep {
   switch (result.outcome) {
     case 'invalid':
       return failedStep(about, result.code, result.detail)
     case 'unreachable':
       return undecidedStep(about, result.code, whyUnreachable(result.code))
     default:
-      return asked
-        ? undecidedStep(about, 'NOT_FINAL', `${result.depth} blocks deep, and ${result.needed} are asked for`)
-        : undecidedStep(
-            about,
-            'CHAIN_UNCHECKED',
-            'holds together with the header in the file; whether that block is in the best chain needs --headers FILE'
-          )
+      return undecidedStep(about, 'NOT_FINAL', `${result.depth} blocks deep, and ${result.needed} are asked for`)
   }
 }
 

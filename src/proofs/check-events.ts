@@ -1,7 +1,8 @@
 import type { Announce } from '../../protocols/event/v1/announce.ts'
-import { parseAnnounce } from '../../protocols/event/v1/announce.ts'
+import { evidenceHashOf, parseAnnounce } from '../../protocols/event/v1/announce.ts'
 import type { DecodedEvent } from '../../protocols/event/v1/codec.ts'
 import { decodeEvent } from '../../protocols/event/v1/codec.ts'
+import { ATTESTATION_TYPE, parseAttestation } from '../../protocols/event/v1/attestation.ts'
 import { fromBase64url } from '../../protocols/primitives/bytes.ts'
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import type { Proof } from '../../protocols/proof/v1/proof.ts'
@@ -10,8 +11,6 @@ import { verifySignatures } from '../events/verified.ts'
 import type { KeyLookup } from '../events/verified.ts'
 import type { ProofStep, StepName } from './report.ts'
 import { failedStep, okStep, undecidedStep } from './report.ts'
-
-export const ATTESTATION_TYPE = 'attestation'
 
 /** Finds the keys of a signer: a `did:key`'s own, and what the reader knows. */
 export type FindKeys = (signer: string, kid: string) => KeyLookup
@@ -72,11 +71,25 @@ export function checkOwner(
 }
 
 /** PR-15, for one attestation. */
-export function checkAttestation(text: string, proof: Proof, find: FindKeys): ProofStep {
+export function checkAttestation(
+  text: string,
+  proof: Proof,
+  announcements: readonly CheckedAnnouncement[],
+  find: FindKeys
+): ProofStep {
   const reading = readEvent(text, proof, 'attestation', ATTESTATION_TYPE)
   if (!reading.ok) return reading.step
   const { event } = reading
-  return signatureStep(event, 'attestation', find, `${event.envelope.signer} attested; that is no proof by itself`)
+  const about = { step: 'attestation', subject: event.id } as const
+  const body = parseAttestation(event.envelope.body)
+  if (!body.ok) return failedStep(about, body.code, body.detail)
+  const { owner, batchId, batchRoot, chainId, evidenceHash, outcome } = body.attestation
+  if (owner !== proof.owner || batchId !== proof.batchId || batchRoot !== proof.batchRoot)
+    return failedStep(about, 'ATTESTATION', 'is about another root')
+  const announced = announcements.flatMap(({ announce }) => announce?.timestampAnchors ?? [])
+  if (!announced.some((anchor) => evidenceHashOf(anchor) === evidenceHash))
+    return failedStep(about, 'ATTESTATION', 'is about evidence that no announcement here carries')
+  return signatureStep(event, 'attestation', find, `${event.envelope.signer} says of ${chainId}: ${outcome}; no proof`)
 }
 
 /** What every event of the file has to be, its signature apart. */

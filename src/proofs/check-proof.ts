@@ -34,7 +34,9 @@ export async function checkProof(bytes: Uint8Array, trust: ProofTrust, signal: A
   const anchors: CheckedAnchor[] = []
   for (const anchor of proof.timestampAnchors)
     anchors.push(await checkAnchor(anchor, proof, announcements, trust, signal))
-  const attestations = (proof.attestations ?? []).map((text) => checkAttestation(text, proof, trust.findKeys))
+  const attestations = (proof.attestations ?? []).map((text) =>
+    checkAttestation(text, proof, announcements, trust.findKeys)
+  )
   const needed = [
     checkRecord(proof),
     checkInclusion(proof),

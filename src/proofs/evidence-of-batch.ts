@@ -1,24 +1,24 @@
-import { isJsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { TimestampAnchor } from '../../protocols/event/v1/announce.ts'
 import { evidenceHashOf, parseAnnounce } from '../../protocols/event/v1/announce.ts'
-import { evidenceHash } from '../../protocols/event/v1/timestamp-anchor.ts'
 import { fromHex, toBase64url } from '../../protocols/primitives/bytes.ts'
 import type { Proof, ProvenAnchor, Supplement } from '../../protocols/proof/v1/proof.ts'
-import { PROOF_ANCHORS_MAX, SEEN_CHARACTERS_MAX } from '../../protocols/proof/v1/proof.ts'
+import { PROOF_ANCHORS_MAX, PROOF_ATTESTATIONS_MAX, SEEN_CHARACTERS_MAX } from '../../protocols/proof/v1/proof.ts'
 import type { BlobStore } from '../log/blob-store.ts'
 import type { LogReader } from '../log/log-reader.ts'
 import { parseRecord } from '../log/log-reader.ts'
 import type { Store } from '../log/store.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
+import type { AttestationRow } from '../projections/attested.ts'
 import type { BatchRow } from '../projections/batches.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
-import { timestampAnchorKey } from '../projections/evidence.ts'
+import { attestedEvidenceKey, timestampAnchorKey } from '../projections/evidence.ts'
 import type { RootedBatch } from '../projections/receipts.ts'
 import { viewRows } from '../projections/rows-view.ts'
 import type { TimestampAnchorRow } from '../projections/timestamp-anchors.ts'
 import type { WinnerRow } from '../projections/winners.ts'
 import { verdictOf } from '../timestamps/verdict.ts'
+import { withBlobs } from '../verification/evidence.ts'
 import { blockHashOf } from './check-anchors.ts'
 
 // As many as decide a standing.
@@ -43,7 +43,7 @@ export interface KnownOfBatch {
 }
 
 /** What a file says beside the receipt itself. */
-export type ProvenEvidence = Pick<Proof, 'ownerDid' | 'announcements' | 'timestampAnchors'>
+export type ProvenEvidence = Pick<Proof, 'ownerDid' | 'announcements' | 'timestampAnchors' | 'attestations'>
 
 /** A row with its timestamp anchor as it was announced. */
 interface Found {
@@ -76,19 +76,22 @@ export async function provenEvidence(
   announced.set(first.eventId, first)
   const timestampAnchors: ProvenAnchor[] = []
   let characters = 0
+  const chosen: TimestampAnchorRow[] = []
   for (const row of await chosenRows(root, winner, ports, policy)) {
     const found = await findAnchor(row, announced, ports.log)
-    const timestampAnchor = await withEvidence(found.anchor, ports.blobs)
+    const timestampAnchor = await withBlobs(found.anchor, ports.blobs)
     characters += JSON.stringify(timestampAnchor).length
     if (characters > EVIDENCE_CHARACTERS_MAX) break
     announced.set(found.announced.eventId, found.announced)
+    chosen.push(row)
     const supplement = await supplementOf(found, ports.log)
     timestampAnchors.push(supplement === null ? { timestampAnchor } : { timestampAnchor, supplement })
   }
   return {
     ownerDid: own.signer,
     announcements: [...announced.values()].map(({ wire }) => toBase64url(wire)),
-    timestampAnchors
+    timestampAnchors,
+    ...(await attestedOf(chosen, ports))
   }
 }
 
@@ -154,17 +157,28 @@ async function readAnnounce(eventId: string, log: LogReader): Promise<Announced>
   return { eventId, wire: event.wire, timestampAnchors }
 }
 
-/** The timestamp anchor with the bytes of its evidence, where it stands by hash and the bytes are here. */
-async function withEvidence(anchor: TimestampAnchor, blobs: BlobStore): Promise<TimestampAnchor> {
-  const whole: Record<string, unknown> = { ...anchor }
-  for (const [name, value] of Object.entries(anchor as unknown as JsonObject)) {
-    const hash = isJsonObject(value) ? value['blob'] : undefined
-    if (typeof hash !== 'string') continue
-    const [bytes] = await blobs.getMany([hash])
-    const text = bytes === undefined ? null : toBase64url(bytes)
-    if (text !== null && text !== '' && evidenceHash(text) === hash) whole[name] = text
+/** What others say of the evidence, by the attestation of each that counts: no proof, but worth showing. */
+async function attestedOf(
+  rows: readonly TimestampAnchorRow[],
+  { engine, store, log }: EvidencePorts
+): Promise<Pick<Proof, 'attestations'>> {
+  const ids = await viewRows(engine, store, 'attestations', async (view) => {
+    const found: string[] = []
+    for (const row of rows) {
+      for await (const [, attested] of view.range(`${attestedEvidenceKey(row)}!`)) {
+        if (found.length === PROOF_ATTESTATIONS_MAX) return found
+        found.push((attested as AttestationRow).eventId)
+      }
+    }
+    return found
+  })
+  const wires: string[] = []
+  for (const id of ids) {
+    const position = await log.find(id)
+    const record = position === undefined ? undefined : await log.read(position.logSeq)
+    if (record !== undefined) wires.push(toBase64url(record.payload))
   }
-  return whole as unknown as TimestampAnchor
+  return wires.length === 0 ? {} : { attestations: wires }
 }
 
 /**

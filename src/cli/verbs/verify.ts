@@ -50,7 +50,12 @@ export const registerVerify: RegisterVerb = (program, runner) => {
         const decoding = decodeProof(bytes)
         if (!decoding.ok) throw noProof(file, decoding)
         const isNamed = hasDataFolder(command.optsWithGlobals<{ readonly data?: string }>().data, context)
-        const trust = await proofTrust(options, decoding.proof.owner, isNamed ? context.configSources : null)
+        const trust = await proofTrust(
+          options,
+          decoding.proof.owner,
+          isNamed ? context.configSources : null,
+          context.clock
+        )
         const check = await checkProof(bytes, trust, context.signal)
         if (!check.ok) throw noProof(file, check)
         if (context.json) await context.output.json(check.report)

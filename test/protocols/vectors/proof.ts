@@ -78,7 +78,20 @@ const announceOf = (timestampAnchors: readonly unknown[], changes: Parts = {}): 
   envelopeOf({ body: { ...BODY, timestampAnchors, ...changes } })
 const wireText = (envelope: Parts, author = ada): string => base64url(signedWire(envelope, author))
 const ANNOUNCE = wireText(announceOf([TOKEN, BITCOIN]))
-const ATTESTATION = wireText(envelopeOf({ type: 'attestation', signer: bob.did, kid: bob.kid, body: {} }), bob)
+const ATTESTED = {
+  batchId: 'batch-1',
+  batchRoot: ROOT,
+  chainId: TOKEN.chainId,
+  evidenceHash: hex(sha256(canonicalOf(TOKEN))),
+  evidenceId: hex(sha256('a token')),
+  outcome: 'verified',
+  owner: 'vaultmesh',
+  position: 1_767_225_600_000,
+  provenTime: 1_767_225_600_000
+}
+const attestationOf = (changes: Parts = {}): Parts =>
+  envelopeOf({ type: 'attestation', signer: bob.did, kid: bob.kid, body: { ...ATTESTED, ...changes } })
+const ATTESTATION = wireText(attestationOf(), bob)
 
 function receiptOf(index: number, changes: Parts = {}): Parts {
   return {
@@ -428,9 +441,31 @@ function failingProofs(): Vector[] {
       'an attestation that nobody signed',
       'PR-15',
       'SIGNATURE_INVALID',
-      proofOf({
-        attestations: [wireText(envelopeOf({ type: 'attestation', body: {} }), { ...bob, kid: ada.kid, did: ada.did })]
-      })
+      proofOf({ attestations: [wireText(attestationOf(), { ...ada, kid: bob.kid, did: bob.did })] })
+    ),
+    failing(
+      'an attestation of another root',
+      'PR-15',
+      'ATTESTATION',
+      proofOf({ attestations: [wireText(attestationOf({ batchRoot: hashOf('other') }), bob)] })
+    ),
+    failing(
+      'an attestation of a batch of another',
+      'PR-15',
+      'ATTESTATION',
+      proofOf({ attestations: [wireText(attestationOf({ owner: 'other' }), bob)] })
+    ),
+    failing(
+      'an attestation of evidence that nobody announced',
+      'PR-15',
+      'ATTESTATION',
+      proofOf({ attestations: [wireText(attestationOf({ evidenceHash: hashOf('other') }), bob)] })
+    ),
+    failing(
+      'an attestation whose body is none',
+      'PR-15',
+      'BODY_INVALID',
+      proofOf({ attestations: [wireText(attestationOf({ outcome: 'sure' }), bob)] })
     ),
     failing('an announce among the attestations', 'PR-15', 'ATTESTATION', proofOf({ attestations: [ANNOUNCE] }))
   ]
