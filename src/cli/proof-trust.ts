@@ -1,8 +1,5 @@
-import { InvalidArgumentError } from 'commander'
-import { isDid } from '../../protocols/event/v1/envelope.ts'
-import { fromBase64url, toBase64url } from '../../protocols/primitives/bytes.ts'
+import { toBase64url } from '../../protocols/primitives/bytes.ts'
 import { checkPublicKey } from '../../protocols/signature/v1/ed25519.ts'
-import { KID_PATTERN } from '../../protocols/signature/v1/jws.ts'
 import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { FinalityRule } from '../policy/config-schema.ts'
@@ -13,47 +10,15 @@ import { Keyring } from '../trust/keyring.ts'
 import { loadConfig } from './data-folder/load-config.ts'
 import type { ConfigSources } from './data-folder/load-config.ts'
 import { readCertificates } from './data-folder/tsa-certificates.ts'
+import type { KnownKey, TrustOptions } from './proof-arguments.ts'
 import { proofVerifiers } from './proof-verifiers.ts'
 import { unusablePath } from './unusable-path.ts'
-
-/** A public key that the reader of a proof knows to be a signer's. */
-export interface KnownKey {
-  readonly did: string
-  readonly kid: string
-  readonly publicKey: Uint8Array
-}
-
-/** What `anchormesh verify` is told to trust. */
-export interface TrustOptions {
-  readonly tsaRoot?: readonly string[]
-  readonly tsaCertificate?: readonly string[]
-  readonly headers?: readonly string[]
-  readonly key?: readonly KnownKey[]
-  readonly owner?: readonly string[]
-}
 
 /** Six blocks is Bitcoin's custom, and what `federation.yaml` has by default; a token is final as it stands. */
 const FINALITY_DEFAULT: Readonly<Record<string, FinalityRule>> = {
   btc: { depth: 6 },
   eip155: { tag: 'finalized' },
   rfc3161: {}
-}
-
-/** Reader of `--key DID#KID=BASE64URL` for commander. */
-export function keyArgument(text: string, before: readonly KnownKey[] = []): readonly KnownKey[] {
-  const [, did = '', kid = '', encoded = ''] = /^([^#]+)#(.+)=([A-Za-z0-9_-]{43})$/.exec(text) ?? []
-  const publicKey = fromBase64url(encoded)
-  if (!isDid(did) || !KID_PATTERN.test(kid) || publicKey === null)
-    throw new InvalidArgumentError('A key is DID#KID=KEY, the key being 32 bytes in base64url without padding.')
-  const checked = checkPublicKey(publicKey)
-  if (!checked.ok) throw new InvalidArgumentError(`That is no good Ed25519 key: ${checked.detail}.`)
-  return [...before, { did, kid, publicKey }]
-}
-
-/** Reader of `--owner DID` for commander. */
-export function ownerArgument(text: string, before: readonly string[] = []): readonly string[] {
-  if (!isDid(text)) throw new InvalidArgumentError('An owner is named by a DID, such as did:key:z6Mk….')
-  return [...before, text]
 }
 
 /**
@@ -74,7 +39,7 @@ export async function proofTrust(
   const keyring = new Keyring()
   for (const peer of policy?.peers ?? [])
     for (const { kid, publicKey } of peer.keys) keyring.bind(peer.did, kid, publicKey)
-  for (const { did, kid, publicKey } of options.key ?? []) keyring.bind(did, kid, toBase64url(publicKey))
+  for (const key of options.key ?? []) bindKnown(keyring, key)
   return {
     ...(await proofVerifiers({
       authorities: (tsa) => authorityOf(policy?.rails.rfc3161[tsa], roots, certificates),
@@ -86,6 +51,16 @@ export async function proofTrust(
     findKeys: (signer, kid) => keyring.find(signer, kid, undefined),
     orgOf: orgOf(options.owner ?? [], owner, policy)
   }
+}
+
+/** Throws `USAGE` for a key that is no good one. */
+function bindKnown(keyring: Keyring, { did, kid, publicKey }: KnownKey): void {
+  const checked = checkPublicKey(publicKey)
+  if (!checked.ok)
+    throw new AnchormeshError('USAGE', `the key of ${did}#${kid} is no good Ed25519 key: ${checked.detail}`, {
+      hint: 'Ask its owner for it once more.'
+    })
+  keyring.bind(did, kid, toBase64url(publicKey))
 }
 
 /** What the reader named stands beside what the data folder has for that authority. */

@@ -1,14 +1,13 @@
 import type { Command } from 'commander'
 import { PROOF_BYTES_MAX, decodeProof } from '../../../protocols/proof/v1/proof.ts'
 import { AnchormeshError, EXIT } from '../../platform/errors.ts'
-import { checkProof } from '../../proofs/check-proof.ts'
 import type { ProofReport } from '../../proofs/report.ts'
 import { listArgument } from '../arguments.ts'
 import type { CommandContext, RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'
 import { openInput } from '../input.ts'
-import { keyArgument, ownerArgument, proofTrust } from '../proof-trust.ts'
-import type { TrustOptions } from '../proof-trust.ts'
+import { keyArgument, ownerArgument } from '../proof-arguments.ts'
+import type { TrustOptions } from '../proof-arguments.ts'
 import { facts, shortDid, shortHash, table, time } from '../table.ts'
 
 const EXIT_OF = { proven: EXIT.done, failed: EXIT.failed, undecided: EXIT.undecided } as const
@@ -47,6 +46,8 @@ export const registerVerify: RegisterVerb = (program, runner) => {
     .action((file: string, options: TrustOptions, command: Command) =>
       runner.run(command, async (context) => {
         const bytes = await readProofFile(file, context)
+        const { checkProof } = await import('../../proofs/check-proof.ts')
+        const { proofTrust } = await import('../proof-trust.ts')
         const decoding = decodeProof(bytes)
         if (!decoding.ok) throw noProof(file, decoding)
         const isNamed = hasDataFolder(command.optsWithGlobals<{ readonly data?: string }>().data, context)
