@@ -4,6 +4,7 @@ export type { AnchormeshNode, NodeConfig, NodePorts } from './node.ts'
 
 export type {
   AnnounceRequest,
+  BuiltProof,
   Digest,
   EventsQuery,
   ImportResult,
@@ -14,6 +15,7 @@ export type {
   ProgressListener,
   ProjectionPage,
   ProjectionQuery,
+  ProofRequest,
   Published,
   PublishedPack,
   RebuiltProjection,
@@ -48,6 +50,10 @@ export { createLogger, silentLogger } from './platform/logger.ts'
 export type { Logger, LogLevel } from './platform/logger.ts'
 export { systemRandom } from './platform/random.ts'
 export type { Random } from './platform/random.ts'
+
+export { checkProof } from './proofs/check-proof.ts'
+export type { ProofCheck, ProofTrust } from './proofs/check-proof.ts'
+export type { ProofReport, ProofStep } from './proofs/report.ts'
 
 export { effectivePolicy } from './policy/policy.ts'
 export type { EffectivePolicy, EffectivePolicyResult, PolicyProblem, PolicySelf } from './policy/policy.ts'

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { fromHex, utf8 } from '../../protocols/primitives/bytes.ts'
 import { decodeProof, encodeProof } from '../../protocols/proof/v1/proof.ts'
@@ -79,4 +81,22 @@ describe('files', () => {
     const escapes = { ...proof, receipt: { ...proof.receipt, record: '"'.repeat(65_536) } }
     expect(decodeProof(utf8(JSON.stringify(escapes))).ok).toBe(true)
   })
+})
+
+const hasPython = spawnSync('python3', ['--version']).status === 0
+if (!hasPython) console.log('skipped: the second implementation needs python3')
+
+test.skipIf(!hasPython)('an implementation that was written from the SPEC finds the same of every step', async () => {
+  const files = ['proofs', 'proofs-failing'].flatMap((name) => vectorsOf(name) as readonly { file: string }[])
+  const run = spawnSync('python3', [join(import.meta.dirname, 'second_proof.py')], {
+    input: JSON.stringify(files.map(({ file }) => file)),
+    encoding: 'utf8',
+    maxBuffer: 2 ** 24
+  })
+  if (run.status !== 0) throw new Error(run.stderr)
+  const answers = JSON.parse(run.stdout) as readonly (readonly string[])[]
+  for (const [index, { file }] of files.entries()) {
+    const { steps } = await reportOf(file)
+    expect(answers[index]?.toSorted(), file).toEqual(steps.map(shownAs).toSorted())
+  }
 })
