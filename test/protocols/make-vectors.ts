@@ -2,9 +2,11 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { batchVectors } from './vectors/batch.ts'
 import { bitcoinEvidenceVectors } from './vectors/bitcoin-evidence.ts'
+import { bitcoinHeadersVectors } from './vectors/bitcoin-headers.ts'
 import { bundleVectors } from './vectors/bundle.ts'
 import { canonicalJsonVectors } from './vectors/canonical-json.ts'
 import { eventVectors } from './vectors/event.ts'
+import { evmEvidenceVectors } from './vectors/evm-evidence.ts'
 import { negentropyVectors } from './vectors/negentropy.ts'
 import { proofVectors } from './vectors/proof.ts'
 import { rangeSyncVectors } from './vectors/range-sync.ts'
@@ -28,7 +30,9 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...bundleVectors(),
     ...proofVectors(),
     ...bitcoinEvidenceVectors(),
-    ...winnerVectors()
+    ...winnerVectors(),
+    ...evmEvidenceVectors(),
+    ...bitcoinHeadersVectors()
   ]
 }
 

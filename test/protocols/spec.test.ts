@@ -16,7 +16,9 @@ const PATHS = [
   'bundle/v1',
   'proof/v1',
   'bitcoin-evidence/v1',
-  'winner/v1'
+  'winner/v1',
+  'evm-evidence/v1',
+  'bitcoin-headers/v1'
 ] as const
 
 /** Whose codes a SPEC can name by reference. */

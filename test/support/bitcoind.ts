@@ -69,8 +69,10 @@ export interface Bitcoind {
    * Takes the block and all on top of it off the chain, and mines so many others instead that theirs is longer.
    */
   reorganise(blockHash: string): Promise<void>
-  /** Stops it in good order and starts it again over the same data; on the same port, unless somebody took that. */
-  restart(): Promise<void>
+  /**
+   * Stops it in good order and starts it again over the same data; on the same port, unless somebody took that. `options` hold until the next restart.
+   */
+  restart(...options: readonly string[]): Promise<void>
   stop(): Promise<void>
 }
 
@@ -129,10 +131,10 @@ export async function startBitcoind(): Promise<Bitcoind> {
         await rpc('generateblock', address, [])
       }
     },
-    restart: async () => {
+    restart: async (...options) => {
       await rpc('stop')
       await ended(running.child)
-      running = await start(folder, password, running.port)
+      running = await start(folder, password, { port: running.port, options })
       await rpc('loadwallet', WALLET)
     },
     stop: async () => {
@@ -146,10 +148,16 @@ export async function startBitcoind(): Promise<Bitcoind> {
   return bitcoind
 }
 
-async function start(folder: string, password: string, preferredPort?: number): Promise<Running> {
+async function start(
+  folder: string,
+  password: string,
+  preferred: { readonly port?: number; readonly options?: readonly string[] } = {}
+): Promise<Running> {
+  const { options = [] } = preferred
   for (let attempt = 1; ; attempt += 1) {
-    const port = attempt === 1 && preferredPort !== undefined ? preferredPort : await freePort()
-    const child = spawn('/bin/sh', ['-c', GUARD, 'sh', PROGRAM, ...optionsOf(folder, port, password)], {
+    const port = (attempt === 1 ? preferred.port : undefined) ?? (await freePort())
+    const all = [...optionsOf(folder, port, password), ...options]
+    const child = spawn('/bin/sh', ['-c', GUARD, 'sh', PROGRAM, ...all], {
       stdio: ['pipe', 'ignore', 'ignore']
     })
     if (await isAnswering(child, port, password)) return { child, port }
@@ -169,6 +177,9 @@ function optionsOf(folder: string, port: number, password: string): readonly str
     '-fixedseeds=0',
     '-printtoconsole=0',
     '-server=1',
+    // A thousand keys of each kind, as by default, are most of the work of a start.
+    '-keypool=20',
+    '-par=1',
     '-rpcbind=127.0.0.1',
     '-rpcallowip=127.0.0.1',
     `-rpcport=${port}`,

@@ -70,6 +70,7 @@ export class ByteReader {
   varuint(): number {
     let value = 0
     for (let unit = 1; ; unit *= 128) {
+      if (unit > Number.MAX_SAFE_INTEGER) this.refuse('a number has too many digits')
       const digit = this.octet()
       value += (digit & 127) * unit
       if (value > Number.MAX_SAFE_INTEGER) this.refuse('a number is above 2^53 − 1')

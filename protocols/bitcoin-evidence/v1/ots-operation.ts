@@ -13,7 +13,7 @@ export type OtsOperation =
   | { readonly name: 'reverse' | 'hexlify' | OtsHash }
 
 /** Longest message, argument and result in bytes (`Op.MAX_MSG_LENGTH` of the reference). */
-export const OTS_MESSAGE_BYTES_MAX = 4_096
+const MESSAGE_BYTES_MAX = 4_096
 
 /** Tags of operations by their names. */
 const TAGS = {
@@ -45,7 +45,7 @@ export function readOperation(reader: ByteReader, tag: number): OtsOperation {
   // [NO EFFECT] BE-18: what an unknown operation would make of the message, nobody can say.
   if (name === undefined) reader.refuse(`unknown operation ${tag}`)
   if (name !== 'append' && name !== 'prepend') return { name }
-  return { name, argument: reader.varbytes(1, OTS_MESSAGE_BYTES_MAX) }
+  return { name, argument: reader.varbytes(1, MESSAGE_BYTES_MAX) }
 }
 
 /** Reads the digest that a proof file is about: the tag of a hash and as many bytes as it has (SPEC BE-16). */
@@ -74,7 +74,7 @@ export function encodeVaruint(value: number): Uint8Array {
 /** What the operation makes of the message; null where it can't be applied to it (SPEC BE-18). */
 export function applyOperation(operation: OtsOperation, message: Uint8Array): Uint8Array | null {
   const result = resultOf(operation, message)
-  return result !== null && result.length <= OTS_MESSAGE_BYTES_MAX ? result : null
+  return result !== null && result.length <= MESSAGE_BYTES_MAX ? result : null
 }
 
 /** Whether both are the same operation with the same argument. */

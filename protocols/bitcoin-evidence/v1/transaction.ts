@@ -43,14 +43,9 @@ export function parseTransaction(
   return refusable(() => ({ ok: true, transaction: readTransaction(bytes) }))
 }
 
-/** The script that carries a root of 32 bytes: OP_RETURN and one direct push (SPEC BE-8). */
-export function opReturnScript(root: Uint8Array): Uint8Array {
-  return concat(Uint8Array.of(OP_RETURN, PUSH_32_BYTES), root)
-}
-
-/** Whether any output carries the root, 32 bytes (SPEC BE-8). */
+/** Whether any output carries the root, 32 bytes: OP_RETURN and one direct push (SPEC BE-8). */
 export function carriesRoot({ outputs }: BitcoinTransaction, root: Uint8Array): boolean {
-  const script = opReturnScript(root)
+  const script = concat(Uint8Array.of(OP_RETURN, PUSH_32_BYTES), root)
   return outputs.some((output) => equalBytes(output.script, script))
 }
 

@@ -3,8 +3,8 @@ import { basename, resolve } from 'node:path'
 import { errnoOf } from '../../platform/atomic-file.ts'
 import { untilAborted } from '../../platform/until-aborted.ts'
 import type { BitcoinProviderAddress } from '../../policy/bitcoin-provider.ts'
-import { KNOWN_HEADERS_BYTES_MAX, readKnownHeaders } from '../bitcoin/known-headers.ts'
-import type { KnownHeaders } from '../bitcoin/known-headers.ts'
+import { KNOWN_HEADERS_BYTES_MAX, readKnownHeaders } from '../../../protocols/bitcoin-headers/v1/known-headers.ts'
+import type { KnownHeaders } from '../../../protocols/bitcoin-headers/v1/known-headers.ts'
 import type { BitcoinProvider, BlockPlace } from '../bitcoin/provider.ts'
 import type { ProviderAnswer, ProviderFailure } from '../provider.ts'
 import type { ProviderHealth, UnreachableCode } from '../verifier.ts'
@@ -18,7 +18,7 @@ interface Reading {
 }
 
 /**
- * A file of known headers (`readKnownHeaders` says what stands in it) that tells where blocks stand. Read again when it
+ * A file of known headers (SPEC bitcoin-headers/v1) that tells where blocks stand. Read again when it
  * has changed. A height that the file leaves out is as good as no answer (`PROVIDER_UNREACHABLE`).
  */
 export class HeadersFileProvider implements BitcoinProvider {
@@ -76,7 +76,7 @@ export class HeadersFileProvider implements BitcoinProvider {
     }
   }
 
-  /** Only a file that begins with the first block says of which network it is. */
+  /** BH-8: only a file that begins with the first block says of which network it is. */
   #chainFailure({ byHeight }: KnownHeaders): ProviderFailure | null {
     const first = byHeight.get(0)
     const { network } = this.#surroundings

@@ -32,6 +32,8 @@ export type RpcOutcome =
 /** Codes of Bitcoin Core's `rpc/protocol.h`. */
 export const RPC_INVALID_ADDRESS_OR_KEY = -5
 export const RPC_INVALID_PARAMETER = -8
+export const RPC_VERIFY_ERROR = -25
+export const RPC_VERIFY_REJECTED = -26
 export const RPC_VERIFY_ALREADY_IN_UTXO_SET = -27
 const RPC_IN_WARMUP = -28
 

@@ -7,7 +7,13 @@ import { fromHex, toBase64url } from '../../../protocols/primitives/bytes.ts'
 import type { Anchorer, AnchorStep } from '../../anchoring/anchorer.ts'
 import type { ProviderFailure } from '../provider.ts'
 import { isBlockHash, isHeight } from './bitcoin-place.ts'
-import { BitcoinRpc, RPC_INVALID_ADDRESS_OR_KEY, RPC_VERIFY_ALREADY_IN_UTXO_SET } from './bitcoin-rpc.ts'
+import {
+  BitcoinRpc,
+  RPC_INVALID_ADDRESS_OR_KEY,
+  RPC_VERIFY_ALREADY_IN_UTXO_SET,
+  RPC_VERIFY_ERROR,
+  RPC_VERIFY_REJECTED
+} from './bitcoin-rpc.ts'
 import type { BitcoinCoreAddress, BitcoinSurroundings, RpcOutcome } from './bitcoin-rpc.ts'
 import type { ProviderHealth } from '../verifier.ts'
 
@@ -27,6 +33,9 @@ const TRANSACTION_BYTES_MAX = 12 * 1024
 // Blocks come every ten minutes; in regtest they come when somebody wants one.
 const POLL_MS = 60_000
 const POLL_REGTEST_MS = 1_000
+// By these words (Bitcoin Core's `validation.cpp`) a rejected transaction spends what another one in the mempool spends.
+const CONFLICT_PATTERN = /^txn-mempool-conflict|replacement|bad-txns-spends-conflicting-tx/
+
 // What people have to mend: an empty or locked wallet, a node that is gone.
 const MEND_MS = 60_000
 
@@ -36,7 +45,6 @@ interface Draft {
   readonly txid: string
 }
 
-/** Drafts of this anchorer are JSON objects. */
 type DraftReading = { readonly ok: true; readonly draft: Draft } | { readonly ok: false; readonly detail: string }
 
 /**
@@ -44,9 +52,9 @@ type DraftReading = { readonly ok: true; readonly draft: Draft } | { readonly ok
  * and sign, but nothing is broadcast. The coins are locked in the node's memory, so that two drafts do not spend the
  * same ones; after a restart of the node they may, then the first that is broadcast wins and the other one fails.
  *
- * Codes of failed steps: those of providers; `WALLET_REFUSED` (no funds, locked, not loaded, a fee that is too low
- * now); `DRAFT_INVALID` (no draft of this anchorer for this root); `TRANSACTION_CONFLICT` (its coins were spent
- * otherwise).
+ * Codes of failed steps: those of providers; `WALLET_REFUSED` (no funds, locked, not loaded); `DRAFT_INVALID` (no draft
+ * of this anchorer for this root); `TRANSACTION_CONFLICT` (its coins were spent otherwise); `TRANSACTION_REFUSED` (it was
+ * never broadcast, and the node does not take it any more: its fee is too low now).
  */
 export class BitcoinWalletAnchorer implements Anchorer {
   readonly rail = 'btc'
@@ -112,11 +120,7 @@ export class BitcoinWalletAnchorer implements Anchorer {
       const replaced = await this.#replaced(replacement, batchRoot, signal)
       if (replaced !== null) return replaced
     }
-    // Below zero: another transaction with one of its coins is in a block.
-    if (typeof confirmations === 'number' && confirmations < 0) {
-      return await this.#conflict(read.draft, 'one of its coins was spent in another transaction', signal)
-    }
-    return await this.#broadcast(read.draft, signal)
+    return await this.#broadcast(read.draft, known.ok, signal)
   }
 
   /** A transaction with the root and coins for its fee, hex; the coins are locked. */
@@ -153,14 +157,20 @@ export class BitcoinWalletAnchorer implements Anchorer {
     return verdict['allowed'] === true ? null : typeof reason === 'string' ? reason : 'no reason'
   }
 
-  async #broadcast(draft: Draft, signal: AbortSignal): Promise<AnchorStep> {
+  /** `isKnown`: whether it was broadcast before, so that it may stand in a block yet, whatever this node thinks of it. */
+  async #broadcast(draft: Draft, isKnown: boolean, signal: AbortSignal): Promise<AnchorStep> {
     const answer = await this.#rpc.call(['sendrawtransaction', [draft.rawTx]], signal)
     if (!answer.ok) return this.#later(draft, answer)
     const outcome = answer.value
     if (outcome.ok) return underWay(draft, 'the transaction is broadcast and waits for a block', this.#pollMs)
+    const { code, message } = outcome
     // A block came in between.
-    if (outcome.code === RPC_VERIFY_ALREADY_IN_UTXO_SET) return underWay(draft, 'it is in a block', 0)
-    return await this.#conflict(draft, outcome.message, signal)
+    if (code === RPC_VERIFY_ALREADY_IN_UTXO_SET) return underWay(draft, 'the transaction is in a block', 0)
+    if (code === RPC_VERIFY_ERROR || CONFLICT_PATTERN.test(message)) return await this.#conflict(draft, message, signal)
+    // As a rule the fee is too low now. A second transaction could be paid for beside the first, once that passes.
+    if (isKnown || code !== RPC_VERIFY_REJECTED) return underWay(draft, `not taken for now: ${message}`, MEND_MS)
+    await this.#unlockInputs(draft, signal)
+    return { state: 'failed', code: 'TRANSACTION_REFUSED', detail: message, retryAfterMs: 0 }
   }
 
   /** Somebody raised the fee by `bumpfee`, which keeps the output with the root: goes on with what replaced it. */
@@ -172,8 +182,7 @@ export class BitcoinWalletAnchorer implements Anchorer {
   }
 
   async #conflict(draft: Draft, reason: string, signal: AbortSignal): Promise<AnchorStep> {
-    const decoded = await this.#rpc.call(['decoderawtransaction', [draft.rawTx]], signal)
-    if (decoded.ok) await this.#unlock(outpointsOf(decoded.value), signal)
+    await this.#unlockInputs(draft, signal)
     const detail = `transaction ${draft.txid} is not taken: ${reason}`
     return { state: 'failed', code: 'TRANSACTION_CONFLICT', detail, retryAfterMs: 0 }
   }
@@ -202,6 +211,11 @@ export class BitcoinWalletAnchorer implements Anchorer {
         merkleBranch: branchOf(hashes, txIndex).map(printedHash)
       }
     }
+  }
+
+  async #unlockInputs({ rawTx }: Draft, signal: AbortSignal): Promise<void> {
+    const decoded = await this.#rpc.call(['decoderawtransaction', [rawTx]], signal)
+    if (decoded.ok) await this.#unlock(outpointsOf(decoded.value), signal)
   }
 
   /** So that other transactions can spend them. A coin that is not locked, or spent, is refused and needs no unlock. */

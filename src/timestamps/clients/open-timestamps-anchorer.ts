@@ -46,7 +46,7 @@ interface Found {
  * `advance` asks the calendars what became of them, until one leads to a block.
  *
  * Codes of failed steps: those of providers; `DRAFT_INVALID` (no draft of this anchorer for this root); `BTC_BRANCH`
- * (the proofs of all calendars lead to what is in no block); `CALENDARS_GONE` (no promise is of a calendar that is
+ * (the proofs of all calendars lead through no transaction to a block); `CALENDARS_GONE` (no promise is of a calendar that is
  * configured now).
  */
 export class OpenTimestampsAnchorer implements Anchorer {
@@ -74,7 +74,7 @@ export class OpenTimestampsAnchorer implements Anchorer {
     return {
       state: 'failed',
       code: first?.code ?? 'PROVIDER_UNREACHABLE',
-      detail: stamped.map(({ detail }) => detail).join('; '),
+      detail: stamped.map(({ detail }) => detail).join('; ') || 'no calendar is configured',
       retryAfterMs: Math.max(MEND_MS, ...stamped.map(({ retryAfterMs }) => retryAfterMs))
     }
   }
@@ -97,7 +97,7 @@ export class OpenTimestampsAnchorer implements Anchorer {
       return this.#underWay(proof, `${promises} calendars have yet to deliver: ${detail}`)
     }
     return attestedBlocks(proof).length > 0
-      ? failed('BTC_BRANCH', 'the blocks that the calendars name have other Merkle roots')
+      ? failed('BTC_BRANCH', 'the proofs of the calendars lead through no transaction to a block that is there')
       : failed('CALENDARS_GONE', 'no calendar that is configured has promised anything')
   }
 

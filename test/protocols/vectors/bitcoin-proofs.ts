@@ -138,9 +138,11 @@ function invalid(): Vector[] {
       count: 5_500,
       suffix: hex(end)
     },
-    bad('BE-15', 'a length with a digit of zero too many', of(path([], Buffer.from(`f08100ff${hex(end)}`, 'hex')))),
+    bad('BE-15', 'a length with a digit of zero too many', of(Buffer.from(`f08100ff${hex(end)}`, 'hex'))),
     bad('BE-15', 'a height with a digit of zero too many', attested(BITCOIN, '8100')),
     bad('BE-15', 'a height of 2^53', attested(BITCOIN, '8080808080808010')),
+    bad('BE-15', 'a height of 161 digits', attested(BITCOIN, `${'80'.repeat(160)}01`)),
+    bad('BE-15', 'a length of 161 digits', of(Buffer.from(`f0${'80'.repeat(160)}01${hex(end)}`, 'hex'))),
     bad('BE-16', 'nothing', ''),
     bad('BE-16', 'another magic', changed(5, 0)),
     bad('BE-16', 'version 2', changed(31, 2)),
