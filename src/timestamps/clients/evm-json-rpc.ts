@@ -3,9 +3,10 @@ import type { JsonObject, JsonValue } from '../../../protocols/canonical-json/v1
 import { bytesOfQuantity } from '../../../protocols/evm-evidence/v1/hex-values.ts'
 import { toHex } from '../../../protocols/primitives/bytes.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { ProviderHealth } from '../verifier.ts'
 import type { ProviderAnswer, ProviderFailure } from '../provider.ts'
 import { ProviderHttp } from './provider-http.ts'
-import type { HttpReply, ProviderHealth } from './provider-http.ts'
+import type { HttpReply } from './provider-http.ts'
 
 export interface RpcCall {
   readonly method: string

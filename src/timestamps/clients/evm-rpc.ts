@@ -2,12 +2,12 @@ import type { JsonValue } from '../../../protocols/canonical-json/v1/json.ts'
 import { numberOfQuantity } from '../../../protocols/evm-evidence/v1/hex-values.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { EvmProvider, EvmSight, EvmTag } from '../evm/provider.ts'
+import type { ProviderHealth } from '../verifier.ts'
 import type { ProviderAnswer } from '../provider.ts'
 import { EvmJsonRpc } from './evm-json-rpc.ts'
 import type { RpcOutcome } from './evm-json-rpc.ts'
 import { readBlock, readReceipt, readTransaction } from './evm-values.ts'
 import type { Place, RpcBlock, RpcReceipt, RpcTransaction } from './evm-values.ts'
-import type { ProviderHealth } from './provider-http.ts'
 
 export interface EvmRpcOptions {
   /** `eip155:<chain id>`. */
