@@ -25,8 +25,9 @@ import { blockHashOf } from './check-anchors.ts'
 const ANCHOR_ROWS_LOOKED_MAX = 1_000
 // A verdict follows its announce closely, unless the node was behind: a second's reading.
 const VERDICT_RECORDS_LOOKED_MAX = 100_000
-// What stood by hash is larger than an event; half of the largest file is left for everything else.
-const EVIDENCE_CHARACTERS_MAX = 2_097_152
+// Room for one blob of the largest size as base64url. With the announcements (1.1 MiB), what was seen, attestations and
+// the record, each at its largest, the file stays below its bound.
+const EVIDENCE_CHARACTERS_MAX = 1_572_864
 
 export interface EvidencePorts {
   readonly engine: ProjectionEngine

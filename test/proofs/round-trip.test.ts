@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
+import type { TimestampAnchor } from '../../protocols/event/v1/announce.ts'
+import { evidenceHashOf, evidenceIdOf } from '../../protocols/event/v1/announce.ts'
+import { fromBase64url } from '../../protocols/primitives/bytes.ts'
+import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import type { Proof } from '../../protocols/proof/v1/proof.ts'
+import { BlobStore } from '../../src/log/blob-store.ts'
+import { openMemoryStore } from '../../src/log/level-store.ts'
 import type { AnchormeshNode } from '../../src/node.ts'
 import { next } from '../support/events.ts'
 import { NAMESPACE, member } from '../support/identities.ts'
@@ -252,4 +258,44 @@ test('evidence that another member added is in the file with the event that anno
   const built = await prove(node, leaves[0] ?? '')
   expect((JSON.parse(built.proof) as Proof).announcements).toHaveLength(2)
   expect(await report(built.proof)).toMatchObject({ overall: 'proven', ownerDid: ALICE.signer.did })
+})
+
+test('what another member attests of the evidence is in the file, and shown', async () => {
+  const berta = member('berta', 'org-b')
+  const node = await openNodeOf(ALICE, [ALICE, berta], [stampVerifier])
+  opened.push(node)
+  const { root, leaves } = await sealed(node, 2)
+  const anchor = stampOver(root) as unknown as TimestampAnchor
+  await announce(node, [stampOver(root)])
+  await judged(node, 'rfc3161:stamp', 'verified')
+  const about = { owner: 'org-a', batchId: BATCH, batchRoot: root, chainId: anchor.chainId }
+  const evidence = { evidenceId: evidenceIdOf(anchor), evidenceHash: evidenceHashOf(anchor) }
+  const body = { ...about, ...evidence, outcome: 'verified', position: 9_000, provenTime: 9_000 }
+  const attested = await next(berta, null, body, { type: 'attestation', ts: 1 })
+  expect(await node.submit(attested.wire)).toMatchObject({ outcome: 'accepted' })
+  const built = await prove(node, leaves[0] ?? '')
+  const found = await report(built.proof)
+  expect(found.overall).toBe('proven')
+  expect(found.steps.filter(({ step }) => step === 'attestation')).toMatchObject([
+    { subject: attested.id, outcome: 'ok', detail: expect.stringContaining(berta.signer.did) as string }
+  ])
+})
+
+test('evidence that was announced by its hash is in the file with its bytes, where they are here', async () => {
+  const blobs = await openMemoryStore()
+  const node = await openNodeOf(ALICE, [ALICE], [stampVerifier], blobs)
+  opened.push(node)
+  const { root, leaves } = await sealed(node, 2)
+  const token = fromBase64url(stampOver(root)['token'] as string) ?? new Uint8Array()
+  const hash = sha256Hex(token)
+  await announce(node, [{ chainId: 'rfc3161:stamp', token: { blob: hash } }])
+  await judged(node, 'rfc3161:stamp', 'unreachable')
+  const without = await report((await prove(node, leaves[0] ?? '')).proof)
+  expect(without.steps.at(-1)).toMatchObject({ outcome: 'undecided', code: 'EVIDENCE_MISSING' })
+  expect(without.overall).toBe('undecided')
+  await new BlobStore(blobs).put([{ hash, bytes: token }], { sync: false })
+  const built = await prove(node, leaves[0] ?? '')
+  // The node has not looked again yet; who reads the file has all that is needed.
+  expect(built).toMatchObject({ standing: 'unproven', reason: 'unreachable' })
+  expect(await report(built.proof)).toMatchObject({ overall: 'proven', provenTime: 9_000 })
 })

@@ -5,6 +5,7 @@ import { toBase64url, utf8 } from '../../protocols/primitives/bytes.ts'
 import type { Proof } from '../../protocols/proof/v1/proof.ts'
 import { memoryCheckpoint } from '../../src/log/checkpoint-file.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
+import type { Store } from '../../src/log/store.ts'
 import type { AnchormeshNode } from '../../src/node.ts'
 import { createNode } from '../../src/node.ts'
 import type { BuiltProof } from '../../src/operations.ts'
@@ -60,13 +61,14 @@ export async function openProver(verifiers: readonly TimestampVerifier[] = [stam
 export async function openNodeOf(
   self: TestMember,
   members: readonly TestMember[],
-  verifiers: readonly TimestampVerifier[]
+  verifiers: readonly TimestampVerifier[],
+  blobs?: Store
 ): Promise<AnchormeshNode> {
   const node = await createNode(
     { policy: policyOf(self, members), signer: self.signer, version: 'test' },
     {
       store: await openMemoryStore(),
-      blobs: await openMemoryStore(),
+      blobs: blobs ?? (await openMemoryStore()),
       checkpoint: memoryCheckpoint(),
       clock: createVirtualClock({ settle: settled }),
       random: seededRandom(self.orgId),
