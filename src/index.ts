@@ -6,6 +6,7 @@ export type {
   AnchorRequest,
   AnchoringResult,
   AnnounceRequest,
+  BuiltProof,
   Digest,
   EventsQuery,
   HandInRequest,
@@ -18,6 +19,7 @@ export type {
   ProgressListener,
   ProjectionPage,
   ProjectionQuery,
+  ProofRequest,
   Published,
   PublishedPack,
   RebuiltProjection,
@@ -53,6 +55,10 @@ export { createLogger, silentLogger } from './platform/logger.ts'
 export type { Logger, LogLevel } from './platform/logger.ts'
 export { systemRandom } from './platform/random.ts'
 export type { Random } from './platform/random.ts'
+
+export { checkProof } from './proofs/check-proof.ts'
+export type { ProofCheck, ProofTrust } from './proofs/check-proof.ts'
+export type { ProofReport, ProofStep } from './proofs/report.ts'
 
 export { effectivePolicy } from './policy/policy.ts'
 export type { EffectivePolicy, EffectivePolicyResult, PolicyProblem, PolicySelf } from './policy/policy.ts'

@@ -12,6 +12,7 @@ import type { NetworkStatus } from './network/network.ts'
 import type { Digest } from './projections/digest.ts'
 import type { ProjectionStatus, RebuiltProjection } from './projections/engine.ts'
 import type { ProjectionPage, ProjectionQuery } from './projections/query.ts'
+import type { BuiltProof, ProofRequest } from './proofs/build-proof.ts'
 import type { SyncRequest, SyncResult } from './sync/sync-operation.ts'
 import type { VerificationStatus } from './verification/verification.ts'
 import type { OnlineQuery, OnlineVerification } from './verification/verify-online.ts'
@@ -20,6 +21,7 @@ export type {
   AnchorRequest,
   AnchoringResult,
   AnchoringStatus,
+  BuiltProof,
   Digest,
   EventsQuery,
   FetchedBundles,
@@ -33,6 +35,7 @@ export type {
   OnlineVerification,
   ProjectionPage,
   ProjectionQuery,
+  ProofRequest,
   RebuiltProjection,
   ReceiptProof,
   ReceiptsStatus,
@@ -54,8 +57,9 @@ export interface Operations {
   /** The shared event with this id, or null when the log holds none. */
   event(id: string): Promise<LoggedEvent | null>
   /**
-   * One page of a projection; go on while it has a cursor, also when it has no rows. Throws `UNKNOWN_PROJECTION`,
-   * `STATE_OUTDATED`, `NOT_YET`, `PROJECTION_HALTED`, cursor codes.
+   * One page of a projection; go on while it has a cursor, also when it has no rows. Rows of `receipts` show how their
+   * root stands, worked out as of `winners` (`queryReceipts`). Throws `UNKNOWN_PROJECTION`, `STATE_OUTDATED`, `NOT_YET`,
+   * `PROJECTION_HALTED`, cursor codes.
    */
   query(projection: string, query: ProjectionQuery): Promise<ProjectionPage>
   /** What two nodes compare to know that they agree. Throws `NOT_FOUND` for a namespace that is not carried. */
@@ -66,6 +70,11 @@ export interface Operations {
   seal(request: SealRequest): Promise<SealedBatch>
   /** The receipts of a batch that was sealed here, each with its proof, in batch order. Throws `BATCH_UNKNOWN`. */
   proofs(namespace: string, batchId: string): AsyncIterable<ReceiptProof>
+  /**
+   * All that proves one receipt which this node holds, as one file that anybody can check (proof/v1), and how the
+   * receipt stands here. Throws `RECEIPT_UNKNOWN` (also for one that was erased), `NOT_YET`, `PROJECTION_HALTED`.
+   */
+  proof(request: ProofRequest): Promise<BuiltProof>
   /** Announces a sealed batch. Throws `BATCH_UNKNOWN`, `PUBLISH_REFUSED`. */
   announce(request: AnnounceRequest): Promise<Published>
   /**

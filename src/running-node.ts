@@ -30,10 +30,15 @@ import { hasNoBatches } from './policy/not-carried.ts'
 import type { ChangesQuery, ProjectionUpdate } from './projections/changes.ts'
 import { followChanges } from './projections/changes.ts'
 import { queryRows } from './projections/query.ts'
+import { buildProof } from './proofs/build-proof.ts'
+import { queryReceipts } from './proofs/standing-rows.ts'
 import { withoutMesh } from './sync/node-sync.ts'
 import type { PeerSyncStatus } from './sync/session-book.ts'
 import { Attester } from './verification/attester.ts'
 import type { AnchormeshNode, NodeParts } from './node-parts.ts'
+
+/** The projection whose rows show a standing that is not stored. */
+const RECEIPTS = 'receipts'
 
 /** The node as `createNode` hands it out. */
 export class RunningNode implements AnchormeshNode {
@@ -150,6 +155,7 @@ export class RunningNode implements AnchormeshNode {
 
   query: Operations['query'] = (projection, query) => {
     const { engine, ports, log } = this.#parts
+    if (projection === RECEIPTS) return queryReceipts(engine, ports.store, log.epoch, query)
     return queryRows(engine, ports.store, log.epoch, projection, query)
   }
 
@@ -182,6 +188,11 @@ export class RunningNode implements AnchormeshNode {
     await engine.reached(log.head.logSeq, null, 'batches')
     await engine.reached(log.head.logSeq, null, 'receipts')
     yield* provenReceipts({ engine, blobs }, { namespace, owner: policy.self.orgId, batchId })
+  }
+
+  proof: Operations['proof'] = async (request) => {
+    const { engine, log, blobs, ports, config } = this.#parts
+    return await buildProof({ engine, log, blobs, store: ports.store, self: config.signer.did }, request)
   }
 
   announce: Operations['announce'] = async (request) =>

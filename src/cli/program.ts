@@ -20,6 +20,7 @@ import { registerSeal } from './verbs/seal.ts'
 import { registerStart } from './verbs/start.ts'
 import { registerStatus } from './verbs/status.ts'
 import { registerSync } from './verbs/sync.ts'
+import { registerVerify } from './verbs/verify.ts'
 import { registerVerifyOnline } from './verbs/verify-online.ts'
 
 /** The order is that in which a person comes to need them. */
@@ -38,6 +39,7 @@ const VERBS = [
   registerForget,
   registerEvents,
   registerQuery,
+  registerVerify,
   registerDigest,
   registerSync,
   registerVerifyOnline,

@@ -18,6 +18,7 @@ import { failureOfProblem } from './errors.ts'
 import { FRAMES_MEDIA_TYPE, frameOf, readFrames } from './frames.ts'
 import { LINES_MEDIA_TYPE } from './lines.ts'
 import * as anchoringSchemas from './anchoring-schemas.ts'
+import { builtProof } from './proof-schemas.ts'
 import * as schemas from './schemas.ts'
 import { onlineVerification } from './verification-schemas.ts'
 
@@ -50,6 +51,12 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
       const answered = await transport.send({ method: 'GET', path: 'batches/proofs', query: { namespace, batchId } })
       yield* transport.lines(schemas.receiptProof, answered)
     },
+    proof: (request) =>
+      transport.json(builtProof, {
+        method: 'POST',
+        path: 'receipts/proof',
+        body: { type: 'application/json', content: JSON.stringify(request) }
+      }),
     announce: (request) =>
       transport.json(schemas.published, {
         method: 'POST',

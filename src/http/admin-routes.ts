@@ -7,6 +7,7 @@ import { BODY_BYTES_MAX } from './limits.ts'
 import type { App } from './listener.ts'
 import { findEvent } from './public-routes.ts'
 import * as anchoringSchemas from './anchoring-schemas.ts'
+import { builtProof, proofRequest } from './proof-schemas.ts'
 import * as schemas from './schemas.ts'
 
 const WIRE_MEDIA_TYPE = 'application/octet-stream'
@@ -42,7 +43,7 @@ export function registerAdminRoutes(app: App, operations: Operations, shutdown: 
   registerShutdown(app, shutdown)
 }
 
-/** JSON bodies that change what the node holds. */
+/** JSON bodies: what changes what the node holds, and what names one receipt. */
 function registerJsonBodies(app: App, operations: Operations): void {
   app.register(async (plain) => {
     const scope = plain.withTypeProvider<ZodTypeProvider>()
@@ -67,6 +68,10 @@ function registerJsonBodies(app: App, operations: Operations): void {
         response: { 200: anchoringSchemas.anchoringResult }
       },
       handler: async ({ body }) => await operations.importProof(body)
+    })
+    scope.post('/v1/admin/receipts/proof', {
+      schema: { querystring: schemas.noQuery, body: proofRequest, response: { 200: builtProof } },
+      handler: async ({ body }) => await operations.proof(body)
     })
     scope.post('/v1/admin/receipts/forget', {
       schema: {

@@ -112,8 +112,8 @@ async function takeRows(
   return { rows, goOnAfter: null }
 }
 
-/** The rows that differ from those of position `at`, as they stood there. */
-async function changedSince(
+/** The rows that differ from those of position `at`, as they stood there. Throws `STATE_OUTDATED`. */
+export async function changedSince(
   at: number,
   { journalFrom }: ProjectionState,
   reader: StoreReader,

@@ -49,7 +49,7 @@ export class AnnouncedEvidence {
 }
 
 /** Evidence whose blob is not here, is too large or is another's stays as it is: its verifier says that it is missing. */
-async function withBlobs(anchor: TimestampAnchor, blobs: Pick<BlobStore, 'getMany'>): Promise<TimestampAnchor> {
+export async function withBlobs(anchor: TimestampAnchor, blobs: Pick<BlobStore, 'getMany'>): Promise<TimestampAnchor> {
   if ('rawTx' in anchor) return { ...anchor, rawTx: await inFull(anchor.rawTx, blobs) }
   if ('otsProof' in anchor) return { ...anchor, otsProof: await inFull(anchor.otsProof, blobs) }
   return 'token' in anchor ? { ...anchor, token: await inFull(anchor.token, blobs) } : anchor

@@ -22,6 +22,7 @@ export const FLOORS: readonly { readonly path: string; readonly floor: number }[
   { path: 'src/verification', floor: 4 },
   { path: 'src/sync', floor: 4 },
   { path: 'src/bundles', floor: 4 },
+  { path: 'src/proofs', floor: 4 },
   { path: 'src/network', floor: 5 },
   { path: 'src/http', floor: 5 },
   { path: 'src/operations.ts', floor: 5 },

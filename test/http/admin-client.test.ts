@@ -155,6 +155,17 @@ describe('every operation gives over HTTP what it gives in the process', () => {
     })
   })
 
+  it('the proof of a receipt', async () => {
+    const node = memoryNode()
+    const client = await clientOf(node)
+    await client.seal({ namespace: NAMESPACE, batchId: 'b1', receipts: ['ä'] })
+    const request = { namespace: NAMESPACE, batchId: 'b1', leafHash: sha256Hex('a leaf') }
+    expect(await client.proof(request)).toEqual(await node.proof(request))
+    const unknown = client.proof({ ...request, batchId: 'b2' })
+    await expect(unknown).rejects.toMatchObject({ code: 'BATCH_UNKNOWN', hint: 'seal it first' })
+    await expect(client.proof({ ...request, leafHash: 'a leaf' })).rejects.toThrow(/is no leaf hash/)
+  })
+
   it('announce', async () => {
     const client = await clientOf(memoryNode())
     await client.seal({ namespace: NAMESPACE, batchId: 'b1', receipts: [1] })

@@ -8,6 +8,7 @@ import { canonicalJsonVectors } from './vectors/canonical-json.ts'
 import { eventVectors } from './vectors/event.ts'
 import { evmEvidenceVectors } from './vectors/evm-evidence.ts'
 import { negentropyVectors } from './vectors/negentropy.ts'
+import { proofVectors } from './vectors/proof.ts'
 import { rangeSyncVectors } from './vectors/range-sync.ts'
 import { signatureVectors } from './vectors/signature.ts'
 import { tsaEvidenceVectors } from './vectors/tsa-evidence.ts'
@@ -28,6 +29,7 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...negentropyVectors(),
     ...(await rangeSyncVectors()),
     ...bundleVectors(),
+    ...proofVectors(),
     ...evmEvidenceVectors(),
     ...bitcoinEvidenceVectors(),
     ...bitcoinHeadersVectors(),

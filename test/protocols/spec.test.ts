@@ -14,12 +14,16 @@ const PATHS = [
   'negentropy/v1',
   'range-sync/v1',
   'bundle/v1',
+  'proof/v1',
   'evm-evidence/v1',
   'bitcoin-evidence/v1',
   'bitcoin-headers/v1',
   'tsa-evidence/v1',
   'winner/v1'
 ] as const
+
+/** Whose codes a SPEC can name by reference. */
+const BUILT_ON = ['canonical-json/v1', 'batch/v1', 'event/v1'] as const
 
 const specOf = (path: string): string => readFileSync(join(PROTOCOLS, path, 'SPEC.md'), 'utf8')
 /** Long values are broken into lines in the SPECs. */
@@ -42,7 +46,7 @@ describe('the SPECs', () => {
         for (const { rule, code } of vectors) {
           if (typeof rule === 'string') expect(rules, file).toContain(rule)
           if (typeof code === 'string' && path !== 'canonical-json/v1')
-            expect(spec + specOf('canonical-json/v1')).toContain(`\`${code}\``)
+            expect(spec + BUILT_ON.map(specOf).join('')).toContain(`\`${code}\``)
         }
       }
     }
@@ -75,6 +79,9 @@ describe('the SPECs', () => {
     const negentropy = withoutSpace(specOf('negentropy/v1'))
     expect(negentropy).toContain(firstOf('negentropy', 'v1', 'vectors', 'messages.json')['message'])
     expect(negentropy).toContain(firstOf('negentropy', 'v1', 'vectors', 'fingerprints.json')['fingerprint'])
+
+    const proof = firstOf('proof', 'v1', 'vectors', 'proofs.json')
+    expect(withoutSpace(specOf('proof/v1'))).toContain(String(proof['file']))
 
     const rangeSync = withoutSpace(specOf('range-sync/v1'))
     const hello = firstOf('range-sync', 'v1', 'vectors', 'frames.json')

@@ -27,7 +27,7 @@ export async function readTsaCertificates(
     const found = new Set<string>()
     for (const [index, file] of files.entries()) {
       try {
-        for (const certificate of certificatesOf(await readFile(resolve(folder, file)))) found.add(certificate)
+        for (const certificate of await readCertificates(resolve(folder, file))) found.add(certificate)
       } catch (error) {
         const path = ['rails', 'rfc3161', tsa, key, index]
         problems.push({ file: 'federation.yaml', path, message: `holds no certificates: ${messageOf(error)}` })
@@ -42,6 +42,11 @@ export async function readTsaCertificates(
     }
   }
   return { certificates, problems }
+}
+
+/** The certificates of one file, in DER as base64url. Throws where it holds none. */
+export async function readCertificates(file: string): Promise<readonly string[]> {
+  return certificatesOf(await readFile(file))
 }
 
 function certificatesOf(content: Buffer): string[] {

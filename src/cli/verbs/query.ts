@@ -3,12 +3,25 @@ import type { JsonObject } from '../../../protocols/canonical-json/v1/json.ts'
 import { PAGE_LENGTH_MAX } from '../../http/limits.ts'
 import type { Operations, ProjectionPage, ProjectionQuery } from '../../operations.ts'
 import { AnchormeshError } from '../../platform/errors.ts'
-import { batchArgument, countArgument, namespaceArgument, positionArgument, timeArgument } from '../arguments.ts'
+import {
+  batchArgument,
+  countArgument,
+  namespaceArgument,
+  positionArgument,
+  receiptArgument,
+  timeArgument
+} from '../arguments.ts'
 import type { CommandContext, RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'
 import { requireKnownNamespace } from '../../http/known-namespace.ts'
 import { rowTableInParts } from '../row-table.ts'
+import { writeProof } from '../write-proof.ts'
 import { withOperations } from '../with-operations.ts'
+
+interface QueryOptions extends ProjectionQuery {
+  readonly receipt?: string
+  readonly proof?: string
+}
 
 /** `anchormesh query`: the rows of a projection. */
 export const registerQuery: RegisterVerb = (program, runner) => {
@@ -18,7 +31,9 @@ export const registerQuery: RegisterVerb = (program, runner) => {
     .description(
       'Lists the rows of a projection: batches, receipts, timestamp-anchors, trust-anchors, winners, attestations, ' +
         'sequences, equivocations, effects or anchorings (evidence that this node makes). Tables shorten hashes and ' +
-        'DIDs; --json has them whole.'
+        'DIDs; --json has them whole. With --proof the one receipt that the filters leave is written to a new file ' +
+        'with all that proves it (anchormesh verify checks it): ends with 0 where this node holds it for proven, else ' +
+        'with 3, and the file says so.'
     )
     .argument('<projection>', 'its name')
     .option('--namespace <namespace>', 'only rows of this namespace', namespaceArgument)
@@ -31,17 +46,25 @@ export const registerQuery: RegisterVerb = (program, runner) => {
     .option('--cursor <cursor>', 'go on where an earlier answer ended')
     .option('--at <logSeq>', 'the state at exactly this position of the log', positionArgument)
     .option('--wait-for <logSeq>', 'wait, at most 5 s, until the projection is at this position', positionArgument)
+    .option('--receipt <leafhash>', 'only this receipt, by its whole leaf hash; with --proof', receiptArgument)
+    .option('--proof <file>', 'write the proof of one receipt to a new file')
     .addHelpText(
       'after',
       examples(
         'anchormesh query batches --namespace dao:vaultmesh',
-        'anchormesh query winners --batch 2026-11-21 --json'
+        'anchormesh query winners --batch 2026-11-21 --json',
+        'anchormesh query receipts --batch 2026-11-21 --receipt 6caea08c…987d --proof invoice-1.json'
       )
     )
-    .action((projection: string, options: ProjectionQuery, command: Command) =>
-      runner.run(command, (context) =>
-        withOperations(context, (operations) => query(operations, projection, options, context))
-      )
+    .action((projection: string, { receipt, proof, ...options }: QueryOptions, command: Command) =>
+      runner.run(command, async (context) => {
+        if (proof !== undefined) return await writeProof(projection, { ...options, receipt, file: proof }, context)
+        if (receipt !== undefined)
+          throw new AnchormeshError('USAGE', '--receipt names the receipt of a --proof', {
+            hint: 'Give --proof FILE, too, or filter by --batch.'
+          })
+        return await withOperations(context, (operations) => query(operations, projection, options, context))
+      })
     )
 }
 

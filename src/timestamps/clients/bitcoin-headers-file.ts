@@ -7,10 +7,9 @@ import { KNOWN_HEADERS_BYTES_MAX, readKnownHeaders } from '../../../protocols/bi
 import type { KnownHeaders } from '../../../protocols/bitcoin-headers/v1/known-headers.ts'
 import type { BitcoinProvider, BlockPlace } from '../bitcoin/provider.ts'
 import type { ProviderAnswer, ProviderFailure } from '../provider.ts'
-import type { UnreachableCode } from '../verifier.ts'
+import type { ProviderHealth, UnreachableCode } from '../verifier.ts'
 import { BITCOIN_NETWORKS } from './bitcoin-networks.ts'
 import type { BitcoinSurroundings } from './bitcoin-rpc.ts'
-import type { ProviderHealth } from '../verifier.ts'
 
 /** What was read, and from which state of the file. */
 interface Reading {

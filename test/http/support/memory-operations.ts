@@ -139,6 +139,19 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
         }
       }
     },
+    proof: async ({ namespace, batchId, leafHash }) => ({
+      namespace,
+      owner: 'org',
+      batchId,
+      batchRoot: leafHash,
+      leafHash,
+      index: 0,
+      standing: 'unproven',
+      reason: 'no-timestamp-anchor',
+      provenTime: null,
+      chainId: null,
+      proof: JSON.stringify(batch(namespace, batchId))
+    }),
     announce: async ({ namespace, batchId }) => {
       batch(namespace, batchId)
       return published
