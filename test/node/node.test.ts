@@ -135,6 +135,16 @@ test('status says what there is, before the start, after it and when something i
       signaturesVerified: 2,
       pending: { events: 0, bytes: 0, dropped: 0 }
     },
+    verification: {
+      undecided: 0,
+      waiting: 0,
+      running: 0,
+      rechecks: 0,
+      unconfirmed: 0,
+      unconfirmedSince: null,
+      isBehind: false,
+      providers: []
+    },
     receipts: {
       missing: 6,
       batches: 2,
