@@ -123,7 +123,8 @@ test('status says what there is, before the start, after it and when something i
       'attestations',
       'sequences',
       'equivocations',
-      'effects'
+      'effects',
+      'anchorings'
     ].map((name) => ({
       name,
       version: expect.any(Number) as number,
@@ -145,6 +146,7 @@ test('status says what there is, before the start, after it and when something i
       isBehind: false,
       providers: []
     },
+    anchoring: { underWay: 0, failed: 0, jobs: [], sealing: [] },
     receipts: {
       missing: 6,
       batches: 2,
