@@ -15,6 +15,7 @@ import type { CommandContext } from './command.ts'
 import { loadConfig } from './data-folder/load-config.ts'
 import type { LoadedConfig } from './data-folder/load-config.ts'
 import { dataPaths } from './data-folder/paths.ts'
+import { configuredRails } from './data-folder/rails.ts'
 import { packageVersion } from './package-info.ts'
 
 export interface OwnNodeParts {
@@ -49,10 +50,12 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
     const { clock: skews, sealing } = federation
     const { futureSkewMs, requestSkewMs } = skews
     const { intervalMs: syncIntervalMs } = federation.sync
+    const rails = await configuredRails(federation, policy, { ...parts, folder: paths.folder })
     return await createNode(
       { policy, signer, version: packageVersion, futureSkewMs, requestSkewMs, syncIntervalMs, sealing },
       {
         ...parts,
+        ...rails,
         store,
         blobs,
         checkpoint: checkpointFile(paths.storeState),

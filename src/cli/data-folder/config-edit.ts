@@ -1,5 +1,6 @@
 import { isMap, isSeq, parseDocument } from 'yaml'
 import type { Document, YAMLMap, YAMLSeq } from 'yaml'
+import type { JsonValue } from '../../../protocols/canonical-json/v1/json.ts'
 import type { PeerConfig, Role } from '../../policy/config-schema.ts'
 import { YAML_STYLE } from './templates.ts'
 
@@ -39,6 +40,16 @@ export function editFederation(
   for (const { namespace, role, did } of grants) {
     listAt(document, ['namespaces', namespace, 'members', role]).add(document.createNode(did))
   }
+  return document.toString(YAML_STYLE)
+}
+
+/** A configuration file with these settings in the place of what stood there. */
+export function editSettings(
+  text: string,
+  settings: readonly { readonly path: readonly string[]; readonly value: JsonValue }[]
+): string {
+  const document = parseDocument(text)
+  for (const { path, value } of settings) document.setIn(path, document.createNode(value))
   return document.toString(YAML_STYLE)
 }
 

@@ -1,11 +1,11 @@
 import type { JsonObject } from '../../../protocols/canonical-json/v1/json.ts'
 import type { NodeStatus } from '../../operations.ts'
-import type { DevelopmentTsa } from '../../timestamps/clients/development-tsa.ts'
 import type { CommandContext } from '../command.ts'
 import type { DemoNode } from './demo-node.ts'
 import type { Links } from './link.ts'
 import type { Narrator } from './narrator.ts'
 import { poll } from './poll.ts'
+import type { Rails } from './rails.ts'
 
 /** Who takes part in the demo, and where. */
 export interface Cast {
@@ -19,7 +19,7 @@ export interface Cast {
   readonly nodes: readonly DemoNode[]
   /** The only ways between the archive and the others. */
   readonly links: Links
-  readonly tsa: DevelopmentTsa
+  readonly rails: Rails
   readonly namespace: string
   /** For files that pass between commands. */
   readonly folder: string
@@ -47,19 +47,26 @@ export async function meshed({ nodes, namespace, context }: Cast): Promise<reado
 
 /** Waits until every node has a row in a projection in which the members have these values. */
 export async function everyNodeHas(
-  { nodes, context }: Cast,
+  cast: Cast,
   projection: string,
   query: Readonly<Record<string, string>>,
   members: JsonObject
 ): Promise<void> {
   const fits = (row: JsonObject): boolean => Object.entries(members).every(([member, value]) => row[member] === value)
+  await everyNode(cast, `has ${JSON.stringify(members)} in ${projection}`, projection, query, fits)
+}
+
+/** Waits until every node has a row in a projection that `fits`; `what` names that for who waits in vain. */
+export async function everyNode(
+  { nodes, context }: Cast,
+  what: string,
+  projection: string,
+  query: Readonly<Record<string, string>>,
+  fits: (row: JsonObject) => boolean
+): Promise<void> {
   await Promise.all(
     nodes.map((node) =>
-      poll(
-        `${node.name} has ${JSON.stringify(members)} in ${projection}`,
-        async () => (await node.query(projection, query)).rows.find(fits) ?? null,
-        context
-      )
+      poll(`${node.name} ${what}`, async () => (await node.query(projection, query)).rows.find(fits) ?? null, context)
     )
   )
 }

@@ -3,6 +3,7 @@ import { shortDid } from '../table.ts'
 import { meshed } from './cast.ts'
 import type { Cast } from './cast.ts'
 import type { DemoNode } from './demo-node.ts'
+import { configureRails } from './rails.ts'
 
 interface InitAnswer {
   readonly did: string
@@ -14,7 +15,7 @@ interface InitAnswer {
  * choice, so each node is started before its identity, then with its addresses, goes to those that start after it.
  */
 export async function joinMesh(cast: Cast): Promise<void> {
-  const { nodes, narrator, namespace, archive, links } = cast
+  const { nodes, narrator, namespace, maker, archive, links, rails } = cast
   await narrator.step('Each organisation makes a data folder, and they exchange identities')
   await narrator.command(`anchormesh init --org maker --namespace ${namespace}`)
   const init = (node: DemoNode): Promise<InitAnswer> => node.run(['init', '--org', node.name, '--namespace', namespace])
@@ -25,6 +26,7 @@ export async function joinMesh(cast: Cast): Promise<void> {
   await narrator.command('anchormesh identity | ssh other-host anchormesh peers add -')
   const identities = await Promise.all(nodes.map((node) => identityOf(node)))
   await Promise.all(nodes.map((node, index) => addPeers(node, identities.toSpliced(index, 1))))
+  await Promise.all(nodes.map((node) => configureRails(node, namespace, rails, { payer: node === maker })))
   await narrator.reached('each peers.yaml binds the other two: DID, key and PeerId; nobody else may connect')
 
   await narrator.step('Three node processes form a mesh: TCP, Noise, yamux, gossipsub')

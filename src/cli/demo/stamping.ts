@@ -6,9 +6,7 @@ import { AnchormeshError } from '../../platform/errors.ts'
 import type { DevelopmentTsa } from '../../timestamps/clients/development-tsa.ts'
 import { requestTimestamp } from '../../timestamps/clients/rfc3161-client.ts'
 import type { CommandContext } from '../command.ts'
-
-/** The authority's name in `rfc3161:<tsa>`. */
-const TSA_NAME = 'demo-tsa'
+import { TSA_NAME } from './rails.ts'
 
 /** On loopback a token takes some 50 ms. */
 const TIMEOUT_MS = 10_000

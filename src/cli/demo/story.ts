@@ -2,10 +2,12 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LogVerification, Published, PublishedPack, SealedBatch } from '../../operations.ts'
 import { AnchormeshError } from '../../platform/errors.ts'
-import { figure, shortHash } from '../table.ts'
-import { everyNodeHas, meshed } from './cast.ts'
+import type { WinnerRow } from '../../projections/winners.ts'
+import { figure, shortHash, table } from '../table.ts'
+import { everyNode, everyNodeHas, meshed } from './cast.ts'
 import type { Cast } from './cast.ts'
 import type { DemoNode } from './demo-node.ts'
+import { BITCOIN_CHAIN, BITCOIN_DEPTH, TSA_NAME } from './rails.ts'
 import type { DemoReceipts } from './receipts.ts'
 import { stampRoot } from './stamping.ts'
 
@@ -22,19 +24,59 @@ export async function sealReceipts(cast: Cast, receipts: DemoReceipts): Promise<
   return sealed
 }
 
-/** An authority stamps the root, and the maker announces the batch; all three log it and project it. */
-export async function stampAndAnnounce(cast: Cast, { batchId, batchRoot, receiptCount }: SealedBatch): Promise<void> {
-  const { maker, narrator, namespace, tsa, folder, context } = cast
-  await narrator.step('A time-stamping authority (RFC 3161) stamps the root, and maker announces the batch')
-  const stamp = await stampRoot(batchRoot, tsa, folder, context)
-  const genTime = new Date(stamp.genTime).toISOString()
-  await narrator.say(`${tsa.url} issued a token of ${figure(stamp.tokenBytes)} bytes, genTime ${genTime}`)
-  await narrator.command(`anchormesh announce --namespace ${namespace} --batch ${batchId} --timestamp-anchor tsa.json`)
-  const published = await announce(maker, batchId, [stamp.file], cast)
-  await narrator.say(`event ${shortHash(published.id)}… is signed, logged and sent to ${published.recipients} peers`)
+/** The maker announces the batch with evidence of two or three rails; all nodes verify each, and agree on the winner. */
+export async function timestampAndAnnounce(cast: Cast, sealed: SealedBatch): Promise<void> {
+  const { narrator, namespace, rails } = cast
+  const { batchId, batchRoot, receiptCount } = sealed
+  await narrator.step('The root is timestamped on several rails, and every node checks each piece of evidence itself')
+  await narrator.say(
+    `authority  ${rails.tsa.url}, rfc3161:${TSA_NAME}: a root certificate is all that nodes know of it`
+  )
+  await narrator.say(`EVM chain  ${rails.evm.url}, ${rails.evm.chainId} (anvil)`)
+  await anchorBatch(cast, batchId, 'tsa', `rfc3161:${TSA_NAME}`)
+  await anchorBatch(cast, batchId, 'evm', rails.evm.chainId)
+  if (rails.bitcoin !== null) {
+    await narrator.say(`Bitcoin    ${BITCOIN_CHAIN} (bitcoind): later than the others, but stronger`)
+    await anchorBatch(cast, batchId, 'btc', BITCOIN_CHAIN, () => rails.bitcoin?.mine(BITCOIN_DEPTH + 1))
+  }
   await everyNodeHas(cast, 'batches', { namespace, batchId }, { batchRoot, receiptCount })
-  await everyNodeHas(cast, 'timestamp-anchors', { namespace, batchId }, { batchRoot, evidenceId: stamp.evidenceId })
-  await narrator.reached('all three have it in their logs, and in the projections batches and timestamp-anchors')
+  await narrator.reached('all three verified each by themselves, and have the same winner')
+}
+
+/** Has evidence made on one rail, and waits until it is verified everywhere, and wins. */
+async function anchorBatch(
+  cast: Cast,
+  batchId: string,
+  rail: 'tsa' | 'btc' | 'evm',
+  chainId: string,
+  confirm: () => Promise<void> | undefined = () => undefined
+): Promise<void> {
+  const { maker, narrator, namespace } = cast
+  await narrator.command(`anchormesh anchor --namespace ${namespace} --batch ${batchId} --rail ${rail}`)
+  const begun = await (await maker.operations()).anchor({ namespace, batchId, rail })
+  await narrator.say(`${chainId}: ${begun.state}${begun.detail === null ? '' : `, ${begun.detail}`}`)
+  await confirm()
+  await everyNode(cast, `has a winner on ${chainId}`, 'winners', { namespace, batchId }, (row) => {
+    const { winner } = row as WinnerRow
+    return winner?.chainId === chainId
+  })
+  await showWinner(cast, batchId)
+}
+
+/** The winner and the losers of a batch, as the first node has them; digests say whether the others do. */
+async function showWinner({ maker, narrator, namespace }: Cast, batchId: string): Promise<void> {
+  const [row] = (await maker.query('winners', { namespace, batchId })).rows as readonly WinnerRow[]
+  if (row === undefined || row.winner === null) return
+  const ranked = [{ ...row.winner, rule: null }, ...row.losers]
+  const shown = table(
+    [
+      { heading: 'TIMESTAMP ANCHOR', cell: ({ chainId }) => chainId },
+      { heading: 'PROVEN', cell: ({ provenTime }) => new Date(provenTime).toISOString() },
+      { heading: '', cell: ({ rule }) => (rule === null ? `wins (${row.status})` : `loses by ${rule}`) }
+    ],
+    ranked
+  )
+  await narrator.say(shown)
 }
 
 /** The auditor publishes its keys; all three log and project them. */
@@ -76,14 +118,14 @@ export async function killAndRestart({ archive, narrator }: Cast): Promise<void>
 
 /** The restarted node takes part again: it hears of a further time-stamp, and announces a batch of its own. */
 export async function takePartAgain(cast: Cast, { batchId, batchRoot }: SealedBatch): Promise<void> {
-  const { maker, archive, narrator, namespace, folder, tsa, context } = cast
+  const { maker, archive, narrator, namespace, folder, rails, context } = cast
   await narrator.step('archive takes part again: it hears the others, and the others hear it')
   await meshed(cast)
   await narrator.say('the mesh is whole again')
   const file = join(folder, 'archive.jsonl')
   await writeFile(file, `${JSON.stringify({ restarted: archive.name, pid: archive.pid })}\n`)
   const own = await seal(archive, 'restart-1', file, cast)
-  const second = await stampRoot(batchRoot, tsa, folder, context)
+  const second = await stampRoot(batchRoot, rails.tsa, folder, context)
   await Promise.all([announce(archive, own.batchId, [], cast), announce(maker, batchId, [second.file], cast)])
   await everyNodeHas(cast, 'batches', { namespace, batchId: own.batchId }, { batchRoot: own.batchRoot })
   await everyNodeHas(cast, 'timestamp-anchors', { namespace, batchId }, { evidenceId: second.evidenceId })
