@@ -143,10 +143,7 @@ describeBitcoind('nodes that verify all rails by themselves', () => {
     await wins(federation, EVM_CHAIN)
     await expectEqual(federation)
 
-    const { hash: others } = await bitcoind.tip()
-    await bitcoind.rpc('reconsiderblock', block)
-    // Both are as long; this one is to be the better one.
-    await bitcoind.rpc('invalidateblock', others)
+    await bitcoind.restore(block)
     await stands(federation, btc.evidenceId, { status: 'verified', provenTime: btcTime })
     for (const row of await wins(federation, BTC_CHAIN)) expect(row).toMatchObject(decided)
     await expectEqual(federation)

@@ -1,7 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import { editSettings } from '../../src/cli/data-folder/config-edit.ts'
 import { dataPaths } from '../../src/cli/data-folder/paths.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import { systemRandom } from '../../src/platform/random.ts'
@@ -71,4 +72,22 @@ export function railsIn(
     if (!payer) return providers
     return calendars === undefined ? { ...providers, wallet: walletAddress } : { ...providers, calendars }
   }
+}
+
+/** Writes the rails, all of which the node can pay for, into the configuration of a data folder. */
+export function configureFolder(
+  folder: string,
+  namespace: string,
+  rails: RealRails,
+  options: { readonly calendars?: readonly string[]; readonly evmUrl?: string; readonly sealing?: JsonObject } = {}
+): void {
+  const { federation } = dataPaths(folder)
+  const { sealing, evmUrl = rails.anvil.url, ...calendars } = options
+  const reached = { ...rails, anvil: { ...rails.anvil, url: evmUrl } }
+  const settings = [
+    { path: ['namespaces', namespace, 'finality'], value: FINALITY },
+    { path: ['rails'], value: railsIn(folder, reached, { payer: true, ...calendars }) },
+    ...(sealing === undefined ? [] : [{ path: ['sealing'], value: { [namespace]: sealing } }])
+  ]
+  writeFileSync(federation, editSettings(readFileSync(federation, 'utf8'), settings))
 }
