@@ -4,6 +4,7 @@ import { BlobStore } from '../../src/log/blob-store.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
 import type { AnchormeshNode } from '../../src/node.ts'
 import type { SealingConfig } from '../../src/policy/config-schema.ts'
+import type { AnchoringRow } from '../../src/projections/anchorings.ts'
 import type { BatchRow } from '../../src/projections/batches.ts'
 import { collect } from '../support/collect.ts'
 import { NAMESPACE, policyOf } from '../support/identities.ts'
@@ -121,7 +122,7 @@ describe('sealing by schedule', () => {
     await pass(HOUR_MS + 600_000)
     const { rows } = await node.query('anchorings', { namespace: NAMESPACE, status: 'announced' })
     expect(rows).toHaveLength(2)
-    const batchId = String(rows[0]?.['batchId'])
+    const { batchId } = rows[0] as AnchoringRow
     expect(await node.anchor({ namespace: NAMESPACE, batchId, rail: 'tsa' })).toMatchObject({
       state: 'announced',
       together: [TSA]
