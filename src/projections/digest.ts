@@ -195,12 +195,15 @@ async function rowsDigest(reading: Reading, name: string): Promise<string> {
   return hash.digest('hex')
 }
 
-/** Which evidence has which outcome here, without times. */
+/**
+ * Which evidence was found good or bad here, without times. What could not be decided yet is left out: it takes no part
+ * in who wins, and says only how one node's providers are at the moment.
+ */
 async function verdictSetDigest(reading: Reading): Promise<string> {
   const hash = createHash('sha256')
   for await (const row of rowsOf(reading, 'timestamp-anchors')) {
     const { evidenceHash, status, code } = row
-    if (status !== 'unverified') hash.update(`${encodeCanonical({ evidenceHash, status, code })}\n`)
+    if (status === 'verified' || status === 'invalid') hash.update(`${encodeCanonical({ evidenceHash, status, code })}\n`)
   }
   return hash.digest('hex')
 }

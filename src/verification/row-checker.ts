@@ -123,6 +123,8 @@ export class RowChecker {
   #isNews(row: TimestampAnchorRow, { finding, next }: Checked): boolean {
     // A chain that can't be asked says nothing against what it said before. Missing roots are policy's own word.
     if (isDecided(row) && finding.outcome === 'unreachable' && finding.code !== 'ROOTS_MISSING') return false
+    // Nobody here could ever have checked it, as with a chain that no verifier handles.
+    if (row.status === 'unverified' && finding.code === 'ROOTS_MISSING') return false
     if (!isFoundAlready(row, finding)) return true
     if (!isDecided(row)) return false
     // Else a restart would look again at what no longer needs it.
