@@ -73,6 +73,23 @@ test('an EVM transaction that a rewritten chain has in the same block still coun
   await expectEqual(federation)
 })
 
+test('an EVM chain that falls back behind a block leaves its anchor open until another block is final there', async () => {
+  const federation = await startFederation()
+  const { maker, rails } = federation
+  await maker.seal({ ...BATCH, receipts: ['one'] })
+  await maker.anchor({ ...BATCH, rail: 'tsa' })
+  const before = await rails.anvil.rpc('evm_snapshot')
+  const { evidenceId } = await anchored(federation, 'evm', () => rails.anvil.mine(1 + DEPTH))
+  await wins(federation, EVM_CHAIN)
+  await rails.anvil.rpc('evm_revert', before)
+  await stands(federation, evidenceId, { status: 'pending', code: null })
+  await wins(federation, TSA_CHAIN)
+  await expectEqual(federation)
+  await rails.anvil.mine(1 + DEPTH)
+  await stands(federation, evidenceId, { status: 'invalid', code: 'EVM_NOT_FOUND' })
+  await expectEqual(federation)
+})
+
 describeBitcoind('nodes that verify all rails by themselves', () => {
   let bitcoind: Bitcoind
   beforeAll(async () => {
@@ -182,4 +199,48 @@ describeBitcoind('nodes that verify all rails by themselves', () => {
     expect(rows).toHaveLength(2)
     await expectEqual(federation)
   })
+
+  it('have another transaction made when the coins of the announced one were spent otherwise', async () => {
+    const federation = await startFederation({ bitcoind })
+    const { maker } = federation
+    await maker.seal({ ...BATCH, receipts: ['one'] })
+    const first = await anchored(federation, 'btc', () => bitcoind.mine(1 + DEPTH))
+    await wins(federation, BTC_CHAIN)
+    const address = (await bitcoind.wallet('getnewaddress')) as string
+    const spend = await otherSpendOf(first.evidenceId, address)
+    await bitcoind.reorganise(await blockOf(first.evidenceId))
+    await bitcoind.rpc('generateblock', address, [spend])
+    await stands(federation, first.evidenceId, { status: 'invalid', code: 'BTC_NOT_BEST_CHAIN' })
+
+    const second = await anchored(federation, 'btc', () => bitcoind.mine(1 + DEPTH))
+    expect(second.evidenceId).not.toBe(first.evidenceId)
+    for (const { winner } of await wins(federation, BTC_CHAIN))
+      expect(winner).toMatchObject({ evidenceId: second.evidenceId })
+    await expectEqual(federation)
+  })
+
+  /** A signed transaction that sends the coins of another one to the address. */
+  async function otherSpendOf(txid: string, address: string): Promise<string> {
+    interface Decoded {
+      readonly decoded: { readonly vin: readonly { readonly txid: string; readonly vout: number }[] }
+    }
+    const { decoded } = (await bitcoind.wallet('gettransaction', txid, true, true)) as Decoded
+    const inputs = decoded.vin.map(({ txid: of, vout }) => ({ txid: of, vout }))
+    // Much less than there is: the rest is a fee, and nobody minds.
+    const raw = await bitcoind.rpc('createrawtransaction', inputs, [{ [address]: 1 }])
+    const previous = await Promise.all(
+      inputs.map(async ({ txid: of, vout }) => {
+        interface Spent {
+          readonly decoded: {
+            readonly vout: readonly { readonly value: number; readonly scriptPubKey: { readonly hex: string } }[]
+          }
+        }
+        const spent = (await bitcoind.wallet('gettransaction', of, true, true)) as Spent
+        const output = spent.decoded.vout[vout]
+        return { txid: of, vout, scriptPubKey: output?.scriptPubKey.hex, amount: output?.value }
+      })
+    )
+    const signed = (await bitcoind.wallet('signrawtransactionwithwallet', raw, previous)) as { readonly hex: string }
+    return signed.hex
+  }
 })
