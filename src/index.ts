@@ -61,17 +61,69 @@ export type { ProofCheck, ProofTrust } from './proofs/check-proof.ts'
 export type { ProofReport, ProofStep } from './proofs/report.ts'
 
 export { effectivePolicy } from './policy/policy.ts'
-export type { EffectivePolicy, EffectivePolicyResult, PolicyProblem, PolicySelf } from './policy/policy.ts'
+export type {
+  EffectivePolicy,
+  EffectivePolicyResult,
+  PolicyProblem,
+  PolicySelf,
+  TsaCertificates,
+  TsaPolicy
+} from './policy/policy.ts'
 export { federationSchema, peersSchema } from './policy/config-schema.ts'
 export type { FederationConfig, PeersConfig } from './policy/config-schema.ts'
+/**
+ * What checks timestamp anchors, as `verifiers` of `createNode`: one for all time-stamping authorities, one for each
+ * Bitcoin network and each EVM chain. Those of chains ask providers, of which `k` must say the same.
+ */
+export { createRfc3161Verifier } from './timestamps/rfc3161/verifier.ts'
+export { createBitcoinVerifier } from './timestamps/bitcoin/verifier.ts'
+export type { BitcoinVerifierOptions } from './timestamps/bitcoin/verifier.ts'
+export { createEvmVerifier } from './timestamps/evm/verifier.ts'
+export type { EvmVerifierOptions } from './timestamps/evm/verifier.ts'
 export type {
   InvalidCode,
+  ProviderHealth,
   TimestampVerifier,
   UnreachableCode,
   VerifierRequest,
   VerifierResult
 } from './timestamps/verifier.ts'
+
+/** Providers over HTTP, and the ports behind which one's own may stand. */
+export { createBitcoinProvider } from './timestamps/clients/bitcoin-provider.ts'
+export type { BitcoinProviderClient } from './timestamps/clients/bitcoin-provider.ts'
+export type { BitcoinCoreAddress, BitcoinSurroundings } from './timestamps/clients/bitcoin-rpc.ts'
+export { parseBitcoinProvider } from './policy/bitcoin-provider.ts'
+export type { BitcoinProviderAddress } from './policy/bitcoin-provider.ts'
+export type { BitcoinProvider, BlockPlace } from './timestamps/bitcoin/provider.ts'
+export { createEvmRpc } from './timestamps/clients/evm-rpc.ts'
+export type { EvmRpcOptions } from './timestamps/clients/evm-rpc.ts'
+export type { EvmProvider, EvmSight, EvmTag, EvmTransaction } from './timestamps/evm/provider.ts'
+export type { ProviderAnswer, ProviderFailure } from './timestamps/provider.ts'
+
+/** What makes timestamp anchors, as `anchorers` of `createNode`: at most one for each chain. */
+export { createTsaAnchorer } from './timestamps/clients/tsa-anchorer.ts'
+export type { TsaAnchorerOptions } from './timestamps/clients/tsa-anchorer.ts'
+export { createBitcoinWalletAnchorer } from './timestamps/clients/bitcoin-wallet-anchorer.ts'
+export { createCalendarAnchorer } from './timestamps/clients/open-timestamps-anchorer.ts'
+export type { CalendarAnchorerOptions } from './timestamps/clients/open-timestamps-anchorer.ts'
+export { createEvmAnchorer } from './timestamps/clients/evm-anchorer.ts'
+export type { EvmAnchorerOptions } from './timestamps/clients/evm-anchorer.ts'
+export { parsePrivateKey } from './timestamps/clients/evm-draft.ts'
 export type { Anchorer, AnchorStep, RailName } from './anchoring/anchorer.ts'
+
+/** A token without a node, and an authority for development, whose tokens prove nothing. */
+export { requestTimestamp } from './timestamps/clients/rfc3161-client.ts'
+export type { TimestampRequest, TimestampRequestFailure, TimestampResult } from './timestamps/clients/rfc3161-client.ts'
+export { startDevelopmentTsa } from './timestamps/clients/development-tsa.ts'
+export type { DevelopmentTsa, DevelopmentTsaOptions } from './timestamps/clients/development-tsa.ts'
+
+/** Which timestamp anchor of a batch wins, as a pure function (protocols/winner/v1). */
+export { countQuorum, winnerState } from '../protocols/winner/v1/quorum.ts'
+export type { EvidenceFinding, QuorumCount, QuorumRule, WinnerState } from '../protocols/winner/v1/quorum.ts'
+export { decidingRule, selectWinner } from '../protocols/winner/v1/winner.ts'
+export type { Candidate, Loser, Superseded, WinnerRule } from '../protocols/winner/v1/winner.ts'
+
 export type { TimestampAnchor } from '../protocols/event/v1/announce.ts'
 export type { JsonObject } from '../protocols/canonical-json/v1/json.ts'
 export type { FinalityRule } from './policy/config-schema.ts'

@@ -39,6 +39,13 @@ export function fromHex(text: string): Uint8Array | null {
   return bytes
 }
 
+/** The bytes of what was found to be lower-case hex before. Throws `TypeError` for anything else: that is a defect. */
+export function bytesOfHex(hex: string): Uint8Array {
+  const bytes = fromHex(hex)
+  if (bytes === null) throw new TypeError(`${hex} is no hex`)
+  return bytes
+}
+
 /** The bytes as base64url without padding (RFC 4648 section 5). */
 export function toBase64url(bytes: Uint8Array): string {
   let text = ''

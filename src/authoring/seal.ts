@@ -2,7 +2,7 @@ import type { JsonValue } from '../../protocols/canonical-json/v1/json.ts'
 import { MerkleAccumulator, leafHash } from '../../protocols/batch/v1/merkle.ts'
 import { SALT_BYTES, encodeReceipt } from '../../protocols/batch/v1/receipt.ts'
 import { NAME_PATTERN } from '../../protocols/event/v1/announce.ts'
-import { toHex } from '../../protocols/primitives/bytes.ts'
+import { bytesOfHex, toHex } from '../../protocols/primitives/bytes.ts'
 import { localEvent } from '../events/local.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -11,7 +11,6 @@ import type { Random } from '../platform/random.ts'
 import type { BatchSealed } from '../projections/batch-sealed.ts'
 import { BATCH_RECEIPTS_MAX, LEAVES_PER_RECORD } from '../projections/batch-sealed.ts'
 import type { BlobStore } from '../log/blob-store.ts'
-import { hashBytes } from './sealed-batches.ts'
 
 const BLOBS_PER_WRITE = 256
 
@@ -76,7 +75,7 @@ export async function sealLeaves(
   const tree = new MerkleAccumulator()
   const hashes: string[] = []
   for await (const leaf of leaves) {
-    tree.append(hashBytes(leaf))
+    tree.append(bytesOfHex(leaf))
     hashes.push(leaf)
   }
   if (hashes.length === 0 || hashes.length > BATCH_RECEIPTS_MAX) throw new RangeError(`${hashes.length} leaves`)

@@ -1,5 +1,5 @@
 import { MerkleTree } from '../../protocols/batch/v1/merkle.ts'
-import { fromHex, toHex } from '../../protocols/primitives/bytes.ts'
+import { bytesOfHex, toHex } from '../../protocols/primitives/bytes.ts'
 import type { BlobStore } from '../log/blob-store.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
@@ -66,7 +66,7 @@ export async function* provenReceipts(ports: SealedBatchPorts, identity: BatchId
     .rowsWithPrefix(receiptsOfBatch({ ...identity, batchRoot: sealed.batchRoot }))) {
     leaves.push(row['leafHash'] as string)
   }
-  const tree = new MerkleTree(leaves.map(hashBytes))
+  const tree = new MerkleTree(leaves.map(bytesOfHex))
   for (let from = 0; from < leaves.length; from += BLOBS_PER_READ) {
     const hashes = leaves.slice(from, from + BLOBS_PER_READ)
     const records = await ports.blobs.getMany(hashes)
@@ -84,11 +84,4 @@ export function unknownBatch({ namespace, batchId }: BatchIdentity): AnchormeshE
   return new AnchormeshError('BATCH_UNKNOWN', `no batch ${batchId} of ${namespace} was sealed here`, {
     hint: 'seal it first: anchormesh seal'
   })
-}
-
-/** The bytes of a leaf hash of this node's own log. */
-export function hashBytes(hex: string): Uint8Array {
-  const bytes = fromHex(hex)
-  if (bytes === null) throw new Error(`a leaf hash that is no hash: ${hex}`)
-  return bytes
 }

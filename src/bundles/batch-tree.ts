@@ -1,7 +1,7 @@
 import { MerkleAccumulator } from '../../protocols/batch/v1/merkle.ts'
 import { provingSubtrees } from '../../protocols/bundle/v1/range-proof.ts'
 import type { Subtree } from '../../protocols/bundle/v1/range-proof.ts'
-import { fromHex, toHex } from '../../protocols/primitives/bytes.ts'
+import { bytesOfHex, toHex } from '../../protocols/primitives/bytes.ts'
 import { receiptKey, receiptsOfBatch } from '../projections/receipts.ts'
 import type { ReceiptRow, RootedBatch } from '../projections/receipts.ts'
 import type { RowsView } from '../projections/rows-view.ts'
@@ -35,7 +35,7 @@ export class BatchTree {
       const { index, leafHash } = row as ReceiptRow
       if (index !== next || index >= size) return null
       next += 1
-      block.append(bytesOf(leafHash))
+      block.append(bytesOfHex(leafHash))
       if (block.size < BLOCK_LEAVES) continue
       blocks.push(block.root())
       block = new MerkleAccumulator()
@@ -58,7 +58,7 @@ export class BatchTree {
     if (start % BLOCK_LEAVES === 0 && (count % BLOCK_LEAVES === 0 || end === this.size))
       return rootOver(this.#blocks.slice(start / BLOCK_LEAVES, Math.ceil(end / BLOCK_LEAVES)))
     const keys = Array.from({ length: count }, (_, offset) => receiptKey(this.batch, start + offset))
-    return rootOver((await view.rows(keys)).map((row) => bytesOf((row as ReceiptRow).leafHash)))
+    return rootOver((await view.rows(keys)).map((row) => bytesOfHex((row as ReceiptRow).leafHash)))
   }
 }
 
@@ -67,10 +67,4 @@ function rootOver(hashes: readonly Uint8Array[]): Uint8Array {
   const accumulator = new MerkleAccumulator()
   for (const hash of hashes) accumulator.append(hash)
   return accumulator.root()
-}
-
-function bytesOf(hex: string): Uint8Array {
-  const bytes = fromHex(hex)
-  if (bytes === null) throw new Error(`a leaf hash that is no hash: ${hex}`)
-  return bytes
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { BITCOIN_NETWORK_NAMES } from '../../protocols/bitcoin-evidence/v1/header.ts'
 import { NAME_PATTERN } from '../../protocols/event/v1/announce.ts'
 import { DID_PATTERN, HASH_PATTERN, NAMESPACE_PATTERN, SIGNER_CHARS_MAX } from '../../protocols/event/v1/envelope.ts'
 import { KID_PATTERN } from '../../protocols/signature/v1/jws.ts'
@@ -199,7 +200,10 @@ const btcProvider = text.refine(
 
 const btcNetwork = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'is not a network (lower-case letters, digits, -; at most 32)')
+  .refine(
+    (name) => BITCOIN_NETWORK_NAMES.includes(name),
+    `is not a Bitcoin network (${BITCOIN_NETWORK_NAMES.join(', ')})`
+  )
 const evmChainId = z.string().regex(/^[1-9][0-9]{0,31}$/, 'is not an EVM chain id (a positive whole number)')
 const evmAddress = z.string().regex(/^0x[0-9a-fA-F]{40}$/, 'is not an address (0x and 40 hex digits)')
 const oid = z

@@ -1,6 +1,6 @@
 import { verifyInclusion } from '../../protocols/batch/v1/merkle.ts'
 import { provingSubtrees } from '../../protocols/bundle/v1/range-proof.ts'
-import { fromHex } from '../../protocols/primitives/bytes.ts'
+import { bytesOfHex } from '../../protocols/primitives/bytes.ts'
 import type { Proof, ProofClaims, ProvenReceipt } from '../../protocols/proof/v1/proof.ts'
 import { PROOF_TYPE, encodeProof } from '../../protocols/proof/v1/proof.ts'
 import { BatchTree } from '../bundles/batch-tree.ts'
@@ -128,8 +128,8 @@ async function provenReceipt(row: ReceiptRow, view: RowsView, blobs: BlobStore):
     })
   const hashes = await tree.proof(view, index, index + 1)
   const path = pathOf(receiptCount, index, hashes)
-  const claim = { leafHash: bytesOf(leafHash), index, treeSize: receiptCount, root: bytesOf(row.batchRoot) }
-  if (!verifyInclusion({ ...claim, path: path.map(bytesOf) })) throw new Error(`no path from leaf ${leafHash}`)
+  const claim = { leafHash: bytesOfHex(leafHash), index, treeSize: receiptCount, root: bytesOfHex(row.batchRoot) }
+  if (!verifyInclusion({ ...claim, path: path.map(bytesOfHex) })) throw new Error(`no path from leaf ${leafHash}`)
   return { record: Buffer.from(record).toString('utf8'), leafHash, index, treeSize: receiptCount, path }
 }
 
@@ -170,10 +170,4 @@ function erasedReceipt({ leafHash, status }: ReceiptRow): AnchormeshError {
     hint: 'Only its hash is left, and nothing can be proven of what it was.',
     detail: { receipt: leafHash, status }
   })
-}
-
-function bytesOf(hex: string): Uint8Array {
-  const bytes = fromHex(hex)
-  if (bytes === null) throw new Error(`${hex} is no hash`)
-  return bytes
 }

@@ -1,6 +1,6 @@
 import { leafHash as leafHashOf, verifyInclusion } from '../../protocols/batch/v1/merkle.ts'
 import { decodeReceipt } from '../../protocols/batch/v1/receipt.ts'
-import { fromHex, toHex, utf8 } from '../../protocols/primitives/bytes.ts'
+import { bytesOfHex, toHex, utf8 } from '../../protocols/primitives/bytes.ts'
 import type { Proof, ProofCode } from '../../protocols/proof/v1/proof.ts'
 import { decodeProof } from '../../protocols/proof/v1/proof.ts'
 import type { AnchorTrust, CheckedAnchor } from './check-anchors.ts'
@@ -68,11 +68,11 @@ function checkInclusion({ receipt, batchRoot }: Proof): ProofStep {
   const about = { step: 'inclusion', subject: null } as const
   const { index, treeSize } = receipt
   const holds = verifyInclusion({
-    leafHash: bytesOf(receipt.leafHash),
+    leafHash: bytesOfHex(receipt.leafHash),
     index,
     treeSize,
-    path: receipt.path.map(bytesOf),
-    root: bytesOf(batchRoot)
+    path: receipt.path.map(bytesOfHex),
+    root: bytesOfHex(batchRoot)
   })
   return holds
     ? okStep(about, `leaf ${index} of ${treeSize} stands under the root ${batchRoot}`)
@@ -130,11 +130,4 @@ function conclusionOf(
 
 function namesOf(steps: readonly ProofStep[]): string {
   return [...new Set(steps.map(({ step }) => step))].join(', ')
-}
-
-/** Of a text whose form PR-4 and PR-5 have made sure. */
-function bytesOf(hex: string): Uint8Array {
-  const bytes = fromHex(hex)
-  if (bytes === null) throw new Error(`${hex} is no hash`)
-  return bytes
 }

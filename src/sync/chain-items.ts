@@ -1,7 +1,7 @@
 import { CHAIN_PREFIX_BYTES } from '../../protocols/range-sync/v1/frames.ts'
 import { PackedItems } from '../../protocols/negentropy/v1/items.ts'
+import { bytesOfHex } from '../../protocols/primitives/bytes.ts'
 import type { ChainTips, TipView } from './tip-table.ts'
-import { bytesOf } from './tip-table.ts'
 
 /** Timestamps of items are the first 4 bytes of chain ids (SPEC RS-10), in hex digits. */
 const TIMESTAMP_DIGITS = 8
@@ -34,7 +34,7 @@ export function chainItems(tips: TipView): PackedItems {
 
 /** The bytes of a chain's prefix (RS-12). */
 export function prefixOf(chain: string): Uint8Array {
-  return bytesOf(chain).subarray(0, CHAIN_PREFIX_BYTES)
+  return bytesOfHex(chain).subarray(0, CHAIN_PREFIX_BYTES)
 }
 
 const timestampOf = (chain: string): number => Number.parseInt(chain.slice(0, TIMESTAMP_DIGITS), 16)

@@ -1,8 +1,7 @@
-import { concat } from '../../protocols/primitives/bytes.ts'
+import { bytesOfHex, concat } from '../../protocols/primitives/bytes.ts'
 import { sha256 } from '../../protocols/primitives/sha256.ts'
 import { TAG_BYTES } from '../../protocols/range-sync/v1/frames.ts'
 import type { ChainTip, TipView } from './tip-table.ts'
-import { bytesOf } from './tip-table.ts'
 
 /** A run of consecutive events of a branch: positions in the chain, both inclusive, from 1. */
 export interface BranchRun {
@@ -47,5 +46,5 @@ export interface SyncView {
 
 /** The tag of an event id (hex) under the salt of a session: 12 bytes. */
 export function tagOf(salt: Uint8Array, id: string): Uint8Array {
-  return sha256(concat(salt, bytesOf(id))).subarray(0, TAG_BYTES)
+  return sha256(concat(salt, bytesOfHex(id))).subarray(0, TAG_BYTES)
 }

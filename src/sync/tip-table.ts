@@ -1,4 +1,4 @@
-import { fromHex } from '../../protocols/primitives/bytes.ts'
+import { bytesOfHex } from '../../protocols/primitives/bytes.ts'
 import {
   BUCKETS,
   BUCKETS_IN_GROUP,
@@ -120,7 +120,7 @@ export class TipTable {
    * chain only the last one's are asked for, and an event of a chain with a thousand forks costs no more than another.
    */
   #changing(chain: string): Map<string, ChainTip> {
-    const index = bucketOf(bytesOf(chain))
+    const index = bucketOf(bytesOfHex(chain))
     const changes = this.#changed.get(index) ?? new Map<string, Map<string, ChainTip>>()
     this.#changed.set(index, changes)
     const known = changes.get(chain)
@@ -146,19 +146,12 @@ function chainTips(chain: string, tips: readonly ChainTip[]): ChainTips {
     chain,
     tips: sorted,
     state: chainState(
-      bytesOf(chain),
-      sorted.map(({ id }) => bytesOf(id))
+      bytesOfHex(chain),
+      sorted.map(({ id }) => bytesOfHex(id))
     )
   }
 }
 
 function emptyGroup(): readonly Bucket[] {
   return Array.from({ length: BUCKETS_IN_GROUP }, () => NO_CHAINS)
-}
-
-/** The bytes of an id or chain id that this node made. */
-export function bytesOf(hex: string): Uint8Array {
-  const bytes = fromHex(hex)
-  if (bytes === null) throw new TypeError(`${hex} is no id in hex`)
-  return bytes
 }

@@ -69,9 +69,11 @@ test('through the running node: a table of the rails, and the exit code says whe
     'eip155         1         1',
     'rfc3161        0         0            1'
   ])
+  expect(good.stderr).toMatch(/^Not checked: /)
   verifier.script('btc:mainnet', unreachable)
   const unconfirmed = await run(verify)
   expect(unconfirmed.code).toBe(3)
+  expect(unconfirmed.stderr).toMatch(/^Unreachable: /)
   expect(unconfirmed.stdout).toContain('1 that count could not be checked now')
   verifier.script('eip155:1', { outcome: 'invalid', code: 'EVM_NOT_FOUND', detail: 'the block has no such \x1b[2J' })
   const lost = await run([...verify, '--json'])

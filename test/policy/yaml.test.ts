@@ -65,6 +65,12 @@ describe('a configuration error names file, line, column and key', () => {
       expected: 'federation.yaml:5:3 node.orgId: is a duplicate key'
     },
     {
+      name: 'a Bitcoin network that there is not',
+      text: `${HEAD}rails:\n  btc:\n    main: { providers: ['https://a.example'] }\n`,
+      expected:
+        'federation.yaml:7:5 rails.btc.main: the key is not a Bitcoin network (mainnet, testnet, testnet4, signet, regtest)'
+    },
+    {
       name: 'duplicate key in two spellings',
       text: `${HEAD}rails:\n  eip155:\n    1: { rpc: ['https://a.example'] }\n    '1': { rpc: ['https://b.example'] }\n`,
       expected: 'federation.yaml:8:5 rails.eip155.1: is a duplicate key'

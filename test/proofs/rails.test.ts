@@ -104,13 +104,13 @@ describe('tokens of a time-stamping authority', () => {
 
   test('a token over another root, announced in good order, proves nothing', async () => {
     const tsa = await authority()
-    // A node that knows no roots can't tell, and writes the file as undecided.
+    // A node that knows no roots can't tell, and writes the file with what it did not check.
     const node = await prover([createRfc3161Verifier(() => undefined)])
     const { leaves } = await sealed(node, 2)
     await announce(node, [await tsa.stamp('ab'.repeat(32))])
-    await judged(node, 'rfc3161:dev', 'unreachable')
+    await judged(node, 'rfc3161:dev', 'unverified')
     const built = await prove(node, leaves[0] ?? '')
-    expect(built).toMatchObject({ standing: 'unproven', reason: 'unreachable' })
+    expect(built).toMatchObject({ standing: 'unproven', reason: 'unverified' })
     const found = await report(built.proof, await reader(tsa.policy))
     expect(anchorStep(found)).toMatchObject({ outcome: 'failed', code: 'TSA_IMPRINT' })
     expect(found.overall).toBe('failed')

@@ -3,7 +3,7 @@ import { peerIdFromPublicKey } from '@libp2p/peer-id'
 import fc from 'fast-check'
 import { base58btc } from 'multiformats/bases/base58'
 import { describe, expect, test } from 'vitest'
-import { fromBase64url, fromHex, toBase64url, toHex, utf8 } from '../../protocols/primitives/bytes.ts'
+import { bytesOfHex, fromBase64url, fromHex, toBase64url, toHex, utf8 } from '../../protocols/primitives/bytes.ts'
 import { didKeyOf, kidOfDidKey, publicKeyOfDidKey } from '../../protocols/signature/v1/did-key.ts'
 import { checkPublicKey, verifyEd25519 } from '../../protocols/signature/v1/ed25519.ts'
 import { describeThirdParty, readJson } from './third-party.ts'
@@ -35,6 +35,12 @@ describe('bytes as text', () => {
       }),
       { numRuns: 3000 }
     )
+  })
+
+  test('bytes of hex that was found to be good, and a defect where it is not', () => {
+    expect(bytesOfHex('00ff')).toEqual(Uint8Array.of(0, 255))
+    expect(() => bytesOfHex('0')).toThrow(TypeError)
+    expect(() => bytesOfHex('FF')).toThrow(TypeError)
   })
 })
 

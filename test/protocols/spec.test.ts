@@ -52,6 +52,18 @@ describe('the SPECs', () => {
     }
   )
 
+  test.each(PATHS)('%s: its tags are those that protocols/README.md explains, and evidence is [INVALID]', (path) => {
+    const readme = readFileSync(join(PROTOCOLS, 'README.md'), 'utf8')
+    const explained = [...readme.matchAll(/^\| (\[[A-Z ]+\]) \|/gm)].map(([, tag]) => tag)
+    const evidence = path.includes('-evidence/')
+    const refusing = ['[REJECT]', '[IGNORE]', '[NO EFFECT]']
+    for (const [, tag] of specOf(path).matchAll(/^\*\*[A-Z]+-\d+\*\* (\[[A-Z ]+\])/gm)) {
+      expect(explained).toContain(tag)
+      if (evidence) expect(refusing).not.toContain(tag)
+      else expect(tag).not.toBe('[INVALID]')
+    }
+  })
+
   test.each(PATHS)('%s: every file of vectors is named', (path) => {
     const spec = specOf(path)
     for (const file of jsonFiles(join(PROTOCOLS, path, 'vectors'))) {

@@ -64,9 +64,9 @@ export function checkBitcoinHeader(
   const header = parseHeader(bytes)
   if (header?.hash !== blockHash) return null
   const network = chainId.slice(chainId.indexOf(':') + 1)
-  // [NO EFFECT] BE-12.
+  // [INVALID] BE-12.
   if (!hasProofOfWork(header, network)) return failure('BTC_POW', `block ${blockHash} does not meet its target`)
-  // [NO EFFECT] BE-13.
+  // [INVALID] BE-13.
   if (!merkleRoots.some((root) => equalBytes(root, header.merkleRoot))) {
     return failure('BTC_BRANCH', `the evidence does not lead to the Merkle root of block ${blockHash}`)
   }
@@ -96,10 +96,10 @@ type TransactionAnchor = Extract<BitcoinTimestampAnchor, { readonly rawTx: unkno
 function rootOfTransaction(bytes: Uint8Array, root: Uint8Array, anchored: TransactionAnchor): Uint8Array {
   const { txid, txIndex, merkleBranch } = anchored
   const transaction = transactionOf(bytes, txid)
-  // [NO EFFECT] BE-8.
+  // [INVALID] BE-8.
   if (!carriesRoot(transaction, root)) throw new Refusal('BTC_ROOT_NOT_FOUND', 'no output carries the root')
   const merkleRoot = rootOfBranch(printed(txid), txIndex, merkleBranch.map(printed))
-  // [NO EFFECT] BE-9.
+  // [INVALID] BE-9.
   if (merkleRoot === null) throw new Refusal('BTC_BRANCH', `the branch does not lead up from place ${txIndex}`)
   return merkleRoot
 }
@@ -110,17 +110,17 @@ function rootsOfProof(bytes: Uint8Array, root: Uint8Array, anchored: ProofAnchor
   const reading = parseOtsProof(bytes)
   if (!reading.ok) throw new Refusal(reading.code, reading.detail)
   const { hash, timestamp } = reading.proof
-  // [NO EFFECT] BE-21: the proof begins at the root.
+  // [INVALID] BE-21: the proof begins at the root.
   if (hash !== 'sha256' || !equalBytes(timestamp.message, root)) {
     throw new Refusal('OTS_ROOT', 'the proof is about another digest')
   }
   const { txid, blockHeight } = anchored
-  // [NO EFFECT] BE-22: it leads to a block of that height…
+  // [INVALID] BE-22: it leads to a block of that height…
   const attested = [...attestationsOf(timestamp)].filter(
     ({ attestation }) => attestation.kind === 'bitcoin' && attestation.height === blockHeight
   )
   if (attested.length === 0) throw new Refusal('BTC_BRANCH', `the proof does not lead to block ${blockHeight}`)
-  // [NO EFFECT] BE-23: …through the transaction.
+  // [INVALID] BE-23: …through the transaction.
   const through = attested.filter((end) => passesThrough(end, txid))
   if (through.length === 0) throw new Refusal('BTC_ROOT_NOT_FOUND', `no way to the block passes through ${txid}`)
   return through.map(({ message }) => message)
@@ -153,12 +153,12 @@ const isSha256 = (step: OtsStep | null): step is OtsStep => step?.operation.name
 function transactionOf(bytes: Uint8Array, txid: string): BitcoinTransaction {
   const reading = parseTransaction(bytes)
   const size = reading.ok ? reading.transaction.stripped.length : bytes.length
-  // [NO EFFECT] BE-6: a node of a tree does not pass for a transaction.
+  // [INVALID] BE-6: a node of a tree does not pass for a transaction.
   if (size === INNER_NODE_BYTES) throw new Refusal('BTC_TX_64_BYTES', 'it may be a node of a Merkle tree')
-  // [NO EFFECT] BE-2 to BE-5.
+  // [INVALID] BE-2 to BE-5.
   if (!reading.ok) throw new Refusal(reading.code, reading.detail)
   const { transaction } = reading
-  // [NO EFFECT] BE-7: it is the one that is named.
+  // [INVALID] BE-7: it is the one that is named.
   if (transaction.txid !== txid) throw new Refusal('BTC_MALFORMED', `the transaction has the id ${transaction.txid}`)
   return transaction
 }

@@ -26,6 +26,9 @@ const EASIEST_TARGETS: ReadonlyMap<string, bigint> = new Map([
   ['regtest', (1n << 255n) - 1n]
 ])
 
+/** The networks whose headers can be checked (SPEC BE-12), as `btc:<network>` names them. */
+export const BITCOIN_NETWORK_NAMES: readonly string[] = [...EASIEST_TARGETS.keys()]
+
 /** Reads the 80 bytes of a header (SPEC BE-10); null for another length. */
 export function parseHeader(bytes: Uint8Array): BlockHeader | null {
   if (bytes.length !== HEADER_BYTES) return null

@@ -11,7 +11,7 @@ export function rootOfBranch(leaf: Uint8Array, index: number, branch: readonly U
   let place = index
   for (const sibling of branch) {
     const isRight = place % 2 === 1
-    // [NO EFFECT] BE-9: a node at the right that equals the one at its left is a repetition, at which nothing stands.
+    // [INVALID] BE-9: a node at the right that equals the one at its left is a repetition, at which nothing stands.
     if (isRight && equalBytes(sibling, node)) return null
     node = hash256(isRight ? concat(sibling, node) : concat(node, sibling))
     place = Math.floor(place / 2)

@@ -77,7 +77,7 @@ const ANOTHER = 0xff
 export function parseOtsProof(bytes: Uint8Array): { readonly ok: true; readonly proof: OtsProof } | EvidenceFailure {
   return refusable(() => {
     const reader = readerOf(bytes)
-    // [NO EFFECT] BE-16: magic and version.
+    // [INVALID] BE-16: magic and version.
     if (!equalBytes(reader.take(MAGIC.length), MAGIC)) reader.refuse('no proof file of OpenTimestamps')
     if (reader.octet() !== VERSION) reader.refuse('an unknown version')
     const { hash, digest } = readFileDigest(reader)
@@ -134,7 +134,7 @@ export function* attestationsOf(timestamp: OtsTimestamp, lastStep: OtsStep | nul
 
 function readerOf(bytes: Uint8Array): ByteReader {
   const reader = new ByteReader(bytes, 'OTS_MALFORMED')
-  // [NO EFFECT] BE-14: at most 65,536 bytes.
+  // [INVALID] BE-14: at most 65,536 bytes.
   if (bytes.length > PROOF_BYTES_MAX) reader.refuse(`a proof of ${bytes.length} bytes`)
   return reader
 }
@@ -166,10 +166,10 @@ class TimestampReader {
   #branch(tag: number, message: Uint8Array, depth: number): OtsBranch {
     if (tag === ATTESTATION) return { attestation: readAttestation(this.#reader) }
     const operation = readOperation(this.#reader, tag)
-    // [NO EFFECT] BE-17: at most 255 operations on the way to an attestation.
+    // [INVALID] BE-17: at most 255 operations on the way to an attestation.
     if (depth === DEPTH_MAX) this.#reader.refuse(`more than ${DEPTH_MAX} operations one after the other`)
     const result = applyOperation(operation, message)
-    // [NO EFFECT] BE-18: messages have at most 4,096 bytes, and 1,048,576 together.
+    // [INVALID] BE-18: messages have at most 4,096 bytes, and 1,048,576 together.
     if (result === null) this.#reader.refuse(`${operation.name} makes too long a message`)
     this.#messageBytes += result.length
     if (this.#messageBytes > MESSAGES_BYTES_MAX) this.#reader.refuse('too much to compute')

@@ -28,7 +28,7 @@ export function readAttestation(reader: ByteReader): OtsAttestation {
   const fields = new ByteReader(payload, 'OTS_MALFORMED')
   const attestation = readKnown(toHex(tag), fields)
   if (attestation === null) return { kind: 'unknown', tag, payload }
-  // [NO EFFECT] BE-19: nothing follows in the payload of a kind that is known.
+  // [INVALID] BE-19: nothing follows in the payload of a kind that is known.
   fields.end()
   return attestation
 }

@@ -42,7 +42,7 @@ const DIGEST_BYTES: Readonly<Record<OtsHash, number>> = { sha1: 20, ripemd160: 2
 /** Reads what follows the tag of an operation (SPEC BE-18). */
 export function readOperation(reader: ByteReader, tag: number): OtsOperation {
   const name = NAMES.get(tag)
-  // [NO EFFECT] BE-18: what an unknown operation would make of the message, nobody can say.
+  // [INVALID] BE-18: what an unknown operation would make of the message, nobody can say.
   if (name === undefined) reader.refuse(`unknown operation ${tag}`)
   if (name !== 'append' && name !== 'prepend') return { name }
   return { name, argument: reader.varbytes(1, MESSAGE_BYTES_MAX) }

@@ -51,11 +51,11 @@ export function carriesRoot({ outputs }: BitcoinTransaction, root: Uint8Array): 
 
 function readTransaction(bytes: Uint8Array): BitcoinTransaction {
   const reader = new ByteReader(bytes, 'BTC_MALFORMED')
-  // [NO EFFECT] BE-2: at most 4,000,000 bytes.
+  // [INVALID] BE-2: at most 4,000,000 bytes.
   if (bytes.length > TRANSACTION_BYTES_MAX) reader.refuse(`a transaction of ${bytes.length} bytes`)
   const version = reader.take(4)
   const hasWitness = reader.peek() === 0
-  // [NO EFFECT] BE-4: marker 00, flags 01. So no transaction without inputs can be read as one.
+  // [INVALID] BE-4: marker 00, flags 01. So no transaction without inputs can be read as one.
   if (hasWitness && (reader.octet() !== 0 || reader.octet() !== 1)) reader.refuse('no inputs, or unknown flags')
   const from = reader.at
   const inputs = readInputs(reader)
@@ -63,7 +63,7 @@ function readTransaction(bytes: Uint8Array): BitcoinTransaction {
   const body = bytes.subarray(from, reader.at)
   if (hasWitness) readWitness(reader, inputs)
   const lockTime = reader.take(4)
-  // [NO EFFECT] BE-2: nothing follows.
+  // [INVALID] BE-2: nothing follows.
   reader.end()
   const stripped = hasWitness ? concat(version, body, lockTime) : bytes
   return { txid: printedHash(hash256(stripped)), stripped, outputs }
@@ -72,7 +72,7 @@ function readTransaction(bytes: Uint8Array): BitcoinTransaction {
 /** Returns how many there are. */
 function readInputs(reader: ByteReader): number {
   const count = reader.count(INPUT_BYTES_MIN)
-  // [NO EFFECT] BE-5: at least one input and one output.
+  // [INVALID] BE-5: at least one input and one output.
   if (count === 0) reader.refuse('no inputs')
   for (let index = 0; index < count; index += 1) {
     reader.take(36)
@@ -100,6 +100,6 @@ function readWitness(reader: ByteReader, inputs: number): void {
     for (let item = 0; item < count; item += 1) reader.take(reader.compactSize())
     items += count
   }
-  // [NO EFFECT] BE-4: a witness that holds nothing is left out.
+  // [INVALID] BE-4: a witness that holds nothing is left out.
   if (items === 0) reader.refuse('an empty witness')
 }

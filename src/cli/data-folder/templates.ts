@@ -38,6 +38,14 @@ log:
   # debug, info, warn, error or silent
   level: info
 
+# Who makes timestamp anchors, and how they are checked; without it none is verified here.
+#
+#   rails:
+#     rfc3161:
+#       example:
+#         url: https://tsa.example.org/tsr
+#         roots: [example.pem]        # in tsa-roots/
+
 # What this node carries. A member needs both: its DID here and the role in peers.yaml.
 ${namespaces.length === 0 ? NO_NAMESPACE : `namespaces:\n${namespaces.map((name) => namespaceTemplate(name, did)).join('\n')}`}`
 }

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fromHex, toBase64url } from '../../../protocols/primitives/bytes.ts'
+import { bytesOfHex, toBase64url } from '../../../protocols/primitives/bytes.ts'
 import { sha256Hex } from '../../../protocols/primitives/sha256.ts'
 import { AnchormeshError } from '../../platform/errors.ts'
 import type { DevelopmentTsa } from '../../timestamps/clients/development-tsa.ts'
@@ -28,8 +28,7 @@ export async function stampRoot(
   folder: string,
   { random, clock }: Pick<CommandContext, 'random' | 'clock'>
 ): Promise<Stamp> {
-  const root = fromHex(batchRoot)
-  if (root === null) throw new TypeError('a batch root is no hash')
+  const root = bytesOfHex(batchRoot)
   const result = await requestTimestamp({ url: tsa.url, root, tsa: TSA_NAME, random, clock, timeoutMs: TIMEOUT_MS })
   if (!result.ok) throw new AnchormeshError('TSA_REQUEST_FAILED', `${result.code}: ${result.detail}`)
   const evidenceId = sha256Hex(result.token)

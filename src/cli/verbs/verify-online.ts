@@ -35,6 +35,8 @@ export const registerVerifyOnline: RegisterVerb = (program, runner) => {
         const verification = await verifying.finally(progress.end)
         if (context.json) await context.output.json(verification)
         else await context.output.line(onlineText(verification))
+        if (verification.rails.some(({ unreachable }) => unreachable > 0)) context.output.note(WHY_UNREACHABLE)
+        if (verification.rails.some(({ notChecked }) => notChecked > 0)) context.output.note(WHY_NOT_CHECKED)
         return onlineExitCode(verification)
       })
     )
@@ -45,6 +47,12 @@ export function onlineExitCode({ lostCount, unconfirmed }: OnlineVerification): 
   if (lostCount > 0) return EXIT.failed
   return unconfirmed > 0 ? EXIT.undecided : EXIT.done
 }
+
+const WHY_UNREACHABLE =
+  'Unreachable: a provider did not answer (`anchormesh status` of a running node says which), or federation.yaml has ' +
+  'no roots for the authority.'
+const WHY_NOT_CHECKED =
+  'Not checked: nobody under rails in federation.yaml checks the chain, or the namespace’s finality does not list it.'
 
 function onlineText({ rails, lost, lostCount, unconfirmed }: OnlineVerification): string {
   if (rails.length === 0) return 'No timestamp anchors were announced.'

@@ -132,7 +132,7 @@ function confirmed(
   }
 }
 
-/** [NO EFFECT] BE-25, while another block stands at the height. */
+/** [INVALID] BE-25, while another block stands at the height. */
 function replaced(
   { hash, depth }: Extract<BlockStanding, { kind: 'replaced' }>,
   blockHeight: number,

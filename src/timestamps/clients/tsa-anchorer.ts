@@ -1,4 +1,4 @@
-import { fromHex, toBase64url } from '../../../protocols/primitives/bytes.ts'
+import { bytesOfHex, toBase64url } from '../../../protocols/primitives/bytes.ts'
 import type { Anchorer } from '../../anchoring/anchorer.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Random } from '../../platform/random.ts'
@@ -24,8 +24,7 @@ export function createTsaAnchorer({ tsa, url, clock, random }: TsaAnchorerOption
   const chainId = `rfc3161:${tsa}`
   const prepare: Anchorer['prepare'] = async (batchRoot, signal) => {
     signal.throwIfAborted()
-    const root = fromHex(batchRoot)
-    if (root === null) throw new TypeError('a batch root is no hash')
+    const root = bytesOfHex(batchRoot)
     const result = await requestTimestamp({ url, root, tsa, random, clock, timeoutMs: TIMEOUT_MS })
     return result.ok
       ? { state: 'complete', timestampAnchor: { chainId, token: toBase64url(result.token) } }

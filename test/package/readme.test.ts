@@ -1,0 +1,61 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { createProgram } from '../../src/cli/program.ts'
+import { federationSchema } from '../../src/policy/config-schema.ts'
+import { parseConfig } from '../../src/policy/yaml.ts'
+
+const ROOT = resolve(import.meta.dirname, '..', '..')
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
+const LIBRARY = pathToFileURL(join(ROOT, 'src', 'index.ts')).href
+
+const blocks = (language: string): readonly string[] =>
+  [...README.matchAll(new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\`$`, 'gm'))].map(([, text = '']) => text)
+
+/** A command as a shell would hand it over, without its comment, its redirections, and with values for its placeholders. */
+const argumentsOf = (line: string): readonly string[] =>
+  line
+    .replace(/\s+#.*$/, '')
+    .replace(/\s+>.*$/, '')
+    .replace('LEAFHASH', 'a'.repeat(64))
+    .split(/\s+/)
+    .slice(2)
+
+const commands = blocks('sh')
+  .flatMap((block) => block.split('\n'))
+  .filter((line) => line.startsWith('npx anchormesh '))
+
+describe('the README', () => {
+  test('shows commands', () => expect(commands.length).toBeGreaterThan(10))
+
+  test.each(commands)('%s: a command with options that there are', async (line) => {
+    let ran = 0
+    const runner = { run: async () => void (ran += 1), exitCode: () => 0 }
+    await createProgram(runner).parseAsync([...argumentsOf(line)], { from: 'user' })
+    expect(ran).toBe(1)
+  })
+
+  test.each(blocks('yaml'))('a piece of federation.yaml: %s', (piece) => {
+    const text = `v: 1\nnode: { did: 'did:key:z6MkewaoF7UJp3y899UYa7xfcnPaXU3vkpbX81x9MNwdjTRL', orgId: alpha }\n${piece}`
+    const parsed = parseConfig(text, 'federation.yaml', federationSchema)
+    expect(parsed.ok ? [] : parsed.problems).toEqual([])
+  })
+
+  test('has an example of the library that runs as it stands, and ends with a winner', async () => {
+    const [example = ''] = blocks('js')
+    const folder = mkdtempSync(join(tmpdir(), 'anchormesh-readme-'))
+    try {
+      const file = join(folder, 'example.mjs')
+      writeFileSync(file, example.replaceAll("'anchormesh'", JSON.stringify(LIBRARY)))
+      const { stdout } = await promisify(execFile)(process.execPath, [file])
+      expect(stdout).toContain("state: 'announced'")
+      expect(stdout).toContain("status: 'verified'")
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+})
