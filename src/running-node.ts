@@ -72,6 +72,7 @@ export class RunningNode implements AnchormeshNode {
       engine,
       log,
       blobs: parts.blobs,
+      queue: parts.queue,
       policy: () => policy,
       verifiers: ports.verifiers ?? [],
       anchorers: ports.anchorers ?? [],

@@ -12,8 +12,7 @@ import { Anchoring } from './anchoring.ts'
 import type { JobBookPorts } from './job-book.ts'
 import { JobBook } from './job-book.ts'
 import { chooseAnchorer } from './rails.ts'
-import type { HandedIn } from './receipt-queue.ts'
-import { ReceiptQueue } from './receipt-queue.ts'
+import type { HandedIn, ReceiptQueue } from './receipt-queue.ts'
 import type { SealingStatus } from './sealing.ts'
 import { Sealing } from './sealing.ts'
 
@@ -54,6 +53,7 @@ export interface AnchoringStatus {
 
 export interface NodeAnchoringPorts extends Omit<AnchoringPorts, 'jobs' | 'self'>, JobBookPorts {
   readonly blobs: BlobStore
+  readonly queue: ReceiptQueue
   readonly sealing: Readonly<Record<string, SealingConfig>>
 }
 
@@ -69,7 +69,7 @@ export class NodeAnchoring {
     this.#ports = ports
     this.#jobs = new JobBook(ports)
     this.#anchoring = new Anchoring({ ...ports, jobs: this.#jobs, self: ports.policy().self.did })
-    this.#queue = new ReceiptQueue(ports)
+    this.#queue = ports.queue
     this.#sealing = new Sealing({
       ...ports,
       queue: this.#queue,

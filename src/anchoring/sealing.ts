@@ -96,7 +96,7 @@ export class Sealing {
     const { clock, random, logger } = this.#ports
     try {
       const dueAt = await this.#dueAt(namespace)
-      if (this.#runs.has(namespace)) return
+      if (this.#stopped || this.#runs.has(namespace)) return
       this.#timers.get(namespace)?.()
       this.#timers.delete(namespace)
       if (dueAt === null) return
@@ -141,23 +141,40 @@ export class Sealing {
   }
 
   async #sealNext(namespace: string): Promise<void> {
-    const { queue, log, engine, policy } = this.#ports
+    const { queue, engine } = this.#ports
     await queue.recover()
-    const cut = (await queue.cut(namespace)) ?? (await this.#newCut(namespace))
-    const identity = { namespace, owner: policy().self.orgId, batchId: cut.batchId }
-    await log.recover()
-    await engine.reached(log.head.logSeq, null, 'batches')
-    const { batchRoot } =
-      (await findSealedBatch(this.#ports, identity)) ??
-      (await sealLeaves(identity, queue.leaves(namespace, cut), this.#ports))
+    const sealed = await queue.undisturbed(() => this.#cutAndSeal(namespace))
+    if (sealed === null) return
+    const { cut, identity, batchRoot } = sealed
     if (cut.chains.length > 0) await this.#ports.anchor({ ...identity, batchRoot }, cut.chains)
     else if (!(await announcedByOwner(engine, identity))) await this.#ports.announce(namespace, cut.batchId)
     await queue.finish(namespace, cut)
   }
 
+  /** `null` where no receipt is left of those that were to be sealed: all were forgotten. */
+  async #cutAndSeal(
+    namespace: string
+  ): Promise<{ readonly cut: BatchCut; readonly identity: BatchIdentity; readonly batchRoot: string } | null> {
+    const { queue, log, engine, policy } = this.#ports
+    const cut = (await queue.cut(namespace)) ?? (await this.#newCut(namespace))
+    if (cut === null) return null
+    const identity = { namespace, owner: policy().self.orgId, batchId: cut.batchId }
+    await log.recover()
+    await engine.reached(log.head.logSeq, null, 'batches')
+    const before = await findSealedBatch(this.#ports, identity)
+    if (before !== null) return { cut, identity, batchRoot: before.batchRoot }
+    if ((await queue.leaves(namespace, cut).next()).done === true) {
+      await queue.finish(namespace, cut)
+      return null
+    }
+    const { batchRoot } = await sealLeaves(identity, queue.leaves(namespace, cut), this.#ports)
+    return { cut, identity, batchRoot }
+  }
+
   /** Nothing is sealed that could not be anchored and announced: until then the receipts wait, where they are safe. */
-  async #newCut(namespace: string): Promise<BatchCut> {
+  async #newCut(namespace: string): Promise<BatchCut | null> {
     const { queue, settings, policy, clock, random, chainsOf } = this.#ports
+    if ((await queue.waiting(namespace)).receipts === 0) return null
     const { self } = policy()
     if (!policy().hasRole(namespace, self.did, 'announce'))
       throw new AnchormeshError('PUBLISH_REFUSED', `this node may not announce in ${namespace}`)
