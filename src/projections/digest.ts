@@ -195,12 +195,16 @@ async function rowsDigest(reading: Reading, name: string): Promise<string> {
   return hash.digest('hex')
 }
 
-/** Which evidence has which outcome here, without times. */
+/**
+ * Which evidence was found verified or invalid here, without times. What is undecided differs between honest nodes by
+ * the minute, and by what their providers said when they failed; it decides nothing about winners.
+ */
 async function verdictSetDigest(reading: Reading): Promise<string> {
   const hash = createHash('sha256')
   for await (const row of rowsOf(reading, 'timestamp-anchors')) {
     const { evidenceHash, status, code } = row
-    if (status !== 'unverified') hash.update(`${encodeCanonical({ evidenceHash, status, code })}\n`)
+    if (status === 'verified' || status === 'invalid')
+      hash.update(`${encodeCanonical({ evidenceHash, status, code })}\n`)
   }
   return hash.digest('hex')
 }
