@@ -55,7 +55,7 @@ export class Sealing {
   readonly #ports: SealingPorts
   readonly #timers = new Map<string, () => void>()
   readonly #runs = new Map<string, Promise<void>>()
-  readonly #failures = new Map<string, { readonly count: number; readonly reason: string; readonly retryAt: number }>()
+  readonly #failures = new Map<string, { readonly count: number; readonly reason: string; readonly retryMs: number }>()
   #started = false
   #stopped = false
 
@@ -100,7 +100,8 @@ export class Sealing {
       this.#timers.get(namespace)?.()
       this.#timers.delete(namespace)
       if (dueAt === null) return
-      const delayMs = Math.max(dueAt, this.#failures.get(namespace)?.retryAt ?? 0) - clock.now()
+      const retryMs = this.#failures.get(namespace)?.retryMs ?? Number.NEGATIVE_INFINITY
+      const delayMs = Math.max(dueAt - clock.now(), retryMs - clock.monotonicMs())
       if (delayMs <= 0) this.#run(namespace)
       else this.#lookLater(namespace, delayMs)
     } catch (error) {
@@ -130,7 +131,7 @@ export class Sealing {
         const reason = messageOf(error)
         const { clock, random } = this.#ports
         const count = (this.#failures.get(namespace)?.count ?? 0) + 1
-        this.#failures.set(namespace, { count, reason, retryAt: clock.now() + retryDelay(count, 0, random) })
+        this.#failures.set(namespace, { count, reason, retryMs: clock.monotonicMs() + retryDelay(count, 0, random) })
         this.#ports.logger.error({ namespace, reason }, 'receipts could not be sealed; it is tried again')
       })
       .then(async () => {
