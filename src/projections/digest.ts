@@ -196,15 +196,14 @@ async function rowsDigest(reading: Reading, name: string): Promise<string> {
 }
 
 /**
- * Which evidence was found verified or invalid here, without times. What is undecided differs between honest nodes by
- * the minute, and by what their providers said when they failed; it decides nothing about winners.
+ * Which evidence was found good or bad here, without times. What could not be decided yet is left out: it takes no part
+ * in who wins, and says only how one node's providers are at the moment.
  */
 async function verdictSetDigest(reading: Reading): Promise<string> {
   const hash = createHash('sha256')
   for await (const row of rowsOf(reading, 'timestamp-anchors')) {
     const { evidenceHash, status, code } = row
-    if (status === 'verified' || status === 'invalid')
-      hash.update(`${encodeCanonical({ evidenceHash, status, code })}\n`)
+    if (status === 'verified' || status === 'invalid') hash.update(`${encodeCanonical({ evidenceHash, status, code })}\n`)
   }
   return hash.digest('hex')
 }

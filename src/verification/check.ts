@@ -104,7 +104,8 @@ function readResult(result: VerifierResult): Checked {
     case 'unreachable':
       return {
         finding: undecided('unreachable', result.code),
-        next: { kind: 'retry', failed: true, askedMs: result.retryAfterMs }
+        // Only another policy brings roots, and then every row is looked at again.
+        next: result.code === 'ROOTS_MISSING' ? NEVER : { kind: 'retry', failed: true, askedMs: result.retryAfterMs }
       }
     case 'notYetFinal': {
       const { depth, needed } = result

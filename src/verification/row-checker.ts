@@ -138,6 +138,8 @@ export class RowChecker {
     // SPEC WIN-1: a candidate is proven "at that finality", that of today's policy, which nobody has seen yet.
     if (isDecided(row) && finding.outcome === 'unreachable' && finding.code !== 'ROOTS_MISSING')
       return row.status === 'verified' && this.#past.askedForLess(row)
+    // Nobody here could ever have checked it, as with a chain that no verifier handles.
+    if (row.status === 'unverified' && finding.code === 'ROOTS_MISSING') return false
     if (!isFoundAlready(row, finding)) return true
     if (!isDecided(row)) return false
     // Else a restart would look again at what no longer needs it.

@@ -47,6 +47,25 @@ async function winnerOf(ledger: Ledger, batchId: string = 'batch-1'): Promise<Js
 
 const bodyWith = (...timestampAnchors: JsonObject[]): JsonObject => ({ ...announceBody('batch-1'), timestampAnchors })
 
+test('the digest of verdicts holds what was decided, not how providers are at the moment', async () => {
+  const event = await next(ALICE, null, bodyWith(EVM, BTC))
+  const ledger = await openLedger({ policy: POLICY })
+  await ledger.append(event)
+  const digest = async (): Promise<string> => {
+    await ledger.caughtUp()
+    return (await ledger.digest(NAMESPACE)).winners.verdictSetDigest
+  }
+  const before = await digest()
+  await judge(ledger, event, 0, otherwise('unreachable', 'PROVIDER_TIMEOUT'))
+  await judge(ledger, event, 1, otherwise('pending', null))
+  expect(await digest()).toBe(before)
+  await judge(ledger, event, 0, otherwise('invalid', 'EVM_REVERTED'))
+  const decided = await digest()
+  expect(decided).not.toBe(before)
+  await judge(ledger, event, 1, verified(7, 1_000))
+  expect(await digest()).not.toBe(decided)
+})
+
 test('a verified anchor wins, a stronger one displaces it, and the loser says by what and why', async () => {
   const event = await next(ALICE, null, bodyWith(EVM, BTC))
   const [evm, btc] = evidenceOf(event)

@@ -224,10 +224,7 @@ interface KilledProcess {
  */
 function startChild(folder: string, port: number, onLogged: () => void, writes: number | null): KilledProcess {
   const args = [folder, String(port), ...(writes === null ? [] : [String(writes)])]
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'kill.child.ts'), ...args], {
-    // Half of a start is the reading of the sources.
-    env: { ...process.env, NODE_COMPILE_CACHE: join(folder, 'compiled') }
-  })
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'kill.child.ts'), ...args])
   running.add(child)
   let text = ''
   let errors = ''

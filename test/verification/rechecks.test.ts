@@ -363,6 +363,20 @@ test('a token whose authority has no roots in the new policy counts no longer', 
   await worker.stop()
 })
 
+test('a token of an authority without roots stays unverified: nothing is logged that nobody could decide', async () => {
+  const ledger = await openLedger({ policy: POLICY })
+  const verifier = scriptedVerifier()
+  verifier.script('rfc3161:tsa', { outcome: 'unreachable', code: 'ROOTS_MISSING', retryAfterMs: 0 })
+  verifier.script('eip155:1', valid(9, 5_000))
+  await ledger.append(await next(ALICE, null, bodyWith(TOKEN, EVM)))
+  const worker = startWorker(ledger, verifier, POLICY)
+  await anchorRow(ledger, 'eip155:1', 'verified')
+  await until('the token was looked at', () => verifier.requests.length === 2)
+  await worker.stop()
+  expect(await verdicts(ledger)).toMatchObject([{ chainId: 'eip155:1' }])
+  expect(worker.retries).toEqual([])
+})
+
 test('a verifier that never answers holds up no other, and no event', async () => {
   const ledger = await openLedger({ policy: POLICY })
   const hanging = scriptedVerifier()
