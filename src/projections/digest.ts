@@ -203,7 +203,8 @@ async function verdictSetDigest(reading: Reading): Promise<string> {
   const hash = createHash('sha256')
   for await (const row of rowsOf(reading, 'timestamp-anchors')) {
     const { evidenceHash, status, code } = row
-    if (status === 'verified' || status === 'invalid') hash.update(`${encodeCanonical({ evidenceHash, status, code })}\n`)
+    if (status === 'verified' || status === 'invalid')
+      hash.update(`${encodeCanonical({ evidenceHash, status, code })}\n`)
   }
   return hash.digest('hex')
 }
