@@ -1,4 +1,5 @@
 import type { Anchorer } from './anchoring/anchorer.ts'
+import type { ReceiptQueue } from './anchoring/receipt-queue.ts'
 import type { Author } from './authoring/author.ts'
 import type { Bundles } from './bundles/bundles.ts'
 import type { IngestDoor } from './ingest/door.ts'
@@ -87,6 +88,7 @@ export interface NodeParts {
   readonly author: Author
   readonly digests: NamespaceDigests
   readonly blobs: BlobStore
+  readonly queue: ReceiptQueue
   readonly bundles: Bundles
   readonly stopFollowing: () => void
   readonly verification: Verification

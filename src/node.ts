@@ -1,5 +1,6 @@
 import { encodeCanonical } from '../protocols/canonical-json/v1/codec.ts'
 import type { JsonObject } from '../protocols/canonical-json/v1/json.ts'
+import { ReceiptQueue } from './anchoring/receipt-queue.ts'
 import { Author } from './authoring/author.ts'
 import { Bundles } from './bundles/bundles.ts'
 import { bundlePeers } from './bundles/streams.ts'
@@ -86,11 +87,13 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     logger
   })
   const digests = new NamespaceDigests({ engine, store, policy: () => policy })
+  const queue = new ReceiptQueue({ blobs, clock, random })
   const bundles = new Bundles({
     log,
     engine,
     store,
     blobs,
+    queued: queue,
     keyring,
     policy: () => policy,
     signer: config.signer,
@@ -113,6 +116,7 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     author,
     digests,
     blobs,
+    queue,
     bundles,
     stopFollowing,
     verification,

@@ -1,6 +1,12 @@
 import type { JsonObject, JsonValue } from '../protocols/canonical-json/v1/json.ts'
 import type { AnchoringResult } from './anchoring/anchoring.ts'
-import type { AnchorRequest, AnchoringStatus, HandInResult, ImportProofRequest } from './anchoring/node-anchoring.ts'
+import type {
+  AnchorRequest,
+  AnchoringStatus,
+  HandInResult,
+  ImportProofRequest,
+  SplitAnchorsRequest
+} from './anchoring/node-anchoring.ts'
 import type { ReceiptProof } from './authoring/sealed-batches.ts'
 import type { SealedBatch } from './authoring/seal.ts'
 import type { FetchedBundles, ReceiptsStatus } from './bundles/bundles.ts'
@@ -28,6 +34,7 @@ export type {
   ForgottenReceipt,
   HandInResult,
   ImportProofRequest,
+  SplitAnchorsRequest,
   ImportResult,
   LogVerification,
   LoggedEvent,
@@ -87,6 +94,11 @@ export interface Operations {
   upgradeAnchors(query: UpgradeQuery, onProgress?: ProgressListener): Promise<readonly AnchoringResult[]>
   /** Goes on with somebody's pending OpenTimestamps proof of a batch. Throws as `anchor`, `ANCHORING_EXISTS`, `PROOF_INVALID`. */
   importProof(request: ImportProofRequest): Promise<AnchoringResult>
+  /**
+   * Has what is announced together with a batch's evidence on one chain wait for it no longer; that is announced by
+   * itself when it is there. Throws `BATCH_UNKNOWN`, `PUBLISH_REFUSED`, `ANCHORING_UNKNOWN`.
+   */
+  splitAnchors(request: SplitAnchorsRequest): Promise<readonly AnchoringResult[]>
   /**
    * Queues receipts (any I-JSON values) for the next scheduled batch, durably. Throws `SEALING_NOT_CONFIGURED`,
    * `RECEIPTS_INVALID`, `RECEIPTS_QUEUE_FULL`, `STORE_FULL`.

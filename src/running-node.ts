@@ -72,6 +72,7 @@ export class RunningNode implements AnchormeshNode {
       engine,
       log,
       blobs: parts.blobs,
+      queue: parts.queue,
       policy: () => policy,
       verifiers: ports.verifiers ?? [],
       anchorers: ports.anchorers ?? [],
@@ -109,8 +110,8 @@ export class RunningNode implements AnchormeshNode {
     const { ports, engine, log, blobs, bundles, stopFollowing, verification, sync } = this.#parts
     const failures: unknown[] = []
     const parts: (() => Promise<void> | void)[] = [
-      () => this.#anchoring.stop(),
-      () => sync?.stop(),
+      // At once: an announce may wait for peers, whom sync calls off.
+      async () => void (await Promise.all([this.#anchoring.stop(), sync?.stop()])),
       () => this.#attester.stop(),
       () => ports.network?.stop(),
       () => verification.stop(),
@@ -210,6 +211,8 @@ export class RunningNode implements AnchormeshNode {
     await this.#anchoring.upgrade(namespace, (done, total) => onProgress?.({ done, total, unit: 'batches' }))
 
   importProof: Operations['importProof'] = async (request) => await this.#anchoring.importProof(request)
+
+  splitAnchors: Operations['splitAnchors'] = async (request) => await this.#anchoring.split(request)
 
   handIn: Operations['handIn'] = async ({ namespace, receipts }) => await this.#anchoring.handIn(namespace, receipts)
 

@@ -18,6 +18,8 @@ const TIMER_MS_MAX = 86_400_000
 
 // A projection that halted, or a store that can't be read, is not back sooner.
 const RESUME_RETRY_MS = 30_000
+// What fails for less mends itself: a provider that is restarted, a chain that is slow.
+const STALLED_MS = 60 * 60_000
 
 /** How far a batch's evidence on one chain is, for operators. Times are milliseconds since 1970. */
 export interface AnchoringResult {
@@ -59,8 +61,20 @@ export type Group = Pick<AnchoringRecord, 'namespace' | 'batchId' | 'together'>
 /** What this process knows of a job beside the log: it may be lost. */
 interface Note {
   readonly failures: number
-  readonly dueAt: number
+  /** When the first failure of the row came; ms since 1970. `null` where the last step did not fail. */
+  readonly failingSince: number | null
+  /** Monotonic, ms: a wall clock that is set back puts nothing off. */
+  readonly dueMs: number
   readonly wait: Wait
+}
+
+/** Jobs that have failed for so long that an operator should know; the oldest is shown. */
+export interface StalledJobs {
+  readonly count: number
+  /** Milliseconds since 1970. */
+  readonly since: number
+  readonly chainId: string
+  readonly why: string
 }
 
 /**
@@ -102,12 +116,12 @@ export class Anchoring {
    */
   async plan(
     { namespace, batchId, together }: Group,
-    plan: (jobs: readonly (AnchoringRecord | null)[]) => Promise<readonly AnchoringRecord[]>
+    plan: (jobs: readonly (AnchoringRecord | null)[], signal: AbortSignal) => Promise<readonly AnchoringRecord[]>
   ): Promise<void> {
     await this.#lines.inLine(
       lineOf(namespace, batchId),
       async () => {
-        const planned = await plan(await this.#jobs({ namespace, batchId, together }))
+        const planned = await plan(await this.#jobs({ namespace, batchId, together }), this.#stop.signal)
         if (planned.length === 0) return
         if ((await this.#ports.jobs.open()).length + planned.length > OPEN_JOBS_MAX)
           throw new AnchormeshError('ANCHORINGS_FULL', `${OPEN_JOBS_MAX} batches are being anchored already`, {
@@ -127,6 +141,25 @@ export class Anchoring {
     return jobs.flatMap((job) => (job === null ? [] : [this.resultOf(job)]))
   }
 
+  /**
+   * Goes on with the evidence on one chain of a group by itself, and with the others without it: each is announced when
+   * it is whole, in two announces. Throws as `plan`.
+   */
+  async split(group: Group, chainId: string): Promise<readonly Group[]> {
+    const parts = [[chainId], group.together.filter((other) => other !== chainId)]
+    await this.plan(group, (jobs) =>
+      Promise.resolve(
+        jobs.flatMap((job) => {
+          const together = parts.find((part) => part.includes(job?.chainId ?? ''))
+          return job === null || together === undefined || !isOf(group, job) ? [] : [{ ...job, together }]
+        })
+      )
+    )
+    const groups = parts.map((together) => ({ ...group, together }))
+    for (const part of groups) this.begin(part)
+    return groups
+  }
+
   /** Goes on with a group by itself, once the node runs. */
   begin(group: Group): void {
     if (this.#started) void this.#pass(group, false)
@@ -141,6 +174,7 @@ export class Anchoring {
 
   resultOf(job: AnchoringRecord): AnchoringResult {
     const { namespace, batchId, batchRoot, chainId, state, timestampAnchor, eventId, together } = job
+    const { clock } = this.#ports
     const isOpen = state !== 'announced' && state !== 'failed'
     const note = isOpen ? this.#notes.get(noteKey(job)) : undefined
     return {
@@ -153,9 +187,24 @@ export class Anchoring {
       eventId,
       code: note === undefined ? job.code : note.wait.code,
       detail: note?.wait.detail ?? job.detail ?? (isOpen ? waitingFor(job) : null),
-      lookAgainAt: note?.dueAt ?? null,
+      lookAgainAt: note === undefined ? null : Math.round(clock.now() + Math.max(0, note.dueMs - clock.monotonicMs())),
       together
     }
+  }
+
+  /** What has failed for an hour or longer, since this node runs; `null` for nothing. */
+  stalled(): StalledJobs | null {
+    const longAgo = this.#ports.clock.now() - STALLED_MS
+    let oldest: { readonly key: string; readonly since: number; readonly wait: Wait } | null = null
+    let count = 0
+    for (const [key, { failingSince: since, wait }] of this.#notes) {
+      if (since === null || since > longAgo) continue
+      count += 1
+      if (oldest === null || since < oldest.since) oldest = { key, since, wait }
+    }
+    if (oldest === null) return null
+    const { key, since, wait } = oldest
+    return { count, since, chainId: key.slice(key.lastIndexOf('!') + 1), why: `${wait.code ?? ''}: ${wait.detail}` }
   }
 
   /** A projection that halted is no reason for a node not to start. */
@@ -184,20 +233,23 @@ export class Anchoring {
     const pass = this.#lines
       .inLine(lineOf(group.namespace, group.batchId), () => this.#goThrough(group, all), this.#stop.signal)
       .catch((error: unknown) => this.#passFailed(group, error))
-      .then(() => {
+      .then((isThere) => {
         this.#passes.delete(key)
-        this.#goOnLater(group)
+        if (isThere) this.#goOnLater(group)
       })
     this.#passes.set(key, pass)
     await pass
   }
 
-  async #goThrough(group: Group, all: boolean): Promise<void> {
+  /** False: there is no such group any more. */
+  async #goThrough(group: Group, all: boolean): Promise<boolean> {
     const { signal } = this.#stop
     signal.throwIfAborted()
-    const now = this.#ports.clock.now()
-    const isDue = (job: AnchoringRecord): boolean => all || (this.#notes.get(noteKey(job))?.dueAt ?? 0) <= now
-    const known = (await this.#jobs(group)).flatMap((job) => job ?? [])
+    const nowMs = this.#ports.clock.monotonicMs()
+    const isDue = (job: AnchoringRecord): boolean => all || (this.#notes.get(noteKey(job))?.dueMs ?? nowMs) <= nowMs
+    const known = (await this.#jobs(group)).flatMap((job) => (job !== null && isOf(group, job) ? [job] : []))
+    // It was split meanwhile; its parts have passes of their own.
+    if (known.length === 0) return false
     const jobs = await Promise.all(
       known.map(async (job) =>
         isUnfinished(job) && isDue(job) ? await this.#noted(makeEvidence(job, this.#ports, signal)) : job
@@ -205,11 +257,12 @@ export class Anchoring {
     )
     // What is left to wait for are jobs that their anchorers have yet to finish…
     for (const job of jobs) if (!isUnfinished(job)) this.#notes.delete(noteKey(job))
-    if (jobs.length === 0 || !jobs.every(({ state }) => state === 'complete')) return
+    if (!jobs.every(({ state }) => state === 'complete')) return true
     // …or evidence that has yet to be found final.
     const verified = await Promise.all(jobs.map((job) => verifyEvidence(job, this.#ports, signal)))
     for (const stepped of verified) this.#note(stepped)
     if (verified.every(({ job, wait }) => job.state === 'complete' && wait === null)) await this.#announce(group, jobs)
+    return true
   }
 
   /** A crash, or an answer that got lost, may have left the announce in the log already. */
@@ -243,23 +296,27 @@ export class Anchoring {
       this.#notes.delete(key)
       return
     }
+    this.#noteWait(key, wait)
+  }
+
+  #noteWait(key: string, wait: Wait): void {
     const { clock, random } = this.#ports
-    const failures = wait.failed ? (this.#notes.get(key)?.failures ?? 0) + 1 : 0
-    this.#notes.set(key, { failures, dueAt: clock.now() + retryDelay(failures, wait.askedMs, random), wait })
+    const before = this.#notes.get(key)
+    const failures = wait.failed ? (before?.failures ?? 0) + 1 : 0
+    const failingSince = wait.failed ? (before?.failingSince ?? clock.now()) : null
+    const dueMs = clock.monotonicMs() + retryDelay(failures, wait.askedMs, random)
+    this.#notes.set(key, { failures, failingSince, dueMs, wait })
   }
 
   /** A store that is full, an own chain that is behind, a role that was taken away, a defect: later again. */
-  #passFailed(group: Group, error: unknown): void {
-    if (this.#stop.signal.aborted) return
+  #passFailed(group: Group, error: unknown): boolean {
+    if (this.#stop.signal.aborted) return false
     const { namespace, batchId, together } = group
     this.#ports.logger.warn({ namespace, batchId, reason: messageOf(error) }, 'anchoring a batch is tried again')
     const code = error instanceof AnchormeshError ? error.code : 'INTERNAL'
-    for (const chainId of together) {
-      const key = noteKey({ namespace, batchId, chainId })
-      const failures = (this.#notes.get(key)?.failures ?? 0) + 1
-      const dueAt = this.#ports.clock.now() + retryDelay(failures, 0, this.#ports.random)
-      this.#notes.set(key, { failures, dueAt, wait: failure(code, messageOf(error)) })
-    }
+    const wait = failure(code, messageOf(error))
+    for (const chainId of together) this.#noteWait(noteKey({ namespace, batchId, chainId }), wait)
+    return true
   }
 
   #goOnLater(group: Group): void {
@@ -267,9 +324,10 @@ export class Anchoring {
     const key = groupKey(group)
     const { clock } = this.#ports
     // A job that is complete and waits for others has no note, and neither has one that failed for good.
-    const due = group.together.flatMap((chainId) => this.#notes.get(noteKey({ ...group, chainId }))?.dueAt ?? [])
+    const due = group.together.flatMap((chainId) => this.#notes.get(noteKey({ ...group, chainId }))?.dueMs ?? [])
     if (due.length === 0) return
-    const delayMs = Math.min(TIMER_MS_MAX, Math.max(0, Math.min(...due) - clock.now()))
+    // Whole milliseconds, or the timer may end a moment before anything is due.
+    const delayMs = Math.min(TIMER_MS_MAX, Math.max(0, Math.ceil(Math.min(...due) - clock.monotonicMs())))
     this.#timers.set(
       key,
       clock.after(delayMs, () => {
@@ -289,6 +347,9 @@ function waitingFor({ state, together, chainId }: AnchoringRecord): string {
   const others = together.filter((other) => other !== chainId).join(', ')
   return others === '' ? 'is whole, and about to be verified here' : `is whole, and announced together with ${others}`
 }
+
+/** Whether the job is still announced together with those of the group. */
+const isOf = ({ together }: Group, job: AnchoringRecord): boolean => job.together.join(' ') === together.join(' ')
 
 const lineOf = (namespace: string, batchId: string): string => `${namespace}!${batchId}`
 const groupKey = ({ namespace, batchId, together }: Group): string =>

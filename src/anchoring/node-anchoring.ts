@@ -12,8 +12,7 @@ import { Anchoring } from './anchoring.ts'
 import type { JobBookPorts } from './job-book.ts'
 import { JobBook } from './job-book.ts'
 import { chooseAnchorer } from './rails.ts'
-import type { HandedIn } from './receipt-queue.ts'
-import { ReceiptQueue } from './receipt-queue.ts'
+import type { HandedIn, ReceiptQueue } from './receipt-queue.ts'
 import type { SealingStatus } from './sealing.ts'
 import { Sealing } from './sealing.ts'
 
@@ -28,6 +27,14 @@ export interface AnchorRequest {
   readonly batchId: string
   readonly rail: RailName
   readonly chainId?: string
+}
+
+/** Which evidence the others that are announced with it are not to wait for. */
+export interface SplitAnchorsRequest {
+  readonly namespace: string
+  readonly batchId: string
+  /** Whole, as `eip155:1`. */
+  readonly chainId: string
 }
 
 export interface ImportProofRequest {
@@ -54,6 +61,7 @@ export interface AnchoringStatus {
 
 export interface NodeAnchoringPorts extends Omit<AnchoringPorts, 'jobs' | 'self'>, JobBookPorts {
   readonly blobs: BlobStore
+  readonly queue: ReceiptQueue
   readonly sealing: Readonly<Record<string, SealingConfig>>
 }
 
@@ -69,7 +77,7 @@ export class NodeAnchoring {
     this.#ports = ports
     this.#jobs = new JobBook(ports)
     this.#anchoring = new Anchoring({ ...ports, jobs: this.#jobs, self: ports.policy().self.did })
-    this.#queue = new ReceiptQueue(ports)
+    this.#queue = ports.queue
     this.#sealing = new Sealing({
       ...ports,
       queue: this.#queue,
@@ -127,6 +135,23 @@ export class NodeAnchoring {
   }
 
   /**
+   * Has the evidence of a batch on one chain no longer hold up what is announced together with it: the others are
+   * announced as soon as they are whole, and it is gone on with by itself. Says how far each is. Throws
+   * `BATCH_UNKNOWN`, `PUBLISH_REFUSED`, and `ANCHORING_UNKNOWN` where nothing waits for it.
+   */
+  async split(request: SplitAnchorsRequest): Promise<readonly AnchoringResult[]> {
+    const { namespace, batchId, chainId } = request
+    await this.#sealedBatch(request)
+    const job = await this.#jobs.find(namespace, batchId, chainId)
+    if (job === null || job.state === 'announced' || job.together.length === 1)
+      throw new AnchormeshError('ANCHORING_UNKNOWN', `nothing of batch ${batchId} waits for evidence on ${chainId}`, {
+        hint: 'anchormesh query anchorings shows what is announced together with what'
+      })
+    const groups = await this.#anchoring.split(job, chainId)
+    return (await Promise.all(groups.map((group) => this.#anchoring.goOn(group)))).flat()
+  }
+
+  /**
    * Takes over an OpenTimestamps proof that somebody had made for the batch's root. Throws as `anchor` does, and
    * `ANCHORING_EXISTS` where the batch has evidence on Bitcoin, or it is under way, and `PROOF_INVALID` where nobody here
    * can go on with the proof.
@@ -136,7 +161,7 @@ export class NodeAnchoring {
     const anchorer = this.#anchorer({ namespace, rail: 'btc' })
     const { chainId } = anchorer
     let group: Group = { namespace, batchId, together: [chainId] }
-    await this.#anchoring.plan(group, async ([known = null]) => {
+    await this.#anchoring.plan(group, async ([known = null], signal) => {
       const isFree = known === null || known.state === 'planned' || (await this.#isToBeginAnew(known))
       if (!isFree)
         throw new AnchormeshError(
@@ -149,7 +174,7 @@ export class NodeAnchoring {
       if (known !== null && !isAnnounced(known)) group = { namespace, batchId, together: known.together }
       const draft = { otsProof: proof }
       const job = { ...plannedJob(batch, chainId, group.together), state: 'under-way', attempts: 1, draft } as const
-      return [await this.#takenOver(anchorer, job)]
+      return [await this.#takenOver(anchorer, job, signal)]
     })
     return await this.#resultOn(group, chainId)
   }
@@ -179,7 +204,15 @@ export class NodeAnchoring {
 
   /** A sentence for each thing that an operator has to look into. */
   warningsOf({ failed, sealing }: AnchoringStatus): readonly string[] {
+    const stalled = this.#anchoring.stalled()
     return [
+      ...(stalled === null
+        ? []
+        : [
+            `evidence does not get on, ${stalled.count} in all, on ${stalled.chainId} since ` +
+              `${new Date(stalled.since).toISOString()} (${stalled.why}): mend it, or announce the rest without it ` +
+              'with anchormesh anchor split'
+          ]),
       ...(failed === 0
         ? []
         : [`the evidence for ${failed} batches failed too often: anchormesh query anchorings --status failed`]),
@@ -193,8 +226,8 @@ export class NodeAnchoring {
    * The job with the next step of a proof that came from outside. One that comes to nothing must not become a job that is
    * begun anew, because that might be paid for. It may be asked about before it is logged, because asking costs nothing.
    */
-  async #takenOver(anchorer: Anchorer, job: AnchoringRecord): Promise<AnchoringRecord> {
-    const answer = await askAnchorer(anchorer, job, this.#ports, new AbortController().signal)
+  async #takenOver(anchorer: Anchorer, job: AnchoringRecord, signal: AbortSignal): Promise<AnchoringRecord> {
+    const answer = await askAnchorer(anchorer, job, this.#ports, signal)
     if (answer.state === 'failed')
       throw new AnchormeshError('PROOF_INVALID', `the proof is not taken over: ${answer.code}: ${answer.detail}`, {
         hint: 'It must be a pending proof over the root of this batch, by a calendar that federation.yaml names.'

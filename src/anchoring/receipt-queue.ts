@@ -2,7 +2,14 @@ import type { JsonValue } from '../../protocols/canonical-json/v1/json.ts'
 import { toHex } from '../../protocols/primitives/bytes.ts'
 import { receiptsInvalid, storeReceipts } from '../authoring/seal.ts'
 import type { BlobStore } from '../log/blob-store.ts'
-import { HANDED_IN_PREFIX, batchCutKey, handedInKey, handedInPrefix, parseSortableNumber } from '../log/keys.ts'
+import {
+  BATCH_CUT_PREFIX,
+  HANDED_IN_PREFIX,
+  batchCutKey,
+  handedInKey,
+  handedInPrefix,
+  parseSortableNumber
+} from '../log/keys.ts'
 import { prefixRange } from '../log/store.ts'
 import type { WriteOperation } from '../log/store.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -71,6 +78,8 @@ export class ReceiptQueue {
   #isUncertain = false
   /** Entries are written and cut one after another: a cut must not pass over one that is on its way. */
   #end: Promise<unknown> = Promise.resolve()
+  /** Receipts are sealed and forgotten one after another: what is being sealed would come to stand in the log meanwhile. */
+  #sealing: Promise<unknown> = Promise.resolve()
 
   readonly #bounds: QueueBounds
 
@@ -163,6 +172,30 @@ export class ReceiptQueue {
     })
   }
 
+  /** Does the work while nothing else that is done by this seals or forgets receipts. */
+  async undisturbed<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#sealing.then(work)
+    // The next goes on whether this one succeeds or not.
+    this.#sealing = result.catch(() => undefined)
+    return await result
+  }
+
+  /**
+   * Takes a receipt out of line, by its leaf hash, in whatever namespace it waits; durable when it resolves. Its blob is
+   * left to the caller. Reads all entries: an index would cost every hand-in what few erasures need.
+   */
+  async drop(leaf: string): Promise<void> {
+    await this.#exclusively(async () => {
+      if (this.#isUncertain) await this.recover()
+      const operations: WriteOperation[] = []
+      for await (const [key, value] of this.#blobs.range(prefixRange(HANDED_IN_PREFIX)))
+        if ((parsed(value) as Entry).leaf === leaf) operations.push({ type: 'del', key })
+      if (operations.length === 0) return
+      await this.#write(operations)
+      this.#countAnew()
+    })
+  }
+
   /** Brings the store back after a write that failed, here or elsewhere; then what it left behind is counted. */
   async recover(): Promise<void> {
     await this.#blobs.write([], { sync: false })
@@ -247,6 +280,14 @@ export class ReceiptQueue {
         oldestAt: line.oldestAt ?? at,
         nextNumber: numberOf(namespace, key) + 1
       })
+    }
+    // The last receipts of a cut may have been forgotten: what is handed in next must not take their numbers, and so pass
+    // for a part of a batch that may be sealed.
+    for await (const [key, value] of this.#blobs.range(prefixRange(BATCH_CUT_PREFIX))) {
+      const namespace = key.slice(BATCH_CUT_PREFIX.length)
+      const line = lines.get(namespace) ?? EMPTY
+      const { through } = parsed(value) as BatchCut
+      lines.set(namespace, { ...line, nextNumber: Math.max(line.nextNumber, through + 1) })
     }
     return lines
   }

@@ -55,7 +55,7 @@ export class Sealing {
   readonly #ports: SealingPorts
   readonly #timers = new Map<string, () => void>()
   readonly #runs = new Map<string, Promise<void>>()
-  readonly #failures = new Map<string, { readonly count: number; readonly reason: string; readonly retryAt: number }>()
+  readonly #failures = new Map<string, { readonly count: number; readonly reason: string; readonly retryMs: number }>()
   #started = false
   #stopped = false
 
@@ -96,11 +96,12 @@ export class Sealing {
     const { clock, random, logger } = this.#ports
     try {
       const dueAt = await this.#dueAt(namespace)
-      if (this.#runs.has(namespace)) return
+      if (this.#stopped || this.#runs.has(namespace)) return
       this.#timers.get(namespace)?.()
       this.#timers.delete(namespace)
       if (dueAt === null) return
-      const delayMs = Math.max(dueAt, this.#failures.get(namespace)?.retryAt ?? 0) - clock.now()
+      const retryMs = this.#failures.get(namespace)?.retryMs ?? Number.NEGATIVE_INFINITY
+      const delayMs = Math.max(dueAt - clock.now(), retryMs - clock.monotonicMs())
       if (delayMs <= 0) this.#run(namespace)
       else this.#lookLater(namespace, delayMs)
     } catch (error) {
@@ -130,7 +131,7 @@ export class Sealing {
         const reason = messageOf(error)
         const { clock, random } = this.#ports
         const count = (this.#failures.get(namespace)?.count ?? 0) + 1
-        this.#failures.set(namespace, { count, reason, retryAt: clock.now() + retryDelay(count, 0, random) })
+        this.#failures.set(namespace, { count, reason, retryMs: clock.monotonicMs() + retryDelay(count, 0, random) })
         this.#ports.logger.error({ namespace, reason }, 'receipts could not be sealed; it is tried again')
       })
       .then(async () => {
@@ -141,23 +142,40 @@ export class Sealing {
   }
 
   async #sealNext(namespace: string): Promise<void> {
-    const { queue, log, engine, policy } = this.#ports
+    const { queue, engine } = this.#ports
     await queue.recover()
-    const cut = (await queue.cut(namespace)) ?? (await this.#newCut(namespace))
-    const identity = { namespace, owner: policy().self.orgId, batchId: cut.batchId }
-    await log.recover()
-    await engine.reached(log.head.logSeq, null, 'batches')
-    const { batchRoot } =
-      (await findSealedBatch(this.#ports, identity)) ??
-      (await sealLeaves(identity, queue.leaves(namespace, cut), this.#ports))
+    const sealed = await queue.undisturbed(() => this.#cutAndSeal(namespace))
+    if (sealed === null) return
+    const { cut, identity, batchRoot } = sealed
     if (cut.chains.length > 0) await this.#ports.anchor({ ...identity, batchRoot }, cut.chains)
     else if (!(await announcedByOwner(engine, identity))) await this.#ports.announce(namespace, cut.batchId)
     await queue.finish(namespace, cut)
   }
 
+  /** `null` where no receipt is left of those that were to be sealed: all were forgotten. */
+  async #cutAndSeal(
+    namespace: string
+  ): Promise<{ readonly cut: BatchCut; readonly identity: BatchIdentity; readonly batchRoot: string } | null> {
+    const { queue, log, engine, policy } = this.#ports
+    const cut = (await queue.cut(namespace)) ?? (await this.#newCut(namespace))
+    if (cut === null) return null
+    const identity = { namespace, owner: policy().self.orgId, batchId: cut.batchId }
+    await log.recover()
+    await engine.reached(log.head.logSeq, null, 'batches')
+    const before = await findSealedBatch(this.#ports, identity)
+    if (before !== null) return { cut, identity, batchRoot: before.batchRoot }
+    if ((await queue.leaves(namespace, cut).next()).done === true) {
+      await queue.finish(namespace, cut)
+      return null
+    }
+    const { batchRoot } = await sealLeaves(identity, queue.leaves(namespace, cut), this.#ports)
+    return { cut, identity, batchRoot }
+  }
+
   /** Nothing is sealed that could not be anchored and announced: until then the receipts wait, where they are safe. */
-  async #newCut(namespace: string): Promise<BatchCut> {
+  async #newCut(namespace: string): Promise<BatchCut | null> {
     const { queue, settings, policy, clock, random, chainsOf } = this.#ports
+    if ((await queue.waiting(namespace)).receipts === 0) return null
     const { self } = policy()
     if (!policy().hasRole(namespace, self.did, 'announce'))
       throw new AnchormeshError('PUBLISH_REFUSED', `this node may not announce in ${namespace}`)

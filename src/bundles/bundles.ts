@@ -20,7 +20,7 @@ import { BundleClient } from './client.ts'
 import type { BatchFetch } from './fetch-batch.ts'
 import { NonceBook } from './nonce-book.ts'
 import { PageBuilder } from './page-builder.ts'
-import type { ForgottenReceipt } from './receipt-keeper.ts'
+import type { ForgottenReceipt, QueuedReceipts } from './receipt-keeper.ts'
 import { ReceiptKeeper } from './receipt-keeper.ts'
 import type { ServedCounts } from './server.ts'
 import { BundleServer } from './server.ts'
@@ -44,6 +44,7 @@ export interface BundlesPorts {
   readonly engine: ProjectionEngine
   readonly store: Store
   readonly blobs: BlobStore
+  readonly queued: QueuedReceipts
   readonly keyring: Keyring
   readonly policy: () => PolicyView
   readonly signer: Signer
@@ -98,9 +99,9 @@ export class Bundles {
 
   constructor(ports: BundlesPorts) {
     this.#ports = ports
-    const { log, engine, store, blobs, clock, random, policy, peers } = ports
+    const { log, engine, store, blobs, queued, clock, random, policy, peers } = ports
     const write = storeWriter(store, log)
-    this.#keeper = new ReceiptKeeper({ log, engine, store, write, blobs, clock })
+    this.#keeper = new ReceiptKeeper({ log, engine, store, write, blobs, queued, clock })
     const nonces = new NonceBook({ store, write, clock })
     const pages = new PageBuilder({ engine, store, blobs, log })
     this.#server = new BundleServer({ ...ports, nonces, pages })

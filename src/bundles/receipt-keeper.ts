@@ -31,7 +31,16 @@ export interface ReceiptKeeperPorts {
   readonly store: Store
   readonly write: WriteToStore
   readonly blobs: BlobStore
+  readonly queued: QueuedReceipts
   readonly clock: Clock
+}
+
+/** Receipts that this node was handed, and has not sealed yet. */
+export interface QueuedReceipts {
+  /** Does the work while none of them is being sealed. */
+  undisturbed<Result>(work: () => Promise<Result>): Promise<Result>
+  /** The receipt, by its leaf hash, is not to be sealed; durable when it resolves. */
+  drop(receipt: string): Promise<void>
 }
 
 /** What an import added. */
@@ -92,12 +101,12 @@ export class ReceiptKeeper {
 
   /**
    * Erases a receipt by its leaf hash: first the log says so, with the reason (at most 1,000 characters), then the blob
-   * goes. Throws `RECEIPT_UNKNOWN`, `STORE_FULL`, `PROJECTION_HALTED`, and `RangeError` for a reason that is too long.
+   * goes. One that waits to be sealed is not sealed any more. Throws `RECEIPT_UNKNOWN`, `STORE_FULL`, `PROJECTION_HALTED`, and `RangeError` for a reason that is too long.
    */
   async forget(receipt: string, reason: string): Promise<ForgottenReceipt> {
     if (reason.length > REASON_CHARACTERS_MAX) throw new RangeError(`a reason of ${reason.length} characters`)
-    return await this.#inLine(async () => {
-      const { blobs, write } = this.#ports
+    const { blobs, queued, write } = this.#ports
+    const erase = async (): Promise<ForgottenReceipt> => {
       const isForgotten = (await this.#forgotten([receipt]))[0] === true
       const places = await this.#places(receipt)
       const [blob] = await blobs.getMany([receipt])
@@ -116,7 +125,8 @@ export class ReceiptKeeper {
       }
       await this.#erase(receipt)
       return { receipt, places: places.length }
-    })
+    }
+    return await this.#inLine(() => queued.undisturbed(erase))
   }
 
   /** Finishes erasures that a crash interrupted; call it before anything is served. Returns how many there were. */
@@ -155,6 +165,7 @@ export class ReceiptKeeper {
   }
 
   async #erase(receipt: string): Promise<void> {
+    await this.#ports.queued.drop(receipt)
     await this.#ports.blobs.delete([receipt], { sync: true })
     await this.#ports.write([{ type: 'del', key: erasureKey(receipt) }], { sync: false })
   }

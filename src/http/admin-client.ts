@@ -76,6 +76,12 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
         { method: 'POST', path: 'anchors/upgrade', query: { namespace } },
         onProgress
       ),
+    splitAnchors: (request) =>
+      transport.json(anchoringSchemas.anchoringResults, {
+        method: 'POST',
+        path: 'anchors/split',
+        body: { type: 'application/json', content: JSON.stringify(request) }
+      }),
     importProof: (request) =>
       transport.json(anchoringSchemas.anchoringResult, {
         method: 'POST',

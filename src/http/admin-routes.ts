@@ -61,6 +61,14 @@ function registerJsonBodies(app: App, operations: Operations): void {
       },
       handler: async ({ body }) => await operations.anchor(body)
     })
+    scope.post('/v1/admin/anchors/split', {
+      schema: {
+        querystring: schemas.noQuery,
+        body: anchoringSchemas.splitAnchorsRequest,
+        response: { 200: anchoringSchemas.anchoringResults }
+      },
+      handler: async ({ body }) => await operations.splitAnchors(body)
+    })
     scope.post('/v1/admin/anchors/proofs', {
       schema: {
         querystring: schemas.noQuery,

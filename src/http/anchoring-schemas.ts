@@ -7,7 +7,8 @@ import type {
   AnchoringResult,
   AnchoringStatus,
   HandInResult,
-  ImportProofRequest
+  ImportProofRequest,
+  SplitAnchorsRequest
 } from '../operations.ts'
 import { batchId, namespace } from './name-schemas.ts'
 
@@ -19,6 +20,12 @@ export const anchorRequest: z.ZodType<AnchorRequest> = z.strictObject({
   batchId,
   rail: z.enum(['tsa', 'btc', 'evm'], 'is none of tsa, btc, evm'),
   chainId: chainName.exactOptional()
+})
+
+export const splitAnchorsRequest: z.ZodType<SplitAnchorsRequest> = z.strictObject({
+  namespace,
+  batchId,
+  chainId: chainName
 })
 
 export const importProofRequest: z.ZodType<ImportProofRequest> = z.strictObject({

@@ -38,6 +38,7 @@ export type FailureCode =
   | 'RECEIPTS_QUEUE_FULL'
   | 'ANCHORINGS_FULL'
   | 'ANCHORING_EXISTS'
+  | 'ANCHORING_UNKNOWN'
   | 'PROOF_INVALID'
   | 'INTERNAL'
 

@@ -48,13 +48,16 @@ export async function putDue(facts: Table, evidence: string, due: DueAttestation
   else if ((await facts.get(key)) !== undefined) facts.del(key)
 }
 
-/** What this node owes in a namespace, by the keys of the facts. */
+/** What this node owes in a namespace, by the keys of the facts, owner by owner, from the owner after `after` on. */
 export async function* dueAttestations(
   view: RowsView,
-  namespace: string
+  namespace: string,
+  after?: string
 ): AsyncGenerator<{ readonly key: string; readonly due: DueAttestation }> {
-  for await (const [key, fact] of view.factsRange(`${DUE_PREFIX}${namespace}!`))
-    yield { key, due: fact as DueAttestation }
+  const prefix = `${DUE_PREFIX}${namespace}!`
+  // `"` is the character after `!`.
+  const from = after === undefined ? prefix : `${prefix}${after}"`
+  for await (const [key, fact] of view.factsRange(prefix, from)) yield { key, due: fact as DueAttestation }
 }
 
 /** What is due by that key still; `null` for what is not any more. */

@@ -13,8 +13,8 @@ export interface RowsView {
   range(prefix: string, from?: string): AsyncGenerator<[string, JsonObject]>
   /** Facts in the order of `keys`. */
   facts(keys: readonly string[]): Promise<(JsonObject | undefined)[]>
-  /** The facts whose key begins with `prefix`, in key order. */
-  factsRange(prefix: string): AsyncGenerator<[string, JsonObject]>
+  /** The facts whose key begins with `prefix` and is not before `from`, in key order. */
+  factsRange(prefix: string, from?: string): AsyncGenerator<[string, JsonObject]>
 }
 
 /** Reads in a projection as it is now. Throws `UNKNOWN_PROJECTION`. */
@@ -47,8 +47,10 @@ export async function viewRows<Result>(
         const values = await snapshot.getMany(keys.map((key) => facts + key))
         return values.map((bytes) => (bytes === undefined ? undefined : (parseStored(bytes) as JsonObject)))
       },
-      async *factsRange(prefix) {
-        for await (const [key, bytes] of snapshot.range(prefixRange(facts + prefix)))
+      async *factsRange(prefix, from = prefix) {
+        const { gte, lt } = prefixRange(facts + prefix)
+        const start = facts + from
+        for await (const [key, bytes] of snapshot.range({ gte: start > gte ? start : gte, lt }))
           yield [key.slice(facts.length), parseStored(bytes) as JsonObject]
       }
     })

@@ -39,6 +39,19 @@ export class PastPolicies {
     return before === undefined || rulesOf(before, namespace, chainId) !== rulesOf(policy, namespace, chainId)
   }
 
+  /**
+   * Whether the anchor has to be deeper than its verdict found it, or the two policies can't be compared. False where
+   * the log does not know the verdict's policy. Needs `load`.
+   */
+  askedForLess({ namespace, chainId, policyDigest }: TimestampAnchorRow): boolean {
+    const before = this.#known?.get(`${namespace}!${policyDigest ?? ''}`)
+    const policy = this.#policy()
+    if (before === undefined || rulesOf(before, namespace, chainId) === rulesOf(policy, namespace, chainId))
+      return false
+    const [then, now] = [before.finality(namespace, chainId), policy.finality(namespace, chainId)]
+    return then?.depth === undefined || now?.depth === undefined || now.depth > then.depth
+  }
+
   async #read(upTo: number): Promise<ReadonlyMap<string, PolicyView>> {
     const known = new Map<string, PolicyView>()
     let position = await this.#log.policyPosition(upTo)

@@ -12,11 +12,23 @@ const JITTER = 0.25
 // The fastest chains make a block in a second or two; a verifier that asks for less would be asked without end.
 const RECHECK_MS_MIN = 5_000
 // No chain is rewritten a week deep, and the timers of the platform go wrong beyond 24 days.
-const RECHECK_MS_MAX = 7 * 24 * 60 * 60_000
+export const RECHECK_MS_MAX = 7 * 24 * 60 * 60_000
 
 /** Milliseconds until what was decided is looked at once more, from what the verifier asked for. */
 export function recheckDelay(askedMs: number): number {
   return Math.round(Math.max(RECHECK_MS_MIN, Math.min(RECHECK_MS_MAX, askedMs)))
+}
+
+// A chain is rewritten once in a long while, and then settles: what was taken back this often within a day flaps, and so
+// may what its provider says. Each time costs two verdicts, and a quorum two attestations, that are kept for ever.
+const FLAPS_FREE = 3
+const FLAP_DELAY_MS_MIN = 10 * 60_000
+const FLAP_DELAY_MS_MAX = 6 * 60 * 60_000
+export const FLAPS_WITHIN_MS = 24 * 60 * 60_000
+
+/** Milliseconds until what was decided, and taken back `flaps` times of late, is asked about again at the soonest. */
+export function flapDelay(flaps: number): number {
+  return flaps <= FLAPS_FREE ? 0 : Math.min(FLAP_DELAY_MS_MAX, FLAP_DELAY_MS_MIN * 2 ** (flaps - FLAPS_FREE - 1))
 }
 
 /**

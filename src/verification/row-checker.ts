@@ -1,6 +1,7 @@
 import type { BlobStore } from '../log/blob-store.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { Store } from '../log/store.ts'
+import { BoundedMap } from '../platform/bounded-map.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { untilAborted } from '../platform/until-aborted.ts'
@@ -17,9 +18,16 @@ import type { Checked, Next } from './check.ts'
 import { checkEvidence } from './check.ts'
 import { AnnouncedEvidence } from './evidence.ts'
 import { PastPolicies } from './past-policies.ts'
-import { recheckDelay } from './retry-delay.ts'
+import { RECHECK_MS_MAX, recheckDelay } from './retry-delay.ts'
 
 export const TIMESTAMP_ANCHORS = 'timestamp-anchors'
+
+// A provider that fails in another way each time must not fill the log, which keeps every verdict for ever. Somebody who
+// looks into it sees the first changes of a day.
+const UNDECIDED_NEWS_MAX = 8
+const UNDECIDED_NEWS_MS = 24 * 60 * 60_000
+// As many as wait for one verifier, some MiB. What is beyond is looked at every quarter of an hour at the most.
+const UNDECIDED_KEPT = 10_000
 
 export interface RowCheckerPorts {
   readonly verifiers: readonly TimestampVerifier[]
@@ -55,6 +63,8 @@ export class RowChecker {
   readonly #evidence: AnnouncedEvidence
   /** By key: who wants the same row checked at the same time gets the same answer. */
   readonly #running = new Map<string, Promise<CheckedRow>>()
+  /** By key: how often an undecided row was found undecided in another way, and since when (monotonic, ms). */
+  readonly #undecided = new BoundedMap<string, { readonly count: number; readonly sinceMs: number }>(UNDECIDED_KEPT)
 
   /** `signal` calls running checks off; nothing is logged after it. */
   constructor(ports: RowCheckerPorts, signal: AbortSignal) {
@@ -84,7 +94,10 @@ export class RowChecker {
     const handled = this.handled(row)
     if (handled === null) return null
     if (!isDecided(row) || this.#past.haveChanged(row)) return { ...handled, at: 0 }
-    return row.recheckAt === null ? null : { ...handled, at: row.recheckAt }
+    if (row.recheckAt === null) return null
+    // No verdict says so: a clock was ahead when it was made, and what was verified must not stand until then.
+    const isBeyond = row.recheckAt > this.#ports.clock.now() + RECHECK_MS_MAX
+    return { ...handled, at: isBeyond ? 0 : row.recheckAt }
   }
 
   /** The row as it is now: what was announced or found since it was last read counts. */
@@ -105,30 +118,44 @@ export class RowChecker {
   async check(key: string, row: TimestampAnchorRow, by: Omit<Due, 'at'>): Promise<CheckedRow> {
     const running = this.#running.get(key)
     if (running !== undefined) return await running
-    const check = this.#check(row, by).finally(() => this.#running.delete(key))
+    const check = this.#check(key, row, by).finally(() => this.#running.delete(key))
     this.#running.set(key, check)
     return await check
   }
 
-  async #check(row: TimestampAnchorRow, { verifier, finality }: Omit<Due, 'at'>): Promise<CheckedRow> {
+  async #check(key: string, row: TimestampAnchorRow, { verifier, finality }: Omit<Due, 'at'>): Promise<CheckedRow> {
     const { clock, logger } = this.#ports
     const request = { timestampAnchor: await this.#evidence.announced(row), batchRoot: row.batchRoot, finality }
     const checked = await checkEvidence(verifier, request, { clock, logger }, this.#signal)
     this.#signal.throwIfAborted()
-    const recorded = this.#isNews(row, checked)
+    const recorded = this.#isNews(row, checked) && this.#mayRecord(key, row, checked.finding)
     if (recorded) await this.#record(row, checked)
     return { row, ...checked, recorded }
   }
 
   #isNews(row: TimestampAnchorRow, { finding, next }: Checked): boolean {
-    // A chain that can't be asked says nothing against what it said before. Missing roots are policy's own word.
-    if (isDecided(row) && finding.outcome === 'unreachable' && finding.code !== 'ROOTS_MISSING') return false
+    // A chain that can't be asked says nothing against what it said before. Missing roots are policy's own word; and
+    // SPEC WIN-1: a candidate is proven "at that finality", that of today's policy, which nobody has seen yet.
+    if (isDecided(row) && finding.outcome === 'unreachable' && finding.code !== 'ROOTS_MISSING')
+      return row.status === 'verified' && this.#past.askedForLess(row)
     // Nobody here could ever have checked it, as with a chain that no verifier handles.
     if (row.status === 'unverified' && finding.code === 'ROOTS_MISSING') return false
     if (!isFoundAlready(row, finding)) return true
     if (!isDecided(row)) return false
     // Else a restart would look again at what no longer needs it.
     return this.#past.haveChanged(row) || (row.recheckAt !== null && next.kind === 'never')
+  }
+
+  /** Counts what is about to be logged. */
+  #mayRecord(key: string, row: TimestampAnchorRow, { outcome }: Finding): boolean {
+    if (isDecided(row) || row.status === 'unverified' || outcome === 'verified' || outcome === 'invalid') return true
+    const nowMs = this.#ports.clock.monotonicMs()
+    const known = this.#undecided.get(key)
+    const { count, sinceMs } =
+      known === undefined || nowMs - known.sinceMs >= UNDECIDED_NEWS_MS ? { count: 0, sinceMs: nowMs } : known
+    if (count >= UNDECIDED_NEWS_MAX) return false
+    this.#undecided.set(key, { count: count + 1, sinceMs })
+    return true
   }
 
   async #record(row: TimestampAnchorRow, { finding, next }: Checked): Promise<void> {

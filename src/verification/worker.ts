@@ -10,7 +10,7 @@ import type { TimestampAnchorRow } from '../projections/timestamp-anchors.ts'
 import type { TimestampVerifier } from '../timestamps/verifier.ts'
 import { Lane } from './lane.ts'
 import { Pace } from './pace.ts'
-import { recheckDelay, retryDelay } from './retry-delay.ts'
+import { FLAPS_WITHIN_MS, flapDelay, recheckDelay, retryDelay } from './retry-delay.ts'
 import type { CheckedRow, RowChecker, RowCheckerPorts } from './row-checker.ts'
 import { TIMESTAMP_ANCHORS, isDecided } from './row-checker.ts'
 
@@ -33,6 +33,9 @@ interface Taken {
   /** Since when a row that was decided before can't be looked at again (wall clock, ms); else `null`. */
   unconfirmedSince: number | null
   isDecided: boolean
+  /** How often a verdict that had decided it was taken back of late, and when the last time (monotonic, ms). */
+  flaps: number
+  flappedMs: number
   /** Calls off its next turn, while it waits for that. */
   cancel: (() => void) | null
 }
@@ -154,11 +157,24 @@ export class VerificationWorker {
 
   #take(row: TimestampAnchorRow): void {
     const key = timestampAnchorKey(row)
-    if (this.#taken.has(key)) return
+    const known = this.#taken.get(key)
+    if (known !== undefined) {
+      // Somebody else had it checked, and what it waits for is no more to be waited for.
+      if (known.isDecided && !isDecided(row)) this.#wake(key, known)
+      return
+    }
     const due = this.#checker.due(row)
     if (due === null) return
     const lane = this.#laneOf(due.verifier)
-    const taken: Taken = { lane, failures: 0, unconfirmedSince: null, isDecided: isDecided(row), cancel: null }
+    const taken: Taken = {
+      lane,
+      failures: 0,
+      unconfirmedSince: null,
+      isDecided: isDecided(row),
+      flaps: 0,
+      flappedMs: 0,
+      cancel: null
+    }
     const waitMs = due.at - this.#ports.clock.now()
     if (waitMs > 0) return this.#wait(key, taken, waitMs)
     if (lane.isFull) {
@@ -236,22 +252,36 @@ export class VerificationWorker {
   #goOn(key: string, taken: Taken, { row, finding, next, recorded }: CheckedRow): void {
     taken.isDecided = finding.outcome === 'verified' || finding.outcome === 'invalid' || (isDecided(row) && !recorded)
     const isUnconfirmed = taken.isDecided && finding.outcome === 'unreachable'
+    if (recorded && isDecided(row) && row.status !== finding.outcome) this.#flapped(taken)
+    // What is taken back is taken back at once; that it holds again can wait.
+    const atLeastMs = finding.outcome === 'verified' ? 0 : flapDelay(taken.flaps)
     taken.unconfirmedSince = isUnconfirmed ? (taken.unconfirmedSince ?? this.#ports.clock.now()) : null
     switch (next.kind) {
       case 'never':
         this.#taken.delete(key)
         return
       case 'retry':
-        return this.#retry(key, taken, next)
+        return this.#retry(key, taken, next, atLeastMs)
       case 'recheck':
         taken.failures = 0
-        return this.#wait(key, taken, recheckDelay(next.afterMs))
+        return this.#wait(key, taken, Math.max(atLeastMs, recheckDelay(next.afterMs)))
     }
   }
 
-  #retry(key: string, taken: Taken, next: { readonly failed: boolean; readonly askedMs: number }): void {
+  #flapped(taken: Taken): void {
+    const nowMs = this.#ports.clock.monotonicMs()
+    taken.flaps = nowMs - taken.flappedMs < FLAPS_WITHIN_MS ? taken.flaps + 1 : 1
+    taken.flappedMs = nowMs
+  }
+
+  #retry(
+    key: string,
+    taken: Taken,
+    next: { readonly failed: boolean; readonly askedMs: number },
+    atLeastMs: number = 0
+  ): void {
     taken.failures = next.failed ? taken.failures + 1 : 0
-    this.#wait(key, taken, retryDelay(taken.failures, next.askedMs, this.#ports.random))
+    this.#wait(key, taken, Math.max(atLeastMs, retryDelay(taken.failures, next.askedMs, this.#ports.random)))
   }
 
   /** Puts the row off. Where too many wait already it is left in the projection, for a later pass to find. */
@@ -263,11 +293,16 @@ export class VerificationWorker {
     }
     this.#taken.set(key, taken)
     lane.waiting += 1
-    taken.cancel = this.#ports.clock.after(Math.min(WAIT_MS_MAX, waitMs), () => {
-      lane.waiting -= 1
-      taken.cancel = null
-      this.#enqueue(key, lane)
-    })
+    taken.cancel = this.#ports.clock.after(Math.min(WAIT_MS_MAX, waitMs), () => this.#wake(key, taken))
+  }
+
+  /** The row's turn comes, if it waits for that. */
+  #wake(key: string, taken: Taken): void {
+    if (taken.cancel === null) return
+    taken.cancel()
+    taken.cancel = null
+    taken.lane.waiting -= 1
+    this.#enqueue(key, taken.lane)
   }
 
   /** Looks at all rows again, in `afterMs` at the latest. */

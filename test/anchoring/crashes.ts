@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
+import { BlobStore } from '../../src/log/blob-store.ts'
 import type { CheckpointKeeper } from '../../src/log/checkpoint-file.ts'
 import type { WriteOperation } from '../../src/log/store.ts'
 import type { ReceiptRow } from '../../src/projections/receipts.ts'
@@ -44,11 +45,13 @@ class MortalStore extends WrappedStore {
 type Step =
   | { readonly do: 'hand-in'; readonly receipts: number }
   | { readonly do: 'wait'; readonly ms: number }
+  | { readonly do: 'forget'; readonly pick: number }
   | { readonly do: 'trouble'; readonly with: 'tsa' | 'btc' | 'tsa-verifier' | 'btc-verifier'; readonly kind: number }
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('hand-in' as const), receipts: fc.integer({ min: 1, max: 5 }) }),
   fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(1_000, 30_000, EVERY_MS) }),
+  fc.record({ do: fc.constant('forget' as const), pick: fc.nat(20) }),
   fc.record({
     do: fc.constant('trouble' as const),
     with: fc.constantFrom('tsa', 'btc', 'tsa-verifier', 'btc-verifier' as const),
@@ -72,7 +75,8 @@ const run = fc.record({
 })
 
 /**
- * Whatever fails outside, and wherever the process ends: no receipt that was taken is lost or sealed twice, nothing is
+ * Whatever fails outside, and wherever the process ends: no receipt that was taken is lost or sealed twice, none that was
+ * forgotten is there, nothing is
  * paid for twice, and each batch is announced exactly once, with evidence of every rail.
  */
 export async function checkCrashes(numRuns: number): Promise<void> {
@@ -81,7 +85,7 @@ export async function checkCrashes(numRuns: number): Promise<void> {
 
 async function checkRun({ rails, lives }: typeof run extends fc.Arbitrary<infer Run> ? Run : never): Promise<void> {
   const world = newWorld()
-  const acknowledged: string[] = []
+  const told: Told = { acknowledged: [], asked: new Set(), forgotten: new Set() }
   let disks: Disks = { store: await CrashStore.open(), blobs: await CrashStore.open() }
   let checkpoint: CheckpointKeeper = disks.store.checkpoint
   let now = START_MS
@@ -102,10 +106,10 @@ async function checkRun({ rails, lives }: typeof run extends fc.Arbitrary<infer 
     const anchoring = await Promise.race([opening, whenDead(life)])
     if (anchoring !== null) {
       await anchoring.node.start()
-      for (const one of steps) if (life.alive) await take(one, anchoring, world, acknowledged)
+      for (const one of steps) if (life.alive) await take(one, anchoring, world, told)
       if (index === lives.length) {
         await heal(anchoring, world)
-        await checkEnd(anchoring, rails, acknowledged)
+        await checkEnd(anchoring, rails, told)
         await anchoring.node.close()
         return
       }
@@ -116,6 +120,14 @@ async function checkRun({ rails, lives }: typeof run extends fc.Arbitrary<infer 
     disks = { store, blobs: await afterCrash(disks.blobs, left) }
     checkpoint = store.checkpoint
   }
+}
+
+/** What those who handed receipts in were told. */
+interface Told {
+  readonly acknowledged: string[]
+  /** Those that somebody asked to be forgotten, and of these those that were. */
+  readonly asked: Set<string>
+  readonly forgotten: Set<string>
 }
 
 interface Disks {
@@ -133,14 +145,22 @@ async function whenDead(life: Life): Promise<null> {
   return null
 }
 
-async function take(one: Step, { node, pass }: AnchoringNode, world: World, acknowledged: string[]): Promise<void> {
+async function take(one: Step, { node, pass }: AnchoringNode, world: World, told: Told): Promise<void> {
   switch (one.do) {
     case 'hand-in': {
       const receipts = Array.from({ length: one.receipts }, (_, index) => `receipt ${index}`)
       const handed = node.handIn({ namespace: NAMESPACE, receipts })
       // A process that ends meanwhile answers nobody.
-      const taken = handed.then(({ receiptHashes }) => void acknowledged.push(...receiptHashes))
+      const taken = handed.then(({ receiptHashes }) => void told.acknowledged.push(...receiptHashes))
       await Promise.race([taken, turns()])
+      return
+    }
+    case 'forget': {
+      const receipt = told.acknowledged[one.pick % Math.max(1, told.acknowledged.length)]
+      if (receipt === undefined) return
+      told.asked.add(receipt)
+      const forgotten = node.forget({ receipt, reason: 'asked for' }).then(() => void told.forgotten.add(receipt))
+      await Promise.race([forgotten, turns()])
       return
     }
     case 'wait':
@@ -174,21 +194,28 @@ async function heal({ pass }: AnchoringNode, world: World): Promise<void> {
 }
 
 async function checkEnd(
-  { node, world }: AnchoringNode,
+  { node, world, blobs }: AnchoringNode,
   rails: readonly ('tsa' | 'btc')[],
-  acknowledged: readonly string[]
+  { acknowledged, asked, forgotten }: Told
 ): Promise<void> {
   const { log, anchoring } = await node.status()
   expect(anchoring).toMatchObject({ underWay: 0, failed: 0, sealing: [{ receipts: 0, problem: null }] })
   const { rows } = await node.query('receipts', { waitFor: log.logSeq, limit: 500 })
   const sealed = (rows as ReceiptRow[]).map(({ leafHash }) => leafHash)
   expect(new Set(sealed).size).toBe(sealed.length)
-  for (const hash of acknowledged) expect(sealed).toContain(hash)
+  const rowsHeld = (rows as ReceiptRow[]).filter(({ status }) => status === 'held').map(({ leafHash }) => leafHash)
+  expect(await new BlobStore(blobs).getMany(rowsHeld)).not.toContain(undefined)
+  for (const hash of acknowledged) if (!asked.has(hash)) expect(sealed).toContain(hash)
+  const kept = await new BlobStore(blobs).getMany(acknowledged)
+  for (const [index, hash] of acknowledged.entries()) if (forgotten.has(hash)) expect(kept[index]).toBeUndefined()
   const batches = [...new Set((rows as ReceiptRow[]).map(({ batchId }) => batchId))].sort()
   const seals = await collect(node.events({ scope: 'local', type: 'batch-sealed' }))
   expect(seals.map(({ event }) => (event['body'] as { batchId: string }).batchId).sort()).toEqual(batches)
   for (const batchId of batches)
-    for await (const { record } of node.proofs(NAMESPACE, batchId)) expect(record).toContain('receipt')
+    for await (const { record, leafHash } of node.proofs(NAMESPACE, batchId)) {
+      if (record === null) expect(asked).toContain(leafHash)
+      else expect(record).toContain('receipt')
+    }
   const announced = await announces(node)
   expect((announced as { batchId: string }[]).map(({ batchId }) => batchId).sort()).toEqual(batches)
   const chains = rails.map((rail) => (rail === 'tsa' ? TSA : BTC)).sort()

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { seededRandom } from '../../simulations/ports/seeded-random.ts'
+import { ReceiptQueue } from '../../src/anchoring/receipt-queue.ts'
 import { Bundles } from '../../src/bundles/bundles.ts'
 import { BlobStore } from '../../src/log/blob-store.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
@@ -24,6 +25,7 @@ test('events come first, but peers that never end their sessions put receipts of
     engine,
     store,
     blobs,
+    queued: new ReceiptQueue({ blobs, clock, random: seededRandom('queue') }),
     keyring: new Keyring(),
     policy: () => viewPolicy(policy),
     signer: ANNA.signer,

@@ -41,7 +41,9 @@ describe('anchor', () => {
     [['--namespace', NAMESPACE, '--batch', 'b', '--rail', 'fax'], 'tsa'],
     [['upgrade', '--proof', 'x.ots'], '--namespace'],
     [['upgrade', '--batch', 'b'], '--proof'],
-    [['upgrade', '--rail', 'tsa'], '--rail']
+    [['upgrade', '--rail', 'tsa'], '--rail'],
+    [['split', '--namespace', NAMESPACE, '--batch', 'b'], '--chain'],
+    [['split', '--rail', 'tsa'], '--chain']
   ])('wrong usage: %j', async (args, named) => {
     const failed = await runFailing(['anchor', ...args, '--data', data])
     expect(failed).toMatchObject({ exitCode: 2, error: { code: 'USAGE' } })
@@ -55,6 +57,14 @@ describe('anchor', () => {
       const failed = await runFailing(['anchor', 'upgrade', '--proof', proof, ...batch()])
       expect(failed).toMatchObject({ exitCode: 2, error: { code: 'USAGE' } })
     }
+  })
+
+  it('splits off nothing that nothing waits for', async () => {
+    await runWell(['seal', ...batch(), receipts])
+    expect(await runFailing(['anchor', 'split', ...batch(), '--chain', 'eip155:1'])).toMatchObject({
+      exitCode: 1,
+      error: { code: 'ANCHORING_UNKNOWN' }
+    })
   })
 
   it('has nothing to upgrade at first', async () => {

@@ -115,7 +115,7 @@ describe('every operation gives over HTTP what it gives in the process', () => {
     )
   })
 
-  it('anchor, upgradeAnchors, importProof', async () => {
+  it('anchor, upgradeAnchors, splitAnchors, importProof', async () => {
     const node = nodeWith(1)
     const client = await clientOf(node)
     const batch = { namespace: NAMESPACE, batchId: 'b1' }
@@ -133,6 +133,8 @@ describe('every operation gives over HTTP what it gives in the process', () => {
     expect(progress).toEqual([{ done: 1, total: 1, unit: 'batches' }])
     const query = { namespace: 'dao:other' }
     expect(await client.upgradeAnchors(query)).toEqual(await node.upgradeAnchors(query))
+    const split = { ...batch, chainId: 'eip155:1' }
+    expect(await client.splitAnchors(split)).toEqual(await node.splitAnchors(split))
     const proof = { ...batch, proof: 'AAAA' }
     expect(await client.importProof(proof)).toEqual(await node.importProof(proof))
     await expect(client.importProof({ ...proof, proof: '=' })).rejects.toMatchObject({

@@ -22,6 +22,15 @@ const policyWith = (quorum: { readonly k: number; readonly of: readonly number[]
     quorum: { k: quorum.k, of: [ALICE, ADAM, BERTA, CARL].filter((_, index) => quorum.of.includes(index)) }
   })
 
+/** The same, but that only some chains are listed. */
+function onChains(policy: EffectivePolicy, chains: readonly string[]): EffectivePolicy {
+  const finality = Object.fromEntries(
+    chains.map((chain) => [chain, chain.startsWith('rfc3161:') ? {} : { depth: 6 }] as const)
+  )
+  const namespaces = Object.entries(policy.namespaces).map(([name, settings]) => [name, { ...settings, finality }])
+  return { ...policy, namespaces: Object.fromEntries(namespaces) as EffectivePolicy['namespaces'] }
+}
+
 const someQuorum = fc
   .subarray([0, 1, 2, 3], { minLength: 1 })
   .chain((of) => fc.record({ k: fc.integer({ min: 1, max: Math.min(2, of.length) }), of: fc.constant(of) }))
@@ -94,4 +103,57 @@ test('any order of announces, verdicts, attestations and policies gives the same
     { numRuns: 120 }
   )
   expect(states).toEqual(new Set(['proposed', 'verified', 'settled']))
+})
+
+// One batch of one organisation, so that what else is announced, said, found and configured is about the same evidence.
+const someEvidence = fc.record({
+  act: fc.constant('announce' as const),
+  author: fc.nat(2),
+  back: fc.constant(0),
+  namespace: fc.constant(0),
+  batch: fc.constant(0),
+  root: fc.nat(2),
+  owner: fc.constant(0),
+  anchors: fc.array(fc.record({ rail: fc.nat(3), evidence: fc.nat(1), variant: fc.nat(1) }), { maxLength: 3 })
+})
+const someWord = fc.record({
+  act: fc.constant('attest' as const),
+  author: fc.nat(3),
+  back: fc.constant(0),
+  otherKey: fc.constant(false),
+  pick: fc.nat(20),
+  organisation: fc.constant(0),
+  says: fc.constantFrom('verified' as const, 'verified' as const, 'refuted' as const),
+  position: fc.constantFrom(1, 1, 2)
+})
+const someRules = fc.record({
+  quorum: someQuorum,
+  chains: fc.subarray(['btc:*', 'eip155:1', 'rfc3161:*'], { minLength: 1 })
+})
+
+test('the same on one batch whose roots, evidence, quorum and chains come in any order', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.oneof(someEvidence, someWord), { minLength: 2, maxLength: 16, size: 'max' }),
+      fc.array(someJudgement, { minLength: 2, maxLength: 16, size: 'max' }),
+      someArrival,
+      fc.array(fc.nat(4), { minLength: 1, maxLength: 8 }),
+      fc.array(someRules, { minLength: 1, maxLength: 3 }),
+      async (acts, judgements, arrival, delays, rules) => {
+        const events = await eventsOf(acts)
+        const policies = rules.map(({ quorum, chains }) => onChains(policyWith(quorum), chains))
+        const [last = policyWith({ k: 1, of: [0] }), ...before] = policies
+        const verdicts = verdictsOf(events, judgements, last)
+        const ledger = await openLedger({ policy: before[0] ?? last })
+        await arrive(ledger, admissible(events, arrival), verdicts, { delays, policies: before, last })
+        await ledger.caughtUp()
+        const shown = (await sharedLines(ledger))['winners']?.toSorted()
+        const rebuilt = await ledger.engine.rebuild()
+        await ledger.close()
+        expect(shown).toEqual(expectedWinnerLines(events, verdicts, last))
+        expect(rebuilt.filter(({ identical }) => !identical)).toEqual([])
+      }
+    ),
+    { numRuns: 120 }
+  )
 })

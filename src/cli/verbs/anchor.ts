@@ -92,6 +92,36 @@ export const registerAnchor: RegisterVerb = (program, runner) => {
         return await show(await importProof(options, options.proof, context), context)
       })
     )
+  anchor
+    .command('split')
+    .summary('wait no longer for one chain')
+    .description(
+      'Has the evidence of a batch that is announced together wait no longer for one of its chains, because that is out ' +
+        'of order or was given up: the rest is announced as soon as it is whole, and the chain is gone on with by ' +
+        'itself. Ends as upgrade does.'
+    )
+    .option('--namespace <namespace>', 'the namespace of the batch', namespaceArgument)
+    .option('--batch <id>', 'the name that the batch was sealed under', batchArgument)
+    .option('--chain <id>', 'the chain, as eip155:1')
+    .configureHelp({ showGlobalOptions: true, visibleGlobalOptions: () => [...program.options] })
+    .addHelpText(
+      'after',
+      examples('anchormesh anchor split --namespace dao:vaultmesh --batch b1 --chain rfc3161:freetsa')
+    )
+    .action((_options: AnchorOptions, command: Command) =>
+      runner.run(command, async (context) => {
+        const { namespace, batch, rail, chain } = command.optsWithGlobals<AnchorOptions>()
+        if (rail !== undefined) throw usage('anchor split takes --chain, not --rail')
+        if (namespace === undefined) throw missing('--namespace <namespace>')
+        if (batch === undefined) throw missing('--batch <id>')
+        if (chain === undefined) throw missing('--chain <id>')
+        const results = await withOperations(context, async (operations) => {
+          await requireCarriedNamespace(operations, namespace)
+          return await operations.splitAnchors({ namespace, batchId: batch, chainId: chain })
+        })
+        return await showAll(results, context)
+      })
+    )
 }
 
 function requestOf({ namespace, batch, rail, chain }: AnchorOptions): AnchorRequest {
@@ -109,8 +139,12 @@ async function upgrade({ namespace, batch }: UpgradeOptions, context: CommandCon
     return await operations.upgradeAnchors(namespace === undefined ? {} : { namespace }, progress.report)
   }
   const results = await withOperations(context, upgradeAll).finally(progress.end)
-  if (context.json) for (const result of results) await context.output.json(result)
-  else await context.output.line(results.length === 0 ? 'Nothing is under way.' : resultsText(results))
+  return await showAll(results, context)
+}
+
+async function showAll(results: readonly AnchoringResult[], { json, output }: CommandContext): Promise<number> {
+  if (json) for (const result of results) await output.json(result)
+  else await output.line(results.length === 0 ? 'Nothing is under way.' : resultsText(results))
   return exitCodeOf(results)
 }
 

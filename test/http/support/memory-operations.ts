@@ -164,6 +164,8 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
       onProgress?.({ done: 1, total: 1, unit: 'batches' })
       return Promise.resolve([anchored(query.namespace ?? NAMESPACE, 'b1', 'btc:mainnet')])
     },
+    splitAnchors: ({ namespace, batchId, chainId }) =>
+      Promise.resolve([anchored(namespace, batchId, chainId), anchored(namespace, batchId, 'btc:mainnet')]),
     importProof: ({ namespace, batchId, proof }) =>
       Promise.resolve({ ...anchored(namespace, batchId, 'btc:mainnet'), detail: proof }),
     handIn: async ({ namespace, receipts }) => {
