@@ -186,6 +186,8 @@ export class VerificationWorker {
   }
 
   #fill(lane: Lane): void {
+    // Its turn comes with that of all lanes.
+    if (this.#cancelFill !== null) return
     while (lane.canRun && !this.#signal.aborted) {
       const waitMs = this.#pace.waitMs()
       if (waitMs > 0) return this.#fillLater(waitMs)
