@@ -28,6 +28,7 @@ export class ProjectionInstance {
   policy: PolicyView | null = null
   readonly #store: Store
   readonly #log: LogReader
+  readonly #watchers = new Set<RowsWatcher>()
   #cache: ValueCache
 
   constructor(projection: Projection, state: ProjectionState, store: Store, log: LogReader) {
@@ -40,6 +41,15 @@ export class ProjectionInstance {
 
   get rowsPrefix(): string {
     return rowsOfState(this.projection.name, this.state)
+  }
+
+  /**
+   * Calls `watcher` with the rows that each fold has written, once they are stored: who wants all of them, and each once
+   * more than it needs rather than none, is spared reading what the fold had in hand. Returns the way to stop it.
+   */
+  onRowsPut(watcher: RowsWatcher): () => void {
+    this.#watchers.add(watcher)
+    return () => this.#watchers.delete(watcher)
   }
 
   /** The facts whose key begins with `prefix`, as they are now, in key order. */
@@ -72,6 +82,7 @@ export class ProjectionInstance {
       transaction.remember()
       this.state = state
       this.policy = policy
+      if (this.#watchers.size > 0 && transaction.changes.length > 0) this.#tell(transaction.rowsPut())
     }
     return { operations, commit }
   }
@@ -109,6 +120,7 @@ export class ProjectionInstance {
     this.policy = policy
     this.halted = null
     this.#cache = cache
+    this.#tell(null)
     await deleteRange(this.#store, generationPrefix(name, before.generation))
   }
 
@@ -165,6 +177,10 @@ export class ProjectionInstance {
     if (changes.length > 0) await write()
   }
 
+  #tell(rows: readonly JsonObject[] | null): void {
+    for (const watcher of this.#watchers) watcher(rows)
+  }
+
   #newCache(): ValueCache {
     return new ValueCache({ rows: this.projection.rowsChangeOften })
   }
@@ -173,6 +189,9 @@ export class ProjectionInstance {
     return { projection: this.projection, store: this.#store, log: this.#log }
   }
 }
+
+/** Hears of rows that were written; `null`: all were folded anew, and any may differ. Does not throw. */
+export type RowsWatcher = (rows: readonly JsonObject[] | null) => void
 
 export interface FoldedGroup {
   readonly operations: readonly WriteOperation[]

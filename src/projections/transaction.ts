@@ -67,6 +67,11 @@ export class FoldTransaction {
     this.#rows.remember()
     this.#facts.remember()
   }
+
+  /** The rows that it wrote, as they are now; not those that it deleted. */
+  rowsPut(): JsonObject[] {
+    return this.#rows.valuesPut()
+  }
 }
 
 interface Entry {
@@ -156,6 +161,13 @@ class FoldTable implements Table {
         operations.push({ type: 'put', key: this.#prefix + key, value: text })
       }
     }
+  }
+
+  valuesPut(): JsonObject[] {
+    const values: JsonObject[] = []
+    for (const { value, writtenAt } of this.#entries.values())
+      if (writtenAt > 0 && value !== undefined) values.push(value)
+    return values
   }
 
   remember(): void {

@@ -1,9 +1,7 @@
 import type { LoggedRecord } from '../log/log-reader.ts'
-import { AnchormeshError, messageOf } from '../platform/errors.ts'
+import { messageOf } from '../platform/errors.ts'
 import type { Random } from '../platform/random.ts'
 import { untilAborted } from '../platform/until-aborted.ts'
-import { followChanges } from '../projections/changes.ts'
-import { encodeCursor } from '../projections/cursor.ts'
 import { timestampAnchorKey } from '../projections/evidence.ts'
 import { PAGE_ROWS_MAX, queryRows } from '../projections/query.ts'
 import type { TimestampAnchorRow } from '../projections/timestamp-anchors.ts'
@@ -124,19 +122,33 @@ export class VerificationWorker {
         await this.#onePass()
       } catch (error) {
         if (this.#signal.aborted) return
-        // The projection went far ahead meanwhile: all rows are looked at again.
-        if (error instanceof AnchormeshError && error.code === 'CURSOR_TOO_OLD') continue
         logger.error({ reason: messageOf(error) }, 'timestamp anchors can not be read; verification is tried again')
         await untilAborted(clock.sleep(INTAKE_RETRY_MS, this.#signal), this.#signal).catch(() => undefined)
       }
     }
   }
 
-  /** All rows, then changes as they come, until rows that were left in the projection are due. */
+  /**
+   * All rows, and those that folds write as they do, until rows that were left in the projection are due or it was folded
+   * anew. To read the changes out of the store again would take more of ingest's time than the checks do.
+   */
   async #onePass(): Promise<void> {
+    const pass = new AbortController()
+    this.#pass = pass
+    const stopFollowing = this.#ports.engine.instance(TIMESTAMP_ANCHORS).onRowsPut((rows) => {
+      if (rows === null) pass.abort()
+      else for (const row of rows) this.#take(row as TimestampAnchorRow)
+    })
+    try {
+      await this.#takeAll()
+      await aborted(AbortSignal.any([this.#signal, pass.signal]))
+    } finally {
+      stopFollowing()
+    }
+  }
+
+  async #takeAll(): Promise<void> {
     const { engine, store, log } = this.#ports
-    this.#pass = new AbortController()
-    const { cursor: logSeq, generation } = engine.instance(TIMESTAMP_ANCHORS).state
     for (let cursor: string | null | undefined; cursor !== null;) {
       const page = await queryRows(engine, store, log.epoch, TIMESTAMP_ANCHORS, {
         limit: PAGE_ROWS_MAX,
@@ -145,13 +157,6 @@ export class VerificationWorker {
       this.#signal.throwIfAborted()
       for (const row of page.rows) this.#take(row as TimestampAnchorRow)
       cursor = page.nextCursor
-    }
-    const place = { kind: 'changes', epoch: log.epoch, projection: TIMESTAMP_ANCHORS, logSeq, generation } as const
-    const signal = AbortSignal.any([this.#signal, this.#pass.signal])
-    const changes = followChanges(engine, store, log.epoch, TIMESTAMP_ANCHORS, { cursor: encodeCursor(place), signal })
-    for await (const update of changes) {
-      this.#signal.throwIfAborted()
-      if (update.kind === 'change' && update.row !== null) this.#take(update.row as TimestampAnchorRow)
     }
   }
 
@@ -197,6 +202,8 @@ export class VerificationWorker {
   }
 
   #fill(lane: Lane): void {
+    // Its turn comes with that of all lanes.
+    if (this.#cancelFill !== null) return
     while (lane.canRun && !this.#signal.aborted) {
       const waitMs = this.#pace.waitMs()
       if (waitMs > 0) return this.#fillLater(waitMs)
@@ -317,4 +324,11 @@ export class VerificationWorker {
     })
     this.#nextPass = { at, cancel }
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 }
