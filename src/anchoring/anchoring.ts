@@ -222,9 +222,7 @@ export class Anchoring {
     const [first] = before
     const isDone = first !== undefined && before.every((eventId) => eventId !== undefined)
     const eventId = isDone ? first : (await announce({ namespace, batchId, timestampAnchors })).id
-    await book.write(
-      jobs.map((job) => ({ ...job, state: 'announced', draft: null, eventId, code: null, detail: null }))
-    )
+    await book.write(jobs.map((job) => ({ ...job, state: 'announced', eventId, code: null, detail: null })))
     for (const job of jobs) this.#notes.delete(noteKey(job))
   }
 

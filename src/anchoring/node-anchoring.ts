@@ -101,9 +101,9 @@ export class NodeAnchoring {
     const alone: Group = { ...request, together: [chainId] }
     let group = alone
     await this.#anchoring.plan(alone, async ([known = null]) => {
-      if (known !== null) group = { ...request, together: known.together }
-      if (known !== null && !(await this.#isToBeginAnew(known))) return []
-      return [plannedJob(batch, chainId, group.together)]
+      const isToBegin = known === null || (await this.#isToBeginAnew(known))
+      if (known !== null && !(isToBegin && isAnnounced(known))) group = { ...request, together: known.together }
+      return isToBegin ? [begunAnew(known, plannedJob(batch, chainId, group.together))] : []
     })
     return await this.#resultOn(group, chainId)
   }
@@ -146,7 +146,7 @@ export class NodeAnchoring {
             hint: 'anchormesh query anchorings shows it; anchormesh anchor upgrade goes on with it'
           }
         )
-      group = { namespace, batchId, together: known?.together ?? [chainId] }
+      if (known !== null && !isAnnounced(known)) group = { namespace, batchId, together: known.together }
       const draft = { otsProof: proof }
       const job = { ...plannedJob(batch, chainId, group.together), state: 'under-way', attempts: 1, draft } as const
       return [await this.#takenOver(anchorer, job)]
@@ -257,6 +257,15 @@ type RootedBatch = BatchIdentity & { readonly batchRoot: string }
 function plannedJob(batch: RootedBatch, chainId: string, together: readonly string[]): AnchoringRecord {
   const nothing = { draft: null, timestampAnchor: null, code: null, detail: null, eventId: null }
   return { ...batch, chainId, together, state: 'planned', attempts: 0, ...nothing }
+}
+
+/** What is with it in an announce stands already, so that what takes its place is announced by itself. */
+const isAnnounced = ({ state }: AnchoringRecord): boolean => state === 'announced'
+
+/** What was paid for and announced may be in another block by now: its draft finds it there, and pays no second time. */
+function begunAnew(known: AnchoringRecord | null, planned: AnchoringRecord): AnchoringRecord {
+  if (known === null || !isAnnounced(known) || known.draft === null) return planned
+  return { ...planned, state: 'under-way', attempts: 1, draft: known.draft }
 }
 
 function refused(code: string, namespace: string, why: string): AnchormeshError {

@@ -25,6 +25,7 @@ export type AnchoringRecord = {
   readonly together: readonly string[]
   /** How often evidence was begun, or had to be looked for again; what was not reached at all is not counted. */
   readonly attempts: number
+  /** Stays when the evidence is announced: a block that is left behind later may leave its transactions to another one. */
   readonly draft: JsonObject | null
   readonly timestampAnchor: TimestampAnchor | null
   /** The last failure, until something succeeds. */

@@ -260,6 +260,23 @@ describe('what fails is tried again', () => {
     expect(second.evidenceId).not.toBe(first.evidenceId)
     expect(await node.anchor(tsa)).toEqual(second)
   })
+
+  it('announced evidence that was reorganised away: where it is now, when it is asked, without paying again', async () => {
+    const world = newWorld()
+    world.verdicts.set(BTC, [VALID, { outcome: 'invalid', code: 'BTC_NOT_BEST_CHAIN', detail: 'gone' }])
+    const { node, pass } = await withBatch({ world })
+    await node.start()
+    await node.anchor(btc)
+    await pass(60_000)
+    const [first] = await rows(node)
+    expect(first).toMatchObject({ status: 'announced' })
+    const elsewhere = evidence(BTC, 'in another block')
+    world.steps.set(BTC, [{ state: 'complete', timestampAnchor: elsewhere }])
+    expect(await node.anchor(btc)).toMatchObject({ state: 'announced', evidenceId: evidenceIdOf(elsewhere) })
+    expect(world.prepared).toEqual([BTC])
+    expect(payments(world)).toEqual([1])
+    expect((await announces(node)).map(chainsIn)).toEqual([[BTC], [BTC]])
+  })
 })
 
 it('goes on after a restart with what the log holds, at every point', async () => {

@@ -4,6 +4,7 @@ import { BlobStore } from '../../src/log/blob-store.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
 import type { AnchormeshNode } from '../../src/node.ts'
 import type { SealingConfig } from '../../src/policy/config-schema.ts'
+import type { AnchoringRow } from '../../src/projections/anchorings.ts'
 import type { BatchRow } from '../../src/projections/batches.ts'
 import { collect } from '../support/collect.ts'
 import { NAMESPACE, policyOf } from '../support/identities.ts'
@@ -14,6 +15,7 @@ import {
   BTC,
   SELF,
   TSA,
+  VALID,
   announces,
   chainsIn,
   failed,
@@ -109,6 +111,24 @@ describe('sealing by schedule', () => {
     expect((await announces(node)).map(chainsIn)).toEqual([[BTC, TSA]])
     expect(payments(world)).toEqual([1])
     expect((await node.status()).anchoring).toMatchObject({ underWay: 0, failed: 0, jobs: [] })
+  })
+
+  it('announces by itself what takes the place of evidence that turned out to be none', async () => {
+    const world = newWorld()
+    world.verdicts.set(TSA, [VALID, { outcome: 'invalid', code: 'TSA_CHAIN', detail: 'unknown root' }])
+    const { node, pass } = await scheduled({ rails: ['btc', 'tsa'] }, { world })
+    await node.start()
+    await handIn(node, 'a')
+    await pass(HOUR_MS + 600_000)
+    const { rows } = await node.query('anchorings', { namespace: NAMESPACE, status: 'announced' })
+    expect(rows).toHaveLength(2)
+    const { batchId } = rows[0] as AnchoringRow
+    expect(await node.anchor({ namespace: NAMESPACE, batchId, rail: 'tsa' })).toMatchObject({
+      state: 'announced',
+      together: [TSA]
+    })
+    expect((await announces(node)).map(chainsIn)).toEqual([[BTC, TSA], [TSA]])
+    expect((await node.status()).anchoring).toMatchObject({ underWay: 0, failed: 0 })
   })
 
   it('announces nothing while one rail fails', async () => {

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { launch, newFolder, run, runJson } from '../support/cli.ts'
-import { DEMO_MS, demoFolderOf, nodePids, processesNaming } from '../support/demo.ts'
+import { DEMO_MS, demoFolderOf, evmUrlOf, isListening, nodePids, processesNaming } from '../support/demo.ts'
 import { isAlive } from '../support/nodes.ts'
 import { until } from '../support/until.ts'
 
@@ -21,6 +21,10 @@ test(
       expect([...pids].filter(isAlive)).toEqual([])
       expect(processesNaming(folder)).toEqual([])
       expect(stdout).toMatch(/[1-9][0-9]+ receipts under the root [0-9a-f]+/)
+      expect(stdout).toMatch(/eip155:31337 +\S+Z +wins \(verified\)\n.*rfc3161:demo-tsa +\S+Z +loses by rail\n/)
+      expect(evmUrlOf(stdout)).toMatch(/^http/)
+      expect(await isListening(evmUrlOf(stdout) ?? '')).toBe(false)
+      expect(stdout).toMatch(/ winners +([0-9a-f]{16}) +\1 +\1 +yes/)
       expect(stdout).toMatch(/ events +([0-9a-f]{16}) +\1 +\1 +yes/)
       expect(stdout).not.toMatch(/ NO$/m)
       expect(stdout).toMatch(/ [1-9][0-9]* sessions, [1-9][0-9]* rounds; .* events taken in, [1-9][0-9]* sent/)
@@ -60,7 +64,9 @@ test('SIGINT in the middle leaves neither a process nor a folder behind', { time
   const receipts = join(newFolder(), 'receipts.jsonl')
   await writeFile(receipts, '{"mine":1}\n{"mine":2}\n')
   const demo = launch(['demo', '--receipts', receipts])
-  await until('the receipts are sealed', () => demo.stdout().includes(' 2 receipts under the root '), DEMO_MS)
+  const evmUrl = await until('the EVM chain runs', () => evmUrlOf(demo.stdout()), DEMO_MS)
+  expect(demo.stdout()).toContain(' 2 receipts under the root ')
+  expect(await isListening(evmUrl)).toBe(true)
   const pids = nodePids(demo)
   expect(pids).toHaveLength(3)
   const folder = demoFolderOf(pids)
@@ -68,5 +74,6 @@ test('SIGINT in the middle leaves neither a process nor a folder behind', { time
   expect(await demo.ended).toMatchObject({ code: 130, signal: null })
   expect(pids.filter(isAlive)).toEqual([])
   expect(processesNaming(folder)).toEqual([])
+  expect(await isListening(evmUrl)).toBe(false)
   expect(existsSync(folder)).toBe(false)
 })

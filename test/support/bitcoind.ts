@@ -10,7 +10,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe } from 'vitest'
 
 const FETCHED = resolve(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'bitcoind', 'bitcoind')
-const PROGRAM = process.env['ANCHORMESH_BITCOIND'] ?? FETCHED
+/** Where the tests look for bitcoind; there is one in the tests of `describeBitcoind`. */
+export const BITCOIND_PROGRAM = process.env['ANCHORMESH_BITCOIND'] ?? FETCHED
 
 const START_ATTEMPTS = 5
 const START_DEADLINE_MS = 30_000
@@ -38,7 +39,7 @@ wait $child
  * Tests that need a real bitcoind: skipped, with one line that says how to get it, where there is none.
  */
 export function describeBitcoind(name: string, tests: () => void): void {
-  const present = existsSync(PROGRAM)
+  const present = existsSync(BITCOIND_PROGRAM)
   if (!present) {
     console.log(`skipped: no bitcoind for ${name} (test/tools/fetch-bitcoind node_modules/.cache/bitcoind gets it)`)
   }
@@ -69,6 +70,8 @@ export interface Bitcoind {
    * Takes the block and all on top of it off the chain, and mines so many others instead that theirs is longer.
    */
   reorganise(blockHash: string): Promise<void>
+  /** Takes the block that was reorganised away back, and what stood on it, in the place of what stands there now. */
+  restore(blockHash: string): Promise<void>
   /**
    * Stops it in good order and starts it again over the same data; on the same port, unless somebody took that. `options` hold until the next restart.
    */
@@ -131,6 +134,12 @@ export async function startBitcoind(): Promise<Bitcoind> {
         await rpc('generateblock', address, [])
       }
     },
+    restore: async (blockHash) => {
+      const { height } = (await rpc('getblockheader', blockHash)) as { height: number }
+      const other = await rpc('getblockhash', height)
+      await rpc('reconsiderblock', blockHash)
+      await rpc('invalidateblock', other)
+    },
     restart: async (...options) => {
       await rpc('stop')
       await ended(running.child)
@@ -157,7 +166,7 @@ async function start(
   for (let attempt = 1; ; attempt += 1) {
     const port = (attempt === 1 ? preferred.port : undefined) ?? (await freePort())
     const all = [...optionsOf(folder, port, password), ...options]
-    const child = spawn('/bin/sh', ['-c', GUARD, 'sh', PROGRAM, ...all], {
+    const child = spawn('/bin/sh', ['-c', GUARD, 'sh', BITCOIND_PROGRAM, ...all], {
       stdio: ['pipe', 'ignore', 'ignore']
     })
     if (await isAnswering(child, port, password)) return { child, port }

@@ -22,3 +22,16 @@ export function demoFolderOf(pids: readonly number[]): string {
   if (folder === undefined) throw new Error(`no node of the demo among:\n${args}`)
   return folder
 }
+
+/** Where the demo's EVM chain listens, as it has told by now. */
+export function evmUrlOf(stdout: string): string | undefined {
+  return /EVM chain +(http:\/\/127\.0\.0\.1:[0-9]+)/.exec(stdout)?.[1]
+}
+
+/** Whether somebody answers there. */
+export async function isListening(url: string): Promise<boolean> {
+  return await fetch(url).then(
+    () => true,
+    () => false
+  )
+}
