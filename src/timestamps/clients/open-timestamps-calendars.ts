@@ -129,7 +129,7 @@ export class OpenTimestampsCalendars {
   openPromises(
     proof: OtsProof
   ): readonly { readonly address: string; readonly http: ProviderHttp; readonly commitment: Uint8Array }[] {
-    const kept = [...attestationsOf(proof.timestamp)].filter(({ attestation }) => attestation.kind === 'bitcoin')
+    const kept = attestationsOf(proof.timestamp).filter(({ attestation }) => attestation.kind === 'bitcoin')
     return pendingAttestations(proof).flatMap(({ uri, commitment }: PendingAttestation) => {
       const address = addressOf(uri)
       const http = this.#calendars.get(address)
