@@ -251,6 +251,23 @@ describe('what is no answer', () => {
       expect(await seeBy(butFor('eth_chainId', () => id)), JSON.stringify(id)).toMatchObject({ ok: false, code })
   })
 
+  it('messages that repeat the key, steer a terminal or end in half a character', async () => {
+    const [key, password] = ['0123456789abcdef0123', 's3cret-word']
+    const message = `${'x'.repeat(20)} ${key} ${password} \u001b[2J\u009b1m\n\u202e${'😀'.repeat(200)}`
+    await using node = await startNode(butFor('eth_getTransactionByHash', () => ({ error: { code: -1, message } })))
+    const url = new URL(`${node.url}v3/${key}`)
+    url.username = 'ada'
+    url.password = password
+    const provider = createEvmRpc({ chainId: CHAIN_ID, url: url.href, clock })
+    const answer = await provider.see(txHash, blockNumber, null, never)
+    const detail = answer.ok ? '' : answer.detail
+    expect(detail).toContain('xxxx')
+    expect(detail).not.toMatch(/\p{C}/u)
+    expect(detail.isWellFormed()).toBe(true)
+    for (const secret of [key, password]) expect(detail).not.toContain(secret)
+    expect(provider.health.failure?.detail).toBe(detail)
+  })
+
   it('errors where there is no excuse for them', async () => {
     for (const method of [
       'eth_blockNumber',

@@ -52,7 +52,7 @@ export class BitcoinRpc {
   #authorization: string | null = null
 
   constructor(address: BitcoinCoreAddress, surroundings: BitcoinSurroundings) {
-    this.http = new ProviderHttp(new URL(address.url).host, surroundings.clock)
+    this.http = new ProviderHttp(new URL(address.url).host, surroundings.clock, address.url)
     this.#address = address
     this.#surroundings = surroundings
   }

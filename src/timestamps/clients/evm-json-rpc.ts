@@ -57,7 +57,7 @@ export class EvmJsonRpc {
     address.password = ''
     this.#url = address.href
     // Paths and queries hold the keys of accounts.
-    this.#http = new ProviderHttp(address.host, clock)
+    this.#http = new ProviderHttp(address.host, clock, url)
     this.#chainIdHex = BigInt(chainId.slice('eip155:'.length)).toString(16)
     this.#clock = clock
   }

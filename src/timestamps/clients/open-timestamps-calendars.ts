@@ -56,7 +56,7 @@ export class OpenTimestampsCalendars {
 
   /** `urls` are `http:` or `https:`; user names and passwords in them are left out. */
   constructor(urls: readonly string[], clock: Clock) {
-    this.#calendars = new Map(urls.map((url) => [addressOf(url), new ProviderHttp(new URL(url).host, clock)]))
+    this.#calendars = new Map(urls.map((url) => [addressOf(url), new ProviderHttp(new URL(url).host, clock, url)]))
   }
 
   get health(): readonly ProviderHealth[] {
