@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { EvmJsonRpc } from '../../src/timestamps/clients/evm-json-rpc.ts'
 import { createEvmRpc } from '../../src/timestamps/clients/evm-rpc.ts'
 import type { EvmSight, EvmTag } from '../../src/timestamps/evm/provider.ts'
 import type { ProviderAnswer } from '../../src/timestamps/provider.ts'
@@ -266,6 +267,11 @@ describe('what is no answer', () => {
     expect(detail.isWellFormed()).toBe(true)
     for (const secret of [key, password]) expect(detail).not.toContain(secret)
     expect(provider.health.failure?.detail).toBe(detail)
+    // Those that make anchors quote the message itself.
+    const rpc = new EvmJsonRpc(CHAIN_ID, url.href, clock)
+    const outcomes = await rpc.ask([{ method: 'eth_getTransactionByHash', params: [] }], never)
+    const [outcome] = outcomes.ok ? outcomes.value : []
+    expect(outcome).toMatchObject({ ok: false, message: expect.not.stringMatching(/\p{C}|s3cret/u) as string })
   })
 
   it('errors where there is no excuse for them', async () => {

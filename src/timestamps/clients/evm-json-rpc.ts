@@ -16,7 +16,7 @@ export interface RpcCall {
 /** What became of one call. */
 export type RpcOutcome =
   | { readonly ok: true; readonly result: JsonValue }
-  /** `message` is the node's own, cut off. */
+  /** `message` is the node's own, fit to be shown. */
   | { readonly ok: false; readonly code: number; readonly message: string }
 
 /** Of a failed call, for details: nodes put whole stack traces into their messages. */
@@ -137,7 +137,7 @@ export class EvmJsonRpc {
     const outcomes: RpcOutcome[] = []
     for (const { id } of requests) {
       const own = responses.filter((response) => isJsonObject(response) && response['id'] === id)
-      const outcome = own.length === 1 ? outcomeOf(own[0], id) : null
+      const outcome = own.length === 1 ? this.#outcomeOf(own[0], id) : null
       if (outcome === null) return this.failure('PROVIDER_MALFORMED', 'answered a batch with other responses')
       outcomes.push(outcome)
     }
@@ -149,7 +149,7 @@ export class EvmJsonRpc {
     const reply = await this.#post(request, signal)
     if (!reply.ok) return reply
     const body = jsonOf(reply.value)
-    const outcome = outcomeOf(body, request.id)
+    const outcome = this.#outcomeOf(body, request.id)
     // Some send the error object with a status to match.
     if (outcome !== null && (!outcome.ok || reply.value.status === 200))
       return this.#limitIn([outcome]) ?? { ok: true, value: outcome }
@@ -168,6 +168,11 @@ export class EvmJsonRpc {
   #post(body: JsonValue, signal: AbortSignal): Promise<ProviderAnswer<HttpReply>> {
     const request = { url: this.#url, method: 'POST', headers: this.#headers, body: JSON.stringify(body) } as const
     return this.#http.exchange(request, signal)
+  }
+
+  #outcomeOf(response: JsonValue | undefined, id: number): RpcOutcome | null {
+    const outcome = outcomeOf(response, id)
+    return outcome === null || outcome.ok ? outcome : { ...outcome, message: this.#http.shown(outcome.message) }
   }
 
   #statusFailure({ status }: HttpReply): ProviderFailure | null {

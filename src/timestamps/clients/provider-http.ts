@@ -92,7 +92,7 @@ export class ProviderHttp {
 
   /** A failure of this provider, also for what its clients find wrong in an answer; counted for `health`. */
   failure(code: UnreachableCode, what: string, retryAfterMs = 0): ProviderFailure {
-    const detail = `${this.name} ${this.#shown(what)}`
+    const detail = `${this.name} ${this.shown(what)}`
     this.#failed += 1
     const at = this.#clock.now()
     this.#failingSince ??= at
@@ -100,8 +100,11 @@ export class ProviderHttp {
     return { ok: false, code, detail, retryAfterMs }
   }
 
-  /** Without keys and what could steer a terminal: providers may say anything, and it ends in logs and on screens. */
-  #shown(what: string): string {
+  /**
+   * Words of the provider without keys and what could steer a terminal, cut off: it may say anything, and that ends in
+   * logs and on screens.
+   */
+  shown(what: string): string {
     const text = this.#secrets.reduce((shown, secret) => shown.replaceAll(secret, '…'), what)
     return text.replaceAll(/\p{C}/gu, '?').slice(0, DETAIL_CHARS_MAX).toWellFormed()
   }
