@@ -4,6 +4,7 @@ import { bytesOfQuantity } from '../../../protocols/evm-evidence/v1/hex-values.t
 import { toHex } from '../../../protocols/primitives/bytes.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { ProviderAnswer, ProviderFailure } from '../provider.ts'
+import { jsonOfAnswer } from './json-answer.ts'
 import { ProviderHttp } from './provider-http.ts'
 import type { ProviderHealth } from '../verifier.ts'
 import type { HttpReply } from './provider-http.ts'
@@ -127,7 +128,7 @@ export class EvmJsonRpc {
     const requests = calls.map((call) => this.#request(call))
     const reply = await this.#post(requests, signal)
     if (!reply.ok) return reply
-    const body = jsonOf(reply.value)
+    const body = jsonOfAnswer(reply.value.body)
     if (isJsonObject(body) && isJsonObject(body['error'])) return this.#limit(errorOf(body['error'])) ?? 'refused'
     if (isRefusal(reply.value.status)) return 'refused'
     const failure = this.#statusFailure(reply.value)
@@ -148,7 +149,7 @@ export class EvmJsonRpc {
     const request = this.#request(call)
     const reply = await this.#post(request, signal)
     if (!reply.ok) return reply
-    const body = jsonOf(reply.value)
+    const body = jsonOfAnswer(reply.value.body)
     const outcome = this.#outcomeOf(body, request.id)
     // Some send the error object with a status to match.
     if (outcome !== null && (!outcome.ok || reply.value.status === 200))
@@ -193,15 +194,6 @@ export class EvmJsonRpc {
 /** Statuses with which servers answer that cannot read a batch; the others speak of the client. */
 function isRefusal(status: number): boolean {
   return status >= 400 && status < 500 && ![401, 403].includes(status)
-}
-
-function jsonOf({ body }: HttpReply): JsonValue | undefined {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as JsonValue
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError) return undefined
-    throw error
-  }
 }
 
 /** JSON-RPC 2.0 section 5; null for what is no response to the request with that id. */

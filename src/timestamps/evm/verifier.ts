@@ -1,6 +1,7 @@
 import type { EvmTimestampAnchor } from '../../../protocols/event/v1/timestamp-anchor.ts'
 import { calldataProblem, evidenceProblem } from '../../../protocols/evm-evidence/v1/evidence.ts'
 import { toHex } from '../../../protocols/primitives/bytes.ts'
+import { sha256Hex } from '../../../protocols/primitives/sha256.ts'
 import { askProviders, tooFewAnswers } from '../ask-providers.ts'
 import type { Asked } from '../ask-providers.ts'
 import type { TimestampVerifier, VerifierRequest, VerifierResult } from '../verifier.ts'
@@ -106,6 +107,9 @@ function seenBlock(provider: string, sight: EvmSight): SeenBlock {
   return { ...sight, provider, block, transaction: block.holdsTransaction ? sight.transaction : null }
 }
 
+// From there on a hash is made faster than hex.
+const HASHED_BYTES_MIN = 1_024
+
 /** What providers have to agree on, as text. */
 function contentOf({ block, transaction }: SeenBlock): string {
   return JSON.stringify([
@@ -113,8 +117,13 @@ function contentOf({ block, transaction }: SeenBlock): string {
     block.timestamp,
     transaction && {
       ...transaction,
-      input: toHex(transaction.input),
-      logs: transaction.logs.map(({ address, topics, data }) => [address, topics, toHex(data)])
+      input: nameOf(transaction.input),
+      logs: transaction.logs.map(({ address, topics, data }) => [address, topics, nameOf(data)])
     }
   ])
+}
+
+/** Different for different bytes. A megabyte as hex would take as long as all the rest together. */
+function nameOf(bytes: Uint8Array): string {
+  return bytes.length <= HASHED_BYTES_MIN ? toHex(bytes) : `sha256:${sha256Hex(bytes)}`
 }
