@@ -4,7 +4,7 @@ import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { FinalityRule } from '../policy/config-schema.ts'
 import type { EffectivePolicy, TsaPolicy } from '../policy/policy.ts'
-import { viewPolicy } from '../policy/policy-view.ts'
+import { authorityPolicy, viewPolicy } from '../policy/policy-view.ts'
 import type { ProofTrust } from '../proofs/check-proof.ts'
 import { Keyring } from '../trust/keyring.ts'
 import { loadConfig } from './data-folder/load-config.ts'
@@ -42,7 +42,8 @@ export async function proofTrust(
   for (const key of options.key ?? []) bindKnown(keyring, key)
   return {
     ...(await proofVerifiers({
-      authorities: (tsa) => authorityOf(policy?.rails.rfc3161[tsa], roots, certificates),
+      authorities: (tsa) =>
+        authorityOf(policy === null ? undefined : authorityPolicy(policy, tsa), roots, certificates),
       headerFiles: options.headers ?? [],
       networks: config === null ? null : { folder: config.folder, rails: config.federation.rails.btc },
       clock

@@ -48,7 +48,9 @@ function remembered(authorities: ProofVerifierOptions['authorities']): ProofVeri
 /** Bitcoin by files of known headers, on whichever network there are some for. */
 function knownHeadersVerifier({ headerFiles, networks, clock }: ProofVerifierOptions): TimestampVerifier {
   const filesOf = (network: string): readonly string[] => {
-    const configured = networks?.rails[network]?.providers.map(parseBitcoinProvider) ?? []
+    // The proof names the network, perhaps by what every object has.
+    const settings = networks !== null && Object.hasOwn(networks.rails, network) ? networks.rails[network] : undefined
+    const configured = settings?.providers.map(parseBitcoinProvider) ?? []
     return configured.flatMap((address) => (address?.kind === 'headers' ? [address.file] : []))
   }
   const providersOf = (network: string): readonly HeadersFileProvider[] => [

@@ -182,10 +182,18 @@ const namespaceSettings = z.strictObject({
   attestations: attestations.prefault({})
 })
 
+/** One server is one provider, however often it is named: without credentials, keys in queries, and slashes at the end. */
+function serverOf(provider: string): string {
+  const address = provider.replace(/^bitcoind\+/, '')
+  if (address.startsWith('file:') || !URL.canParse(address)) return address
+  const { host, pathname } = new URL(address)
+  return `${host}${pathname.replace(/\/+$/, '')}`
+}
+
 /** `k` answers must agree, so there must be that many to ask. */
 function enoughProviders(key: string) {
   return (value: { k: number } & Record<string, unknown>, context: z.RefinementCtx): void => {
-    const given = (value[key] as readonly string[]).length
+    const given = new Set((value[key] as readonly string[]).map(serverOf)).size
     if (value.k > given) {
       context.addIssue({ code: 'custom', path: ['k'], message: `asks for ${value.k} of ${given} ${key}` })
     }

@@ -4,7 +4,7 @@ import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import type { FinalityRule, Role } from './config-schema.ts'
 import { ROLES } from './config-schema.ts'
 import { TRUST_NAMESPACE } from './names.ts'
-import type { BoundKey, EffectivePolicy, NamespacePolicy, PolicyPeer, RateLimits } from './policy.ts'
+import type { BoundKey, EffectivePolicy, NamespacePolicy, PolicyPeer, RateLimits, TsaPolicy } from './policy.ts'
 
 /** A member of a namespace: who signs, and for which organisation. */
 export type Member = { readonly did: string; readonly orgId: string }
@@ -47,6 +47,14 @@ export interface PolicyView {
    * tokens of the time-stamping authorities that its finality lists are checked against. Addresses, limits and providers are not in it.
    */
   policyDigest(namespace: string): string
+}
+
+/**
+ * What the tokens of an authority are checked against; undefined where policy does not name it. Evidence names its
+ * authority as it likes, by what every object has (`constructor`) too.
+ */
+export function authorityPolicy({ rails: { rfc3161 } }: EffectivePolicy, tsa: string): TsaPolicy | undefined {
+  return Object.hasOwn(rfc3161, tsa) ? rfc3161[tsa] : undefined
 }
 
 // Packs are few; what a busy mesh of organisations publishes in a year would still pass within one minute.

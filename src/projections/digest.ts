@@ -197,14 +197,14 @@ async function rowsDigest(reading: Reading, name: string): Promise<string> {
 
 /**
  * Which evidence was found good or bad here, without times. What could not be decided yet is left out: it takes no part
- * in who wins, and says only how one node's providers are at the moment.
+ * in who wins, and says only how one node's providers are at the moment. Neither does why it is bad: a node that looked
+ * before a chain was rewritten found another fault, and has no reason to look again.
  */
 async function verdictSetDigest(reading: Reading): Promise<string> {
   const hash = createHash('sha256')
   for await (const row of rowsOf(reading, 'timestamp-anchors')) {
-    const { evidenceHash, status, code } = row
-    if (status === 'verified' || status === 'invalid')
-      hash.update(`${encodeCanonical({ evidenceHash, status, code })}\n`)
+    const { evidenceHash, status } = row
+    if (status === 'verified' || status === 'invalid') hash.update(`${encodeCanonical({ evidenceHash, status })}\n`)
   }
   return hash.digest('hex')
 }

@@ -103,23 +103,31 @@ async function uncheckedStep(
 
 /** Whether it is one that was announced, perhaps with bytes where only their hash was. */
 function isAnnounced(timestampAnchor: TimestampAnchor, announcements: readonly CheckedAnnouncement[]): boolean {
-  const wanted = encodeCanonical(timestampAnchor)
+  const given = Object.entries(timestampAnchor as unknown as Readonly<Record<string, JsonValue>>).map(memberOf)
   return announcements
     .filter(({ step }) => step.outcome !== 'failed')
     .flatMap(({ announce }) => announce?.timestampAnchors ?? [])
-    .some((announced) => encodeCanonical(withBytesOf(announced, timestampAnchor)) === wanted)
+    .some((announced) => {
+      const members = announced as unknown as Readonly<Record<string, JsonValue>>
+      return Object.keys(members).length === given.length && given.every(({ fits }) => fits(members))
+    })
 }
 
-/** The announced one, with each hash replaced by the bytes that the other has in its place, where they have that hash. */
-function withBytesOf(announced: TimestampAnchor, given: TimestampAnchor): JsonValue {
-  const values = given as unknown as Readonly<Record<string, JsonValue>>
-  return Object.fromEntries(
-    Object.entries(announced as unknown as Readonly<Record<string, JsonValue>>).map(([name, value]) => {
-      const other = values[name]
-      const fits = isJsonObject(value) && typeof other === 'string' && evidenceHash(other) === value['blob']
-      return [name, fits ? other : value]
-    })
-  )
+/** A member that was given: evidence of megabytes is hashed once, and not for each of hundreds that were announced. */
+function memberOf([name, value]: readonly [string, JsonValue]): {
+  readonly fits: (announced: Readonly<Record<string, JsonValue>>) => boolean
+} {
+  const written = encodeCanonical(value)
+  let hash: string | undefined
+  return {
+    fits: (announced) => {
+      const other = announced[name]
+      if (other === undefined) return false
+      if (!isJsonObject(other) || typeof value !== 'string') return encodeCanonical(other) === written
+      hash ??= evidenceHash(value)
+      return other['blob'] === hash
+    }
+  }
 }
 
 async function verified(

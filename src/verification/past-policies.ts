@@ -2,8 +2,8 @@ import { encodeCanonical } from '../../protocols/canonical-json/v1/codec.ts'
 import type { LogReader } from '../log/log-reader.ts'
 import { parseRecord } from '../log/log-reader.ts'
 import { parsePolicy } from '../policy/policy.ts'
+import { authorityPolicy, viewPolicy } from '../policy/policy-view.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
-import { viewPolicy } from '../policy/policy-view.ts'
 import type { TimestampAnchorRow } from '../projections/timestamp-anchors.ts'
 
 // A policy changes when members come and go: this many are a year or more. Anchors that were checked under one before
@@ -70,7 +70,7 @@ export class PastPolicies {
 
 function rulesOf(view: PolicyView, namespace: string, chainId: string): string {
   const [rail, name = ''] = chainId.split(':')
-  const authority = rail === 'rfc3161' ? (view.policy.rails.rfc3161[name] ?? null) : null
+  const authority = rail === 'rfc3161' ? (authorityPolicy(view.policy, name) ?? null) : null
   // Canonical, because the log's own policies have their members in another order than those of the configuration.
   return encodeCanonical([view.finality(namespace, chainId) ?? null, authority])
 }

@@ -154,6 +154,16 @@ describe('a configuration error names file, line, column and key', () => {
       expected: 'federation.yaml:8:18 namespaces.dao:x.quorum.k: asks for 2 of 1'
     },
     {
+      name: 'agreement of one provider with itself',
+      text: `${HEAD}rails:\n  btc:\n    mainnet:\n      providers: ['https://a.example/api', 'https://a.example/api/', 'bitcoind+http://u:p@a.example/api']\n      k: 2\n`,
+      expected: 'federation.yaml:9:10 rails.btc.mainnet.k: asks for 2 of 1 providers'
+    },
+    {
+      name: 'agreement of one node with itself, under two keys',
+      text: `${HEAD}rails:\n  eip155:\n    1: { k: 2, rpc: ['https://a.example/v2?key=1', 'https://a.example/v2?key=2'] }\n`,
+      expected: 'federation.yaml:7:13 rails.eip155.1.k: asks for 2 of 1 rpc'
+    },
+    {
       name: 'listen address without a port',
       text: `${HEAD}http:\n  listen: localhost\n`,
       expected: 'federation.yaml:6:11 http.listen: is not HOST:PORT (such as 127.0.0.1:8088 or [::1]:8088)'

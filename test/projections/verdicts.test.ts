@@ -62,6 +62,8 @@ test('the digest of verdicts holds what was decided, not how providers are at th
   await judge(ledger, event, 0, otherwise('invalid', 'EVM_REVERTED'))
   const decided = await digest()
   expect(decided).not.toBe(before)
+  await judge(ledger, event, 0, otherwise('invalid', 'EVM_NOT_FOUND'))
+  expect(await digest()).toBe(decided)
   await judge(ledger, event, 1, verified(7, 1_000))
   expect(await digest()).not.toBe(decided)
 })

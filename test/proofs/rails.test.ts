@@ -10,7 +10,8 @@ import { proofVerifiers } from '../../src/cli/proof-verifiers.ts'
 import type { AnchormeshNode } from '../../src/node.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { systemRandom } from '../../src/platform/random.ts'
-import type { TsaPolicy } from '../../src/policy/policy.ts'
+import type { EffectivePolicy, TsaPolicy } from '../../src/policy/policy.ts'
+import { authorityPolicy } from '../../src/policy/policy-view.ts'
 import type { ProofTrust } from '../../src/proofs/check-proof.ts'
 import type { ProofReport, ProofStep } from '../../src/proofs/report.ts'
 import type { BitcoinProvider } from '../../src/timestamps/bitcoin/provider.ts'
@@ -62,6 +63,20 @@ async function reader(tsaPolicy: TsaPolicy | undefined, headerFiles: readonly st
 const anchorStep = ({ steps }: ProofReport): ProofStep | undefined =>
   steps.find(({ step }) => step === 'timestamp-anchor')
 
+test('a proof names networks and authorities as it likes, by what every object has too', async () => {
+  const { verifiers } = await proofVerifiers({
+    authorities: (tsa) => authorityPolicy({ rails: { rfc3161: {} } } as unknown as EffectivePolicy, tsa),
+    headerFiles: [],
+    networks: { folder: '.', rails: {} },
+    clock: systemClock
+  })
+  expect(verifiers.filter((verifier) => verifier.handles('btc:constructor'))).toEqual([])
+  const tokens = verifiers.find((verifier) => verifier.handles('rfc3161:constructor'))
+  const timestampAnchor = { chainId: 'rfc3161:constructor', token: 'AAAA' }
+  const request = { timestampAnchor, batchRoot: 'ab'.repeat(32), finality: {} }
+  expect(await tokens?.verify(request, new AbortController().signal)).toMatchObject({ code: 'ROOTS_MISSING' })
+})
+
 describe('tokens of a time-stamping authority', () => {
   interface Authority {
     readonly policy: TsaPolicy
@@ -108,7 +123,6 @@ describe('tokens of a time-stamping authority', () => {
     const node = await prover([createRfc3161Verifier(() => undefined)])
     const { leaves } = await sealed(node, 2)
     await announce(node, [await tsa.stamp('ab'.repeat(32))])
-    await judged(node, 'rfc3161:dev', 'unverified')
     const built = await prove(node, leaves[0] ?? '')
     expect(built).toMatchObject({ standing: 'unproven', reason: 'unverified' })
     const found = await report(built.proof, await reader(tsa.policy))

@@ -9,6 +9,7 @@ import {
 import { parseHeader, targetOf } from '../../protocols/bitcoin-evidence/v1/header.ts'
 import { branchOf, rootOfBranch } from '../../protocols/bitcoin-evidence/v1/merkle-branch.ts'
 import {
+  attestationsOf,
   encodeOtsProof,
   encodeOtsTimestamp,
   parseOtsProof,
@@ -220,6 +221,14 @@ describe('proofs', () => {
     expect(of(path([carried, SHA256, SHA256], inBitcoin(7)))).toEqual([{ blockHeight: 7, merkleRoot: txid, txid }])
     expect(of(path([SHA256, SHA256], inBitcoin(7)))).toMatchObject([{ blockHeight: 7, txid: null }])
     expect(of(pending('https://calendar.example.org'))).toEqual([])
+  })
+
+  test('attestations share the steps that are on the way to all of them', () => {
+    const shared = path([SHA256], Buffer.concat([Buffer.of(0xff), inBitcoin(1), path([REVERSE], inBitcoin(2))]))
+    const reading = parseOtsProof(proofFile(DIGEST, shared))
+    const [first, second] = reading.ok ? attestationsOf(reading.proof.timestamp) : []
+    expect(first?.lastStep).not.toBeNull()
+    expect(second?.lastStep?.previous).toBe(first?.lastStep)
   })
 })
 

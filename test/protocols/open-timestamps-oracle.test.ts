@@ -45,7 +45,7 @@ function reference(proofs: readonly string[]): readonly (readonly string[] | nul
 function attested(proof: string): readonly string[] | null {
   const reading = parseOtsProof(fromHex(proof) as Uint8Array)
   if (!reading.ok) return null
-  const lines = [...attestationsOf(reading.proof.timestamp)].map(({ attestation, message }) => {
+  const lines = attestationsOf(reading.proof.timestamp).map(({ attestation, message }) => {
     const { kind } = attestation
     const text =
       kind === 'pending'

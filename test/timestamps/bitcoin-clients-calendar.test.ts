@@ -53,6 +53,16 @@ describe('calendars are asked', () => {
     expect(server.paths).toEqual(['/calendar/digest', `/calendar/timestamp/${ROOT}`])
   })
 
+  it('once for each message, however often a proof repeats a promise', () => {
+    const attestation = { kind: 'pending', uri: 'https://calendar.example' } as const
+    const branches = Array.from({ length: 500 }, () => ({ attestation }))
+    const promises = calendarsAt('https://calendar.example').openPromises({
+      hash: 'sha256',
+      timestamp: { message: DIGEST, branches }
+    })
+    expect(promises).toMatchObject([{ address: 'https://calendar.example', commitment: DIGEST }])
+  })
+
   it('only when they are configured, whatever address stands in a proof', async () => {
     await using stranger = await startVouching((uri) => ({ kind: 'pending', uri }))
     const elsewhere = [stranger.url, `${stranger.url}/calendar`, 'file:///etc/passwd', 'x']

@@ -56,6 +56,10 @@ function verify(evidence: Omit<Evidence, 'header' | 'provenTime'>, answers: Prov
 }
 
 const place = (value: BlockPlace): Answer => ({ ok: true, value })
+function placeOf(answer: Answer): BlockPlace {
+  if (!answer.ok) throw new Error(answer.detail)
+  return answer.value
+}
 const headerOf = (evidence: { readonly header: string }): Uint8Array => fromHex(evidence.header) as Uint8Array
 
 /** A provider that sees the block with so many on top of it. */
@@ -109,11 +113,20 @@ describe('evidence', () => {
       const result = await verify(evidence, [sees(NEEDED, evidence)])
       expect(result).toMatchObject({ outcome: 'invalid', code: evidence.code })
       expect(result).not.toHaveProperty('recheckAfterMs')
-      // It needs nobody's word, so one header is enough, and it does not matter what its giver thinks of the block.
-      const { header, hashAtHeight, tipHeight } = (sees(0, evidence) as { value: BlockPlace }).value
+      expect(await verify(evidence, [sees(0, evidence)])).toEqual(result)
+      // Of a block that is not in the best chain only some have the header: it must not make their verdicts differ.
+      const { header, hashAtHeight, tipHeight } = placeOf(sees(NEEDED, evidence))
       expect(hashAtHeight).not.toBe(OTHER_HASH)
-      const left = place({ header, hashAtHeight: OTHER_HASH, tipHeight })
-      expect(await verify(evidence, [left, failing('PROVIDER_TIMEOUT')], 2)).toEqual(result)
+      const [knows, knowsNot] = [header, null].map((known) =>
+        place({ header: known, hashAtHeight: OTHER_HASH, tipHeight })
+      ) as [Answer, Answer]
+      expect(await verify(evidence, [knows])).toMatchObject({ code: 'BTC_NOT_BEST_CHAIN' })
+      expect(await verify(evidence, [knows])).toEqual(await verify(evidence, [knowsNot]))
+      const [knowsLater, knowsNothing] = [header, null].map((known) =>
+        place({ header: known, hashAtHeight: null, tipHeight: evidence.timestampAnchor.blockHeight - 1 })
+      ) as [Answer, Answer]
+      expect(await verify(evidence, [knowsLater])).toMatchObject({ outcome: 'notYetFinal' })
+      expect(await verify(evidence, [knowsLater])).toEqual(await verify(evidence, [knowsNothing]))
     }
   )
 
@@ -198,11 +211,6 @@ describe('one provider', () => {
       evidence: { providers: ['provider-1'] }
     })
   })
-
-  function placeOf(answer: Answer): BlockPlace {
-    if (!answer.ok) throw new Error(answer.detail)
-    return answer.value
-  }
 })
 
 describe('several providers', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { EvmJsonRpc } from '../../src/timestamps/clients/evm-json-rpc.ts'
 import { createEvmRpc } from '../../src/timestamps/clients/evm-rpc.ts'
 import type { EvmSight, EvmTag } from '../../src/timestamps/evm/provider.ts'
 import type { ProviderAnswer } from '../../src/timestamps/provider.ts'
@@ -249,6 +250,28 @@ describe('what is no answer', () => {
       [{ error: { code: -32_601, message: 'no such method' } }, 'PROVIDER_UNREACHABLE']
     ] as const)
       expect(await seeBy(butFor('eth_chainId', () => id)), JSON.stringify(id)).toMatchObject({ ok: false, code })
+  })
+
+  it('messages that repeat the key, steer a terminal or end in half a character', async () => {
+    const [key, password] = ['0123456789abcdef0123', 's3cret-word']
+    const message = `${'x'.repeat(20)} ${key} ${password} \u001b[2J\u009b1m\n\u202e${'😀'.repeat(200)}`
+    await using node = await startNode(butFor('eth_getTransactionByHash', () => ({ error: { code: -1, message } })))
+    const url = new URL(`${node.url}v3/${key}`)
+    url.username = 'ada'
+    url.password = password
+    const provider = createEvmRpc({ chainId: CHAIN_ID, url: url.href, clock })
+    const answer = await provider.see(txHash, blockNumber, null, never)
+    const detail = answer.ok ? '' : answer.detail
+    expect(detail).toContain('xxxx')
+    expect(detail).not.toMatch(/\p{C}/u)
+    expect(detail.isWellFormed()).toBe(true)
+    for (const secret of [key, password]) expect(detail).not.toContain(secret)
+    expect(provider.health.failure?.detail).toBe(detail)
+    // Those that make anchors quote the message itself.
+    const rpc = new EvmJsonRpc(CHAIN_ID, url.href, clock)
+    const outcomes = await rpc.ask([{ method: 'eth_getTransactionByHash', params: [] }], never)
+    const [outcome] = outcomes.ok ? outcomes.value : []
+    expect(outcome).toMatchObject({ ok: false, message: expect.not.stringMatching(/\p{C}|s3cret/u) as string })
   })
 
   it('errors where there is no excuse for them', async () => {

@@ -106,8 +106,10 @@ describe('one chain that only grows', () => {
       outcome: 'notYetFinal',
       needed: 1
     })
+    expect(await verdictOn(chain, { ...future, blockNumber: head + 30 })).toMatchObject({ retryAfterMs: 30_000 })
     expect(await verdictOn(chain, { ...future, blockNumber: Number.MAX_SAFE_INTEGER })).toMatchObject({
-      outcome: 'notYetFinal'
+      outcome: 'notYetFinal',
+      retryAfterMs: 24 * 60 * 60_000
     })
   })
 
@@ -130,10 +132,14 @@ describe('one chain that only grows', () => {
     const anchored = await chain.include({ to: logger, data: `97ad09eb${ROOT}` })
     expect(await verdictOn(chain, anchored, { root: OTHER_ROOT })).toMatchObject({ code: 'EVM_ROOT_NOT_FOUND' })
     expect(await verdictOn(chain, { ...anchored, contract: chain.address })).toMatchObject({ code: 'EVM_CONTRACT' })
-    // In whatever block: the transaction's hash says it.
-    expect(await verdictOn(chain, { ...anchored, blockNumber: 1 }, { root: OTHER_ROOT })).toMatchObject({
-      code: 'EVM_ROOT_NOT_FOUND'
+    // Not in whatever block: that it is in another one, a provider without an index of old transactions can't tell.
+    const head = await chain.headNumber()
+    expect(await verdictOn(chain, { ...anchored, blockNumber: head + 1 }, { root: OTHER_ROOT })).toMatchObject({
+      outcome: 'notYetFinal'
     })
+    expect(
+      await verdictOn(chain, { ...anchored, blockNumber: 1 }, { root: OTHER_ROOT, finality: { depth: 1 } })
+    ).toMatchObject({ code: 'EVM_NOT_FOUND' })
     expect(await verdictOn(chain, { ...anchored, contract: logger })).toMatchObject({ outcome: 'notYetFinal' })
     await chain.mine(2)
     expect(await verdictOn(chain, { ...anchored, contract: logger })).toMatchObject({ outcome: 'valid' })

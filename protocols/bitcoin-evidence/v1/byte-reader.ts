@@ -6,11 +6,13 @@ const COMPACT_SIZE_MAX = 0x0200_0000
 /** Reads bytes from front to back; refuses with the code that it was made with. What it returns are views. */
 export class ByteReader {
   readonly #bytes: Uint8Array
+  readonly #view: DataView
   readonly #code: 'BTC_MALFORMED' | 'OTS_MALFORMED'
   #at = 0
 
   constructor(bytes: Uint8Array, code: 'BTC_MALFORMED' | 'OTS_MALFORMED') {
     this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#code = code
   }
 
@@ -28,13 +30,12 @@ export class ByteReader {
   }
 
   take(length: number): Uint8Array {
-    if (length > this.remaining) this.refuse(`it ends early: ${length} bytes wanted, ${this.remaining} there`)
-    this.#at += length
-    return this.#bytes.subarray(this.#at - length, this.#at)
+    const from = this.#pass(length)
+    return this.#bytes.subarray(from, this.#at)
   }
 
   octet(): number {
-    return this.take(1)[0] ?? 0
+    return this.#bytes[this.#pass(1)] ?? 0
   }
 
   /** The next octet, which stays unread; undefined at the end. */
@@ -44,7 +45,16 @@ export class ByteReader {
 
   /** An unsigned little-endian number of up to six bytes. */
   littleEndian(length: number): number {
-    return this.take(length).reduceRight((value, byte) => value * 256 + byte, 0)
+    const from = this.#pass(length)
+    let value = 0
+    for (let at = this.#at - 1; at >= from; at -= 1) value = value * 256 + (this.#bytes[at] ?? 0)
+    return value
+  }
+
+  /** An unsigned little-endian number of eight bytes. */
+  bigLittleEndian(): bigint {
+    const from = this.#pass(8)
+    return this.#view.getBigUint64(from, true)
   }
 
   /** A CompactSize (SPEC BE-3): a count or a length, in its shortest form. */
@@ -89,5 +99,13 @@ export class ByteReader {
 
   end(): void {
     if (this.remaining > 0) this.refuse(`${this.remaining} bytes follow its end`)
+  }
+
+  /** Goes on by `length` and returns where that began. */
+  #pass(length: number): number {
+    const from = this.#at
+    if (length > this.remaining) this.refuse(`it ends early: ${length} bytes wanted, ${this.remaining} there`)
+    this.#at = from + length
+    return from
   }
 }

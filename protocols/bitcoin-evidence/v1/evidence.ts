@@ -4,7 +4,7 @@ import { hasProofOfWork, parseHeader } from './header.ts'
 import { hashOfPrinted, printedHash } from './hashes.ts'
 import { rootOfBranch } from './merkle-branch.ts'
 import { attestationsOf, parseOtsProof } from './open-timestamps.ts'
-import type { OtsAttested, OtsProof, OtsStep } from './open-timestamps.ts'
+import type { OtsProof, OtsStep } from './open-timestamps.ts'
 import { Refusal, refusable } from './refusal.ts'
 import type { EvidenceFailure } from './refusal.ts'
 import { carriesRoot, INNER_NODE_BYTES, parseTransaction } from './transaction.ts'
@@ -84,7 +84,7 @@ export interface AttestedBlock {
 
 /** The Bitcoin blocks that a proof leads to, in the order of the file: what is needed to announce it (SPEC BE-23). */
 export function attestedBlocks({ timestamp }: OtsProof): readonly AttestedBlock[] {
-  return [...attestationsOf(timestamp)].flatMap(({ attestation, message, lastStep }) =>
+  return attestationsOf(timestamp).flatMap(({ attestation, message, lastStep }) =>
     attestation.kind === 'bitcoin'
       ? [{ blockHeight: attestation.height, merkleRoot: printedHash(message), txid: txidOnTheWay(lastStep) }]
       : []
@@ -116,25 +116,31 @@ function rootsOfProof(bytes: Uint8Array, root: Uint8Array, anchored: ProofAnchor
   }
   const { txid, blockHeight } = anchored
   // [INVALID] BE-22: it leads to a block of that height…
-  const attested = [...attestationsOf(timestamp)].filter(
+  const attested = attestationsOf(timestamp).filter(
     ({ attestation }) => attestation.kind === 'bitcoin' && attestation.height === blockHeight
   )
   if (attested.length === 0) throw new Refusal('BTC_BRANCH', `the proof does not lead to block ${blockHeight}`)
   // [INVALID] BE-23: …through the transaction.
-  const through = attested.filter((end) => passesThrough(end, txid))
+  const known = new Map<OtsStep, boolean>()
+  const through = attested.filter(({ lastStep }) => passesThrough(lastStep, txid, known))
   if (through.length === 0) throw new Refusal('BTC_ROOT_NOT_FOUND', `no way to the block passes through ${txid}`)
   return through.map(({ message }) => message)
 }
 
-/** Whether the double SHA-256 of a transaction is on the way and is the id; refuses what only looks like one. */
-function passesThrough({ lastStep }: OtsAttested, txid: string): boolean {
-  const hash = printed(txid)
-  for (let step = lastStep; step !== null; step = step.previous) {
-    if (!equalBytes(step.result, hash) || !isSha256(step) || !isSha256(step.previous)) continue
-    transactionOf(step.previous.message, txid)
-    return true
-  }
-  return false
+/**
+ * Whether the double SHA-256 of a transaction is on the way and is the id; refuses what only looks like one. `known` are
+ * the answers for steps that were met before: thousands of attestations may share the way to them.
+ */
+function passesThrough(step: OtsStep | null, txid: string, known: Map<OtsStep, boolean>): boolean {
+  if (step === null) return false
+  const before = known.get(step)
+  if (before !== undefined) return before
+  const { previous } = step
+  let passes = isSha256(step) && isSha256(previous) && equalBytes(step.result, printed(txid))
+  if (passes && previous !== null) transactionOf(previous.message, txid)
+  else passes = passesThrough(previous, txid, known)
+  known.set(step, passes)
+  return passes
 }
 
 function txidOnTheWay(lastStep: OtsStep | null): string | null {

@@ -48,8 +48,9 @@ const PROOF_BYTES_MAX = 65_536
 const DEPTH_MAX = 255
 
 /**
- * All messages of one proof together, in bytes. A byte of a file can ask for 4,096 to be hashed: without this bound a
- * file within the other limits keeps a checker busy for seconds, while a real one needs a hundredth of it.
+ * Of each operation the longer of what goes in and what comes out, together, in bytes. A byte of a file can ask for 4,096
+ * to be hashed: without this bound a file within the other limits keeps a checker busy for seconds, while a real one
+ * needs a hundredth of it.
  */
 const MESSAGES_BYTES_MAX = 1_048_576
 
@@ -120,14 +121,22 @@ export function encodeOtsTimestamp({ branches }: OtsTimestamp): Uint8Array {
   return concat(...parts)
 }
 
-/** All attestations below a timestamp, each with its message and the way to it, in the order of the file. */
-export function* attestationsOf(timestamp: OtsTimestamp, lastStep: OtsStep | null = null): Generator<OtsAttested> {
-  const { message, branches } = timestamp
+/**
+ * All attestations below a timestamp, each with its message and the way to it, in the order of the file. A step that is
+ * on the way to several is one and the same object.
+ */
+export function attestationsOf(timestamp: OtsTimestamp): readonly OtsAttested[] {
+  const found: OtsAttested[] = []
+  collectAttestations(timestamp, null, found)
+  return found
+}
+
+function collectAttestations({ message, branches }: OtsTimestamp, lastStep: OtsStep | null, into: OtsAttested[]): void {
   for (const branch of branches) {
-    if ('attestation' in branch) yield { attestation: branch.attestation, message, lastStep }
+    if ('attestation' in branch) into.push({ attestation: branch.attestation, message, lastStep })
     else {
       const { operation, timestamp: next } = branch
-      yield* attestationsOf(next, { operation, message, result: next.message, previous: lastStep })
+      collectAttestations(next, { operation, message, result: next.message, previous: lastStep }, into)
     }
   }
 }
@@ -171,7 +180,7 @@ class TimestampReader {
     const result = applyOperation(operation, message)
     // [INVALID] BE-18: messages have at most 4,096 bytes, and 1,048,576 together.
     if (result === null) this.#reader.refuse(`${operation.name} makes too long a message`)
-    this.#messageBytes += result.length
+    this.#messageBytes += Math.max(message.length, result.length)
     if (this.#messageBytes > MESSAGES_BYTES_MAX) this.#reader.refuse('too much to compute')
     return { operation, timestamp: this.read(result, depth + 1) }
   }

@@ -13,7 +13,7 @@ export interface PendingAttestation {
 
 /** The promises of calendars in a proof, in the order of the file, kept or not. */
 export function pendingAttestations({ timestamp }: OtsProof): readonly PendingAttestation[] {
-  return [...attestationsOf(timestamp)].flatMap(({ attestation, message }) =>
+  return attestationsOf(timestamp).flatMap(({ attestation, message }) =>
     attestation.kind === 'pending' ? [{ uri: attestation.uri, commitment: message }] : []
   )
 }

@@ -87,8 +87,7 @@ function readOutputs(reader: ByteReader): readonly TransactionOutput[] {
   if (count === 0) reader.refuse('no outputs')
   const outputs: TransactionOutput[] = []
   for (let index = 0; index < count; index += 1) {
-    const satoshis = reader.take(8).reduceRight((value, byte) => value * 256n + BigInt(byte), 0n)
-    outputs.push({ satoshis, script: reader.take(reader.compactSize()) })
+    outputs.push({ satoshis: reader.bigLittleEndian(), script: reader.take(reader.compactSize()) })
   }
   return outputs
 }

@@ -8,6 +8,7 @@ import type { BitcoinProviderAddress } from '../../policy/bitcoin-provider.ts'
 import { parseBitcoinProvider } from '../../policy/bitcoin-provider.ts'
 import type { FederationConfig } from '../../policy/config-schema.ts'
 import type { EffectivePolicy } from '../../policy/policy.ts'
+import { authorityPolicy } from '../../policy/policy-view.ts'
 import { createBitcoinVerifier } from '../../timestamps/bitcoin/verifier.ts'
 import { createBitcoinProvider } from '../../timestamps/clients/bitcoin-provider.ts'
 import { createBitcoinWalletAnchorer } from '../../timestamps/clients/bitcoin-wallet-anchorer.ts'
@@ -52,7 +53,7 @@ export async function configuredRails(
     verifiers: [
       ...bitcoin.map(({ verifier }) => verifier),
       ...evm.map(({ verifier }) => verifier),
-      createRfc3161Verifier((tsa) => policy.rails.rfc3161[tsa])
+      createRfc3161Verifier((tsa) => authorityPolicy(policy, tsa))
     ],
     anchorers: [
       ...bitcoin.flatMap(({ anchorers }) => anchorers),

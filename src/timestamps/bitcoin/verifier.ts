@@ -91,10 +91,6 @@ interface Findings {
 }
 
 function resultOf({ timestampAnchor, commitment, asked, needed, k }: Findings): VerifierResult {
-  const bytes = asked.answers.find(({ value }) => value.header !== null)?.value.header ?? null
-  // A header that hashes to the block's hash is the header, whoever gave it: what it refutes is refuted.
-  const header = bytes === null ? null : headerCheck(commitment, timestampAnchor, bytes)
-  if (header?.ok === false) return unproven(header)
   const standing = standingOf(asked, timestampAnchor, k)
   const { blockHeight } = timestampAnchor
   switch (standing.kind) {
@@ -107,10 +103,16 @@ function resultOf({ timestampAnchor, commitment, asked, needed, k }: Findings): 
     case 'replaced':
       return replaced(standing, blockHeight, needed)
     default:
-      // Who sees the block in the best chain gave its header, or did not count as an answer.
-      if (header === null || bytes === null) throw new Error('a block in the best chain without its header')
-      return confirmed(standing, { provenTime: header.provenTime, position: blockHeight, header: bytes }, needed)
+      break
   }
+  // Only now: of blocks outside of the best chain some nodes have the header and others don't, and nodes that see the
+  // same chain are to find the same.
+  const bytes = asked.answers.find(({ value }) => value.header !== null)?.value.header ?? null
+  // Who sees the block in the best chain gave its header, or did not count as an answer.
+  if (bytes === null) throw new Error('a block in the best chain without its header')
+  const header = headerCheck(commitment, timestampAnchor, bytes)
+  if (!header.ok) return unproven(header)
+  return confirmed(standing, { provenTime: header.provenTime, position: blockHeight, header: bytes }, needed)
 }
 
 /** [PENDING] BE-24, and BE-26. */

@@ -24,7 +24,7 @@ export class EsploraProvider implements BitcoinProvider {
 
   constructor({ url }: Extract<BitcoinProviderAddress, { kind: 'esplora' }>, surroundings: BitcoinSurroundings) {
     this.#url = url
-    this.#http = new ProviderHttp(new URL(url).host, surroundings.clock)
+    this.#http = new ProviderHttp(new URL(url).host, surroundings.clock, url)
     this.#network = surroundings.network
   }
 

@@ -7,6 +7,7 @@ import { errnoOf } from '../../platform/atomic-file.ts'
 import type { BitcoinProviderAddress } from '../../policy/bitcoin-provider.ts'
 import type { ProviderAnswer, ProviderFailure } from '../provider.ts'
 import { BITCOIN_NETWORKS } from './bitcoin-networks.ts'
+import { jsonOfAnswer } from './json-answer.ts'
 import { ProviderHttp } from './provider-http.ts'
 import type { HttpReply } from './provider-http.ts'
 
@@ -52,7 +53,7 @@ export class BitcoinRpc {
   #authorization: string | null = null
 
   constructor(address: BitcoinCoreAddress, surroundings: BitcoinSurroundings) {
-    this.http = new ProviderHttp(new URL(address.url).host, surroundings.clock)
+    this.http = new ProviderHttp(new URL(address.url).host, surroundings.clock, address.url)
     this.#address = address
     this.#surroundings = surroundings
   }
@@ -142,7 +143,7 @@ function basic(userAndPassword: string): string {
 
 /** JSON-RPC 1.0 and 2.0 alike: the one has `"error": null` beside a result, the other no `error`. */
 function outcomesOf(body: Uint8Array, count: number): readonly RpcOutcome[] | null {
-  const answers = parseJson(body)
+  const answers = jsonOfAnswer(body)
   if (!Array.isArray(answers) || answers.length !== count) return null
   const outcomes: RpcOutcome[] = []
   for (const [id, answer] of (answers as readonly JsonValue[]).entries()) {
@@ -157,14 +158,4 @@ function outcomesOf(body: Uint8Array, count: number): readonly RpcOutcome[] | nu
     outcomes.push({ ok: false, code: error['code'], message: wordsOf(error['message']) })
   }
   return outcomes
-}
-
-function parseJson(body: Uint8Array): JsonValue | undefined {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as JsonValue
-  } catch (error) {
-    // Anything but UTF-8 is a TypeError.
-    if (error instanceof SyntaxError || error instanceof TypeError) return undefined
-    throw error
-  }
 }

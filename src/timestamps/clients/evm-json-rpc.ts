@@ -4,6 +4,7 @@ import { bytesOfQuantity } from '../../../protocols/evm-evidence/v1/hex-values.t
 import { toHex } from '../../../protocols/primitives/bytes.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { ProviderAnswer, ProviderFailure } from '../provider.ts'
+import { jsonOfAnswer } from './json-answer.ts'
 import { ProviderHttp } from './provider-http.ts'
 import type { ProviderHealth } from '../verifier.ts'
 import type { HttpReply } from './provider-http.ts'
@@ -16,7 +17,7 @@ export interface RpcCall {
 /** What became of one call. */
 export type RpcOutcome =
   | { readonly ok: true; readonly result: JsonValue }
-  /** `message` is the node's own, cut off. */
+  /** `message` is the node's own, fit to be shown. */
   | { readonly ok: false; readonly code: number; readonly message: string }
 
 /** Of a failed call, for details: nodes put whole stack traces into their messages. */
@@ -57,7 +58,7 @@ export class EvmJsonRpc {
     address.password = ''
     this.#url = address.href
     // Paths and queries hold the keys of accounts.
-    this.#http = new ProviderHttp(address.host, clock)
+    this.#http = new ProviderHttp(address.host, clock, url)
     this.#chainIdHex = BigInt(chainId.slice('eip155:'.length)).toString(16)
     this.#clock = clock
   }
@@ -127,7 +128,7 @@ export class EvmJsonRpc {
     const requests = calls.map((call) => this.#request(call))
     const reply = await this.#post(requests, signal)
     if (!reply.ok) return reply
-    const body = jsonOf(reply.value)
+    const body = jsonOfAnswer(reply.value.body)
     if (isJsonObject(body) && isJsonObject(body['error'])) return this.#limit(errorOf(body['error'])) ?? 'refused'
     if (isRefusal(reply.value.status)) return 'refused'
     const failure = this.#statusFailure(reply.value)
@@ -137,7 +138,7 @@ export class EvmJsonRpc {
     const outcomes: RpcOutcome[] = []
     for (const { id } of requests) {
       const own = responses.filter((response) => isJsonObject(response) && response['id'] === id)
-      const outcome = own.length === 1 ? outcomeOf(own[0], id) : null
+      const outcome = own.length === 1 ? this.#outcomeOf(own[0], id) : null
       if (outcome === null) return this.failure('PROVIDER_MALFORMED', 'answered a batch with other responses')
       outcomes.push(outcome)
     }
@@ -148,8 +149,8 @@ export class EvmJsonRpc {
     const request = this.#request(call)
     const reply = await this.#post(request, signal)
     if (!reply.ok) return reply
-    const body = jsonOf(reply.value)
-    const outcome = outcomeOf(body, request.id)
+    const body = jsonOfAnswer(reply.value.body)
+    const outcome = this.#outcomeOf(body, request.id)
     // Some send the error object with a status to match.
     if (outcome !== null && (!outcome.ok || reply.value.status === 200))
       return this.#limitIn([outcome]) ?? { ok: true, value: outcome }
@@ -170,6 +171,11 @@ export class EvmJsonRpc {
     return this.#http.exchange(request, signal)
   }
 
+  #outcomeOf(response: JsonValue | undefined, id: number): RpcOutcome | null {
+    const outcome = outcomeOf(response, id)
+    return outcome === null || outcome.ok ? outcome : { ...outcome, message: this.#http.shown(outcome.message) }
+  }
+
   #statusFailure({ status }: HttpReply): ProviderFailure | null {
     return status === 200 ? null : this.failure('PROVIDER_UNREACHABLE', `answered with HTTP status ${status}`)
   }
@@ -188,15 +194,6 @@ export class EvmJsonRpc {
 /** Statuses with which servers answer that cannot read a batch; the others speak of the client. */
 function isRefusal(status: number): boolean {
   return status >= 400 && status < 500 && ![401, 403].includes(status)
-}
-
-function jsonOf({ body }: HttpReply): JsonValue | undefined {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as JsonValue
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError) return undefined
-    throw error
-  }
 }
 
 /** JSON-RPC 2.0 section 5; null for what is no response to the request with that id. */

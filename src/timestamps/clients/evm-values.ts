@@ -79,12 +79,8 @@ export function readTransaction(value: JsonValue, txHash: string, chainId: bigin
   const hashed = transactionHash(value)
   if (!hashed.ok && hashed.why === 'malformed') return { ok: false, problem: `a transaction: ${hashed.detail}` }
   if (hashed.ok && hashed.hash !== txHash) return { ok: false, problem: 'a transaction that does not hash to its hash' }
-  // Only in legacy transactions may it be left out.
-  if (
-    hashed.ok &&
-    !['0x0', undefined].includes(value['type'] as string) &&
-    BigInt(value['chainId'] as string) !== chainId
-  )
+  // Only in legacy transactions may it be left out; of the others the hash has shown that it is a quantity.
+  if (hashed.ok && (value['type'] ?? '0x0') !== '0x0' && BigInt(value['chainId'] as string) !== chainId)
     return { ok: false, problem: 'a transaction of another chain' }
   return { ok: true, value: { place, from, to, input, hashChecked: hashed.ok } }
 }

@@ -56,7 +56,7 @@ export class OpenTimestampsCalendars {
 
   /** `urls` are `http:` or `https:`; user names and passwords in them are left out. */
   constructor(urls: readonly string[], clock: Clock) {
-    this.#calendars = new Map(urls.map((url) => [addressOf(url), new ProviderHttp(new URL(url).host, clock)]))
+    this.#calendars = new Map(urls.map((url) => [addressOf(url), new ProviderHttp(new URL(url).host, clock, url)]))
   }
 
   get health(): readonly ProviderHealth[] {
@@ -129,11 +129,16 @@ export class OpenTimestampsCalendars {
   openPromises(
     proof: OtsProof
   ): readonly { readonly address: string; readonly http: ProviderHttp; readonly commitment: Uint8Array }[] {
-    const kept = [...attestationsOf(proof.timestamp)].filter(({ attestation }) => attestation.kind === 'bitcoin')
+    const kept = messagesOnTheWay(proof)
+    const asked = new Set<string>()
     return pendingAttestations(proof).flatMap(({ uri, commitment }: PendingAttestation) => {
       const address = addressOf(uri)
       const http = this.#calendars.get(address)
-      if (http === undefined || kept.some(({ lastStep }) => leadsOverFrom(commitment, lastStep))) return []
+      const message = toHex(commitment)
+      const question = `${address} ${message}`
+      // A stranger's file may repeat a promise a thousand times.
+      if (http === undefined || kept.has(message) || asked.has(question)) return []
+      asked.add(question)
       return [{ address, http, commitment }]
     })
   }
@@ -183,11 +188,14 @@ function merge(
   return http.failure('PROVIDER_MALFORMED', `makes the proof longer than ${PROOF_BYTES_MAX} bytes`)
 }
 
-function leadsOverFrom(message: Uint8Array, lastStep: OtsStep | null): boolean {
-  for (let step = lastStep; step !== null; step = step.previous) {
-    if (equalBytes(step.message, message)) return true
+/** The messages, in hex, from which a way leads on to a Bitcoin block. */
+function messagesOnTheWay({ timestamp }: OtsProof): ReadonlySet<string> {
+  const passed = new Set<OtsStep>()
+  for (const { attestation, lastStep } of attestationsOf(timestamp)) {
+    if (attestation.kind !== 'bitcoin') continue
+    for (let step = lastStep; step !== null && !passed.has(step); step = step.previous) passed.add(step)
   }
-  return false
+  return new Set([...passed].map(({ message }) => toHex(message)))
 }
 
 /** An address in one form, so that two can be compared: without user name, query and slashes at the end. */

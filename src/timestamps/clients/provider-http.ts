@@ -18,6 +18,11 @@ const COOL_DOWN_MS = 2_000
 // Of `Retry-After`: a provider may ask for more, but not that it is never asked again.
 const RETRY_AFTER_MS_MAX = 60 * 60_000
 
+// Words of a provider are quoted for operators: a sentence or two.
+const DETAIL_CHARS_MAX = 400
+// Keys of accounts have 20 characters or more; shorter parts of an address name versions and networks, as `v2`.
+const KEY_CHARS_MIN = 16
+
 export interface HttpExchange {
   readonly url: string
   readonly method: 'GET' | 'POST'
@@ -39,6 +44,7 @@ export interface HttpReply {
 export class ProviderHttp {
   readonly name: string
   readonly #clock: Clock
+  readonly #secrets: readonly string[]
   #running = 0
   readonly #waiting: (() => void)[] = []
   #cooling: { readonly untilMs: number; readonly failure: ProviderFailure } | null = null
@@ -47,10 +53,14 @@ export class ProviderHttp {
   #failure: ProviderHealth['failure'] = null
   #failingSince: number | null = null
 
-  /** `name` is the host, as shown to operators; it must hold no credentials. */
-  constructor(name: string, clock: Clock) {
+  /**
+   * `name` is the host, as shown to operators; it must hold no credentials. `address` is the URL as it was configured:
+   * what in it can be a key is left out of what failures say, because providers repeat it in their messages.
+   */
+  constructor(name: string, clock: Clock, address?: string) {
     this.name = name
     this.#clock = clock
+    this.#secrets = address === undefined ? [] : secretsIn(address)
   }
 
   get health(): ProviderHealth {
@@ -82,12 +92,21 @@ export class ProviderHttp {
 
   /** A failure of this provider, also for what its clients find wrong in an answer; counted for `health`. */
   failure(code: UnreachableCode, what: string, retryAfterMs = 0): ProviderFailure {
-    const detail = `${this.name} ${what}`
+    const detail = `${this.name} ${this.shown(what)}`
     this.#failed += 1
     const at = this.#clock.now()
     this.#failingSince ??= at
     this.#failure = { code, detail, at, since: this.#failingSince }
     return { ok: false, code, detail, retryAfterMs }
+  }
+
+  /**
+   * Words of the provider without keys and what could steer a terminal, cut off: it may say anything, and that ends in
+   * logs and on screens.
+   */
+  shown(what: string): string {
+    const text = this.#secrets.reduce((shown, secret) => shown.replaceAll(secret, '…'), what)
+    return text.replaceAll(/\p{C}/gu, '?').slice(0, DETAIL_CHARS_MAX).toWellFormed()
   }
 
   async #turn(signal: AbortSignal): Promise<void> {
@@ -168,6 +187,12 @@ export class ProviderHttp {
     this.#cooling = { untilMs: this.#clock.monotonicMs() + restMs, failure }
     return failure
   }
+}
+
+function secretsIn(address: string): readonly string[] {
+  const { password, pathname, searchParams } = new URL(address)
+  const keys = [...pathname.split('/'), ...searchParams.values()].filter((part) => part.length >= KEY_CHARS_MIN)
+  return password === '' ? keys : [password, ...keys]
 }
 
 /** RFC 9110 10.2.3: seconds, or a date. */

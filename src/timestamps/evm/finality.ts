@@ -33,6 +33,8 @@ export const NOT_FOUND_RECHECK_MS = 24 * 60 * 60_000
 // Chains make a block a second at the fastest, but for few; to ask at most once a minute costs a slow one little.
 const BLOCK_MS = 1_000
 const RETRY_MS_MAX = 60_000
+// Of a block that is far off, or an invention: who makes up numbers must not have providers asked every minute for ever.
+const RETRY_TO_COME_MS_MAX = 24 * 60 * 60_000
 
 /** Whether k of those who see the block find it final by the rule (SPEC EE-5). */
 export function finalityAt(blockNumber: number, rule: FinalityRule, seen: readonly SeenBlock[], k: number): Finality {
@@ -59,6 +61,11 @@ export function finalityAt(blockNumber: number, rule: FinalityRule, seen: readon
   }
   // The tag goes on as the chain does: as far behind the head as it is now.
   return notYet(depth, Math.max(depth + 1, head === null || tagged === null ? 0 : head - tagged))
+}
+
+/** How long a chain takes at the least for as many blocks as are missing up to one; 0 where none are. */
+export function untilBlock(missing: number): number {
+  return Math.min(RETRY_TO_COME_MS_MAX, BLOCK_MS * Math.max(0, missing))
 }
 
 function notYet(depth: number, needed: number): Finality {

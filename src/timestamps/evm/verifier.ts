@@ -1,10 +1,11 @@
 import type { EvmTimestampAnchor } from '../../../protocols/event/v1/timestamp-anchor.ts'
 import { calldataProblem, evidenceProblem } from '../../../protocols/evm-evidence/v1/evidence.ts'
 import { toHex } from '../../../protocols/primitives/bytes.ts'
+import { sha256Hex } from '../../../protocols/primitives/sha256.ts'
 import { askProviders, tooFewAnswers } from '../ask-providers.ts'
 import type { Asked } from '../ask-providers.ts'
 import type { TimestampVerifier, VerifierRequest, VerifierResult } from '../verifier.ts'
-import { finalityAt, NOT_FOUND_RECHECK_MS, RECHECK_MS } from './finality.ts'
+import { finalityAt, NOT_FOUND_RECHECK_MS, RECHECK_MS, untilBlock } from './finality.ts'
 import type { SeenBlock } from './finality.ts'
 import type { EvmProvider, EvmSight } from './provider.ts'
 
@@ -51,17 +52,19 @@ function judge(request: EvmRequest, asked: Asked<EvmSight>, k: number): Verifier
   if (seen.some((other) => first === undefined || contentOf(other) !== contentOf(first)))
     return { outcome: 'unreachable', code: 'PROVIDERS_DISAGREE', retryAfterMs: 0 }
 
-  // EE-8, EE-9
-  const transactions = asked.answers.flatMap(({ value }) => (value.transaction === null ? [] : [value.transaction]))
-  for (const transaction of transactions.filter(({ hashChecked }) => hashChecked)) {
-    const code = calldataProblem(timestampAnchor, batchRoot, transaction)
+  // EE-8, EE-9. Not of a transaction that only some providers still know, from another block: nodes would never agree.
+  if (first?.transaction?.hashChecked === true) {
+    const code = calldataProblem(timestampAnchor, batchRoot, first.transaction)
     if (code !== null) return { outcome: 'invalid', code, detail: DETAILS[code] }
   }
 
   // EE-5
-  const place = finalityAt(timestampAnchor.blockNumber, rule, seen, k)
+  const { blockNumber } = timestampAnchor
+  const place = finalityAt(blockNumber, rule, seen, k)
   if (!place.final) {
-    return { outcome: 'notYetFinal', depth: place.depth, needed: place.needed, retryAfterMs: place.retryAfterMs }
+    const { depth, needed, retryAfterMs } = place
+    const missing = blockNumber - Math.max(...asked.answers.map(({ value }) => value.headNumber))
+    return { outcome: 'notYetFinal', depth, needed, retryAfterMs: Math.max(retryAfterMs, untilBlock(missing)) }
   }
   if (first === undefined) throw new Error('final, though nobody shows the block')
   const recheck = place.buried ? {} : { recheckAfterMs: RECHECK_MS }
@@ -104,6 +107,9 @@ function seenBlock(provider: string, sight: EvmSight): SeenBlock {
   return { ...sight, provider, block, transaction: block.holdsTransaction ? sight.transaction : null }
 }
 
+// From there on a hash is made faster than hex.
+const HASHED_BYTES_MIN = 1_024
+
 /** What providers have to agree on, as text. */
 function contentOf({ block, transaction }: SeenBlock): string {
   return JSON.stringify([
@@ -111,8 +117,13 @@ function contentOf({ block, transaction }: SeenBlock): string {
     block.timestamp,
     transaction && {
       ...transaction,
-      input: toHex(transaction.input),
-      logs: transaction.logs.map(({ address, topics, data }) => [address, topics, toHex(data)])
+      input: nameOf(transaction.input),
+      logs: transaction.logs.map(({ address, topics, data }) => [address, topics, nameOf(data)])
     }
   ])
+}
+
+/** Different for different bytes. A megabyte as hex would take as long as all the rest together. */
+function nameOf(bytes: Uint8Array): string {
+  return bytes.length <= HASHED_BYTES_MIN ? toHex(bytes) : `sha256:${sha256Hex(bytes)}`
 }

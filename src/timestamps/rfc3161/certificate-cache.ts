@@ -11,6 +11,10 @@ import { verifySignature } from './public-key.ts'
 // a key each they are some MiB. Who floods a node with certificates makes it read certificates again, nothing worse.
 const CERTIFICATES_MAX = 512
 
+// Those of real authorities have 1 to 3 KiB. Larger ones, which only strangers send, are read each time: kept, 512 of the
+// size of a token would take 100 MiB.
+const CERTIFICATE_BYTES_KEPT_MAX = 8 * 1024
+
 /** The certificates that policy names for an authority, read. */
 export interface PolicyCertificates {
   readonly roots: readonly Certificate[]
@@ -36,7 +40,7 @@ export class CertificateCache {
     const known = this.#certificates.get(fingerprint)
     if (known !== undefined) return known
     const certificate = readOrNull(bytes, fingerprint)
-    this.#certificates.set(fingerprint, certificate)
+    if (bytes.length <= CERTIFICATE_BYTES_KEPT_MAX) this.#certificates.set(fingerprint, certificate)
     return certificate
   }
 

@@ -105,6 +105,7 @@ export function readCertificate(view: Uint8Array, fingerprint: string = sha256He
   const outer = readWhole(bytes, TAG.sequence, what)
   const tbs = outer.value(TAG.sequence, what)
   const signed = readSigned(tbs, outer, what)
+  outer.end(what)
   const body = new DerReader(tbs.content)
   body.optional(contextConstructed(0), what)
   const serialNumber = body.value(TAG.integer, what).content
@@ -199,9 +200,7 @@ function readExtensions(field: DerValue | undefined): Extended {
     ...(extendedKeyUsage === undefined
       ? {}
       : { extendedKeyUsage: { critical: extendedKeyUsage.critical, purposes: readPurposes(extendedKeyUsage.value) } }),
-    ...(keyIdentifier === undefined
-      ? {}
-      : { subjectKeyIdentifier: new DerReader(keyIdentifier.value).value(TAG.octetString, 'key identifier').content }),
+    ...(keyIdentifier === undefined ? {} : { subjectKeyIdentifier: readKeyIdentifier(keyIdentifier.value) }),
     unknownCritical: [...extensions]
       .filter(([oid, { critical }]) => critical && !known.has(oid) && !NOTHING_ASKED.has(oid))
       .map(([oid]) => oid)
@@ -228,6 +227,13 @@ function readKeyUsage(value: Uint8Array): (bit: number) => boolean {
   const bits = readNamedBits(reader.value(TAG.bitString, 'keyUsage'), 'keyUsage')
   reader.end('keyUsage')
   return bits
+}
+
+function readKeyIdentifier(value: Uint8Array): Uint8Array {
+  const reader = new DerReader(value)
+  const { content } = reader.value(TAG.octetString, 'key identifier')
+  reader.end('key identifier')
+  return content
 }
 
 function readPurposes(value: Uint8Array): readonly string[] {

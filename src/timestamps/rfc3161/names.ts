@@ -24,10 +24,14 @@ export function describeName(name: string): string {
   try {
     const sets = readWhole(new Uint8Array(Buffer.from(name, 'latin1')), TAG.sequence, 'name').all('name', PARTS_MAX)
     const parts = sets.flatMap(({ content }) => new DerReader(content).all('name', PARTS_MAX))
-    return parts
-      .map(({ content }) => describePart(new DerReader(content)))
-      .join(', ')
-      .slice(0, CHARS_MAX)
+    return (
+      parts
+        .map(({ content }) => describePart(new DerReader(content)))
+        .join(', ')
+        .slice(0, CHARS_MAX)
+        // What was cut may be half of a character, which no log takes.
+        .toWellFormed()
+    )
   } catch (error) {
     if (error instanceof DerError) return ''
     throw error

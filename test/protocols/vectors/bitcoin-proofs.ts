@@ -176,6 +176,14 @@ function invalid(): Vector[] {
       count: 256,
       suffix: hex(end)
     },
+    {
+      description: 'more than 1,048,576 bytes that are hashed, to results of 32',
+      rule: 'BE-18',
+      prefix: hex(proofFile(DIGEST, append(Buffer.alloc(4_064)).bytes)),
+      repeat: hex(Buffer.concat([Buffer.of(0xff), path([SHA256], end)])),
+      count: 256,
+      suffix: hex(end)
+    },
     bad('BE-19', 'a payload of 8,193 bytes', of(unknown(UNKNOWN_TAG, Buffer.alloc(8_193)))),
     bad('BE-19', 'a height with something behind it', attested(BITCOIN, '0100')),
     bad('BE-19', 'no height', attested(BITCOIN, '')),
