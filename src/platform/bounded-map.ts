@@ -32,6 +32,11 @@ export class BoundedMap<Key, Value> {
     this.#entries.delete(key)
   }
 
+  /** Oldest first. */
+  values(): IterableIterator<Value> {
+    return this.#entries.values()
+  }
+
   clear(): void {
     this.#entries.clear()
   }

@@ -1,3 +1,5 @@
+import { urlCredentials } from './url-credentials.ts'
+
 /** Where the headers of a Bitcoin network can be had. */
 export type BitcoinProviderAddress =
   /** An Esplora-style REST API; `url` has no slash at the end. */
@@ -35,10 +37,11 @@ export function parseBitcoinProvider(text: string): BitcoinProviderAddress | nul
   const cookieFile = url.searchParams.get('cookie')
   if ([...url.searchParams.keys()].some((name) => name !== 'cookie') || cookieFile === '') return null
   if (cookieFile !== null && url.username !== '') return null
-  const [user, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)]
+  const given = urlCredentials(url)
+  if (given === null) return null
   url.username = ''
   url.password = ''
   url.search = ''
-  const credentials = cookieFile !== null ? { cookieFile } : user === '' ? null : { user, password }
+  const credentials = cookieFile !== null ? { cookieFile } : given.user === '' ? null : given
   return { kind: 'bitcoind', url: url.href.replace(/\/+$/, ''), credentials }
 }

@@ -7,6 +7,7 @@ import { LOG_LEVELS } from '../platform/logger.ts'
 import { parseBitcoinProvider } from './bitcoin-provider.ts'
 import { splitListen } from './listen-address.ts'
 import { MULTIADDR_PATTERN, PEER_ID_PATTERN, TENANT_PATTERN } from './names.ts'
+import { urlCredentials } from './url-credentials.ts'
 
 /**
  * The two configuration files as `CONTRACT.md` section 7 names their keys: `federation.yaml` (this node and what it
@@ -38,10 +39,10 @@ const tenant = z.string().regex(TENANT_PATTERN, 'is not a tenant (lower-case let
 const kid = z.string().regex(KID_PATTERN, 'is not a key id (letters, digits, . _ : # -; at most 128)')
 const hash = z.string().regex(HASH_PATTERN, 'is not a SHA-256 hash (64 lower-case hex digits)')
 const text = z.string().min(1, 'is empty').max(TEXT_CHARS_MAX, `is longer than ${TEXT_CHARS_MAX} characters`)
-const httpUrl = text.refine(
-  (url) => URL.canParse(url) && ['http:', 'https:'].includes(new URL(url).protocol),
-  'is not an http or https URL'
-)
+const httpUrl = text.refine((text) => {
+  const url = URL.canParse(text) ? new URL(text) : null
+  return url !== null && ['http:', 'https:'].includes(url.protocol) && urlCredentials(url) !== null
+}, 'is not an http or https URL')
 const multiaddr = text.regex(MULTIADDR_PATTERN, 'is not a multiaddr (such as /ip4/203.0.113.7/tcp/4088)')
 const namespace = z
   .string()

@@ -17,6 +17,7 @@ import type { TimestampVerifier } from '../timestamps/verifier.ts'
 import type { Checked, Next } from './check.ts'
 import { checkEvidence } from './check.ts'
 import { AnnouncedEvidence } from './evidence.ts'
+import { LostAnchors } from './lost-anchors.ts'
 import { PastPolicies } from './past-policies.ts'
 import { RECHECK_MS_MAX, recheckDelay } from './retry-delay.ts'
 
@@ -66,12 +67,19 @@ export class RowChecker {
   /** By key: how often an undecided row was found undecided in another way, and since when (monotonic, ms). */
   readonly #undecided = new BoundedMap<string, { readonly count: number; readonly sinceMs: number }>(UNDECIDED_KEPT)
 
+  readonly #lost = new LostAnchors()
+
   /** `signal` calls running checks off; nothing is logged after it. */
   constructor(ports: RowCheckerPorts, signal: AbortSignal) {
     this.#ports = ports
     this.#signal = signal
     this.#past = new PastPolicies(ports.log, ports.policy)
     this.#evidence = new AnnouncedEvidence(ports.log, ports.blobs)
+  }
+
+  /** What the operator should look at: what counted and no longer holds. */
+  warnings(): readonly string[] {
+    return this.#lost.warnings()
   }
 
   /** Before the first `due`. */
@@ -129,7 +137,10 @@ export class RowChecker {
     const checked = await checkEvidence(verifier, request, { clock, logger }, this.#signal)
     this.#signal.throwIfAborted()
     const recorded = this.#isNews(row, checked) && this.#mayRecord(key, row, checked.finding)
-    if (recorded) await this.#record(row, checked)
+    if (recorded) {
+      await this.#record(row, checked)
+      this.#lost.judged(key, row, checked.finding, this.#ports.policy().self.did)
+    }
     return { row, ...checked, recorded }
   }
 

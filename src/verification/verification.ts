@@ -86,7 +86,7 @@ export class Verification {
             `${unconfirmed} timestamp anchor${unconfirmed === 1 ? '' : 's'} could not be looked at again since ` +
               `${isoTime(unconfirmedSince)}; what was found before stands meanwhile`
           ]
-    return [...failing.slice(0, WARNINGS_MAX), ...unseen]
+    return [...failing.slice(0, WARNINGS_MAX), ...unseen, ...this.#checker.warnings()]
   }
 }
 

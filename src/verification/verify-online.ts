@@ -152,6 +152,11 @@ class Tally {
   checked({ row, finding, recorded }: CheckedRow): void {
     const rail = this.#railOf(row)
     const { outcome, code } = finding
+    // Without roots nobody here can check it, as on a chain that no verifier handles.
+    if (row.status !== 'verified' && code === 'ROOTS_MISSING') {
+      rail.notChecked += 1
+      return
+    }
     rail.checked += 1
     rail[outcome] += 1
     if (recorded && (row.status !== outcome || row.code !== code)) rail.changed += 1

@@ -1,9 +1,19 @@
 import { expect, test } from 'vitest'
-import type { ProviderHealth, TimestampVerifier } from '../../src/timestamps/verifier.ts'
+import type { ProviderHealth, TimestampVerifier, VerifierResult } from '../../src/timestamps/verifier.ts'
 import { openLedger } from '../projections/support/ledger.ts'
 import { announceBody, next } from '../support/events.ts'
 import { member, policyOf } from '../support/identities.ts'
-import { BTC, EVM, anchorRow, openWorker, scriptedVerifier, startWorker, unreachable, valid } from './support.ts'
+import {
+  BTC,
+  EVM,
+  anchorRow,
+  openWorker,
+  passRetry,
+  scriptedVerifier,
+  startWorker,
+  unreachable,
+  valid
+} from './support.ts'
 import { until } from '../support/until.ts'
 
 const ALICE = member('alice')
@@ -62,5 +72,42 @@ test('what is in hand is counted: running, put off, and what is looked at again 
     isBehind: false,
     providers: []
   })
+  await worker.stop()
+})
+
+test('what counted and no longer holds is named, apart from what others announced, until it holds again', async () => {
+  const BERTA = member('berta')
+  const policy = policyOf(ALICE, [ALICE, BERTA])
+  const ledger = await openLedger({ policy })
+  const verifier = scriptedVerifier()
+  const gone: VerifierResult = {
+    outcome: 'invalid',
+    code: 'BTC_NOT_BEST_CHAIN',
+    detail: 'another block stands there',
+    recheckAfterMs: 60 * MINUTE
+  }
+  verifier.script('btc:mainnet', valid(7, 5_000, 60 * MINUTE), gone, valid(7, 5_000))
+  verifier.script('eip155:1', valid(9, 5_000, 60 * MINUTE), { ...gone, code: 'EVM_NOT_FOUND' })
+  await ledger.append(
+    await next(ALICE, null, { ...announceBody('batch-1'), timestampAnchors: [BTC] }),
+    await next(BERTA, null, { ...announceBody('batch-2'), timestampAnchors: [EVM] })
+  )
+  const worker = startWorker(ledger, verifier, policy)
+  await anchorRow(ledger, 'btc:mainnet', 'verified')
+  await anchorRow(ledger, 'eip155:1', 'verified')
+  expect(worker.warnings()).toEqual([])
+  await passRetry(ledger, worker, 2)
+  await anchorRow(ledger, 'btc:mainnet', 'invalid')
+  await anchorRow(ledger, 'eip155:1', 'invalid')
+  await until('both are told', () => worker.warnings().length === 2)
+  const [own = '', others = ''] = worker.warnings()
+  expect(own).toMatch(
+    /that this node announced .* batch-1 .* btc:mainnet \(BTC_NOT_BEST_CHAIN\); .* anchormesh anchor /
+  )
+  expect(others).toMatch(/of others .* batch-2 .* eip155:1 \(EVM_NOT_FOUND\); .* verify-online/)
+  await passRetry(ledger, worker, 4)
+  await anchorRow(ledger, 'btc:mainnet', 'verified')
+  await until('one is left', () => worker.warnings().length === 1)
+  expect(worker.warnings()[0]).toContain('batch-2')
   await worker.stop()
 })

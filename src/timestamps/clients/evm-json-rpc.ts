@@ -8,6 +8,7 @@ import { jsonOfAnswer } from './json-answer.ts'
 import { ProviderHttp } from './provider-http.ts'
 import type { ProviderHealth } from '../verifier.ts'
 import type { HttpReply } from './provider-http.ts'
+import { urlCredentials } from '../../policy/url-credentials.ts'
 
 export interface RpcCall {
   readonly method: string
@@ -48,7 +49,9 @@ export class EvmJsonRpc {
   /** `chainId` is `eip155:<chain id>`. A user name and a password in the URL are sent as HTTP's basic credentials. */
   constructor(chainId: string, url: string, clock: Clock) {
     const address = new URL(url)
-    const credentials = `${decodeURIComponent(address.username)}:${decodeURIComponent(address.password)}`
+    const given = urlCredentials(address)
+    if (given === null) throw new RangeError(`the credentials for ${address.host} are no text`)
+    const credentials = `${given.user}:${given.password}`
     this.#headers = {
       'content-type': 'application/json',
       accept: 'application/json',
