@@ -6,8 +6,8 @@ export const BUSY_EVENTS = 512
 const WINDOW_MS = 1_000
 // A check with its verdict costs this processor about as much as taking in three events: so many a second take a
 // hundredth or two of its time. They go on however long events come in without rest, so an anchor waits for those
-// before it and no longer: the 10,000 that a verifier can have in hand are gone through in 400 s, those of three
-// verifiers in twenty minutes.
+// before it and no longer: the 10,000 that a verifier can have in hand are gone through in 400 s where it answers, those
+// of three verifiers in twenty minutes. What comes faster than that, and without end, waits in the projection for as long.
 export const CHECKS_PER_SECOND_WHILE_BUSY = 25
 
 /** Spaces checks out while many events come in, so that they take next to nothing of what ingest can do. */

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { AnchormeshError, EXIT } from '../../platform/errors.ts'
+import { EXIT } from '../../platform/errors.ts'
 import { startDevelopmentTsa } from '../../timestamps/clients/development-tsa.ts'
 import type { CommandContext } from '../command.ts'
 import { untilAborted } from '../../platform/until-aborted.ts'
@@ -63,7 +63,7 @@ export async function runDemo(context: CommandContext, options: DemoOptions): Pr
   }
 }
 
-/** Starts what timestamps, and adds to `closes` what ends it. Throws `USAGE` without anvil, or a bitcoind that runs. */
+/** Starts what timestamps, and adds to `closes` what ends it. Throws `USAGE` for a bitcoind that does not run. */
 async function openRails(
   { bitcoind }: DemoOptions,
   folder: string,
@@ -72,16 +72,11 @@ async function openRails(
   context: CommandContext
 ): Promise<Rails> {
   const { clock, random } = context
-  const anvil = findAnvil()
-  if (anvil === null) {
-    throw new AnchormeshError('USAGE', 'the demo needs anvil, a local EVM chain, which is not installed', {
-      hint: 'In a checkout `npm ci` installs it; elsewhere: npm install --save-dev @foundry-rs/anvil'
-    })
-  }
   const tsa = await startDevelopmentTsa({ clock, random })
   closes.push(() => tsa.close())
-  const evm = await startEvmChain(anvil, { args: ['--block-time', '1'] })
-  closes.push(() => evm.stop())
+  const anvil = findAnvil()
+  const evm = anvil === null ? null : await startEvmChain(anvil, { args: ['--block-time', '1'] })
+  if (evm !== null) closes.push(() => evm.stop())
   const bitcoin =
     bitcoind === null ? null : await startBitcoinChain(bitcoind, join(folder, 'bitcoin'), children, context)
   return { tsa, evm, bitcoin }

@@ -11,7 +11,8 @@ import type { EvmChain } from './evm-chain.ts'
 /** Where the demo timestamps, all on this machine. */
 export interface Rails {
   readonly tsa: DevelopmentTsa
-  readonly evm: EvmChain
+  /** `null` where anvil is not installed, as below somebody else's node_modules. */
+  readonly evm: EvmChain | null
   /** `null` without `--bitcoind`. */
   readonly bitcoin: BitcoinChain | null
 }
@@ -40,17 +41,18 @@ export async function configureRails(
 ): Promise<void> {
   const paths = dataPaths(folder)
   await writeFile(join(paths.tsaRoots, ROOT_FILE), tsa.rootCertificatePem)
-  if (payer) await writeFile(join(paths.folder, ACCOUNT_FILE), evm.privateKeys[0] ?? '', { mode: 0o600 })
+  const privateKey = payer ? evm?.privateKeys[0] : undefined
+  if (privateKey !== undefined) await writeFile(join(paths.folder, ACCOUNT_FILE), privateKey, { mode: 0o600 })
   const account = payer ? { account: { keyFile: ACCOUNT_FILE } } : {}
   const wallet = payer && bitcoin !== null ? { wallet: bitcoin.wallet } : {}
   const rails: JsonValue = {
-    eip155: { [evm.chainId.slice('eip155:'.length)]: { rpc: [evm.url], ...account } },
     rfc3161: { [TSA_NAME]: { url: tsa.url, roots: [ROOT_FILE] } },
+    ...(evm === null ? {} : { eip155: { [evm.chainId.slice('eip155:'.length)]: { rpc: [evm.url], ...account } } }),
     ...(bitcoin === null ? {} : { btc: { regtest: { providers: [bitcoin.provider], ...wallet } } })
   }
   const finality: JsonValue = {
     [BITCOIN_CHAIN]: { depth: BITCOIN_DEPTH },
-    [evm.chainId]: { depth: EVM_DEPTH },
+    ...(evm === null ? {} : { [evm.chainId]: { depth: EVM_DEPTH } }),
     'rfc3161:*': {}
   }
   const settings = [

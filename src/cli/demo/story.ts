@@ -24,7 +24,7 @@ export async function sealReceipts(cast: Cast, receipts: DemoReceipts): Promise<
   return sealed
 }
 
-/** The maker announces the batch with evidence of two or three rails; all nodes verify each, and agree on the winner. */
+/** The maker announces the batch with evidence of up to three rails; all nodes verify each, and agree on the winner. */
 export async function timestampAndAnnounce(cast: Cast, sealed: SealedBatch): Promise<void> {
   const { narrator, namespace, rails } = cast
   const { batchId, batchRoot, receiptCount } = sealed
@@ -32,9 +32,13 @@ export async function timestampAndAnnounce(cast: Cast, sealed: SealedBatch): Pro
   await narrator.say(
     `authority  ${rails.tsa.url}, rfc3161:${TSA_NAME}: a root certificate is all that nodes know of it`
   )
-  await narrator.say(`EVM chain  ${rails.evm.url}, ${rails.evm.chainId} (anvil)`)
+  await narrator.say(
+    rails.evm === null
+      ? 'EVM chain  none: anvil is not installed (npm install --save-dev @foundry-rs/anvil)'
+      : `EVM chain  ${rails.evm.url}, ${rails.evm.chainId} (anvil)`
+  )
   await anchorBatch(cast, batchId, 'tsa', `rfc3161:${TSA_NAME}`)
-  await anchorBatch(cast, batchId, 'evm', rails.evm.chainId)
+  if (rails.evm !== null) await anchorBatch(cast, batchId, 'evm', rails.evm.chainId)
   if (rails.bitcoin !== null) {
     await narrator.say(`Bitcoin    ${BITCOIN_CHAIN} (bitcoind): later than the others, but stronger`)
     await anchorBatch(cast, batchId, 'btc', BITCOIN_CHAIN, () => rails.bitcoin?.mine(BITCOIN_DEPTH + 1))
