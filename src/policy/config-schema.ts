@@ -39,8 +39,8 @@ const tenant = z.string().regex(TENANT_PATTERN, 'is not a tenant (lower-case let
 const kid = z.string().regex(KID_PATTERN, 'is not a key id (letters, digits, . _ : # -; at most 128)')
 const hash = z.string().regex(HASH_PATTERN, 'is not a SHA-256 hash (64 lower-case hex digits)')
 const text = z.string().min(1, 'is empty').max(TEXT_CHARS_MAX, `is longer than ${TEXT_CHARS_MAX} characters`)
-const httpUrl = text.refine((text) => {
-  const url = URL.canParse(text) ? new URL(text) : null
+const httpUrl = text.refine((address) => {
+  const url = URL.canParse(address) ? new URL(address) : null
   return url !== null && ['http:', 'https:'].includes(url.protocol) && urlCredentials(url) !== null
 }, 'is not an http or https URL')
 const multiaddr = text.regex(MULTIADDR_PATTERN, 'is not a multiaddr (such as /ip4/203.0.113.7/tcp/4088)')
