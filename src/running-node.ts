@@ -1,5 +1,4 @@
 import { decodeEvent } from '../protocols/event/v1/codec.ts'
-import { toHex } from '../protocols/primitives/bytes.ts'
 import { NodeAnchoring } from './anchoring/node-anchoring.ts'
 import type { AuthoredEvent } from './authoring/author.ts'
 import { EquivocationWatch } from './authoring/equivocation-watch.ts'
@@ -18,8 +17,6 @@ import type {
   EventsQuery,
   ImportResult,
   LoggedEvent,
-  NodeStatus,
-  PeerSync,
   Operations,
   Published,
   PublishedPack,
@@ -33,9 +30,9 @@ import { queryRows } from './projections/query.ts'
 import { buildProof } from './proofs/build-proof.ts'
 import { queryReceipts } from './proofs/standing-rows.ts'
 import { withoutMesh } from './sync/node-sync.ts'
-import type { PeerSyncStatus } from './sync/session-book.ts'
 import { Attester } from './verification/attester.ts'
 import type { AnchormeshNode, NodeParts } from './node-parts.ts'
+import { nodeStatus } from './node-status.ts'
 
 /** The projection whose rows show a standing that is not stored. */
 const RECEIPTS = 'receipts'
@@ -266,51 +263,14 @@ export class RunningNode implements AnchormeshNode {
       onProgress?.({ done, total, unit: 'timestamp anchors' })
     )
 
-  status: Operations['status'] = async (): Promise<NodeStatus> => {
-    const { config, ports, policy, log, engine, door, sync, bundles, verification } = this.#parts
-    const { logSeq, hash } = log.head
-    const anchoring = await this.#anchoring.status()
-    const storeBytes = await ports.store.sizeBytes()
-    const namespaces = []
-    for (const namespace of policy.namespaces) {
-      namespaces.push({ namespace, members: policy.members(namespace).length, events: await log.count(namespace) })
-    }
-    const projections = engine.status()
-    const reasons = projections
-      .filter(({ state }) => state === 'halted')
-      .map(({ name, reason }) => `projection ${name} ${reason ?? 'halted'}`)
-    if (log.fault !== null) reasons.push(`the log can't be written: ${log.fault}`)
-    return {
-      did: config.signer.did,
-      orgId: policy.self.orgId,
-      kid: config.signer.kid,
-      version: config.version,
+  status: Operations['status'] = () =>
+    nodeStatus(this.#parts, {
       startedAt: this.#startedAt,
-      uptimeMs: Math.round(ports.clock.monotonicMs() - this.#startedMonotonic),
-      health: { ok: reasons.length === 0, reasons },
-      warnings: [
-        ...(await this.#equivocations.warnings()),
-        ...verification.warnings(),
-        ...(sync?.warnings() ?? []),
-        ...this.#anchoring.warningsOf(anchoring)
-      ],
-      log: {
-        logSeq,
-        epoch: log.epoch,
-        headHash: toHex(hash),
-        storeBytes,
-        bytesPerEvent: logSeq === 0 ? 0 : Math.round(storeBytes / logSeq)
-      },
-      namespaces,
-      projections,
-      ingest: door.status(),
-      verification: verification.status(),
-      receipts: await bundles.status(),
-      anchoring,
-      network: this.#joined ? (ports.network?.status() ?? null) : null,
-      sync: sync?.status().map(peerSync) ?? []
-    }
-  }
+      startedMonotonicMs: this.#startedMonotonic,
+      isJoined: this.#joined,
+      equivocations: this.#equivocations,
+      anchoring: this.#anchoring
+    })
 
   async #sealNew(
     namespace: string,
@@ -373,14 +333,6 @@ export class RunningNode implements AnchormeshNode {
         )
     })
   }
-}
-
-function peerSync({ did, namespace, isRunning, nextAt, last, total }: PeerSyncStatus): PeerSync {
-  if (last === null) return { did, namespace, isRunning, nextAt, last, total }
-  const { end, detail = null, rounds, bytesRead, bytesWritten, sent, received, membershipDiffers } = last.report
-  const figures = { rounds, bytes: bytesRead + bytesWritten, sent, received: received.accepted }
-  const session = { at: last.at, end, detail, ...figures, membershipDiffers }
-  return { did, namespace, isRunning, nextAt, last: session, total }
 }
 
 /** What gossip is told: a policy refusal is never `reject`, or honest peers would graylist each other. */

@@ -32,6 +32,7 @@ export const FLOORS: readonly { readonly path: string; readonly floor: number }[
   { path: 'src/node.ts', floor: 6 },
   { path: 'src/node-parts.ts', floor: 6 },
   { path: 'src/running-node.ts', floor: 6 },
+  { path: 'src/node-status.ts', floor: 6 },
   { path: 'src/index.ts', floor: 6 },
   { path: 'simulations', floor: 6 }
 ]

@@ -1,0 +1,76 @@
+import { toHex } from '../protocols/primitives/bytes.ts'
+import type { NodeAnchoring } from './anchoring/node-anchoring.ts'
+import type { EquivocationWatch } from './authoring/equivocation-watch.ts'
+import type { NodeParts } from './node-parts.ts'
+import type { NodeStatus, PeerSync } from './operations.ts'
+import type { PeerSyncStatus } from './sync/session-book.ts'
+
+/** What a running node knows of itself beside its parts. */
+export interface Running {
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  readonly startedMonotonicMs: number
+  /** Whether it joined the mesh. */
+  readonly isJoined: boolean
+  readonly equivocations: EquivocationWatch
+  readonly anchoring: NodeAnchoring
+}
+
+/** How the node is, for those who operate it. */
+export async function nodeStatus(parts: NodeParts, running: Running): Promise<NodeStatus> {
+  const { config, ports, policy, log, engine, door, sync, bundles, verification } = parts
+  const { logSeq, hash } = log.head
+  const anchoring = await running.anchoring.status()
+  const storeBytes = await ports.store.sizeBytes()
+  const projections = engine.status()
+  const reasons = projections
+    .filter(({ state }) => state === 'halted')
+    .map(({ name, reason }) => `projection ${name} ${reason ?? 'halted'}`)
+  if (log.fault !== null) reasons.push(`the log can't be written: ${log.fault}`)
+  return {
+    did: config.signer.did,
+    orgId: policy.self.orgId,
+    kid: config.signer.kid,
+    version: config.version,
+    startedAt: running.startedAt,
+    uptimeMs: Math.round(ports.clock.monotonicMs() - running.startedMonotonicMs),
+    health: { ok: reasons.length === 0, reasons },
+    warnings: [
+      ...(await running.equivocations.warnings()),
+      ...verification.warnings(),
+      ...(sync?.warnings() ?? []),
+      ...running.anchoring.warningsOf(anchoring)
+    ],
+    log: {
+      logSeq,
+      epoch: log.epoch,
+      headHash: toHex(hash),
+      storeBytes,
+      bytesPerEvent: logSeq === 0 ? 0 : Math.round(storeBytes / logSeq)
+    },
+    namespaces: await namespacesOf(parts),
+    projections,
+    ingest: door.status(),
+    verification: verification.status(),
+    receipts: await bundles.status(),
+    anchoring,
+    network: running.isJoined ? (ports.network?.status() ?? null) : null,
+    sync: sync?.status().map(peerSync) ?? []
+  }
+}
+
+async function namespacesOf({ policy, log }: NodeParts): Promise<NodeStatus['namespaces']> {
+  const namespaces = []
+  for (const namespace of policy.namespaces) {
+    namespaces.push({ namespace, members: policy.members(namespace).length, events: await log.count(namespace) })
+  }
+  return namespaces
+}
+
+function peerSync({ did, namespace, isRunning, nextAt, last, total }: PeerSyncStatus): PeerSync {
+  if (last === null) return { did, namespace, isRunning, nextAt, last, total }
+  const { end, detail = null, rounds, bytesRead, bytesWritten, sent, received, membershipDiffers } = last.report
+  const figures = { rounds, bytes: bytesRead + bytesWritten, sent, received: received.accepted }
+  const session = { at: last.at, end, detail, ...figures, membershipDiffers }
+  return { did, namespace, isRunning, nextAt, last: session, total }
+}
