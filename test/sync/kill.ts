@@ -125,11 +125,17 @@ async function countNew(node: AnchormeshNode, signal: AbortSignal, count: () => 
 /** One more start, without a kill: both come to the same, all of it. */
 async function finish(folder: string, { node, port }: Survivor, all: number): Promise<void> {
   const child = startChild(folder, port, () => {}, null)
+  await child.started
+  const startedAt = Date.now()
   const isWhole = async (): Promise<boolean> => (await countOf(node)) === all
   await untilAnswer('the survivor has everything', isWhole)
   await untilAnswer('both sides have what the other had', async () => {
     const { sync } = await node.status()
-    return sync.every(({ last, isRunning }) => !isRunning && (last?.end === 'equal' || last?.end === 'synced'))
+    // Not the last session before the kill, which may have come to its end.
+    return sync.every(({ last, isRunning }) => {
+      const isOver = !isRunning && last !== null && last.at >= startedAt
+      return isOver && (last.end === 'equal' || last.end === 'synced')
+    })
   })
   await child.kill()
   const survivorLog = new WatchedLog()
