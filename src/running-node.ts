@@ -23,6 +23,7 @@ import type {
   ReceiptProof
 } from './operations.ts'
 import { AnchormeshError, messageOf } from './platform/errors.ts'
+import { InTurn } from './platform/in-turn.ts'
 import { hasNoBatches } from './policy/not-carried.ts'
 import type { ChangesQuery, ProjectionUpdate } from './projections/changes.ts'
 import { followChanges } from './projections/changes.ts'
@@ -45,7 +46,7 @@ export class RunningNode implements AnchormeshNode {
   #joined = false
   #closing: Promise<void> | null = null
   /** Two packs that are made at the same time would take the same number, and freeze the organisation. */
-  #packs: Promise<unknown> = Promise.resolve()
+  readonly #packs = new InTurn()
   /**
    * Batches whose receipts are being read, as many as there are callers: two seals of one batch could both find that it
    * is new.
@@ -196,11 +197,7 @@ export class RunningNode implements AnchormeshNode {
   announce: Operations['announce'] = async (request) =>
     await this.#published(await announceBatch(request, await this.#publishing('batches')))
 
-  publishPack: Operations['publishPack'] = async () => {
-    const published = this.#packs.then(() => this.#publishNextPack())
-    this.#packs = published.catch(() => undefined)
-    return await published
-  }
+  publishPack: Operations['publishPack'] = () => this.#packs.run(() => this.#publishNextPack())
 
   anchor: Operations['anchor'] = async (request) => await this.#anchoring.anchor(request)
 

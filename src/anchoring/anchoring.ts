@@ -3,6 +3,7 @@ import { evidenceIdOf } from '../../protocols/event/v1/announce.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { Random } from '../platform/random.ts'
 import { untilAborted } from '../platform/until-aborted.ts'
+import { pause } from '../platform/pause.ts'
 import type { AnchoringRecord } from '../projections/anchoring-record.ts'
 import { retryDelay } from '../verification/retry-delay.ts'
 import { Lines } from './lines.ts'
@@ -218,7 +219,7 @@ export class Anchoring {
       } catch (error) {
         if (signal.aborted) return
         logger.error({ reason: messageOf(error) }, 'what is being anchored can not be read; it is tried again')
-        await untilAborted(clock.sleep(RESUME_RETRY_MS, signal), signal).catch(() => undefined)
+        await pause(clock, RESUME_RETRY_MS, signal)
       }
     }
   }

@@ -38,7 +38,15 @@ export class Lines {
     while (this.#running >= this.#atOnce) {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#waiting.push(resolve)
-      await (signal === undefined ? promise : untilAborted(promise, signal))
+      try {
+        await (signal === undefined ? promise : untilAborted(promise, signal))
+      } catch (error) {
+        // Who waits no longer must not be woken in the place of one who does.
+        const at = this.#waiting.indexOf(resolve)
+        if (at >= 0) this.#waiting.splice(at, 1)
+        else this.#waiting.shift()?.()
+        throw error
+      }
     }
     signal?.throwIfAborted()
     this.#running += 1

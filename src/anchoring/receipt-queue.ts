@@ -15,6 +15,7 @@ import type { WriteOperation } from '../log/store.ts'
 import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import type { Random } from '../platform/random.ts'
+import { InTurn } from '../platform/in-turn.ts'
 import { BATCH_RECEIPTS_MAX } from '../projections/batch-sealed.ts'
 
 /** How much may wait in a namespace. */
@@ -77,9 +78,9 @@ export class ReceiptQueue {
   #changes = 0
   #isUncertain = false
   /** Entries are written and cut one after another: a cut must not pass over one that is on its way. */
-  #end: Promise<unknown> = Promise.resolve()
+  readonly #writing = new InTurn()
   /** Receipts are sealed and forgotten one after another: what is being sealed would come to stand in the log meanwhile. */
-  #sealing: Promise<unknown> = Promise.resolve()
+  readonly #sealing = new InTurn()
 
   readonly #bounds: QueueBounds
 
@@ -119,7 +120,7 @@ export class ReceiptQueue {
       ])
       throw error
     }
-    const queued = await this.#exclusively(() => this.#append(namespace, entries))
+    const queued = await this.#writing.run(() => this.#append(namespace, entries))
     return { namespace, receiptHashes: entries.map(({ leaf }) => leaf), queued }
   }
 
@@ -132,7 +133,7 @@ export class ReceiptQueue {
 
   /** Decides that the first receipts in line, at most `most`, become a batch; durable when it resolves. */
   async makeCut(namespace: string, most: number, batch: Omit<BatchCut, 'through'>): Promise<BatchCut> {
-    return await this.#exclusively(async () => {
+    return await this.#writing.run(async () => {
       let through = -1
       for await (const [key] of this.#blobs.range({ ...prefixRange(handedInPrefix(namespace)), limit: most }))
         through = numberOf(namespace, key)
@@ -153,7 +154,7 @@ export class ReceiptQueue {
 
   /** The batch of the cut is in the log, and so is what is to happen with it: its receipts wait no longer. */
   async finish(namespace: string, { through }: BatchCut): Promise<void> {
-    await this.#exclusively(async () => {
+    await this.#writing.run(async () => {
       const operations: WriteOperation[] = [{ type: 'del', key: batchCutKey(namespace) }]
       const { gte, lt } = prefixRange(handedInPrefix(namespace))
       let bytes = 0
@@ -174,10 +175,7 @@ export class ReceiptQueue {
 
   /** Does the work while nothing else that is done by this seals or forgets receipts. */
   async undisturbed<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = this.#sealing.then(work)
-    // The next goes on whether this one succeeds or not.
-    this.#sealing = result.catch(() => undefined)
-    return await result
+    return await this.#sealing.run(work)
   }
 
   /**
@@ -185,7 +183,7 @@ export class ReceiptQueue {
    * left to the caller. Reads all entries: an index would cost every hand-in what few erasures need.
    */
   async drop(leaf: string): Promise<void> {
-    await this.#exclusively(async () => {
+    await this.#writing.run(async () => {
       if (this.#isUncertain) await this.recover()
       const operations: WriteOperation[] = []
       for await (const [key, value] of this.#blobs.range(prefixRange(HANDED_IN_PREFIX)))
@@ -303,13 +301,6 @@ export class ReceiptQueue {
       hint: 'anchormesh status shows when the next batch is sealed, and what keeps it; nothing was taken.',
       detail: { namespace, receiptsMax: this.#bounds.receipts, bytesMax: this.#bounds.bytes }
     })
-  }
-
-  async #exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = this.#end.then(work)
-    // The next goes on whether this one succeeds or not.
-    this.#end = result.catch(() => undefined)
-    return await result
   }
 }
 

@@ -6,6 +6,7 @@ import type { IngestDoor } from '../ingest/door.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError } from '../platform/errors.ts'
+import { InTurn } from '../platform/in-turn.ts'
 import type { Signer } from '../trust/signer.ts'
 
 /** An event of this node that is in its log. */
@@ -36,7 +37,7 @@ export class Author {
   readonly #door: IngestDoor
   readonly #clock: Clock
   /** The end of the line for each namespace: two events of one chain are never signed at the same time. */
-  readonly #lines = new Map<string, Promise<unknown>>()
+  readonly #lines = new Map<string, InTurn>()
 
   readonly #gate: SigningGate
 
@@ -76,15 +77,12 @@ export class Author {
   }
 
   async #inLine<Authored>(namespace: string, write: () => Promise<Authored>): Promise<Authored> {
-    const before = this.#lines.get(namespace) ?? Promise.resolve()
-    const authored = before.then(async () => {
+    const line = this.#lines.get(namespace) ?? new InTurn()
+    this.#lines.set(namespace, line)
+    return await line.run(async () => {
       await this.#gate.ready(namespace)
       return await write()
     })
-    // The next in line goes on whether this one succeeds or not.
-    const line = authored.catch(() => undefined)
-    this.#lines.set(namespace, line)
-    return await authored
   }
 
   async #authorNext(type: string, namespace: string, body: JsonObject): Promise<AuthoredEvent> {

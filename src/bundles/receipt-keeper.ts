@@ -8,6 +8,7 @@ import type { Store } from '../log/store.ts'
 import { prefixRange } from '../log/store.ts'
 import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError } from '../platform/errors.ts'
+import { InTurn } from '../platform/in-turn.ts'
 import { LEAVES_PER_RECORD } from '../projections/batch-sealed.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
 import type { BundleImported, Forgotten, ReceiptPlace } from '../projections/receipt-records.ts'
@@ -69,8 +70,7 @@ type LeafChange = ProvenLeaf & { readonly status: ReceiptRow['status']; readonly
  */
 export class ReceiptKeeper {
   readonly #ports: ReceiptKeeperPorts
-  /** The end of the line. */
-  #line: Promise<unknown> = Promise.resolve()
+  readonly #line = new InTurn()
 
   constructor(ports: ReceiptKeeperPorts) {
     this.#ports = ports
@@ -81,7 +81,7 @@ export class ReceiptKeeper {
    * then the log says so. What is held or forgotten already stays as it is. Throws `STORE_FULL`, `PROJECTION_HALTED`.
    */
   async keep(batch: RootedBatch, receiptCount: number, leaves: readonly ProvenLeaf[]): Promise<Imported> {
-    return await this.#inLine(async () => {
+    return await this.#line.run(async () => {
       const changes = await this.#changes(batch, leaves)
       const held = changes.filter(({ status }) => status === 'held')
       await this.#assureRoom()
@@ -126,12 +126,12 @@ export class ReceiptKeeper {
       await this.#erase(receipt)
       return { receipt, places: places.length }
     }
-    return await this.#inLine(() => queued.undisturbed(erase))
+    return await this.#line.run(() => queued.undisturbed(erase))
   }
 
   /** Finishes erasures that a crash interrupted; call it before anything is served. Returns how many there were. */
   async finishErasures(): Promise<number> {
-    return await this.#inLine(async () => {
+    return await this.#line.run(async () => {
       const { store, write } = this.#ports
       const begun: string[] = []
       for await (const [key] of store.range(prefixRange(ERASURE_PREFIX))) begun.push(key.slice(ERASURE_PREFIX.length))
@@ -148,7 +148,7 @@ export class ReceiptKeeper {
 
   /** Waits for what is under way. */
   async idle(): Promise<void> {
-    await this.#line
+    await this.#line.idle()
   }
 
   /** Throws `STORE_FULL`. */
@@ -168,13 +168,6 @@ export class ReceiptKeeper {
     await this.#ports.queued.drop(receipt)
     await this.#ports.blobs.delete([receipt], { sync: true })
     await this.#ports.write([{ type: 'del', key: erasureKey(receipt) }], { sync: false })
-  }
-
-  async #inLine<Result>(work: () => Promise<Result>): Promise<Result> {
-    const done = this.#line.then(work)
-    // The next in line goes on whether this one succeeds or not.
-    this.#line = done.catch(() => undefined)
-    return await done
   }
 
   /** Which leaves become something else than they are, and what. */

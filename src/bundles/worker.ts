@@ -2,7 +2,7 @@ import type { EventLog } from '../log/event-log.ts'
 import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
-import { untilAborted } from '../platform/until-aborted.ts'
+import { pause } from '../platform/pause.ts'
 import type { BatchRow } from '../projections/batches.ts'
 import { receiptsMissing, rowKeyOf } from '../projections/batches.ts'
 import { followChanges } from '../projections/changes.ts'
@@ -130,7 +130,7 @@ export class BundleWorker {
         if (signal.aborted) return
         if (error instanceof AnchormeshError && error.code === 'CURSOR_TOO_OLD') continue
         logger.error({ reason: messageOf(error) }, 'the list of missing receipts can not be read; it is tried again')
-        await untilAborted(clock.sleep(INTAKE_RETRY_MS, signal), signal).catch(() => undefined)
+        await pause(clock, INTAKE_RETRY_MS, signal)
       }
     }
   }

@@ -2,6 +2,7 @@ import { toHex } from '../../protocols/primitives/bytes.ts'
 import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
+import { InTurn } from '../platform/in-turn.ts'
 import type { CheckpointKeeper } from './checkpoint-file.ts'
 import { STORE_FORMAT_VERSION } from './checkpoint-file.ts'
 import { CHECKPOINT_EVERY_MS } from './limits.ts'
@@ -19,7 +20,7 @@ export class CheckpointWriter {
   readonly #log: { readonly epoch: string; readonly head: LogHead }
   #cancel: (() => void) | null = null
   /** The end of the line of those who write. */
-  #writing: Promise<unknown> = Promise.resolve()
+  readonly #writing = new InTurn()
 
   constructor(log: { readonly epoch: string; readonly head: LogHead }, ports: CheckpointPorts) {
     this.#log = log
@@ -36,7 +37,8 @@ export class CheckpointWriter {
 
   /** Writes how long the log is once those before have written. */
   async write(): Promise<void> {
-    const written = this.#writing.then(async () => {
+    // One after the other, or an older one could come out last.
+    await this.#writing.run(async () => {
       const { epoch, head } = this.#log
       const { logSeq, hash } = head
       await this.#ports.checkpoint.write({
@@ -45,9 +47,6 @@ export class CheckpointWriter {
         head: { logSeq, hash: toHex(hash) }
       })
     })
-    // One after the other, or an older one could come out last; the next goes on whether this one succeeds or not.
-    this.#writing = written.catch(() => undefined)
-    await written
   }
 
   /** Writes for the last time. */

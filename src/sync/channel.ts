@@ -3,6 +3,7 @@ import { encodeFrame } from '../../protocols/range-sync/v1/encode.ts'
 import type { Frame, SyncErrorCode } from '../../protocols/range-sync/v1/frames.ts'
 import { EVENTS_FRAME_BYTES_MAX } from '../../protocols/range-sync/v1/frames.ts'
 import type { Clock } from '../platform/clock.ts'
+import { InTurn } from '../platform/in-turn.ts'
 import type { FrameStream } from '../streams/frames.ts'
 import { FrameError, frameStream } from '../streams/frames.ts'
 import type { PeerStream } from '../streams/peer-stream.ts'
@@ -34,7 +35,7 @@ export class SessionChannel {
   readonly #stream: FrameStream
   readonly #clock: Clock
   /** The end of the line of those who write. */
-  #writing: Promise<unknown> = Promise.resolve()
+  readonly #writing = new InTurn()
 
   /** From here on nobody else uses the stream. */
   constructor(stream: PeerStream, clock: Clock) {
@@ -66,19 +67,16 @@ export class SessionChannel {
   /** Resolves when the link has taken the frame: with the time that it took, in milliseconds. */
   async write(frame: Frame): Promise<number> {
     const bytes = encodeFrame(frame)
-    const written = this.#writing.then(async () => {
+    return await this.#writing.run(async () => {
       const began = this.#clock.monotonicMs()
       await this.#inTime(this.#stream.write(bytes), SILENCE_MS)
       return this.#clock.monotonicMs() - began
     })
-    // Who wrote it is told; the next in line fails by itself, if the stream is lost.
-    this.#writing = written.catch(() => undefined)
-    return await written
   }
 
   /** Closes this side after all that was written. */
   async end(): Promise<void> {
-    await this.#writing
+    await this.#writing.idle()
     await this.#inTime(this.#stream.end(), SILENCE_MS)
   }
 

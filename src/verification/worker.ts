@@ -1,7 +1,7 @@
 import type { LoggedRecord } from '../log/log-reader.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { Random } from '../platform/random.ts'
-import { untilAborted } from '../platform/until-aborted.ts'
+import { pause } from '../platform/pause.ts'
 import { timestampAnchorKey } from '../projections/evidence.ts'
 import { PAGE_ROWS_MAX, queryRows } from '../projections/query.ts'
 import type { TimestampAnchorRow } from '../projections/timestamp-anchors.ts'
@@ -123,7 +123,7 @@ export class VerificationWorker {
       } catch (error) {
         if (this.#signal.aborted) return
         logger.error({ reason: messageOf(error) }, 'timestamp anchors can not be read; verification is tried again')
-        await untilAborted(clock.sleep(INTAKE_RETRY_MS, this.#signal), this.#signal).catch(() => undefined)
+        await pause(clock, INTAKE_RETRY_MS, this.#signal)
       }
     }
   }
