@@ -1,13 +1,28 @@
 import { z } from 'zod'
-import { BITCOIN_NETWORK_NAMES } from '../../protocols/bitcoin-evidence/v1/header.ts'
 import { NAME_PATTERN } from '../../protocols/event/v1/announce.ts'
-import { DID_PATTERN, HASH_PATTERN, NAMESPACE_PATTERN, SIGNER_CHARS_MAX } from '../../protocols/event/v1/envelope.ts'
-import { KID_PATTERN } from '../../protocols/signature/v1/jws.ts'
 import { LOG_LEVELS } from '../platform/logger.ts'
-import { parseBitcoinProvider } from './bitcoin-provider.ts'
-import { splitListen } from './listen-address.ts'
-import { MULTIADDR_PATTERN, PEER_ID_PATTERN, TENANT_PATTERN } from './names.ts'
-import { urlCredentials } from './url-credentials.ts'
+import { PEER_ID_PATTERN } from './names.ts'
+import { rails } from './rails-schema.ts'
+import {
+  DAY_MS,
+  HOUR_MS,
+  MINUTE_MS,
+  SECOND_MS,
+  count,
+  did,
+  entriesOf,
+  hash,
+  httpUrl,
+  kid,
+  listOf,
+  listenAddress,
+  milliseconds,
+  multiaddr,
+  namespace,
+  orgId,
+  tenant,
+  text
+} from './schema-values.ts'
 
 /**
  * The two configuration files as `CONTRACT.md` section 7 names their keys: `federation.yaml` (this node and what it
@@ -20,76 +35,15 @@ export const ROLES = ['announce', 'serve', 'request'] as const
 /** One right. It needs both: the role in `peers.yaml` and the DID under the namespace in `federation.yaml`. */
 export type Role = (typeof ROLES)[number]
 
-const SECOND_MS = 1_000
-const MINUTE_MS = 60 * SECOND_MS
-const HOUR_MS = 60 * MINUTE_MS
-const DAY_MS = 24 * HOUR_MS
-
-/** Lists of names and addresses are written by people; far more entries than that is a mistake in a script. */
-const LIST_ITEMS_MAX = 4_096
-/** A path or URL beyond this is refused by common servers and file systems anyway. */
-const TEXT_CHARS_MAX = 2_048
-
-const did = z
-  .string()
-  .max(SIGNER_CHARS_MAX, `is longer than ${SIGNER_CHARS_MAX} characters`)
-  .regex(DID_PATTERN, 'is not a DID (did:method:identifier)')
-const orgId = z.string().regex(NAME_PATTERN, 'is not an organisation id (letters, digits, . _ : # -; at most 128)')
-const tenant = z.string().regex(TENANT_PATTERN, 'is not a tenant (lower-case letters, digits, _ and -; at most 64)')
-const kid = z.string().regex(KID_PATTERN, 'is not a key id (letters, digits, . _ : # -; at most 128)')
-const hash = z.string().regex(HASH_PATTERN, 'is not a SHA-256 hash (64 lower-case hex digits)')
-const text = z.string().min(1, 'is empty').max(TEXT_CHARS_MAX, `is longer than ${TEXT_CHARS_MAX} characters`)
-const httpUrl = text.refine((address) => {
-  const url = URL.canParse(address) ? new URL(address) : null
-  return url !== null && ['http:', 'https:'].includes(url.protocol) && urlCredentials(url) !== null
-}, 'is not an http or https URL')
-const multiaddr = text.regex(MULTIADDR_PATTERN, 'is not a multiaddr (such as /ip4/203.0.113.7/tcp/4088)')
-const namespace = z
-  .string()
-  .regex(
-    NAMESPACE_PATTERN,
-    'is not a namespace (lower-case letters, digits, . _ : -; at most 64; _trust needs no entry)'
-  )
-
-/** A list without repeats; `what` names one entry in the message. */
-function listOf<T extends z.ZodType<string>>(item: T, what: string) {
-  return z
-    .array(item)
-    .max(LIST_ITEMS_MAX, `has more than ${LIST_ITEMS_MAX} entries`)
-    .superRefine((items, context) => {
-      items.forEach((value, index) => {
-        if (items.indexOf(value) < index) {
-          context.addIssue({ code: 'custom', path: [index], message: `names the ${what} ${value} a second time` })
-        }
-      })
-    })
-}
-
-/** A list of mappings; what may not occur twice in it is checked where the files are put together. */
-function entriesOf<T extends z.ZodType>(entry: T) {
-  return z.array(entry).max(LIST_ITEMS_MAX, `has more than ${LIST_ITEMS_MAX} entries`).default([])
-}
-
-function milliseconds(min: number, max: number) {
-  return z.int().min(min, `is below ${min} ms`).max(max, `is above ${max} ms`)
-}
-
-function count(min: number, max: number) {
-  return z.int().min(min, `is below ${min}`).max(max, `is above ${max}`)
-}
-
-const listenAddress = text.refine(
-  (listen) => splitListen(listen) !== null,
-  'is not HOST:PORT (such as 127.0.0.1:8088 or [::1]:8088)'
-)
-
 const node = z.strictObject({
   did,
   orgId,
   listen: listOf(multiaddr, 'address').default(['/ip4/0.0.0.0/tcp/4088']),
   announce: listOf(multiaddr, 'address').default([]),
   bootstrap: listOf(multiaddr, 'address').default([]),
-  mdns: z.boolean().default(false)
+  mdns: z.boolean().default(false),
+  // A process that holds the signing key in the place of keystore.json, by its socket.
+  signer: text.regex(/^unix:.+$/, 'is not unix:PATH of a socket').exactOptional()
 })
 
 const http = z
@@ -165,13 +119,17 @@ const rate = z.strictObject({
   perPeer: count(1, 1_000_000).default(6_000),
   // …while one organisation seals a batch a second at the most.
   perSigner: count(1, 1_000_000).default(600),
+  // What a namespace takes from all peers together: ten busy peers' worth, so that one namespace can't starve another.
+  perNamespace: count(1, 10_000_000).default(60_000),
   // Events of one signer in a day: 80 MB at the usual 800 bytes, so that a runaway can't fill a disk overnight.
   dailyCap: count(1, 1_000_000_000).default(100_000)
 })
 
 const attestations = z.strictObject({
   required: z.boolean().default(false),
-  measurements: listOf(hash, 'measurement').default([])
+  measurements: listOf(hash, 'measurement').default([]),
+  // For a signer that is listed here, its own measurements count in the place of those above.
+  signers: z.record(did, listOf(hash, 'measurement')).default({})
 })
 
 const namespaceSettings = z.strictObject({
@@ -180,97 +138,9 @@ const namespaceSettings = z.strictObject({
   finality,
   quorum: quorum.exactOptional(),
   rate: rate.prefault({}),
-  attestations: attestations.prefault({})
-})
-
-/** One server is one provider, however often it is named: without credentials, keys in queries, and slashes at the end. */
-function serverOf(provider: string): string {
-  const address = provider.replace(/^bitcoind\+/, '')
-  if (address.startsWith('file:') || !URL.canParse(address)) return address
-  const { host, pathname } = new URL(address)
-  return `${host}${pathname.replace(/\/+$/, '')}`
-}
-
-/** `k` answers must agree, so there must be that many to ask. */
-function enoughProviders(key: string) {
-  return (value: { k: number } & Record<string, unknown>, context: z.RefinementCtx): void => {
-    const given = new Set((value[key] as readonly string[]).map(serverOf)).size
-    if (value.k > given) {
-      context.addIssue({ code: 'custom', path: ['k'], message: `asks for ${value.k} of ${given} ${key}` })
-    }
-  }
-}
-
-/** Esplora: `https://…`; Bitcoin Core: `bitcoind+http://…`, or `http://user:password@…`; known headers: `file:PATH`. */
-const btcProvider = text.refine(
-  (provider) => parseBitcoinProvider(provider) !== null,
-  'is no provider (https://… of an Esplora API, bitcoind+http://USER:PASSWORD@HOST:PORT of Bitcoin Core, or file:PATH of known headers)'
-)
-
-const btcNetwork = z
-  .string()
-  .refine(
-    (name) => BITCOIN_NETWORK_NAMES.includes(name),
-    `is not a Bitcoin network (${BITCOIN_NETWORK_NAMES.join(', ')})`
-  )
-const evmChainId = z.string().regex(/^[1-9][0-9]{0,31}$/, 'is not an EVM chain id (a positive whole number)')
-const evmAddress = z.string().regex(/^0x[0-9a-fA-F]{40}$/, 'is not an address (0x and 40 hex digits)')
-const oid = z
-  .string()
-  .regex(/^[0-2](?:\.(?:0|[1-9][0-9]{0,38})){1,63}$/, 'is not an object identifier (such as 1.2.3.4)')
-const tsaName = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'is not a name (lower-case letters, digits, . _ -; at most 64)')
-
-const rails = z.strictObject({
-  btc: z
-    .record(
-      btcNetwork,
-      z
-        .strictObject({
-          providers: listOf(btcProvider, 'provider').min(1, 'is empty'),
-          k: count(1, 100).default(1),
-          // The Bitcoin Core wallet that pays for OP_RETURN transactions; its URL may end with /wallet/NAME.
-          wallet: text
-            .refine(
-              (url) => parseBitcoinProvider(url)?.kind === 'bitcoind',
-              'is not the URL of a Bitcoin Core node (bitcoind+http://USER:PASSWORD@HOST:PORT/wallet/NAME)'
-            )
-            .exactOptional(),
-          // OpenTimestamps calendars, which anchor for nothing where there is no wallet.
-          calendars: listOf(httpUrl, 'calendar').default([])
-        })
-        .superRefine(enoughProviders('providers'))
-    )
-    .default({}),
-  eip155: z
-    .record(
-      evmChainId,
-      z
-        .strictObject({
-          rpc: listOf(httpUrl, 'provider').min(1, 'is empty'),
-          k: count(1, 100).default(1),
-          // The account that pays for anchoring transactions: a file with its private key as 64 hex digits, mode 0600.
-          account: z.strictObject({ keyFile: text, contract: evmAddress.exactOptional() }).exactOptional()
-        })
-        .superRefine(enoughProviders('rpc'))
-    )
-    .default({}),
-  rfc3161: z
-    .record(
-      tsaName,
-      z.strictObject({
-        url: httpUrl,
-        roots: listOf(text, 'file').min(1, 'is empty'),
-        // Of authorities whose tokens come without them: what leads from the signing certificate to a root.
-        certificates: listOf(text, 'file').default([]),
-        // The policies (OIDs) that a token may be issued under; any, if none is named.
-        policies: listOf(oid, 'policy').default([]),
-        // How far off a token may say that its time can be; as it likes, if not given.
-        accuracyMsMax: milliseconds(1, DAY_MS).exactOptional()
-      })
-    )
-    .default({})
+  attestations: attestations.prefault({}),
+  // Which peers to sync with and to ask for receipts, the first first; all that are connected, if none is named.
+  routing: z.strictObject({ ask: listOf(did, 'DID').default([]) }).prefault({})
 })
 
 const sealing = z.strictObject({
@@ -278,6 +148,31 @@ const sealing = z.strictObject({
   // A million leaves are what one batch's proofs and its import are measured with.
   maxReceipts: count(1, 1_000_000).default(100_000),
   rails: listOf(z.enum(['tsa', 'btc', 'evm']), 'rail').default([])
+})
+
+const audit = z
+  .strictObject({
+    // The collector that gets a copy of each record, by RFC 5424 over TLS.
+    syslog: listenAddress.exactOptional(),
+    // PEM files: whom the collector's certificate must lead to (the system's authorities, if none), and this node's own.
+    syslogCa: text.exactOptional(),
+    syslogCert: text.exactOptional(),
+    syslogKey: text.exactOptional(),
+    // A year is what auditors commonly ask for; a million records are about 400 MB.
+    retentionMs: milliseconds(HOUR_MS, 3_660 * DAY_MS).default(365 * DAY_MS),
+    maxRecords: count(1_000, 100_000_000).default(1_000_000)
+  })
+  .superRefine((value, context) => {
+    if ((value.syslogCert === undefined) !== (value.syslogKey === undefined)) {
+      const path = [value.syslogCert === undefined ? 'syslogCert' : 'syslogKey']
+      context.addIssue({ code: 'custom', path, message: 'is missing: a certificate and its key go together' })
+    }
+  })
+
+const keys = z.strictObject({
+  // How old a signing key should get, and how long ahead of an end (of keys, packs and certificates) operators are told.
+  rotateEveryMs: milliseconds(DAY_MS, 3_660 * DAY_MS).default(365 * DAY_MS),
+  warnBeforeMs: milliseconds(HOUR_MS, 366 * DAY_MS).default(30 * DAY_MS)
 })
 
 /** `federation.yaml`: this node, what it carries, and by which rules. */
@@ -292,8 +187,15 @@ export const federationSchema = z.strictObject({
   sealing: z.record(namespace, sealing).default({}),
   // Often enough that a lost message is healed within a minute, seldom enough to cost an idle mesh nothing.
   sync: z.strictObject({ intervalMs: milliseconds(SECOND_MS, DAY_MS).default(MINUTE_MS) }).prefault({}),
-  audit: z.strictObject({ syslog: listenAddress.exactOptional() }).prefault({}),
-  log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).prefault({}),
+  audit: audit.prefault({}),
+  keys: keys.prefault({}),
+  log: z
+    .strictObject({
+      level: z.enum(LOG_LEVELS).default('info'),
+      // Seldom enough that checkpoints are a small part of the log, often enough that a rollback shows within the hour.
+      checkpointMs: milliseconds(SECOND_MS, DAY_MS).default(10 * MINUTE_MS)
+    })
+    .prefault({}),
   store: z.strictObject({ encrypt: z.boolean().default(false) }).prefault({})
 })
 
@@ -317,7 +219,14 @@ export const peerSchema = z.strictObject({
 const organisation = z.strictObject({
   orgId,
   threshold: count(1, 256).default(1),
-  firstPack: hash.exactOptional()
+  firstPack: hash.exactOptional(),
+  // Packs that operators have compared by another way: each is the one at its number.
+  pins: entriesOf(z.strictObject({ packSeq: count(1, Number.MAX_SAFE_INTEGER), hash })),
+  // Where its packs can be had beside the mesh: http(s)://… of a node, or file:PATH.
+  sources: listOf(
+    text.refine((address) => address.startsWith('file:') || URL.canParse(address), 'is neither a URL nor file:PATH'),
+    'source'
+  ).default([])
 })
 
 const orgOrAny = z
@@ -349,3 +258,5 @@ export type SealingConfig = FederationConfig['sealing'][string]
 export type PeersConfig = z.output<typeof peersSchema>
 /** One peer as `peers.yaml` describes it. */
 export type PeerConfig = z.output<typeof peerSchema>
+/** What `peers.yaml` says of one organisation. */
+export type OrganisationConfig = PeersConfig['organisations'][number]

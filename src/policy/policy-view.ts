@@ -58,7 +58,7 @@ export function authorityPolicy({ rails: { rfc3161 } }: EffectivePolicy, tsa: st
 }
 
 // Packs are few; what a busy mesh of organisations publishes in a year would still pass within one minute.
-const TRUST_RATE: RateLimits = { perPeer: 6_000, perSigner: 600, dailyCap: 100_000 }
+const TRUST_RATE: RateLimits = { perPeer: 6_000, perSigner: 600, perNamespace: 60_000, dailyCap: 100_000 }
 
 interface NamespaceIndex {
   readonly settings: NamespacePolicy | undefined

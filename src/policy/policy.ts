@@ -3,7 +3,15 @@ import { encodeCanonical } from '../../protocols/canonical-json/v1/codec.ts'
 import { fromBase64url, toBase64url } from '../../protocols/primitives/bytes.ts'
 import { kidOfDidKey, publicKeyOfDidKey } from '../../protocols/signature/v1/did-key.ts'
 import { checkPublicKey } from '../../protocols/signature/v1/ed25519.ts'
-import type { FederationConfig, FinalityRule, NamespaceConfig, PeerConfig, PeersConfig, Role } from './config-schema.ts'
+import type {
+  FederationConfig,
+  FinalityRule,
+  NamespaceConfig,
+  OrganisationConfig,
+  PeerConfig,
+  PeersConfig,
+  Role
+} from './config-schema.ts'
 import { ROLES } from './config-schema.ts'
 import { sealingRailProblems } from './sealing-rails.ts'
 
@@ -28,10 +36,31 @@ export type NamespacePolicy = {
   readonly finality: Readonly<Record<string, FinalityRule>>
   readonly quorum?: { readonly k: number; readonly of: readonly string[] }
   readonly rate: RateLimits
-  readonly attestations: { readonly required: boolean; readonly measurements: readonly string[] }
+  readonly attestations: AttestationPolicy
 }
 
-export type RateLimits = { readonly perPeer: number; readonly perSigner: number; readonly dailyCap: number }
+/** Which measurements an announce may name, sorted; those of a signer that is listed count in the place of all others. */
+export type AttestationPolicy = {
+  readonly required: boolean
+  readonly measurements: readonly string[]
+  readonly signers?: Readonly<Record<string, readonly string[]>>
+}
+
+export type RateLimits = {
+  readonly perPeer: number
+  readonly perSigner: number
+  readonly perNamespace: number
+  readonly dailyCap: number
+}
+
+/** What policy pins of an organisation's packs: `pins` are sorted by number. */
+export type OrganisationPins = {
+  readonly orgId: string
+  /** How many signatures its first pack needs. */
+  readonly threshold: number
+  readonly firstPack?: string
+  readonly pins?: readonly { readonly packSeq: number; readonly hash: string }[]
+}
 
 /** Certificates of a time-stamping authority, in DER as base64url, sorted. */
 export type TsaCertificates = {
@@ -60,8 +89,8 @@ export type EffectivePolicy = {
   readonly namespaces: Readonly<Record<string, NamespacePolicy>>
   /** Sorted by DID, this node included. */
   readonly peers: readonly PolicyPeer[]
-  /** Sorted by organisation: how many signatures its first anchor pack needs, and that pack's pinned hash. */
-  readonly organisations: readonly { readonly orgId: string; readonly threshold: number; readonly firstPack?: string }[]
+  /** Sorted by organisation. */
+  readonly organisations: readonly OrganisationPins[]
   readonly crossOrg: readonly { readonly from: string; readonly to: string; readonly operations: readonly string[] }[]
   readonly rails: {
     readonly btc: readonly string[]
@@ -109,12 +138,8 @@ export function effectivePolicy(
   const known = knownPeers(peers, self, problems)
   const dids = new Set(known.map((peer) => peer.did))
   checkNamespaces(federation, dids, problems)
-  const organisations = sortedBy(peers.organisations, (organisation) => organisation.orgId)
-  peers.organisations.forEach((organisation, index) => {
-    if (peers.organisations.findIndex(({ orgId }) => orgId === organisation.orgId) < index) {
-      problems.push(inPeers(['organisations', index, 'orgId'], `names ${organisation.orgId} a second time`))
-    }
-  })
+  const organisations = sortedBy(peers.organisations.map(organisationPins), (organisation) => organisation.orgId)
+  checkOrganisations(peers, problems)
   if (problems.length > 0) return { ok: false, problems }
   const namespaces = Object.entries(federation.namespaces).map(
     ([name, config]) => [name, namespacePolicy(config)] as const
@@ -162,6 +187,24 @@ export function parsePolicy(json: JsonValue): EffectivePolicy {
   return policy as EffectivePolicy
 }
 
+function organisationPins({ orgId, threshold, firstPack, pins }: OrganisationConfig): OrganisationPins {
+  return {
+    orgId,
+    threshold,
+    ...(firstPack === undefined ? {} : { firstPack }),
+    ...(pins.length === 0 ? {} : { pins: pins.toSorted((left, right) => left.packSeq - right.packSeq) })
+  }
+}
+
+function attestationPolicy({ required, measurements, signers }: NamespaceConfig['attestations']): AttestationPolicy {
+  const own = Object.entries(signers).map(([did, allowed]) => [did, allowed.toSorted()] as const)
+  return {
+    required,
+    measurements: measurements.toSorted(),
+    ...(own.length === 0 ? {} : { signers: Object.fromEntries(own) })
+  }
+}
+
 function namespacePolicy(config: NamespaceConfig): NamespacePolicy {
   const { tenant, members, finality, quorum, rate, attestations } = config
   return {
@@ -174,8 +217,22 @@ function namespacePolicy(config: NamespaceConfig): NamespacePolicy {
     finality,
     ...(quorum === undefined ? {} : { quorum: { k: quorum.k, of: quorum.of.toSorted() } }),
     rate,
-    attestations: { required: attestations.required, measurements: attestations.measurements.toSorted() }
+    attestations: attestationPolicy(attestations)
   }
+}
+
+function checkOrganisations({ organisations }: PeersConfig, problems: PolicyProblem[]): void {
+  organisations.forEach(({ orgId, pins }, index) => {
+    if (organisations.findIndex((other) => other.orgId === orgId) < index) {
+      problems.push(inPeers(['organisations', index, 'orgId'], `names ${orgId} a second time`))
+    }
+    pins.forEach(({ packSeq }, place) => {
+      if (pins.findIndex((other) => other.packSeq === packSeq) < place) {
+        const path = ['organisations', index, 'pins', place, 'packSeq']
+        problems.push(inPeers(path, `pins pack ${packSeq} of ${orgId} a second time`))
+      }
+    })
+  })
 }
 
 function checkNamespaces(federation: FederationConfig, dids: ReadonlySet<string>, problems: PolicyProblem[]): void {
@@ -189,6 +246,7 @@ function checkNamespaces(federation: FederationConfig, dids: ReadonlySet<string>
   for (const [name, config] of Object.entries(federation.namespaces)) {
     for (const role of ROLES) checkDids(config.members[role], ['namespaces', name, 'members', role])
     checkDids(config.quorum?.of ?? [], ['namespaces', name, 'quorum', 'of'])
+    checkDids(config.routing.ask, ['namespaces', name, 'routing', 'ask'])
   }
   for (const name of Object.keys(federation.sealing)) {
     if (!Object.hasOwn(federation.namespaces, name)) {

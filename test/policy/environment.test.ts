@@ -90,7 +90,12 @@ test('a variable of a known section with an unknown key is a problem; what belon
 test('every single value and list at a fixed place has a variable', () => {
   expect([...environmentVariables().keys()].sort()).toEqual([
     'ANCHORMESH_ADMIN_LISTEN',
+    'ANCHORMESH_AUDIT_MAX_RECORDS',
+    'ANCHORMESH_AUDIT_RETENTION_MS',
     'ANCHORMESH_AUDIT_SYSLOG',
+    'ANCHORMESH_AUDIT_SYSLOG_CA',
+    'ANCHORMESH_AUDIT_SYSLOG_CERT',
+    'ANCHORMESH_AUDIT_SYSLOG_KEY',
     'ANCHORMESH_CLOCK_FUTURE_SKEW_MS',
     'ANCHORMESH_CLOCK_REQUEST_SKEW_MS',
     'ANCHORMESH_HTTP_CORS_ORIGINS',
@@ -98,6 +103,9 @@ test('every single value and list at a fixed place has a variable', () => {
     'ANCHORMESH_HTTP_MTLS',
     'ANCHORMESH_HTTP_TLS_CERT',
     'ANCHORMESH_HTTP_TLS_KEY',
+    'ANCHORMESH_KEYS_ROTATE_EVERY_MS',
+    'ANCHORMESH_KEYS_WARN_BEFORE_MS',
+    'ANCHORMESH_LOG_CHECKPOINT_MS',
     'ANCHORMESH_LOG_LEVEL',
     'ANCHORMESH_NODE_ANNOUNCE',
     'ANCHORMESH_NODE_BOOTSTRAP',
@@ -105,6 +113,7 @@ test('every single value and list at a fixed place has a variable', () => {
     'ANCHORMESH_NODE_LISTEN',
     'ANCHORMESH_NODE_MDNS',
     'ANCHORMESH_NODE_ORG_ID',
+    'ANCHORMESH_NODE_SIGNER',
     'ANCHORMESH_STORE_ENCRYPT',
     'ANCHORMESH_SYNC_INTERVAL_MS'
   ])

@@ -150,7 +150,7 @@ describe('policy digest', () => {
       viewPolicy(
         policyFor(federation(), {
           ...peers(),
-          organisations: [{ orgId: 'beta', threshold: 1, firstPack: 'ab'.repeat(32) }]
+          organisations: [{ orgId: 'beta', threshold: 1, firstPack: 'ab'.repeat(32), pins: [], sources: [] }]
         })
       )
     ],
@@ -194,7 +194,9 @@ describe('policy digest', () => {
     ['other namespaces', viewOf({ namespaces: { ...federation().namespaces, 'dao:other': { tenant: 'x' } } })],
     [
       "a stranger's pinned pack",
-      viewPolicy(policyFor(federation(), { ...peers(), organisations: [{ orgId: 'x', threshold: 2 }] }))
+      viewPolicy(
+        policyFor(federation(), { ...peers(), organisations: [{ orgId: 'x', threshold: 2, pins: [], sources: [] }] })
+      )
     ],
     [
       'rules among strangers',

@@ -1,0 +1,51 @@
+/** What is audited (CONTRACT, DESIGN "Audit"); a name says what was done, its outcome how that went. */
+export type AuditAction =
+  | 'KEY_ADDED'
+  | 'KEY_ROTATED'
+  | 'KEY_RETIRED'
+  | 'KEY_REVOKED'
+  | 'KEYSTORE_SEALED'
+  | 'STORE_REKEYED'
+  | 'POLICY_CHANGED'
+  | 'CONFIG_RELOADED'
+  | 'TRUST_PINNED'
+  | 'FED_ANCHOR_PUBLISH'
+  | 'FED_ANCHOR_SYNC_PULL'
+  | 'FED_ANCHOR_SYNC_APPLY'
+  | 'FED_ANCHOR_SYNC_REJECT'
+  | 'FED_ANCHOR_SYNC_PUSH'
+  | 'SYNC_SESSION'
+  | 'ADMIN_CALL'
+  | 'EVENTS_REFUSED'
+  | 'LOG_CHECKPOINT_ALARM'
+  | 'BACKUP_MADE'
+  | 'BACKUP_RESTORED'
+
+/** One thing that was decided or done. Free text comes from peers, too: it holds no secrets and is cut to a bound. */
+export interface AuditEntry {
+  readonly action: AuditAction
+  /** Whose doing it was: a DID, `operator` (admin listener, command line), or `node` (by itself). */
+  readonly actor: string
+  /** What it was done to: a kid, an organisation, a namespace, a route, a file. */
+  readonly subject: string
+  readonly outcome: 'ok' | 'refused' | 'failed'
+  /** The code of what was refused or failed, else `null`. */
+  readonly code: string | null
+  /** Joins the records of one request; a new one is drawn where the caller has none. */
+  readonly requestId?: string
+  /** Figures and names beside the above. */
+  readonly detail?: Readonly<Record<string, string | number | boolean | null>>
+}
+
+/**
+ * Takes audit records, in order. They are written soon, in one batch; who must not go on before a record is durable
+ * waits for `flushed`.
+ */
+export interface AuditTrail {
+  record(entry: AuditEntry): void
+  /** Resolves when all that was recorded is synced. Rejects where the store can't be written. */
+  flushed(): Promise<void>
+}
+
+/** For those who keep no trail. */
+export const NO_AUDIT: AuditTrail = { record: () => {}, flushed: () => Promise.resolve() }
