@@ -80,7 +80,10 @@ export interface AnchormeshNode extends Operations {
 export interface NodeParts {
   readonly config: NodeConfig
   readonly ports: NodePorts
-  readonly policy: PolicyView
+  /** The policy in force now; a reload puts another in its place, so nobody keeps it. */
+  readonly policy: () => PolicyView
+  /** Who signs for this node now. */
+  readonly signer: () => Signer
   readonly log: EventLog
   readonly engine: ProjectionEngine
   readonly keyring: Keyring

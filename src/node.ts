@@ -14,11 +14,13 @@ import type { Clock } from './platform/clock.ts'
 import { AnchormeshError, messageOf } from './platform/errors.ts'
 import type { EffectivePolicy } from './policy/policy.ts'
 import { viewPolicy } from './policy/policy-view.ts'
+import type { PolicyView } from './policy/policy-view.ts'
 import { PROJECTIONS } from './projections/all.ts'
 import { NamespaceDigests } from './projections/digest.ts'
 import { ProjectionEngine } from './projections/engine.ts'
 import { NodeSync } from './sync/node-sync.ts'
 import { Keyring } from './trust/keyring.ts'
+import type { Signer } from './trust/signer.ts'
 import { Verification } from './verification/verification.ts'
 import type { AnchormeshNode, NodeConfig, NodePorts } from './node-parts.ts'
 import { RunningNode } from './running-node.ts'
@@ -35,7 +37,9 @@ const SYNC_INTERVAL_MS_DEFAULT = 60_000
  */
 export async function createNode(config: NodeConfig, ports: NodePorts): Promise<AnchormeshNode> {
   const log = await openLog(ports)
-  const policy = viewPolicy(config.policy)
+  const view = viewPolicy(config.policy)
+  const policy = (): PolicyView => view
+  const signer = (): Signer => config.signer
   await enforcePolicy(log, config.policy, ports.clock)
   const engine = await ProjectionEngine.start(PROJECTIONS, {
     log,
@@ -50,7 +54,7 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
   const door = new IngestDoor({
     log,
     keyring,
-    policy: () => policy,
+    policy,
     clock: ports.clock,
     logger: ports.logger,
     futureSkewMs,
@@ -65,13 +69,13 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
           streams: network,
           log,
           door,
-          self: config.signer,
-          policy: () => policy,
+          signer,
+          policy,
           keyGeneration: () => keyring.generation,
           intervalMs: config.syncIntervalMs ?? SYNC_INTERVAL_MS_DEFAULT
         })
   const gate = sync === null ? {} : { gate: sync.ownChains }
-  const author = new Author({ signer: config.signer, log, door, clock: ports.clock, ...gate })
+  const author = new Author({ signer, log, door, clock: ports.clock, ...gate })
   const stopFollowing = await followBoundKeys({ log, engine, keyring, door, clock: ports.clock, logger: ports.logger })
   const { store, clock, random, logger, verifiers = [] } = ports
   const blobs = new BlobStore(ports.blobs)
@@ -81,12 +85,12 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     engine,
     store,
     blobs,
-    policy: () => policy,
+    policy,
     clock,
     random,
     logger
   })
-  const digests = new NamespaceDigests({ engine, store, policy: () => policy })
+  const digests = new NamespaceDigests({ engine, store, policy })
   const queue = new ReceiptQueue({ blobs, clock, random })
   const bundles = new Bundles({
     log,
@@ -95,8 +99,8 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     blobs,
     queued: queue,
     keyring,
-    policy: () => policy,
-    signer: config.signer,
+    policy,
+    signer,
     clock,
     random,
     logger,
@@ -109,6 +113,7 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     config,
     ports,
     policy,
+    signer,
     log,
     engine,
     keyring,

@@ -47,7 +47,7 @@ export interface BundlesPorts {
   readonly queued: QueuedReceipts
   readonly keyring: Keyring
   readonly policy: () => PolicyView
-  readonly signer: Signer
+  readonly signer: () => Signer
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger

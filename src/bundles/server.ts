@@ -18,7 +18,7 @@ export const REQUESTS_AT_ONCE_MAX = 8
 export const REQUESTS_OF_PEER_MAX = 5
 
 export interface BundleServerPorts extends SignatureCheckPorts {
-  readonly signer: Signer
+  readonly signer: () => Signer
   readonly nonces: NonceBook
   readonly pages: PageBuilder
   readonly clock: Clock
@@ -98,7 +98,8 @@ export class BundleServer {
     const content = await pages.build(request)
     if (request.want !== undefined && content.parts.length === 0)
       return refused('not-held', 'none of the leaves is held here')
-    const { signer, clock } = this.#ports
+    const { clock } = this.#ports
+    const signer = this.#ports.signer()
     const page: BundlePage = {
       v: 1,
       namespace: request.namespace,
@@ -115,7 +116,7 @@ export class BundleServer {
   /** What can be said before the signature is looked at. */
   #refusal(request: BundleRequest, peerDid: string | null): Refusal | null {
     const policy = this.#ports.policy()
-    const { did } = this.#ports.signer
+    const { did } = this.#ports.signer()
     const { namespace, signer, audience, ts } = request
     // [REJECT] BU-6: who asks is who the connection proved.
     if (peerDid !== null && peerDid !== signer) return refused('denied', 'the connection is not the signer’s')

@@ -99,7 +99,7 @@ export async function openIngest(
     futureSkewMs,
     signatureVerifiers
   })
-  const author = new Author({ signer: self.signer, log, door, clock })
+  const author = new Author({ signer: () => self.signer, log, door, clock })
   const stopFollowing = await followBoundKeys({ log, engine, keyring, door, clock, logger })
   const blobs = new BlobStore(await openMemoryStore())
   const ingest: Ingest = {
