@@ -18,7 +18,7 @@ export interface Running {
 
 /** How the node is, for those who operate it. */
 export async function nodeStatus(parts: NodeParts, running: Running): Promise<NodeStatus> {
-  const { config, ports, log, engine, door, sync, bundles, verification } = parts
+  const { live, ports, log, engine, door, sync, bundles, verification } = parts
   const policy = parts.policy()
   const signer = parts.signer()
   const { logSeq, hash } = log.head
@@ -33,7 +33,7 @@ export async function nodeStatus(parts: NodeParts, running: Running): Promise<No
     did: signer.did,
     orgId: policy.self.orgId,
     kid: signer.kid,
-    version: config.version,
+    version: live.config().version,
     startedAt: running.startedAt,
     uptimeMs: Math.round(ports.clock.monotonicMs() - running.startedMonotonicMs),
     health: { ok: reasons.length === 0, reasons },

@@ -33,6 +33,7 @@ import { queryReceipts } from './proofs/standing-rows.ts'
 import { withoutMesh } from './sync/node-sync.ts'
 import { Attester } from './verification/attester.ts'
 import type { AnchormeshNode, NodeParts } from './node-parts.ts'
+import { NodeReloading } from './node-reload.ts'
 import { nodeStatus } from './node-status.ts'
 
 /** The projection whose rows show a standing that is not stored. */
@@ -55,12 +56,13 @@ export class RunningNode implements AnchormeshNode {
   readonly #equivocations: EquivocationWatch
   readonly #attester: Attester
   readonly #anchoring: NodeAnchoring
+  readonly #reloading: NodeReloading
 
   constructor(parts: NodeParts) {
     this.#parts = parts
     this.#startedAt = parts.ports.clock.now()
     this.#startedMonotonic = parts.ports.clock.monotonicMs()
-    const { engine, log, policy, ports, config, author } = parts
+    const { engine, log, policy, ports, live, author } = parts
     const { clock, logger, store } = ports
     this.#equivocations = new EquivocationWatch({ engine, log, policy, self: parts.signer().did, clock, logger })
     const publish = (authored: AuthoredEvent): Promise<Published> => this.#published(authored)
@@ -72,11 +74,12 @@ export class RunningNode implements AnchormeshNode {
       blobs: parts.blobs,
       queue: parts.queue,
       policy,
-      verifiers: ports.verifiers ?? [],
-      anchorers: ports.anchorers ?? [],
-      sealing: config.sealing ?? {},
+      verifiers: live.verifiers,
+      anchorers: live.anchorers,
+      sealing: () => live.config().sealing ?? {},
       announce: (request) => this.announce(request)
     })
+    this.#reloading = new NodeReloading(parts, { anchoring: this.#anchoring, attester: this.#attester })
   }
 
   async start(): Promise<void> {
@@ -97,6 +100,8 @@ export class RunningNode implements AnchormeshNode {
     this.#attester.start()
     this.#anchoring.start()
   }
+
+  reload: AnchormeshNode['reload'] = (next) => this.#reloading.reload(next)
 
   close(): Promise<void> {
     this.#closing ??= this.#closeAll()

@@ -24,7 +24,7 @@ export interface BundleServerPorts extends SignatureCheckPorts {
   readonly clock: Clock
   readonly logger: Logger
   /** How far a request's `ts` may be from the clock, in milliseconds. */
-  readonly requestSkewMs: number
+  readonly requestSkewMs: () => number
 }
 
 /** What a request came to, since the start: pages, and errors by code. */
@@ -91,7 +91,8 @@ export class BundleServer {
     const signed = await checkSigner(request.signer, signature, this.#ports)
     if (!signed.ok) return refused(signed.code, signed.detail)
     // [REJECT] BU-8: no request with this signer and nonce was answered.
-    const { requestSkewMs, nonces, pages } = this.#ports
+    const { nonces, pages } = this.#ports
+    const requestSkewMs = this.#ports.requestSkewMs()
     const taken = await nonces.take(request.signer, request.nonce, request.ts + 2 * requestSkewMs)
     if (taken === 'replay') return refused('replay', 'this nonce was used before')
     if (taken === 'busy') return refused('busy', 'too many requests of this signer')
@@ -126,7 +127,8 @@ export class BundleServer {
     if (!policy.hasRole(namespace, did, 'serve') || !policy.hasRole(namespace, signer, 'request'))
       return refused('denied', `no receipts of ${namespace} for ${signer} here`)
     // [REJECT] BU-8: `ts` within the skew.
-    const { requestSkewMs, clock } = this.#ports
+    const { clock } = this.#ports
+    const requestSkewMs = this.#ports.requestSkewMs()
     const skewMs = Math.abs(clock.now() - ts)
     if (skewMs > requestSkewMs) return refused('skew', `ts is ${skewMs} ms off, at most ${requestSkewMs}`)
     return null

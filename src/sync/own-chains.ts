@@ -79,6 +79,18 @@ export class OwnChains {
     this.#askingSinceMs = this.#ports.clock.monotonicMs()
   }
 
+  /**
+   * Another policy is in force: peers may hold more of a chain in a namespace that was not carried until now, or whose
+   * members were others.
+   */
+  policyChanged(): void {
+    const { policy, clock } = this.#ports
+    this.#askingSinceMs = clock.monotonicMs()
+    for (const names of [this.#confirmed, this.#asked, this.#behind])
+      for (const namespace of names.keys()) if (!policy().carries(namespace)) names.delete(namespace)
+    this.#wakeAll()
+  }
+
   /** A session ended. */
   noteSession({ peerId, namespace, report, othersRun }: FinishedSession): void {
     const isWhole = (report.end === 'equal' || report.end === 'synced') && !report.hasLeft

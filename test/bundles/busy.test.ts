@@ -32,7 +32,7 @@ test('events come first, but peers that never end their sessions put receipts of
     clock,
     random: seededRandom('busy'),
     logger: silentLogger,
-    requestSkewMs: 300_000,
+    requestSkewMs: () => 300_000,
     peers: {
       connected: () => [peerIdOf(BERT)],
       exchange: () => {

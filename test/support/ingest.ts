@@ -96,7 +96,7 @@ export async function openIngest(
     policy: () => ingest.policy,
     clock,
     logger,
-    futureSkewMs,
+    futureSkewMs: () => futureSkewMs,
     signatureVerifiers
   })
   const author = new Author({ signer: () => self.signer, log, door, clock })
