@@ -13,8 +13,6 @@ import type { Clock } from './platform/clock.ts'
 import type { Logger } from './platform/logger.ts'
 import type { Random } from './platform/random.ts'
 import type { SignatureVerifiers } from './platform/signature-verifiers.ts'
-import type { SealingConfig } from './policy/config-schema.ts'
-import type { EffectivePolicy } from './policy/policy.ts'
 import type { PolicyView } from './policy/policy-view.ts'
 import type { ChangesQuery, ProjectionUpdate } from './projections/changes.ts'
 import type { NamespaceDigests } from './projections/digest.ts'
@@ -23,23 +21,10 @@ import type { NodeSync } from './sync/node-sync.ts'
 import type { Keyring } from './trust/keyring.ts'
 import type { TimestampVerifier } from './timestamps/verifier.ts'
 import type { Signer } from './trust/signer.ts'
+import type { LiveSettings, NodeReload, NodeReloaded } from './live-settings.ts'
 import type { Verification } from './verification/verification.ts'
 
-/** Who the node is and what it may do. */
-export interface NodeConfig {
-  readonly policy: EffectivePolicy
-  readonly signer: Signer
-  /** The release, for `status`. */
-  readonly version: string
-  /** How far ahead an event's `ts` may be, in milliseconds; default two minutes. */
-  readonly futureSkewMs?: number
-  /** How far the `ts` of a request may be from the clock, in milliseconds; default five minutes. */
-  readonly requestSkewMs?: number
-  /** Time between two sync sessions with a peer that find no difference, in milliseconds; default a minute. */
-  readonly syncIntervalMs?: number
-  /** What is sealed by schedule, by namespace; default nothing. */
-  readonly sealing?: Readonly<Record<string, SealingConfig>>
-}
+export type { NodeConfig } from './live-settings.ts'
 
 /** Everything that the node needs of the world. Simulations bring their own. */
 export interface NodePorts {
@@ -70,6 +55,11 @@ export interface AnchormeshNode extends Operations {
    * `CONFIG_INVALID`.
    */
   start(): Promise<void>
+  /**
+   * Goes by another configuration from now on, without a restart: all of it or, where it throws, nothing. See
+   * `NodeReloading.reload`.
+   */
+  reload(next: NodeReload): Promise<NodeReloaded>
   /** The rows of a projection, then each change; see `followChanges`. */
   changes(projection: string, query?: ChangesQuery): AsyncIterable<ProjectionUpdate>
   /** Leaves the mesh, finishes what was taken in, and closes the stores. */
@@ -78,9 +68,12 @@ export interface AnchormeshNode extends Operations {
 
 /** What `createNode` put together. */
 export interface NodeParts {
-  readonly config: NodeConfig
+  readonly live: LiveSettings
   readonly ports: NodePorts
-  readonly policy: PolicyView
+  /** The policy in force now; a reload puts another in its place, so nobody keeps it. */
+  readonly policy: () => PolicyView
+  /** Who signs for this node now. */
+  readonly signer: () => Signer
   readonly log: EventLog
   readonly engine: ProjectionEngine
   readonly keyring: Keyring

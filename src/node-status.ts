@@ -18,7 +18,9 @@ export interface Running {
 
 /** How the node is, for those who operate it. */
 export async function nodeStatus(parts: NodeParts, running: Running): Promise<NodeStatus> {
-  const { config, ports, policy, log, engine, door, sync, bundles, verification } = parts
+  const { live, ports, log, engine, door, sync, bundles, verification } = parts
+  const policy = parts.policy()
+  const signer = parts.signer()
   const { logSeq, hash } = log.head
   const anchoring = await running.anchoring.status()
   const storeBytes = await ports.store.sizeBytes()
@@ -28,10 +30,10 @@ export async function nodeStatus(parts: NodeParts, running: Running): Promise<No
     .map(({ name, reason }) => `projection ${name} ${reason ?? 'halted'}`)
   if (log.fault !== null) reasons.push(`the log can't be written: ${log.fault}`)
   return {
-    did: config.signer.did,
+    did: signer.did,
     orgId: policy.self.orgId,
-    kid: config.signer.kid,
-    version: config.version,
+    kid: signer.kid,
+    version: live.config().version,
     startedAt: running.startedAt,
     uptimeMs: Math.round(ports.clock.monotonicMs() - running.startedMonotonicMs),
     health: { ok: reasons.length === 0, reasons },
@@ -59,7 +61,8 @@ export async function nodeStatus(parts: NodeParts, running: Running): Promise<No
   }
 }
 
-async function namespacesOf({ policy, log }: NodeParts): Promise<NodeStatus['namespaces']> {
+async function namespacesOf({ policy: current, log }: NodeParts): Promise<NodeStatus['namespaces']> {
+  const policy = current()
   const namespaces = []
   for (const namespace of policy.namespaces) {
     namespaces.push({ namespace, members: policy.members(namespace).length, events: await log.count(namespace) })

@@ -1,25 +1,20 @@
-import { encodeCanonical } from '../protocols/canonical-json/v1/codec.ts'
-import type { JsonObject } from '../protocols/canonical-json/v1/json.ts'
 import { ReceiptQueue } from './anchoring/receipt-queue.ts'
 import { Author } from './authoring/author.ts'
 import { Bundles } from './bundles/bundles.ts'
 import { bundlePeers } from './bundles/streams.ts'
-import { localEvent } from './events/local.ts'
 import { followBoundKeys, loadBoundKeys } from './ingest/bound-keys.ts'
 import { IngestDoor } from './ingest/door.ts'
 import { BlobStore } from './log/blob-store.ts'
-import type { EventLog } from './log/event-log.ts'
 import { openLog } from './log/open-log.ts'
-import type { Clock } from './platform/clock.ts'
-import { AnchormeshError, messageOf } from './platform/errors.ts'
-import type { EffectivePolicy } from './policy/policy.ts'
-import { viewPolicy } from './policy/policy-view.ts'
+import { messageOf } from './platform/errors.ts'
 import { PROJECTIONS } from './projections/all.ts'
 import { NamespaceDigests } from './projections/digest.ts'
 import { ProjectionEngine } from './projections/engine.ts'
 import { NodeSync } from './sync/node-sync.ts'
 import { Keyring } from './trust/keyring.ts'
 import { Verification } from './verification/verification.ts'
+import { LiveSettings } from './live-settings.ts'
+import { enforcePolicy, keysFolded } from './node-reload.ts'
 import type { AnchormeshNode, NodeConfig, NodePorts } from './node-parts.ts'
 import { RunningNode } from './running-node.ts'
 
@@ -35,7 +30,9 @@ const SYNC_INTERVAL_MS_DEFAULT = 60_000
  */
 export async function createNode(config: NodeConfig, ports: NodePorts): Promise<AnchormeshNode> {
   const log = await openLog(ports)
-  const policy = viewPolicy(config.policy)
+  const { verifiers = [], anchorers = [] } = ports
+  const live = new LiveSettings(config, { verifiers, anchorers })
+  const { policy, signer } = live
   await enforcePolicy(log, config.policy, ports.clock)
   const engine = await ProjectionEngine.start(PROJECTIONS, {
     log,
@@ -46,14 +43,13 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
   await keysFolded(engine, log.head.logSeq)
   const keyring = new Keyring()
   await loadBoundKeys(engine, keyring)
-  const futureSkewMs = config.futureSkewMs ?? FUTURE_SKEW_MS_DEFAULT
   const door = new IngestDoor({
     log,
     keyring,
-    policy: () => policy,
+    policy,
     clock: ports.clock,
     logger: ports.logger,
-    futureSkewMs,
+    futureSkewMs: () => live.config().futureSkewMs ?? FUTURE_SKEW_MS_DEFAULT,
     signatureVerifiers: ports.signatureVerifiers
   })
   const { network } = ports
@@ -65,28 +61,29 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
           streams: network,
           log,
           door,
-          self: config.signer,
-          policy: () => policy,
-          keyGeneration: () => keyring.generation,
-          intervalMs: config.syncIntervalMs ?? SYNC_INTERVAL_MS_DEFAULT
+          signer,
+          policy,
+          // A policy may let in what was refused, as a key may.
+          keyGeneration: () => keyring.generation + live.generation(),
+          intervalMs: () => live.config().syncIntervalMs ?? SYNC_INTERVAL_MS_DEFAULT
         })
   const gate = sync === null ? {} : { gate: sync.ownChains }
-  const author = new Author({ signer: config.signer, log, door, clock: ports.clock, ...gate })
+  const author = new Author({ signer, log, door, clock: ports.clock, ...gate })
   const stopFollowing = await followBoundKeys({ log, engine, keyring, door, clock: ports.clock, logger: ports.logger })
-  const { store, clock, random, logger, verifiers = [] } = ports
+  const { store, clock, random, logger } = ports
   const blobs = new BlobStore(ports.blobs)
   const verification = new Verification({
-    verifiers,
+    verifiers: live.verifiers,
     log,
     engine,
     store,
     blobs,
-    policy: () => policy,
+    policy,
     clock,
     random,
     logger
   })
-  const digests = new NamespaceDigests({ engine, store, policy: () => policy })
+  const digests = new NamespaceDigests({ engine, store, policy })
   const queue = new ReceiptQueue({ blobs, clock, random })
   const bundles = new Bundles({
     log,
@@ -95,20 +92,21 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     blobs,
     queued: queue,
     keyring,
-    policy: () => policy,
-    signer: config.signer,
+    policy,
+    signer,
     clock,
     random,
     logger,
-    requestSkewMs: config.requestSkewMs ?? REQUEST_SKEW_MS_DEFAULT,
+    requestSkewMs: () => live.config().requestSkewMs ?? REQUEST_SKEW_MS_DEFAULT,
     peers: ports.network === undefined ? null : bundlePeers(ports.network, clock),
     isBusy: () => sync?.isTakingIn() ?? false
   })
   await finishErasures(bundles, ports)
   return new RunningNode({
-    config,
+    live,
     ports,
     policy,
+    signer,
     log,
     engine,
     keyring,
@@ -124,17 +122,6 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
   })
 }
 
-/**
- * A fold of the packs that halted binds no further keys, but the node opens: or nobody could look at it and rebuild it.
- */
-async function keysFolded(engine: ProjectionEngine, logSeq: number): Promise<void> {
-  try {
-    await engine.reached(logSeq, null, 'trust-anchors')
-  } catch (error) {
-    if (!(error instanceof AnchormeshError) || error.code !== 'PROJECTION_HALTED') throw error
-  }
-}
-
 /** Before anything is served. What can't be finished now is at the next start; the node must open to be asked why. */
 async function finishErasures(bundles: Bundles, { logger }: NodePorts): Promise<void> {
   try {
@@ -142,12 +129,4 @@ async function finishErasures(bundles: Bundles, { logger }: NodePorts): Promise<
   } catch (error) {
     logger.error({ reason: messageOf(error) }, 'receipts that were to be forgotten could not be deleted yet')
   }
-}
-
-/** Each policy that comes into force is a local event, because folds read policy only in the log. */
-async function enforcePolicy(log: EventLog, policy: EffectivePolicy, clock: Clock): Promise<void> {
-  const body = policy as unknown as JsonObject
-  const last = await log.lastPolicy(log.head.logSeq)
-  if (last !== undefined && encodeCanonical(last) === encodeCanonical(body)) return
-  await log.append([{ scope: 'local', event: localEvent('policy', clock.now(), body) }])
 }

@@ -33,6 +33,7 @@ import { queryReceipts } from './proofs/standing-rows.ts'
 import { withoutMesh } from './sync/node-sync.ts'
 import { Attester } from './verification/attester.ts'
 import type { AnchormeshNode, NodeParts } from './node-parts.ts'
+import { NodeReloading } from './node-reload.ts'
 import { nodeStatus } from './node-status.ts'
 
 /** The projection whose rows show a standing that is not stored. */
@@ -55,28 +56,30 @@ export class RunningNode implements AnchormeshNode {
   readonly #equivocations: EquivocationWatch
   readonly #attester: Attester
   readonly #anchoring: NodeAnchoring
+  readonly #reloading: NodeReloading
 
   constructor(parts: NodeParts) {
     this.#parts = parts
     this.#startedAt = parts.ports.clock.now()
     this.#startedMonotonic = parts.ports.clock.monotonicMs()
-    const { engine, log, policy, ports, config, author } = parts
+    const { engine, log, policy, ports, live, author } = parts
     const { clock, logger, store } = ports
-    this.#equivocations = new EquivocationWatch({ engine, log, policy, self: config.signer.did, clock, logger })
+    this.#equivocations = new EquivocationWatch({ engine, log, policy, self: parts.signer().did, clock, logger })
     const publish = (authored: AuthoredEvent): Promise<Published> => this.#published(authored)
-    this.#attester = new Attester({ author, publish, log, engine, store, policy: () => policy, clock, logger })
+    this.#attester = new Attester({ author, publish, log, engine, store, policy, clock, logger })
     this.#anchoring = new NodeAnchoring({
       ...ports,
       engine,
       log,
       blobs: parts.blobs,
       queue: parts.queue,
-      policy: () => policy,
-      verifiers: ports.verifiers ?? [],
-      anchorers: ports.anchorers ?? [],
-      sealing: config.sealing ?? {},
+      policy,
+      verifiers: live.verifiers,
+      anchorers: live.anchorers,
+      sealing: () => live.config().sealing ?? {},
       announce: (request) => this.announce(request)
     })
+    this.#reloading = new NodeReloading(parts, { anchoring: this.#anchoring, attester: this.#attester })
   }
 
   async start(): Promise<void> {
@@ -97,6 +100,8 @@ export class RunningNode implements AnchormeshNode {
     this.#attester.start()
     this.#anchoring.start()
   }
+
+  reload: AnchormeshNode['reload'] = (next) => this.#reloading.reload(next)
 
   close(): Promise<void> {
     this.#closing ??= this.#closeAll()
@@ -141,7 +146,7 @@ export class RunningNode implements AnchormeshNode {
     const { log, policy } = this.#parts
     const { namespace, follow } = query
     // Nobody has to walk a whole log to learn that it holds nothing of a namespace.
-    const unknown = namespace !== undefined && !policy.carries(namespace) && (await log.count(namespace)) === 0
+    const unknown = namespace !== undefined && !policy().carries(namespace) && (await log.count(namespace)) === 0
     if (!unknown || follow === true) yield* listEvents(log, query, signal)
   }
 
@@ -186,12 +191,12 @@ export class RunningNode implements AnchormeshNode {
     const { engine, log, blobs, policy } = this.#parts
     await engine.reached(log.head.logSeq, null, 'batches')
     await engine.reached(log.head.logSeq, null, 'receipts')
-    yield* provenReceipts({ engine, blobs }, { namespace, owner: policy.self.orgId, batchId })
+    yield* provenReceipts({ engine, blobs }, { namespace, owner: policy().self.orgId, batchId })
   }
 
   proof: Operations['proof'] = async (request) => {
-    const { engine, log, blobs, ports, config } = this.#parts
-    return await buildProof({ engine, log, blobs, store: ports.store, self: config.signer.did }, request)
+    const { engine, log, blobs, ports, signer } = this.#parts
+    return await buildProof({ engine, log, blobs, store: ports.store, self: signer().did }, request)
   }
 
   announce: Operations['announce'] = async (request) =>
@@ -274,7 +279,8 @@ export class RunningNode implements AnchormeshNode {
     batchId: string,
     receipts: Parameters<Operations['seal']>[0]['receipts']
   ): Promise<Awaited<ReturnType<Operations['seal']>>> {
-    const { engine, policy, log, blobs, ports } = this.#parts
+    const { engine, log, blobs, ports } = this.#parts
+    const policy = this.#parts.policy()
     if (policy.settings(namespace) === undefined) throw hasNoBatches(namespace, policy.namespaces)
     const identity = { namespace, owner: policy.self.orgId, batchId }
     // A write that seemed to fail may have sealed the batch: the log must know what it holds before it is asked.
@@ -300,7 +306,7 @@ export class RunningNode implements AnchormeshNode {
     const { engine, author, policy, blobs, ports, log } = this.#parts
     await log.recover()
     await engine.reached(log.head.logSeq, null, projection)
-    return { engine, blobs, author, policy: () => policy, clock: ports.clock }
+    return { engine, blobs, author, policy, clock: ports.clock }
   }
 
   /**

@@ -1,5 +1,5 @@
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
-import type { Network, NetworkHandlers, NetworkStatus, PeerStatus } from '../../src/network/network.ts'
+import type { Network, NetworkHandlers, NetworkStatus, NetworkUpdate, PeerStatus } from '../../src/network/network.ts'
 import { BoundedMap } from '../../src/platform/bounded-map.ts'
 import type { StreamOpening } from '../../src/streams/peer-stream.ts'
 import { createMemoryWires } from './memory-wires.ts'
@@ -153,6 +153,8 @@ interface Mesh {
 
 class MemoryNode implements Network {
   readonly peer: MemoryPeer
+  /** Those of `peer`, until they change. */
+  #namespaces: readonly string[]
   readonly #mesh: Mesh
   readonly #seen = new BoundedMap<string, true>(SEEN_MESSAGES_MAX)
   readonly #counts = { judged: 0, published: 0 }
@@ -163,6 +165,7 @@ class MemoryNode implements Network {
 
   constructor(peer: MemoryPeer, mesh: Mesh) {
     this.peer = peer
+    this.#namespaces = peer.namespaces
     this.#mesh = mesh
   }
 
@@ -180,7 +183,7 @@ class MemoryNode implements Network {
   }
 
   carries(namespace: string): boolean {
-    return this.peer.namespaces.includes(namespace)
+    return this.#namespaces.includes(namespace)
   }
 
   start(handlers: NetworkHandlers): Promise<void> {
@@ -204,11 +207,19 @@ class MemoryNode implements Network {
     return (await this.#handlers.judge(namespace, wire, from)) === 'accept'
   }
 
+  /** Whom a node knows is its policy's affair: in the hub every two that run are linked. */
+  prepare({ namespaces = this.#namespaces }: Partial<NetworkUpdate>): () => Promise<void> {
+    return () => {
+      this.#namespaces = namespaces
+      return Promise.resolve()
+    }
+  }
+
   status(): NetworkStatus {
     const others = this.#mesh.others()
     const running = this.runs ? others.filter(({ runs }) => runs) : []
     const connected = this.connected()
-    const topics = this.peer.namespaces.map((namespace) => {
+    const topics = this.#namespaces.map((namespace) => {
       const subscribers = running.filter((other) => other.carries(namespace)).length
       return [namespace, { mesh: subscribers, subscribers }] as const
     })

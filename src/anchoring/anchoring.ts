@@ -104,6 +104,11 @@ export class Anchoring {
     this.#resumed = this.#resume()
   }
 
+  /** Goes on with everything now, once the node runs: the settings that it waits for may have come. */
+  goOnWithAll(): void {
+    if (this.#started) this.#resumed = this.#resumed.then(() => this.#resume(true))
+  }
+
   async stop(): Promise<void> {
     this.#stop.abort(new AnchormeshError('NODE_NOT_RUNNING', 'the node is stopping'))
     await this.#resumed
@@ -209,12 +214,12 @@ export class Anchoring {
   }
 
   /** A projection that halted is no reason for a node not to start. */
-  async #resume(): Promise<void> {
+  async #resume(all = false): Promise<void> {
     const { clock, logger } = this.#ports
     const { signal } = this.#stop
     while (!signal.aborted) {
       try {
-        for (const group of await untilAborted(this.openGroups(), signal)) void this.#pass(group, false)
+        for (const group of await untilAborted(this.openGroups(), signal)) void this.#pass(group, all)
         return
       } catch (error) {
         if (signal.aborted) return

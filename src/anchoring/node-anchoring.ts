@@ -62,7 +62,7 @@ export interface AnchoringStatus {
 export interface NodeAnchoringPorts extends Omit<AnchoringPorts, 'jobs' | 'self'>, JobBookPorts {
   readonly blobs: BlobStore
   readonly queue: ReceiptQueue
-  readonly sealing: Readonly<Record<string, SealingConfig>>
+  readonly sealing: () => Readonly<Record<string, SealingConfig>>
 }
 
 /** What a node does to have its batches anchored: by command, and by schedule once it was started. */
@@ -96,6 +96,12 @@ export class NodeAnchoring {
   async stop(): Promise<void> {
     // At once: sealing may wait for a place among what is being anchored.
     await Promise.all([this.#sealing.stop(), this.#anchoring.stop()])
+  }
+
+  /** Other settings are in force: what waited for a rail, or for its time, is looked at anew. */
+  settingsChanged(): void {
+    this.#anchoring.goOnWithAll()
+    this.#sealing.settingsChanged()
   }
 
   /**
@@ -184,9 +190,9 @@ export class NodeAnchoring {
    * `RECEIPTS_INVALID`, `RECEIPTS_QUEUE_FULL`, `STORE_FULL`.
    */
   async handIn(namespace: string, receipts: AsyncIterable<JsonValue> | Iterable<JsonValue>): Promise<HandInResult> {
-    if (!Object.hasOwn(this.#ports.sealing, namespace))
+    if (!Object.hasOwn(this.#ports.sealing(), namespace))
       throw new AnchormeshError('SEALING_NOT_CONFIGURED', `nothing is sealed by schedule in ${namespace}`, {
-        hint: `Add ${namespace} under sealing in federation.yaml and restart, or seal a batch now with --batch.`
+        hint: `Add ${namespace} under sealing in federation.yaml and reload it, or seal a batch now with --batch.`
       })
     const handedIn = await this.#queue.handIn(namespace, receipts)
     await this.#sealing.look(namespace)
@@ -265,11 +271,11 @@ export class NodeAnchoring {
 
   #anchorer(request: Omit<AnchorRequest, 'batchId'>): Anchorer {
     const { anchorers, policy } = this.#ports
-    return chooseAnchorer(request, anchorers, policy())
+    return chooseAnchorer(request, anchorers(), policy())
   }
 
   #chainsOf(namespace: string): readonly string[] {
-    const rails = this.#ports.sealing[namespace]?.rails ?? []
+    const rails = this.#ports.sealing()[namespace]?.rails ?? []
     return rails.map((rail) => this.#anchorer({ namespace, rail }).chainId).sort()
   }
 

@@ -41,7 +41,7 @@ export function chooseAnchorer(
   if (counting !== undefined) return counting
   const chains = able.map((anchorer) => anchorer.chainId).join(', ')
   throw new AnchormeshError('RAIL_NOT_CONFIGURED', `evidence on ${chains} would not count in ${namespace}`, {
-    hint: `Add the chain to namespaces.${namespace}.finality in federation.yaml, on every node, and restart.`,
+    hint: `Add the chain to namespaces.${namespace}.finality in federation.yaml, on every node, and reload it.`,
     detail: { namespace, rail, chains: able.map((anchorer) => anchorer.chainId) }
   })
 }
@@ -51,7 +51,7 @@ function notConfigured(rail: RailName, chainId: string | undefined, others: read
   const where = chainId === undefined ? `by the rail ${rail}` : `on ${chainId}`
   return new AnchormeshError('RAIL_NOT_CONFIGURED', `this node can not make evidence ${where}`, {
     hint:
-      `federation.yaml has to name ${RAIL_KEYS[rail]}; then restart.` +
+      `federation.yaml has to name ${RAIL_KEYS[rail]}; then: anchormesh config reload.` +
       (known === '' ? '' : ` Configured for this rail: ${known}.`),
     detail: { rail, configured: others.map((anchorer) => anchorer.chainId) }
   })

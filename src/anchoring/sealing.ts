@@ -32,7 +32,7 @@ export interface SealingStatus {
 
 export interface SealingPorts extends SealedBatchPorts {
   readonly queue: ReceiptQueue
-  readonly settings: Readonly<Record<string, SealingConfig>>
+  readonly settings: () => Readonly<Record<string, SealingConfig>>
   readonly log: EventLog
   readonly policy: () => PolicyView
   readonly clock: Clock
@@ -65,7 +65,14 @@ export class Sealing {
 
   start(): void {
     this.#started = true
-    for (const namespace of Object.keys(this.#ports.settings)) void this.look(namespace)
+    for (const namespace of Object.keys(this.#ports.settings())) void this.look(namespace)
+  }
+
+  /** Looks anew when each namespace is due, also at those that could not be sealed before. */
+  settingsChanged(): void {
+    this.#failures.clear()
+    const names = new Set([...Object.keys(this.#ports.settings()), ...this.#timers.keys()])
+    for (const namespace of names) void this.look(namespace)
   }
 
   async stop(): Promise<void> {
@@ -75,7 +82,8 @@ export class Sealing {
   }
 
   async status(): Promise<readonly SealingStatus[]> {
-    const { queue, settings } = this.#ports
+    const { queue } = this.#ports
+    const settings = this.#ports.settings()
     const names = new Set([...Object.keys(settings), ...(await queue.namespaces())])
     return await Promise.all(
       [...names].sort().map(async (namespace) => {
@@ -174,7 +182,8 @@ export class Sealing {
 
   /** Nothing is sealed that could not be anchored and announced: until then the receipts wait, where they are safe. */
   async #newCut(namespace: string): Promise<BatchCut | null> {
-    const { queue, settings, policy, clock, random, chainsOf } = this.#ports
+    const { queue, policy, clock, random, chainsOf } = this.#ports
+    const settings = this.#ports.settings()
     if ((await queue.waiting(namespace)).receipts === 0) return null
     const { self } = policy()
     if (!policy().hasRole(namespace, self.did, 'announce'))
@@ -186,8 +195,8 @@ export class Sealing {
 
   /** At the next whole multiple of the interval after the oldest was handed in, or as soon as enough wait. */
   async #dueAt(namespace: string): Promise<number | null> {
-    const { queue, settings, clock } = this.#ports
-    const setting = settings[namespace]
+    const { queue, clock } = this.#ports
+    const setting = this.#ports.settings()[namespace]
     const { receipts, oldestAt } = await queue.waiting(namespace)
     if (setting === undefined || oldestAt === null) return null
     const now = clock.now()

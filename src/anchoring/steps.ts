@@ -13,8 +13,8 @@ import type { JobBook } from './job-book.ts'
 export const ATTEMPTS_MAX = 8
 
 export interface StepPorts extends AskPorts {
-  readonly anchorers: readonly Anchorer[]
-  readonly verifiers: readonly TimestampVerifier[]
+  readonly anchorers: () => readonly Anchorer[]
+  readonly verifiers: () => readonly TimestampVerifier[]
   readonly policy: () => PolicyView
   readonly jobs: JobBook
 }
@@ -38,7 +38,7 @@ export interface Stepped {
  * Each draft is in the log before it is gone on with.
  */
 export async function makeEvidence(job: AnchoringRecord, ports: StepPorts, signal: AbortSignal): Promise<Stepped> {
-  const anchorer = ports.anchorers.find(({ chainId }) => chainId === job.chainId)
+  const anchorer = ports.anchorers().find(({ chainId }) => chainId === job.chainId)
   if (anchorer === undefined) {
     const detail = `this node can make no evidence on ${job.chainId} any more: look at rails in federation.yaml`
     return { job, wait: failure('ANCHORER_MISSING', detail) }
@@ -79,7 +79,7 @@ export async function makeEvidence(job: AnchoringRecord, ports: StepPorts, signa
 export async function verifyEvidence(job: AnchoringRecord, ports: StepPorts, signal: AbortSignal): Promise<Stepped> {
   const { namespace, chainId, batchRoot, timestampAnchor, draft } = job
   const finality = ports.policy().finality(namespace, chainId)
-  const verifier = ports.verifiers.find((candidate) => candidate.handles(chainId))
+  const verifier = ports.verifiers().find((candidate) => candidate.handles(chainId))
   if (finality === undefined || verifier === undefined || timestampAnchor === null) {
     const detail = `this node can not verify evidence on ${chainId}: look at rails and finality in federation.yaml`
     return { job, wait: failure('VERIFIER_MISSING', detail) }

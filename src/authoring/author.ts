@@ -32,7 +32,7 @@ const OPEN_GATE: SigningGate = { ready: () => Promise.resolve(), signing: () => 
 
 /** Signs this node's own events, each as the next of its chain, and hands them in at the door like everybody else's. */
 export class Author {
-  readonly #signer: Signer
+  readonly #signer: () => Signer
   readonly #log: EventLog
   readonly #door: IngestDoor
   readonly #clock: Clock
@@ -41,7 +41,7 @@ export class Author {
 
   readonly #gate: SigningGate
 
-  constructor(ports: { signer: Signer; log: EventLog; door: IngestDoor; clock: Clock; gate?: SigningGate }) {
+  constructor(ports: { signer: () => Signer; log: EventLog; door: IngestDoor; clock: Clock; gate?: SigningGate }) {
     this.#signer = ports.signer
     this.#log = ports.log
     this.#door = ports.door
@@ -49,8 +49,9 @@ export class Author {
     this.#gate = ports.gate ?? OPEN_GATE
   }
 
+  /** Who signs now. */
   get signer(): Signer {
-    return this.#signer
+    return this.#signer()
   }
 
   /**
@@ -86,10 +87,12 @@ export class Author {
   }
 
   async #authorNext(type: string, namespace: string, body: JsonObject): Promise<AuthoredEvent> {
-    const envelope = await this.#nextEnvelope(type, namespace, body)
+    // The same one for all of the event, whoever takes its place meanwhile.
+    const signer = this.#signer()
+    const envelope = await this.#nextEnvelope(type, namespace, body, signer)
     const canonical = canonicalEvent(envelope)
-    const signature = await this.#signer.sign(eventSigningInput(type, this.#signer.kid, canonical))
-    const wire = encodeEvent(envelope, [{ kid: this.#signer.kid, signature }])
+    const signature = await signer.sign(eventSigningInput(type, signer.kid, canonical))
+    const wire = encodeEvent(envelope, [{ kid: signer.kid, signature }])
     const id = eventId(canonical)
     this.#gate.signing(id)
     const outcome = await this.#door.submit(wire, { via: 'own' }).finally(() => this.#gate.signed(id))
@@ -103,11 +106,16 @@ export class Author {
     })
   }
 
-  async #nextEnvelope(type: string, namespace: string, body: JsonObject): Promise<Envelope> {
+  async #nextEnvelope(
+    type: string,
+    namespace: string,
+    body: JsonObject,
+    { did: signer, kid }: Signer
+  ): Promise<Envelope> {
     // An event whose write seemed to fail may stand in the store: its position must not be signed a second time.
     await this.#log.recover()
-    const { did: signer, kid } = this.#signer
-    const tip = await this.#ownTip(namespace)
+    const chain = chainIdOf({ signer, kid, namespace })
+    const tip = await this.#ownTip(namespace, chain)
     const now = this.#clock.now()
     if (tip === null) return { v: 1, type, namespace, signer, kid, authorSeq: 1, prev: null, ts: now, body }
     // A clock that was set back must not break the chain.
@@ -124,8 +132,7 @@ export class Author {
     }
   }
 
-  async #ownTip(namespace: string): Promise<{ authorSeq: number; id: string; ts: number } | null> {
-    const chain = chainIdOf({ signer: this.#signer.did, kid: this.#signer.kid, namespace })
+  async #ownTip(namespace: string, chain: string): Promise<{ authorSeq: number; id: string; ts: number } | null> {
     let best: { authorSeq: number; id: string; ts: number } | null = null
     for await (const { id, authorSeq } of this.#log.tips(namespace, chain)) {
       if (best !== null && authorSeq <= best.authorSeq) continue

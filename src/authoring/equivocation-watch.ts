@@ -12,7 +12,7 @@ const LOOK_AFTER_MS = 1_000
 export interface EquivocationPorts {
   readonly engine: ProjectionEngine
   readonly log: EventLog
-  readonly policy: PolicyView
+  readonly policy: () => PolicyView
   /** The DID that this node signs as. */
   readonly self: string
   readonly clock: Clock
@@ -47,7 +47,7 @@ export class EquivocationWatch {
   async warnings(): Promise<readonly string[]> {
     const { policy, self } = this.#ports
     const found: string[] = []
-    for (const namespace of policy.namespaces) {
+    for (const namespace of policy().namespaces) {
       const own = await this.#first(`${namespace}!${self}!`)
       if (own !== null) found.push(ownText(namespace, own.authorSeq))
       else if ((await this.#first(`${namespace}!`)) !== null) found.push(othersText(namespace))

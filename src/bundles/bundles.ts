@@ -47,12 +47,12 @@ export interface BundlesPorts {
   readonly queued: QueuedReceipts
   readonly keyring: Keyring
   readonly policy: () => PolicyView
-  readonly signer: Signer
+  readonly signer: () => Signer
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
   /** How far a request's `ts` may be from the clock, in milliseconds. */
-  readonly requestSkewMs: number
+  readonly requestSkewMs: () => number
   /** `null` for a node without a mesh. */
   readonly peers: BundlePeers | null
   /** Whether the node has more urgent work than fetching receipts; never, if absent. */
@@ -150,6 +150,12 @@ export class Bundles {
     const did = this.#ports.policy().didOfPeer(peerId)
     if (did === undefined) return
     this.#worker.serverConnected((namespace) => this.#ports.policy().hasRole(namespace, did, 'serve'))
+  }
+
+  /** Another policy is in force: what could not be asked for before may be had now, and from others. */
+  policyChanged(): void {
+    this.#worker.lookAgain()
+    for (const peerId of this.#ports.peers?.connected() ?? []) this.connected(peerId)
   }
 
   /** Answers a request that came over the connection of a peer; `denied` for one that policy binds to no DID. */

@@ -30,7 +30,7 @@ export type Exchange =
 export type ExchangeWithPeer = (peerId: string, request: Uint8Array, signal: AbortSignal) => Promise<Exchange>
 
 export interface BundleClientPorts extends SignatureCheckPorts {
-  readonly signer: Signer
+  readonly signer: () => Signer
   readonly keeper: ReceiptKeeper
   readonly exchange: ExchangeWithPeer
   readonly clock: Clock
@@ -111,7 +111,8 @@ export class BundleClient {
     | { readonly ok: true; readonly leaves: readonly ProvenLeaf[]; readonly goOnAt: number | null }
     | { readonly ok: false; readonly code: AskFailure; readonly detail: string }
   > {
-    const { signer, exchange, clock, random } = this.#ports
+    const { exchange, clock, random } = this.#ports
+    const signer = this.#ports.signer()
     const request: BundleRequest = {
       v: 1,
       namespace,

@@ -18,13 +18,13 @@ export const REQUESTS_AT_ONCE_MAX = 8
 export const REQUESTS_OF_PEER_MAX = 5
 
 export interface BundleServerPorts extends SignatureCheckPorts {
-  readonly signer: Signer
+  readonly signer: () => Signer
   readonly nonces: NonceBook
   readonly pages: PageBuilder
   readonly clock: Clock
   readonly logger: Logger
   /** How far a request's `ts` may be from the clock, in milliseconds. */
-  readonly requestSkewMs: number
+  readonly requestSkewMs: () => number
 }
 
 /** What a request came to, since the start: pages, and errors by code. */
@@ -91,14 +91,16 @@ export class BundleServer {
     const signed = await checkSigner(request.signer, signature, this.#ports)
     if (!signed.ok) return refused(signed.code, signed.detail)
     // [REJECT] BU-8: no request with this signer and nonce was answered.
-    const { requestSkewMs, nonces, pages } = this.#ports
+    const { nonces, pages } = this.#ports
+    const requestSkewMs = this.#ports.requestSkewMs()
     const taken = await nonces.take(request.signer, request.nonce, request.ts + 2 * requestSkewMs)
     if (taken === 'replay') return refused('replay', 'this nonce was used before')
     if (taken === 'busy') return refused('busy', 'too many requests of this signer')
     const content = await pages.build(request)
     if (request.want !== undefined && content.parts.length === 0)
       return refused('not-held', 'none of the leaves is held here')
-    const { signer, clock } = this.#ports
+    const { clock } = this.#ports
+    const signer = this.#ports.signer()
     const page: BundlePage = {
       v: 1,
       namespace: request.namespace,
@@ -115,7 +117,7 @@ export class BundleServer {
   /** What can be said before the signature is looked at. */
   #refusal(request: BundleRequest, peerDid: string | null): Refusal | null {
     const policy = this.#ports.policy()
-    const { did } = this.#ports.signer
+    const { did } = this.#ports.signer()
     const { namespace, signer, audience, ts } = request
     // [REJECT] BU-6: who asks is who the connection proved.
     if (peerDid !== null && peerDid !== signer) return refused('denied', 'the connection is not the signer’s')
@@ -125,7 +127,8 @@ export class BundleServer {
     if (!policy.hasRole(namespace, did, 'serve') || !policy.hasRole(namespace, signer, 'request'))
       return refused('denied', `no receipts of ${namespace} for ${signer} here`)
     // [REJECT] BU-8: `ts` within the skew.
-    const { requestSkewMs, clock } = this.#ports
+    const { clock } = this.#ports
+    const requestSkewMs = this.#ports.requestSkewMs()
     const skewMs = Math.abs(clock.now() - ts)
     if (skewMs > requestSkewMs) return refused('skew', `ts is ${skewMs} ms off, at most ${requestSkewMs}`)
     return null

@@ -87,6 +87,13 @@ export class BundleWorker {
     await Promise.allSettled(this.#running.values())
   }
 
+  /** Another policy is in force: goes through the projection once more, and drops what may not be asked for now. */
+  lookAgain(): void {
+    for (const [key, want] of [...this.#wants.entries()])
+      if (want.state !== 'running' && !this.#ports.mayRequest(namespaceOf(key))) this.#drop(key, want)
+    this.#pass.abort()
+  }
+
   /** A peer that serves some of the namespaces connected. */
   serverConnected(serves: (namespace: string) => boolean): void {
     const { clock, random } = this.#ports

@@ -46,7 +46,7 @@ export interface DoorPorts {
   readonly clock: Clock
   readonly logger: Logger
   /** How far ahead of this node's clock an event's `ts` may be, in milliseconds. */
-  readonly futureSkewMs: number
+  readonly futureSkewMs: () => number
   /** Without them every signature is verified in the thread of the door. */
   readonly signatureVerifiers?: SignatureVerifiers | undefined
 }
@@ -275,7 +275,7 @@ export class IngestDoor {
       if (broken !== null) return rejected('CHAIN_BROKEN', broken, event.id)
     }
     // [IGNORE] `ts` is not beyond the future bound.
-    if (ts > this.#ports.clock.now() + this.#ports.futureSkewMs)
+    if (ts > this.#ports.clock.now() + this.#ports.futureSkewMs())
       return this.#later(event, 'FUTURE_TIMESTAMP', 'its ts is too far ahead of the clock here')
     if (this.#ports.log.busy) return this.#later(event, 'OVERLOADED', 'too many events wait to be written')
     if (prev !== null && this.#ports.log.peek(prev) === undefined && (await this.#ports.log.find(prev)) === undefined) {

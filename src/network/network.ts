@@ -68,6 +68,15 @@ export interface NetworkStatus {
   readonly refusedConnections: number
 }
 
+/** What of the mesh can change while it runs; addresses to listen on, and this node's identity, can not. */
+export interface NetworkUpdate {
+  /** Carried namespaces, `_trust` included. */
+  readonly namespaces: readonly string[]
+  readonly knownPeers: readonly KnownPeer[]
+  /** Multiaddrs with `/p2p/…` to dial beside the known peers' own. */
+  readonly bootstrap: readonly string[]
+}
+
 export interface Network extends PeerStreams {
   /**
    * Listens, subscribes to the topics of `namespaces` and begins to dial the known peers.
@@ -76,6 +85,12 @@ export interface Network extends PeerStreams {
   start(handlers: NetworkHandlers): Promise<void>
   /** Hands one event to the mesh; resolves with the number of peers it went to (0 is no error). */
   publish(namespace: string, wire: Uint8Array): Promise<number>
+  /**
+   * Reads the change (what is left out stays as it is) and returns what makes it: from then on peers that are not known any more are disconnected, new
+   * ones are dialled, and topics are those of the new namespaces. Throws `CONFIG_INVALID` and changes nothing where an
+   * address can't be used; the change itself does not fail.
+   */
+  prepare(update: Partial<NetworkUpdate>): () => Promise<void>
   status(): NetworkStatus
   /**
    * Breaks every stream, waits a little for their handlers, and closes every connection and listener. The handlers are
@@ -85,16 +100,11 @@ export interface Network extends PeerStreams {
 }
 
 /** What an adapter is built from; all of it is known before the node starts. */
-export interface NetworkOptions {
-  /** Carried namespaces, `_trust` included. */
-  readonly namespaces: readonly string[]
-  readonly knownPeers: readonly KnownPeer[]
+export interface NetworkOptions extends NetworkUpdate {
   /** Multiaddrs to listen on. */
   readonly listen: readonly string[]
   /** Multiaddrs to tell others instead of those listened on (behind NAT); may be empty. */
   readonly announce: readonly string[]
-  /** Multiaddrs with `/p2p/…` to dial beside the known peers' own. */
-  readonly bootstrap: readonly string[]
   readonly mdns: boolean
   /** The 32-byte Ed25519 seed that the PeerId derives from. */
   readonly peerKeySeed: Uint8Array

@@ -37,6 +37,12 @@ export class NodeSync {
     this.#service.disconnected(peerId)
   }
 
+  /** Another policy is in force. */
+  policyChanged(): void {
+    this.ownChains.policyChanged()
+    this.#service.policyChanged()
+  }
+
   /** Events came in by neither gossip nor sync: peers are asked whether they have them. */
   changedHere(): void {
     this.#service.changedHere()

@@ -16,7 +16,8 @@ const SESSION_MS = 60_000
 /** What the watch over this node's own chains works with. */
 export interface OwnChainsPorts {
   readonly log: Pick<EventLog, 'onAppended'>
-  readonly self: { readonly did: string; readonly kid: string }
+  /** Who signs here now. */
+  readonly signer: () => { readonly did: string; readonly kid: string }
   readonly policy: () => PolicyView
   /** PeerIds to which a connection stands. */
   readonly connected: () => readonly string[]
@@ -32,7 +33,12 @@ export interface OwnChainsPorts {
  */
 export class OwnChains {
   readonly #ports: OwnChainsPorts
-  readonly #namespaceOf = new Map<string, string>()
+  /** The chain of this node's events in each namespace that is carried, under the key that signs now. */
+  #ownChains: {
+    readonly policy: PolicyView
+    readonly kid: string
+    readonly namespaceOf: ReadonlyMap<string, string>
+  } | null = null
   /** Namespaces in which a session with a peer came to its end since the start. */
   readonly #confirmed = new Set<string>()
   /** By namespace, the peers that have said since the start what they hold, or that they won't. */
@@ -50,9 +56,6 @@ export class OwnChains {
   constructor(ports: OwnChainsPorts) {
     this.#ports = ports
     this.#askingSinceMs = ports.clock.monotonicMs()
-    for (const namespace of ports.policy().namespaces) {
-      this.#namespaceOf.set(chainIdOf({ signer: ports.self.did, kid: ports.self.kid, namespace }), namespace)
-    }
     this.#stopLog = ports.log.onAppended((records) => this.#watch(records))
   }
 
@@ -74,6 +77,18 @@ export class OwnChains {
   /** A peer connected. */
   noteConnected(): void {
     this.#askingSinceMs = this.#ports.clock.monotonicMs()
+  }
+
+  /**
+   * Another policy is in force: peers may hold more of a chain in a namespace that was not carried until now, or whose
+   * members were others.
+   */
+  policyChanged(): void {
+    const { policy, clock } = this.#ports
+    this.#askingSinceMs = clock.monotonicMs()
+    for (const names of [this.#confirmed, this.#asked, this.#behind])
+      for (const namespace of names.keys()) if (!policy().carries(namespace)) names.delete(namespace)
+    this.#wakeAll()
   }
 
   /** A session ended. */
@@ -159,6 +174,16 @@ export class OwnChains {
     )
   }
 
+  #namespaceOf(): ReadonlyMap<string, string> {
+    const policy = this.#ports.policy()
+    const { did: signer, kid } = this.#ports.signer()
+    if (this.#ownChains?.policy !== policy || this.#ownChains.kid !== kid) {
+      const chains = policy.namespaces.map((namespace) => [chainIdOf({ signer, kid, namespace }), namespace] as const)
+      this.#ownChains = { policy, kid, namespaceOf: new Map(chains) }
+    }
+    return this.#ownChains.namespaceOf
+  }
+
   async #woken(withinMs: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const wake = (): void => {
@@ -174,7 +199,7 @@ export class OwnChains {
   #watch(records: readonly LoggedRecord[]): void {
     for (const record of records) {
       if (record.scope !== 'shared' || this.#signing.has(record.event.id)) continue
-      const namespace = this.#namespaceOf.get(record.event.chain)
+      const namespace = this.#namespaceOf().get(record.event.chain)
       if (namespace === undefined || this.#behind.has(namespace) || !this.#hasPeers(namespace)) continue
       this.#behind.add(namespace)
       const { authorSeq } = record.event.envelope

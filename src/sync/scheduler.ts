@@ -94,6 +94,13 @@ export class Scheduler {
     this.#arm()
   }
 
+  /** With a connected peer these namespaces are shared from now on, and no others. */
+  share(peerId: string, namespaces: readonly string[]): void {
+    for (const [key, entry] of this.#entries)
+      if (entry.peerId === peerId && !namespaces.includes(entry.namespace)) this.#entries.delete(key)
+    this.add(peerId, namespaces)
+  }
+
   /** A peer is gone. */
   remove(peerId: string): void {
     for (const [key, entry] of this.#entries) if (entry.peerId === peerId) this.#entries.delete(key)

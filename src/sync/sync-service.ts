@@ -55,13 +55,14 @@ export interface SyncPorts {
   readonly random: Random
   readonly logger: Logger
   /** Time between two sessions with a peer over a namespace that find no difference, in milliseconds. */
-  readonly intervalMs: number
+  readonly intervalMs: () => number
   /** Called after each session that came to its end. */
   readonly onSession?: (session: FinishedSession) => void
 }
 
 interface RunningJob extends Job {
   readonly startedMs: number
+  readonly stream: PeerStream
   /** Whether the other side has said anything. */
   isAnswered: boolean
 }
@@ -108,6 +109,16 @@ export class SyncService {
     for (const namespace of this.#ports.policy().namespaces) this.#scheduler.changed(namespace, null)
   }
 
+  /**
+   * Another policy is in force: what is shared with each connected peer is synced anew, because what was refused before
+   * may be taken now, and sessions over what is not shared any more are broken off.
+   */
+  policyChanged(): void {
+    for (const peerId of this.#ports.streams.connected()) this.#scheduler.share(peerId, this.#sharedWith(peerId))
+    for (const { peerId, namespace, stream } of [...this.#answering, ...this.#carrying])
+      if (!this.#sharedWith(peerId).includes(namespace)) stream.abort(new Error('the namespace is not shared any more'))
+  }
+
   /** Answers a session that a peer opened; resolves at its end. */
   async serve(stream: PeerStream): Promise<void> {
     const { peerId } = stream
@@ -117,7 +128,7 @@ export class SyncService {
     const admit = async (namespace: string): Promise<Admission> => {
       const refusal = this.#refusal({ peerId, namespace })
       if (refusal !== null) return refusal
-      const job = { peerId, namespace, startedMs: this.#ports.clock.monotonicMs(), isAnswered: true }
+      const job = { peerId, namespace, startedMs: this.#ports.clock.monotonicMs(), stream, isAnswered: true }
       jobs.push(job)
       this.#answering.add(job)
       generation = this.#ports.keyGeneration()
@@ -128,7 +139,7 @@ export class SyncService {
       for (const job of jobs) {
         this.#ended(job, { role: 'responder', generation, report })
         this.#answering.delete(job)
-        this.#scheduler.answered(job, job.startedMs, (course) => nextAfter(report, course, this.#ports.intervalMs))
+        this.#scheduler.answered(job, job.startedMs, (course) => nextAfter(report, course, this.#ports.intervalMs()))
       }
       if (jobs.length === 0) this.#endedEarly(peerId, report)
     } finally {
@@ -233,11 +244,11 @@ export class SyncService {
   async #runScheduled(job: Job, course: Course): Promise<Next> {
     try {
       const report = await this.#initiate(job)
-      return nextAfter(report, course, this.#ports.intervalMs)
+      return nextAfter(report, course, this.#ports.intervalMs())
     } catch (error) {
       // A store that can't be read, or a defect: the log says which, and the next session is a while off.
       this.#ports.logger.error({ ...job, reason: messageOf(error) }, 'a sync session could not be run')
-      return { course: { ...NEW_COURSE, failures: course.failures + 1 }, delayMs: this.#ports.intervalMs }
+      return { course: { ...NEW_COURSE, failures: course.failures + 1 }, delayMs: this.#ports.intervalMs() }
     }
   }
 
@@ -263,12 +274,12 @@ export class SyncService {
     const cancel = clock.after(OPEN_WITHIN_MS, () => opening.abort(new Error('the peer does not answer')))
     const signal = AbortSignal.any([opening.signal, this.#stopped.signal])
     const opened = await streams.open(job.peerId, RANGE_SYNC_PROTOCOL, signal).finally(cancel)
-    const running = { ...job, startedMs: clock.monotonicMs(), isAnswered: false }
     const generation = this.#ports.keyGeneration()
-    const ended = (report: SessionReport): SessionReport =>
-      this.#ended(running, { role: 'initiator', generation, report })
+    const ended = (report: SessionReport, of: Job = job): SessionReport =>
+      this.#ended(of, { role: 'initiator', generation, report })
     if (!opened.ok) return ended(notOpened(opened.detail))
     const { stream } = opened
+    const running = { ...job, startedMs: clock.monotonicMs(), stream, isAnswered: false }
     // `stop` breaks the streams that it finds; this one has come just after that.
     if (this.#stopped.signal.aborted) {
       stream.abort(new Error('the node stops'))
@@ -285,7 +296,7 @@ export class SyncService {
         },
         ...(onProgress === undefined ? {} : { onProgress })
       }
-      return ended(await initiateSession(stream, view, this.#refused.of(job), ports))
+      return ended(await initiateSession(stream, view, this.#refused.of(job), ports), running)
     } catch (error) {
       stream.abort(error instanceof Error ? error : new Error(messageOf(error)))
       throw error
@@ -296,7 +307,7 @@ export class SyncService {
   }
 
   /** Whether sessions over the same namespace are under way that don't take long. */
-  #othersRun(running: RunningJob): boolean {
+  #othersRun(running: Job): boolean {
     return [...this.#short(this.#answering), ...this.#short(this.#carrying)].some(
       (other) => other !== running && other.namespace === running.namespace
     )
@@ -311,7 +322,7 @@ export class SyncService {
 
   /** Draws the consequences of a session, whoever opened it. */
   #ended(
-    running: RunningJob,
+    running: Job,
     { role, generation, report }: Pick<FinishedSession, 'role' | 'report'> & { readonly generation: number }
   ): SessionReport {
     const { clock, logger, streams, onSession } = this.#ports

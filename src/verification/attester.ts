@@ -65,6 +65,12 @@ export class Attester {
     this.#running = this.#run()
   }
 
+  /** Another policy is in force: what it asks of this node is looked for anew. */
+  policyChanged(): void {
+    this.#hasNews = true
+    this.#wake()
+  }
+
   /** Waits for the event in hand; nothing is signed after it resolves. */
   async stop(): Promise<void> {
     this.#stop.abort()

@@ -31,6 +31,11 @@ export class PastPolicies {
     this.#known ??= await this.#read(upTo)
   }
 
+  /** There is another policy in the log since it was read. */
+  forget(): void {
+    this.#known = null
+  }
+
   /** Whether other rules hold for the anchor than when its verdict was made. Needs `load`. */
   haveChanged({ namespace, chainId, policyDigest }: TimestampAnchorRow): boolean {
     const policy = this.#policy()

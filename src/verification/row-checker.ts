@@ -31,7 +31,8 @@ const UNDECIDED_NEWS_MS = 24 * 60 * 60_000
 const UNDECIDED_KEPT = 10_000
 
 export interface RowCheckerPorts {
-  readonly verifiers: readonly TimestampVerifier[]
+  /** Those that check now. */
+  readonly verifiers: () => readonly TimestampVerifier[]
   readonly log: EventLog
   readonly engine: ProjectionEngine
   readonly store: Store
@@ -45,6 +46,8 @@ export interface RowCheckerPorts {
 export interface Due {
   readonly verifier: TimestampVerifier
   readonly finality: FinalityRule
+  /** Of the policy that says so: what is found is found under this one, even if another is in force by then. */
+  readonly policyDigest: string
   readonly at: number
 }
 
@@ -87,11 +90,18 @@ export class RowChecker {
     await this.#past.load(this.#ports.log.head.logSeq)
   }
 
+  /** Another policy is in force, and in the log. Call `open` again before the next `due`. */
+  policyChanged(): void {
+    this.#past.forget()
+  }
+
   /** Who can check the row; `null` where nobody here can, or policy does not list its chain. */
   handled({ namespace, chainId }: TimestampAnchorRow): Omit<Due, 'at'> | null {
-    const finality = this.#ports.policy().finality(namespace, chainId)
-    const verifier = this.#ports.verifiers.find((candidate) => candidate.handles(chainId))
-    return finality === undefined || verifier === undefined ? null : { verifier, finality }
+    const policy = this.#ports.policy()
+    const finality = policy.finality(namespace, chainId)
+    const verifier = this.#ports.verifiers().find((candidate) => candidate.handles(chainId))
+    if (finality === undefined || verifier === undefined) return null
+    return { verifier, finality, policyDigest: policy.policyDigest(namespace) }
   }
 
   /**
@@ -131,14 +141,18 @@ export class RowChecker {
     return await check
   }
 
-  async #check(key: string, row: TimestampAnchorRow, { verifier, finality }: Omit<Due, 'at'>): Promise<CheckedRow> {
+  async #check(
+    key: string,
+    row: TimestampAnchorRow,
+    { verifier, finality, policyDigest }: Omit<Due, 'at'>
+  ): Promise<CheckedRow> {
     const { clock, logger } = this.#ports
     const request = { timestampAnchor: await this.#evidence.announced(row), batchRoot: row.batchRoot, finality }
     const checked = await checkEvidence(verifier, request, { clock, logger }, this.#signal)
     this.#signal.throwIfAborted()
     const recorded = this.#isNews(row, checked) && this.#mayRecord(key, row, checked.finding)
     if (recorded) {
-      await this.#record(row, checked)
+      await this.#record(row, checked, policyDigest)
       this.#lost.judged(key, row, checked.finding, this.#ports.policy().self.did)
     }
     return { row, ...checked, recorded }
@@ -169,15 +183,15 @@ export class RowChecker {
     return true
   }
 
-  async #record(row: TimestampAnchorRow, { finding, next }: Checked): Promise<void> {
-    const { log, engine, clock, policy } = this.#ports
+  async #record(row: TimestampAnchorRow, { finding, next }: Checked, policyDigest: string): Promise<void> {
+    const { log, engine, clock } = this.#ports
     const { namespace, batchId, chainId, evidenceId, owner, batchRoot, evidenceHash } = row
     const identity = { namespace, batchId, chainId, evidenceId, owner, batchRoot, evidenceHash }
     const ts = clock.now()
     const event = verdictEvent(ts, {
       ...identity,
       ...finding,
-      policyDigest: policy().policyDigest(namespace),
+      policyDigest,
       ...(next.kind === 'recheck' ? { recheckAt: ts + recheckDelay(next.afterMs) } : {})
     })
     const [logged] = await log.append([{ scope: 'local', event }])

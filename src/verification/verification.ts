@@ -22,23 +22,48 @@ export class Verification {
   readonly #ports: WorkerPorts
   readonly #stop = new AbortController()
   readonly #checker: RowChecker
-  readonly #worker: VerificationWorker
+  /** Calls off the worker that runs now. */
+  #retire = new AbortController()
+  #worker: VerificationWorker
+  readonly #retired = new Set<Promise<void>>()
+  #isStarted = false
   readonly #asked = new Set<Promise<unknown>>()
 
   constructor(ports: WorkerPorts) {
     this.#ports = ports
     this.#checker = new RowChecker(ports, this.#stop.signal)
-    this.#worker = new VerificationWorker(ports, this.#checker, this.#stop.signal)
+    this.#worker = this.#newWorker()
   }
 
   start(): void {
+    this.#isStarted = true
     this.#worker.start()
+  }
+
+  /**
+   * Another policy is in force, or others verify: all anchors are gone through anew, by those who verify now. What is
+   * being checked is found by the rules and the verifiers that it was begun under, and named so.
+   */
+  settingsChanged(): void {
+    const old = this.#worker
+    this.#retire.abort()
+    const retired = old.stopped().finally(() => this.#retired.delete(retired))
+    this.#retired.add(retired)
+    this.#retire = new AbortController()
+    this.#checker.policyChanged()
+    this.#worker = this.#newWorker()
+    if (this.#isStarted && !this.#stop.signal.aborted) this.#worker.start()
+  }
+
+  #newWorker(): VerificationWorker {
+    const signal = AbortSignal.any([this.#stop.signal, this.#retire.signal])
+    return new VerificationWorker(this.#ports, this.#checker, signal)
   }
 
   /** Calls running checks off and waits for them; nothing is logged after it resolves. */
   async stop(): Promise<void> {
     this.#stop.abort()
-    await this.#worker.stopped()
+    await Promise.all([this.#worker.stopped(), ...this.#retired])
     await Promise.allSettled(this.#asked)
   }
 
@@ -63,10 +88,9 @@ export class Verification {
   }
 
   status(): VerificationStatus {
-    const { verifiers } = this.#ports
-    const providers = verifiers.flatMap((verifier) =>
-      (verifier.health?.() ?? []).map((health) => ({ verifier: verifier.name, ...health }))
-    )
+    const providers = this.#ports
+      .verifiers()
+      .flatMap((verifier) => (verifier.health?.() ?? []).map((health) => ({ verifier: verifier.name, ...health })))
     return { ...this.#worker.status(), providers }
   }
 

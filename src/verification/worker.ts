@@ -74,12 +74,12 @@ export class VerificationWorker {
   #nextPass: { readonly at: number; readonly cancel: () => void } | null = null
   #pass = new AbortController()
 
-  /** `signal` is the checker's. */
+  /** `signal` aborts with the checker's at the latest. */
   constructor(ports: WorkerPorts, checker: RowChecker, signal: AbortSignal) {
     this.#ports = ports
     this.#checker = checker
     this.#signal = signal
-    this.#lanes = ports.verifiers.map((verifier) => new Lane(verifier))
+    this.#lanes = ports.verifiers().map((verifier) => new Lane(verifier))
     this.#pace = new Pace(ports.clock)
   }
 
@@ -245,7 +245,11 @@ export class VerificationWorker {
       taken.isDecided = isDecided(row)
       const waitMs = due.at - this.#ports.clock.now()
       if (waitMs > 0) this.#wait(key, taken, waitMs)
-      else this.#goOn(key, taken, await this.#checker.check(key, row, due))
+      else {
+        const checked = await this.#checker.check(key, row, due)
+        // Another worker has the row in hand by now.
+        if (!this.#signal.aborted) this.#goOn(key, taken, checked)
+      }
     } catch (error) {
       if (this.#signal.aborted) return
       this.#ports.logger.error(

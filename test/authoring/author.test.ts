@@ -100,7 +100,7 @@ test('a signer that can not sign just now takes no place', async () => {
     sign: async (message: Uint8Array) =>
       works ? await self.signer.sign(message) : Promise.reject(new Error('the HSM is locked'))
   }
-  const author = new Author({ signer, log: ingest.log, door: ingest.door, clock: ingest.clock })
+  const author = new Author({ signer: () => signer, log: ingest.log, door: ingest.door, clock: ingest.clock })
   await expect(author.author('announce', NAMESPACE, announceBody('batch-1'))).rejects.toThrow('the HSM is locked')
   works = true
   expectChain([await author.author('announce', NAMESPACE, announceBody('batch-1'))])
@@ -145,7 +145,7 @@ test('another key of the same node begins a chain of its own', async () => {
   await announce(ingest, 'batch-1')
   const signer = localSigner(new Uint8Array(32).fill(5), { did: self.signer.did, kid: 'machine-2' })
   ingest.keyring.bind(self.signer.did, 'machine-2', Buffer.from(signer.publicKey).toString('base64url'))
-  const author = new Author({ signer, log: ingest.log, door: ingest.door, clock: ingest.clock })
+  const author = new Author({ signer: () => signer, log: ingest.log, door: ingest.door, clock: ingest.clock })
   expectChain([await author.author('announce', NAMESPACE, announceBody('batch-2'))])
 })
 

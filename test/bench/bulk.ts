@@ -106,7 +106,7 @@ async function throughDoor(signatureVerifiers: SignatureVerifiers | null): Promi
     log,
     keyring: new Keyring(),
     policy: () => policy,
-    futureSkewMs: 120_000,
+    futureSkewMs: () => 120_000,
     ...(signatureVerifiers === null ? {} : { signatureVerifiers })
   })
   const source = { via: 'sync', peer: 'bench' } as const

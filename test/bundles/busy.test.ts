@@ -28,11 +28,11 @@ test('events come first, but peers that never end their sessions put receipts of
     queued: new ReceiptQueue({ blobs, clock, random: seededRandom('queue') }),
     keyring: new Keyring(),
     policy: () => viewPolicy(policy),
-    signer: ANNA.signer,
+    signer: () => ANNA.signer,
     clock,
     random: seededRandom('busy'),
     logger: silentLogger,
-    requestSkewMs: 300_000,
+    requestSkewMs: () => 300_000,
     peers: {
       connected: () => [peerIdOf(BERT)],
       exchange: () => {

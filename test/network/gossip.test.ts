@@ -26,10 +26,10 @@ test('exactly its own listeners and validators come off again', async () => {
     onLateReject: () => {}
   })
 
-  const detach = attachJudge(router, options, gate)
+  const judge = attachJudge(router, options, gate)
   expect(router.listenerCount('gossipsub:message')).toBe(2)
   expect([...router.topicValidators.keys()]).toEqual(options.namespaces.map(topicOf))
-  detach()
+  judge.detach()
   expect(router.listenerCount('gossipsub:message')).toBe(1)
   expect(router.topicValidators.size).toBe(0)
   await libp2p.stop()

@@ -44,6 +44,7 @@ function fakeNetwork(calls: Partial<Network>): Network {
     start: () => Promise.resolve(),
     publish: () => Promise.resolve(0),
     status: () => status,
+    prepare: () => () => Promise.resolve(),
     connected: () => [],
     open: () => Promise.resolve({ ok: false, reason: 'offline', detail: '' }),
     penalise: () => undefined,

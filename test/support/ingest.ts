@@ -96,10 +96,10 @@ export async function openIngest(
     policy: () => ingest.policy,
     clock,
     logger,
-    futureSkewMs,
+    futureSkewMs: () => futureSkewMs,
     signatureVerifiers
   })
-  const author = new Author({ signer: self.signer, log, door, clock })
+  const author = new Author({ signer: () => self.signer, log, door, clock })
   const stopFollowing = await followBoundKeys({ log, engine, keyring, door, clock, logger })
   const blobs = new BlobStore(await openMemoryStore())
   const ingest: Ingest = {

@@ -44,7 +44,7 @@ function watched(): Watched {
           return () => {}
         }
       },
-      self: { did, kid },
+      signer: () => ({ did, kid }),
       policy: () => policy,
       connected: () => [...connected],
       isSyncing: () => state.isSyncing,

@@ -51,7 +51,7 @@ interface Attesting {
 
 function attesting(ingest: Ingest, { gate, perMinute }: { gate?: SigningGate; perMinute?: number } = {}): Attesting {
   const { log, engine, store, clock, door } = ingest
-  const author = gate === undefined ? ingest.author : new Author({ signer: ALICE.signer, log, door, clock, gate })
+  const author = gate === undefined ? ingest.author : new Author({ signer: () => ALICE.signer, log, door, clock, gate })
   const published: string[] = []
   const attester = new Attester({
     author,

@@ -98,7 +98,7 @@ export function openWorker(
   }
   const random = seededRandom('worker')
   const worker = new Verification({
-    verifiers: 'verify' in verifier ? [verifier] : verifier,
+    verifiers: () => ('verify' in verifier ? [verifier] : verifier),
     log,
     engine,
     store,

@@ -22,8 +22,8 @@ export interface GaterDeps {
   readonly logger: Logger
   /** This node's own PeerId, whose addresses the peer store keeps too. */
   readonly self: string
-  /** The PeerIds that `peers.yaml` binds. */
-  readonly admitted: ReadonlySet<string>
+  /** The PeerIds that `peers.yaml` binds now. */
+  readonly admitted: Pick<ReadonlySet<string>, 'has'>
   /** How many connections to a peer are open. */
   connectionsOf(peerId: PeerId): number
 }

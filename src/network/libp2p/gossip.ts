@@ -8,7 +8,8 @@ import type { Logger } from '../../platform/logger.ts'
 import type { GossipVerdict } from '../network.ts'
 import type { JudgeGate } from './judge-gate.ts'
 import type { RejectMemory } from './reject-memory.ts'
-import { SCORE_THRESHOLDS, scoreParams } from './scoring.ts'
+import { SCORE_THRESHOLDS, TOPIC_PARAMS, scoreParams } from './scoring.ts'
+import type { TopicScoreParams } from '@libp2p/gossipsub/score'
 
 /** The topic of a namespace's events (CONTRACT, section 1). */
 export function topicOf(namespace: string): string {
@@ -43,6 +44,9 @@ const ACCEPTANCE: Readonly<Record<GossipVerdict, TopicValidatorResult>> = {
  * What `@libp2p/gossipsub` 17.1 has at run time and its exported type leaves out.
  */
 export interface GossipRouter extends GossipSub {
+  /** Topics of others that are heard of: what peers subscribe to beside them is forgotten. */
+  readonly allowedTopics: Set<string>
+  readonly score: { readonly params: { readonly topics: Record<string, TopicScoreParams> } }
   /** The streams to peers, by PeerId; without one a peer gets nothing, however open its connection is. */
   readonly streamsOutbound: ReadonlyMap<string, unknown>
   getMeshPeers(topic: string): string[]
@@ -67,15 +71,22 @@ export function createRouter(options: GossipOptions): (components: GossipSubComp
   }
 }
 
+/** What judges the messages of the carried namespaces. */
+export interface Judge {
+  /** From now on these namespaces are carried, and those of before that are not among them no more. */
+  carry(namespaces: readonly string[]): void
+  /** Takes everything off again. */
+  detach(): void
+}
+
 /**
  * Lets `gate` judge what arrives. Size is checked by a topic validator, which runs before a message is cached; the
  * judgement itself runs under `asyncValidation`, where gossipsub remembers who else sent the message meanwhile and does
- * not forward it to them. Each message gets exactly one report. The function that is returned takes everything off
- * again.
+ * not forward it to them. Each message gets exactly one report.
  */
-export function attachJudge(router: GossipRouter, options: GossipOptions, gate: JudgeGate): () => void {
+export function attachJudge(router: GossipRouter, options: GossipOptions, gate: JudgeGate): Judge {
   const { memory, logger } = options
-  const namespaceOf = new Map(options.namespaces.map((namespace) => [topicOf(namespace), namespace]))
+  const namespaceOf = new Map<string, string>()
 
   const onMessage = ({ detail }: CustomEvent<GossipsubMessage>): void => {
     const namespace = namespaceOf.get(detail.msg.topic)
@@ -95,17 +106,38 @@ export function attachJudge(router: GossipRouter, options: GossipOptions, gate: 
       })
   }
 
-  for (const topic of namespaceOf.keys()) {
+  const add = (topic: string, namespace: string): void => {
+    namespaceOf.set(topic, namespace)
+    router.allowedTopics.add(topic)
+    // Those of topics that are carried no more stay: the router still counts what it has counted of them.
+    router.score.params.topics[topic] ??= TOPIC_PARAMS
     router.topicValidators.set(topic, (peer, message) => {
       if (message.data.length <= EVENT_BYTES_MAX) return TopicValidatorResult.Accept
       memory.rejected(peer.toString())
       return TopicValidatorResult.Reject
     })
   }
+  const remove = (topic: string): void => {
+    namespaceOf.delete(topic)
+    router.topicValidators.delete(topic)
+  }
+  const carry = (namespaces: readonly string[]): void => {
+    const topics = new Map(namespaces.map((namespace) => [topicOf(namespace), namespace]))
+    for (const topic of namespaceOf.keys()) {
+      if (topics.has(topic)) continue
+      remove(topic)
+      router.allowedTopics.delete(topic)
+    }
+    for (const [topic, namespace] of topics) if (!namespaceOf.has(topic)) add(topic, namespace)
+  }
+  carry(options.namespaces)
   router.addEventListener('gossipsub:message', onMessage)
-  return () => {
-    router.removeEventListener('gossipsub:message', onMessage)
-    for (const topic of namespaceOf.keys()) router.topicValidators.delete(topic)
+  return {
+    carry,
+    detach() {
+      router.removeEventListener('gossipsub:message', onMessage)
+      for (const topic of namespaceOf.keys()) remove(topic)
+    }
   }
 }
 
@@ -174,7 +206,9 @@ function routerOptions({ namespaces, memory }: GossipOptions): Partial<Gossipsub
 function isRouter(router: GossipSub): router is GossipRouter {
   const has = (name: string): boolean => typeof Reflect.get(router, name) === 'function'
   const streams: unknown = Reflect.get(router, 'streamsOutbound')
-  return has('getMeshPeers') && has('getScore') && has('reportMessageValidationResult') && streams instanceof Map
+  const topics: unknown = Reflect.get(router, 'allowedTopics')
+  const hasTopics = topics instanceof Set && has('getMeshPeers')
+  return hasTopics && has('getScore') && has('reportMessageValidationResult') && streams instanceof Map
 }
 
 /** The topic, a zero byte (which no topic holds), the message. */

@@ -47,6 +47,8 @@ export interface KeeperDeps {
 export interface Keeper {
   /** Keeps this peer from now on, with a first dial soon. Saying it again changes nothing. */
   keep(peerId: string): void
+  /** Dials this peer no more; a dial that is under way goes on. */
+  drop(peerId: string): void
   /** The first connection to the peer opened, whoever dialled. */
   connected(peerId: string): void
   /** The last connection to the peer closed. */
@@ -139,6 +141,14 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       const peer: KeptPeer = { peerId, failures: 0, state: { at: 'dialling' } }
       peers.set(peerId, peer)
       wait(peer, delayMs)
+    },
+    drop(peerId) {
+      const peer = peers.get(peerId)
+      if (peer === undefined) return
+      if (peer.state.at === 'waiting') peer.state.cancel()
+      // Neither the queue nor a dial under way goes on with it.
+      peer.state = { at: 'connected', sinceMs: clock.monotonicMs() }
+      peers.delete(peerId)
     },
     connected(peerId) {
       const peer = peers.get(peerId)

@@ -5,6 +5,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { Random } from '../../platform/random.ts'
 import type { Network, NetworkHandlers, NetworkOptions, NetworkStatus, PeerStatus } from '../network.ts'
+import { changeMesh } from './change-mesh.ts'
 import { readAddresses } from './addresses.ts'
 import type { Addresses } from './addresses.ts'
 import { componentLogger } from './component-logger.ts'
@@ -47,6 +48,8 @@ interface Running {
   readonly short: ShortConnections
   /** Peers that were connected once. */
   readonly seen: ReadonlySet<string>
+  /** See `changeMesh`. */
+  change(next: Addresses, namespaces: readonly string[]): Promise<void>
   /** Takes off every listener and ends every task, in order. */
   stop(): Promise<void>
 }
@@ -55,7 +58,8 @@ interface Running {
  * The mesh over libp2p: TCP and WebSockets, Noise, yamux and gossipsub, open only to the PeerIds of `knownPeers`.
  * Nothing listens or dials before `start`; `status` has an answer from then on, also after `stop`.
  */
-export function createLibp2pNetwork(options: NetworkOptions, deps: Libp2pNetworkDeps): Network {
+export function createLibp2pNetwork(initial: NetworkOptions, deps: Libp2pNetworkDeps): Network {
+  let options = initial
   const topics = new Map(options.namespaces.map((namespace) => [namespace, topicOf(namespace)]))
   let starting: Promise<Running> | undefined
   let running: Running | undefined
@@ -67,7 +71,7 @@ export function createLibp2pNetwork(options: NetworkOptions, deps: Libp2pNetwork
     async start(handlers) {
       if (starting !== undefined || stopping !== undefined) throw new Error('the network was started before')
       // A peer may connect before the start is through, and its handler may want a stream.
-      starting = startAll(options, handlers, deps, (made) => (streams = made))
+      starting = startAll(options, topics, handlers, deps, (made) => (streams = made))
       running = await starting
     },
 
@@ -80,6 +84,18 @@ export function createLibp2pNetwork(options: NetworkOptions, deps: Libp2pNetwork
       if (running === undefined || stopping !== undefined) return 0
       published += 1
       return (await running.router.publish(topic, wire)).recipients.length
+    },
+
+    prepare(update) {
+      const next = { ...options, ...update }
+      // Read for its own sake where the network does not run: what can't be used is said now.
+      const addresses = readAddresses(next, running?.libp2p.peerId.toString() ?? '', deps.logger)
+      return async () => {
+        options = next
+        if (running !== undefined && stopping === undefined) return await running.change(addresses, next.namespaces)
+        topics.clear()
+        for (const namespace of next.namespaces) topics.set(namespace, topicOf(namespace))
+      }
     },
 
     status() {
@@ -110,6 +126,7 @@ export function createLibp2pNetwork(options: NetworkOptions, deps: Libp2pNetwork
 /** Reads the configuration, assembles the node, listens, subscribes and begins to dial. */
 async function startAll(
   options: NetworkOptions,
+  topics: Map<string, string>,
   handlers: NetworkHandlers,
   deps: Libp2pNetworkDeps,
   onStreams: (streams: ProtocolStreams) => void
@@ -117,11 +134,14 @@ async function startAll(
   const { clock, logger } = deps
   const privateKey = await privateKeyOfSeed(options.peerKeySeed)
   const self = peerIdFromPrivateKey(privateKey).toString()
-  const addresses = readAddresses(options, self, logger)
+  const read = readAddresses(options, self, logger)
+  // Whom the node knows can change while it runs: every part asks these two maps.
+  const admitted = new Map(read.admitted)
+  const dialable = new Map(read.dialable)
+  const addresses: Addresses = { ...read, admitted, dialable }
   const memory = createRejectMemory(clock)
   const gossip = { namespaces: options.namespaces, memory, logger }
-  const found = createFoundAddresses(addresses.admitted)
-  const admitted = new Set(addresses.admitted.keys())
+  const found = createFoundAddresses(admitted)
   const gater = createGater({
     clock,
     logger,
@@ -153,18 +173,17 @@ async function startAll(
     libp2p,
     clock,
     logger,
-    admitted: addresses.admitted,
+    admitted,
     handlers,
     // gossipsub knows nothing of it, as of a reject that comes too late.
     penalise: (peerId) => memory.rejectedLate(peerId)
   })
   onStreams(streams)
-  const { admitted: dids } = addresses
-  const connections = watchConnections(libp2p, { admitted: dids, keeper, memory, short, handlers, logger })
-  const detachJudge = attachJudge(router, gossip, gate)
+  const connections = watchConnections(libp2p, { admitted, keeper, memory, short, handlers, logger })
+  const judge = attachJudge(router, gossip, gate)
   const stopListening = async (): Promise<void> => {
     gate.close()
-    detachJudge()
+    judge.detach()
     connections.stop()
     await Promise.all([streams.stop(), keeper.stop()])
   }
@@ -176,14 +195,13 @@ async function startAll(
     await stopListening()
     throw error
   }
-  const topics = options.namespaces.map(topicOf)
-  for (const topic of topics) router.subscribe(topic)
+  for (const topic of topics.values()) router.subscribe(topic)
   for (const peerId of addresses.dialable.keys()) keeper.keep(peerId)
   const stopRepair = startGossipRepair({
     clock,
     logger,
     connectedPeers: () => libp2p.getPeers().map(String),
-    hasGossip: (peerId) => hasGossip(router, topics, peerId),
+    hasGossip: (peerId) => hasGossip(router, [...topics.values()], peerId),
     speaksGossip: (peerId) => hasProtocol(libp2p, peerIdFromString(peerId), router.protocols),
     async hangUp(peerId) {
       streams.breakAll(peerId)
@@ -201,6 +219,8 @@ async function startAll(
     keeper,
     short,
     seen: connections.seen,
+    change: (next, namespaces) =>
+      changeMesh({ libp2p, router, judge, keeper, streams, admitted, dialable, topics, logger }, next, namespaces),
     async stop() {
       stopRepair()
       await stopListening()

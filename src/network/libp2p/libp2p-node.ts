@@ -36,6 +36,12 @@ const INBOUND_PENDING_MAX = 128
 const PING_INTERVAL_MS = 10_000
 
 /**
+ * Only admitted peers hold connections, each a few, and who they are can change while the node runs: this is room for
+ * all the peers that a configuration file has room for, and never what keeps one out.
+ */
+const CONNECTIONS_MAX = 4_096 * CONNECTIONS_PER_PEER_MAX
+
+/**
  * Streams one peer may have open: two of gossip, one each of identify and ping, and range-sync's for many namespaces.
  */
 const STREAMS_PER_CONNECTION_MAX = 128
@@ -87,8 +93,7 @@ export async function createLibp2pNode(parts: NodeParts): Promise<Libp2pNode> {
     ],
     connectionGater: parts.connectionGater,
     connectionManager: {
-      // Only admitted peers hold connections, so this is room for all of them; libp2p wants at least one.
-      maxConnections: Math.max(1, addresses.admitted.size * CONNECTIONS_PER_PEER_MAX),
+      maxConnections: CONNECTIONS_MAX,
       maxIncomingPendingConnections: INBOUND_PENDING_MAX,
       inboundConnectionThreshold: INBOUND_PER_SECOND_AND_ADDRESS_MAX,
       inboundUpgradeTimeout: INBOUND_UPGRADE_TIMEOUT_MS,

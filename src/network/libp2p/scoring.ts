@@ -25,7 +25,8 @@ const TOPIC_SCORE_CAP = 10
  */
 const REJECT_WEIGHT = -10
 
-const topicParams: TopicScoreParams = {
+/** How each topic is scored. */
+export const TOPIC_PARAMS: TopicScoreParams = {
   // All namespaces count alike; the cap keeps their sum in bounds however many are carried.
   topicWeight: 1,
 
@@ -64,7 +65,7 @@ const topicParams: TopicScoreParams = {
  */
 export function scoreParams(topics: readonly string[], memory: RejectMemory): PeerScoreParams {
   return {
-    topics: Object.fromEntries(topics.map((topic) => [topic, topicParams])),
+    topics: Object.fromEntries(topics.map((topic) => [topic, TOPIC_PARAMS])),
     topicScoreCap: TOPIC_SCORE_CAP,
 
     // P5, the application's part: the rejects that gossipsub forgot or was never told of, at the price of P4.

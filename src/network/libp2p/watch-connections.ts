@@ -23,6 +23,8 @@ export function watchConnections(
   to: ConnectionWatchers
 ): { readonly seen: ReadonlySet<string>; stop(): void } {
   const seen = new Set<string>()
+  /** Peers whose connecting the node was told of, and not their disconnecting: it may not know them any more by then. */
+  const told = new Set<string>()
   // Of a peer that hangs up each time the operator was told once.
   const logChange = (peerId: string, message: string): void => {
     const fields = { peerId, did: to.admitted.get(peerId) }
@@ -31,7 +33,9 @@ export function watchConnections(
   }
   const tell = (handler: 'connected' | 'disconnected', peerId: string): void => {
     try {
-      if (to.admitted.has(peerId)) to.handlers[handler]?.(peerId)
+      if (handler === 'connected' ? !to.admitted.has(peerId) : !told.delete(peerId)) return
+      if (handler === 'connected') told.add(peerId)
+      to.handlers[handler]?.(peerId)
     } catch (error) {
       to.logger.error({ peerId, error: messageOf(error) }, `telling that a peer is ${handler} failed`)
     }

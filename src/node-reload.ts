@@ -1,0 +1,104 @@
+import { encodeCanonical } from '../protocols/canonical-json/v1/codec.ts'
+import type { JsonObject } from '../protocols/canonical-json/v1/json.ts'
+import type { NodeAnchoring } from './anchoring/node-anchoring.ts'
+import { localEvent } from './events/local.ts'
+import { loadBoundKeys } from './ingest/bound-keys.ts'
+import type { EventLog } from './log/event-log.ts'
+import type { Clock } from './platform/clock.ts'
+import { AnchormeshError } from './platform/errors.ts'
+import { InTurn } from './platform/in-turn.ts'
+import type { EffectivePolicy } from './policy/policy.ts'
+import { viewPolicy } from './policy/policy-view.ts'
+import type { ProjectionEngine } from './projections/engine.ts'
+import type { Attester } from './verification/attester.ts'
+import type { NodeReload, NodeReloaded } from './live-settings.ts'
+import type { NodeParts } from './node-parts.ts'
+
+/** Parts that the running node itself has put together. */
+export interface OwnParts {
+  readonly anchoring: Pick<NodeAnchoring, 'settingsChanged'>
+  readonly attester: Pick<Attester, 'policyChanged'>
+}
+
+/** Changes what a running node goes by: all of it, or nothing where any part of it can't be used. */
+export class NodeReloading {
+  readonly #parts: NodeParts
+  readonly #own: OwnParts
+  /** Two at once would leave the parts of one beside those of the other. */
+  readonly #line = new InTurn()
+
+  constructor(parts: NodeParts, own: OwnParts) {
+    this.#parts = parts
+    this.#own = own
+  }
+
+  /**
+   * Throws `CONFIG_INVALID` for another identity and for addresses that can't be used, and `STORE_FULL` where the policy
+   * can't be logged; then everything is as before.
+   */
+  async reload(next: NodeReload): Promise<NodeReloaded> {
+    return await this.#line.run(() => this.#reload(next))
+  }
+
+  async #reload({ config, rails, network }: NodeReload): Promise<NodeReloaded> {
+    const { live, log, engine, keyring, door, ports } = this.#parts
+    const before = live.policy()
+    const { self } = config.policy
+    const isOther =
+      self.did !== before.self.did || self.orgId !== before.self.orgId || config.signer.did !== before.self.did
+    if (isOther)
+      throw new AnchormeshError('CONFIG_INVALID', 'node.did and node.orgId can not change while the node runs', {
+        hint: 'stop the node, and start it with the other identity'
+      })
+    const isNewPolicy = !isSamePolicy(config.policy, before.policy)
+    const view = isNewPolicy ? viewPolicy(config.policy) : before
+    const { namespaces } = view
+    const changeNetwork = ports.network?.prepare({ ...network, namespaces })
+    // From here on only the log can refuse, and nothing has changed until it has taken the policy.
+    if (isNewPolicy) {
+      const logSeq = await enforcePolicy(log, config.policy, ports.clock)
+      // The key that signs from now on may be bound by this very policy.
+      await keysFolded(engine, logSeq)
+      if (await loadBoundKeys(engine, keyring)) await door.keysBound()
+    }
+    live.replace(config, view, rails ?? { verifiers: live.verifiers(), anchorers: live.anchorers() })
+    await changeNetwork?.()
+    this.#tellParts(isNewPolicy, rails !== undefined)
+    return { isNewPolicy }
+  }
+
+  #tellParts(isNewPolicy: boolean, hasNewRails: boolean): void {
+    const { sync, bundles, verification } = this.#parts
+    if (isNewPolicy) {
+      sync?.policyChanged()
+      bundles.policyChanged()
+      this.#own.attester.policyChanged()
+    }
+    if (isNewPolicy || hasNewRails) verification.settingsChanged()
+    this.#own.anchoring.settingsChanged()
+  }
+}
+
+/** Takes the policy into the log, unless it is the last one there. Returns its position. */
+export async function enforcePolicy(log: EventLog, policy: EffectivePolicy, clock: Clock): Promise<number> {
+  const body = policy as unknown as JsonObject
+  const last = await log.lastPolicy(log.head.logSeq)
+  if (last !== undefined && encodeCanonical(last) === encodeCanonical(body)) return log.head.logSeq
+  const [logged] = await log.append([{ scope: 'local', event: localEvent('policy', clock.now(), body) }])
+  return logged?.record.logSeq ?? log.head.logSeq
+}
+
+/**
+ * A fold of the packs that halted binds no further keys, but the node opens: or nobody could look at it and rebuild it.
+ */
+export async function keysFolded(engine: ProjectionEngine, logSeq: number): Promise<void> {
+  try {
+    await engine.reached(logSeq, null, 'trust-anchors')
+  } catch (error) {
+    if (!(error instanceof AnchormeshError) || error.code !== 'PROJECTION_HALTED') throw error
+  }
+}
+
+function isSamePolicy(one: EffectivePolicy, other: EffectivePolicy): boolean {
+  return encodeCanonical(one as unknown as JsonObject) === encodeCanonical(other as unknown as JsonObject)
+}
