@@ -9,6 +9,7 @@ import type { EventLog } from './log/event-log.ts'
 import type { Store } from './log/store.ts'
 import type { Network } from './network/network.ts'
 import type { Operations } from './operations.ts'
+import type { AuditTrail } from './platform/audit.ts'
 import type { Clock } from './platform/clock.ts'
 import type { Logger } from './platform/logger.ts'
 import type { Random } from './platform/random.ts'
@@ -60,6 +61,8 @@ export interface NodePorts {
   readonly anchorers?: readonly Anchorer[]
   /** Verify the signatures of many events that come together; by default the calling thread does. Closed with the node. */
   readonly signatureVerifiers?: SignatureVerifiers
+  /** Takes the audit records; by default none are kept. */
+  readonly audit?: AuditTrail
 }
 
 /** A federation node: its operations, changes of projections, and its life. */
@@ -80,6 +83,8 @@ export interface AnchormeshNode extends Operations {
 export interface NodeParts {
   readonly config: NodeConfig
   readonly ports: NodePorts
+  /** For every part that decides or does what an auditor asks after. */
+  readonly audit: AuditTrail
   readonly policy: PolicyView
   readonly log: EventLog
   readonly engine: ProjectionEngine

@@ -10,6 +10,7 @@ import { IngestDoor } from './ingest/door.ts'
 import { BlobStore } from './log/blob-store.ts'
 import type { EventLog } from './log/event-log.ts'
 import { openLog } from './log/open-log.ts'
+import { NO_AUDIT } from './platform/audit.ts'
 import type { Clock } from './platform/clock.ts'
 import { AnchormeshError, messageOf } from './platform/errors.ts'
 import type { EffectivePolicy } from './policy/policy.ts'
@@ -35,6 +36,7 @@ const SYNC_INTERVAL_MS_DEFAULT = 60_000
  */
 export async function createNode(config: NodeConfig, ports: NodePorts): Promise<AnchormeshNode> {
   const log = await openLog(ports)
+  const { audit = NO_AUDIT } = ports
   const policy = viewPolicy(config.policy)
   await enforcePolicy(log, config.policy, ports.clock)
   const engine = await ProjectionEngine.start(PROJECTIONS, {
@@ -108,6 +110,7 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
   return new RunningNode({
     config,
     ports,
+    audit,
     policy,
     log,
     engine,
