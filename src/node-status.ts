@@ -18,7 +18,7 @@ export interface Running {
 
 /** How the node is, for those who operate it. */
 export async function nodeStatus(parts: NodeParts, running: Running): Promise<NodeStatus> {
-  const { config, ports, policy, log, engine, door, sync, bundles, verification } = parts
+  const { config, ports, policy, log, engine, door, sync, bundles, verification, nodeAudit } = parts
   const { logSeq, hash } = log.head
   const anchoring = await running.anchoring.status()
   const storeBytes = await ports.store.sizeBytes()
@@ -39,7 +39,8 @@ export async function nodeStatus(parts: NodeParts, running: Running): Promise<No
       ...(await running.equivocations.warnings()),
       ...verification.warnings(),
       ...(sync?.warnings() ?? []),
-      ...running.anchoring.warningsOf(anchoring)
+      ...running.anchoring.warningsOf(anchoring),
+      ...(nodeAudit?.warnings() ?? [])
     ],
     log: {
       logSeq,
@@ -52,6 +53,7 @@ export async function nodeStatus(parts: NodeParts, running: Running): Promise<No
     projections,
     ingest: door.status(),
     verification: verification.status(),
+    audit: nodeAudit?.status() ?? null,
     receipts: await bundles.status(),
     anchoring,
     network: running.isJoined ? (ports.network?.status() ?? null) : null,

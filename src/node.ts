@@ -1,6 +1,8 @@
 import { encodeCanonical } from '../protocols/canonical-json/v1/codec.ts'
 import type { JsonObject } from '../protocols/canonical-json/v1/json.ts'
 import { ReceiptQueue } from './anchoring/receipt-queue.ts'
+import { CountedTrail } from './audit/counted-trail.ts'
+import { NodeAudit } from './audit/node-audit.ts'
 import { Author } from './authoring/author.ts'
 import { Bundles } from './bundles/bundles.ts'
 import { bundlePeers } from './bundles/streams.ts'
@@ -29,6 +31,7 @@ export type { AnchormeshNode, NodeConfig, NodePorts } from './node-parts.ts'
 const FUTURE_SKEW_MS_DEFAULT = 120_000
 const REQUEST_SKEW_MS_DEFAULT = 300_000
 const SYNC_INTERVAL_MS_DEFAULT = 60_000
+const RETENTION_DEFAULT = { retentionMs: 365 * 24 * 60 * 60_000, maxRecords: 1_000_000 }
 
 /**
  * Opens the log, takes the policy into it, brings the projections up to date, and offers the node. Call `start` to join
@@ -36,7 +39,8 @@ const SYNC_INTERVAL_MS_DEFAULT = 60_000
  */
 export async function createNode(config: NodeConfig, ports: NodePorts): Promise<AnchormeshNode> {
   const log = await openLog(ports)
-  const { audit = NO_AUDIT } = ports
+  const nodeAudit = ports.audit === undefined ? await openAudit(log, config, ports) : null
+  const audit = nodeAudit?.trail ?? new CountedTrail(ports.audit ?? NO_AUDIT, ports.clock)
   const policy = viewPolicy(config.policy)
   await enforcePolicy(log, config.policy, ports.clock)
   const engine = await ProjectionEngine.start(PROJECTIONS, {
@@ -56,7 +60,8 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     clock: ports.clock,
     logger: ports.logger,
     futureSkewMs,
-    signatureVerifiers: ports.signatureVerifiers
+    signatureVerifiers: ports.signatureVerifiers,
+    audit
   })
   const { network } = ports
   const sync =
@@ -68,6 +73,7 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
           log,
           door,
           self: config.signer,
+          audit,
           policy: () => policy,
           keyGeneration: () => keyring.generation,
           intervalMs: config.syncIntervalMs ?? SYNC_INTERVAL_MS_DEFAULT
@@ -103,6 +109,7 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     random,
     logger,
     requestSkewMs: config.requestSkewMs ?? REQUEST_SKEW_MS_DEFAULT,
+    audit,
     peers: ports.network === undefined ? null : bundlePeers(ports.network, clock),
     isBusy: () => sync?.isTakingIn() ?? false
   })
@@ -111,6 +118,7 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     config,
     ports,
     audit,
+    nodeAudit,
     policy,
     log,
     engine,
@@ -124,6 +132,15 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     stopFollowing,
     verification,
     sync
+  })
+}
+
+async function openAudit(log: EventLog, config: NodeConfig, ports: NodePorts): Promise<NodeAudit> {
+  return await NodeAudit.open({
+    ...ports,
+    log,
+    retention: config.audit ?? RETENTION_DEFAULT,
+    syslog: ports.syslog ?? null
   })
 }
 

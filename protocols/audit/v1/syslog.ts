@@ -28,25 +28,25 @@ const NIL = '-'
 /** A record as an RFC 5424 message (AU-10 to AU-15). `hostname` may be any text. */
 export function syslogMessage(record: AuditRecord, hostname: string): Uint8Array {
   const { seq, at, requestId, action, actor, subject, outcome, code } = record
-  const parameters = [
+  const parameters: Parameter[] = [
     ['seq', String(seq)],
     ['requestId', requestId],
     ['actor', actor],
     ['subject', subject],
-    ['outcome', outcome],
-    ...(code === null ? [] : [['code', code]])
-  ] as readonly (readonly [string, string])[]
+    ['outcome', outcome]
+  ]
+  if (code !== null) parameters.push(['code', code])
   const head = headerOf({ at, outcome, msgId: action, hostname })
   return concat(utf8(`${head} ${elementOf('audit', parameters)} `), BYTE_ORDER_MARK, utf8(encodeCanonical(record)))
 }
 
 /** What stands in the place of records that are gone (AU-16). */
 export function gapMessage({ fromSeq, toSeq, reason, at }: AuditGap, hostname: string): Uint8Array {
-  const parameters = [
+  const parameters: readonly Parameter[] = [
     ['fromSeq', String(fromSeq)],
     ['toSeq', String(toSeq)],
     ['reason', reason]
-  ] as const
+  ]
   const head = headerOf({ at, outcome: 'failed', msgId: 'AUDIT_GAP', hostname })
   const text = encodeCanonical({ fromSeq, toSeq, reason })
   return concat(utf8(`${head} ${elementOf('gap', parameters)} `), BYTE_ORDER_MARK, utf8(text))
@@ -82,7 +82,9 @@ function hostnameOf(name: string): string {
   return printable === '' ? NIL : printable
 }
 
-function elementOf(name: string, parameters: readonly (readonly [string, string])[]): string {
+type Parameter = readonly [name: string, value: string]
+
+function elementOf(name: string, parameters: readonly Parameter[]): string {
   const values = parameters.map(([parameter, value]) => ` ${parameter}="${escaped(value)}"`)
   return `[${name}@${ENTERPRISE}${values.join('')}]`
 }
