@@ -1,4 +1,5 @@
 import type { Anchorer } from './anchoring/anchorer.ts'
+import type { Retention } from './audit/retention.ts'
 import type { NetworkUpdate } from './network/network.ts'
 import type { SealingConfig } from './policy/config-schema.ts'
 import type { EffectivePolicy } from './policy/policy.ts'
@@ -21,6 +22,8 @@ export interface NodeConfig {
   readonly syncIntervalMs?: number
   /** What is sealed by schedule, by namespace; default nothing. */
   readonly sealing?: Readonly<Record<string, SealingConfig>>
+  /** How long audit records are kept, and how many at most; default a year, a million. */
+  readonly audit?: Retention
 }
 
 /** Who checks timestamp anchors, and who makes them. */

@@ -1,5 +1,7 @@
 import type { Anchorer } from './anchoring/anchorer.ts'
 import type { ReceiptQueue } from './anchoring/receipt-queue.ts'
+import type { NodeAudit } from './audit/node-audit.ts'
+import type { SyslogTransport } from './audit/syslog-transport.ts'
 import type { Author } from './authoring/author.ts'
 import type { Bundles } from './bundles/bundles.ts'
 import type { IngestDoor } from './ingest/door.ts'
@@ -9,6 +11,7 @@ import type { EventLog } from './log/event-log.ts'
 import type { Store } from './log/store.ts'
 import type { Network } from './network/network.ts'
 import type { Operations } from './operations.ts'
+import type { AuditTrail, CountingTrail } from './platform/audit.ts'
 import type { Clock } from './platform/clock.ts'
 import type { Logger } from './platform/logger.ts'
 import type { Random } from './platform/random.ts'
@@ -45,10 +48,16 @@ export interface NodePorts {
   readonly anchorers?: readonly Anchorer[]
   /** Verify the signatures of many events that come together; by default the calling thread does. Closed with the node. */
   readonly signatureVerifiers?: SignatureVerifiers
+  /** Takes the audit records in the place of the node's own audit log. */
+  readonly audit?: AuditTrail
+  /** The way to the collector that gets a copy of the audit records, once the node is started. */
+  readonly syslog?: SyslogTransport
 }
 
 /** A federation node: its operations, changes of projections, and its life. */
 export interface AnchormeshNode extends Operations {
+  /** For those who serve the node's operations. */
+  readonly auditTrail: CountingTrail
   /**
    * Joins the mesh, if a network was given, begins to verify, if verifiers were, and to attest what it verified, where a
    * quorum names it. Throws `PORT_IN_USE`,
@@ -74,6 +83,10 @@ export interface NodeParts {
   readonly policy: () => PolicyView
   /** Who signs for this node now. */
   readonly signer: () => Signer
+  /** For every part that decides or does what an auditor asks after. */
+  readonly audit: CountingTrail
+  /** `null` where the node was given another trail. */
+  readonly nodeAudit: NodeAudit | null
   readonly log: EventLog
   readonly engine: ProjectionEngine
   readonly keyring: Keyring

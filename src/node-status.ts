@@ -18,7 +18,7 @@ export interface Running {
 
 /** How the node is, for those who operate it. */
 export async function nodeStatus(parts: NodeParts, running: Running): Promise<NodeStatus> {
-  const { live, ports, log, engine, door, sync, bundles, verification } = parts
+  const { live, ports, log, engine, door, sync, bundles, verification, nodeAudit } = parts
   const policy = parts.policy()
   const signer = parts.signer()
   const { logSeq, hash } = log.head
@@ -41,7 +41,8 @@ export async function nodeStatus(parts: NodeParts, running: Running): Promise<No
       ...(await running.equivocations.warnings()),
       ...verification.warnings(),
       ...(sync?.warnings() ?? []),
-      ...running.anchoring.warningsOf(anchoring)
+      ...running.anchoring.warningsOf(anchoring),
+      ...(nodeAudit?.warnings() ?? [])
     ],
     log: {
       logSeq,
@@ -54,6 +55,7 @@ export async function nodeStatus(parts: NodeParts, running: Running): Promise<No
     projections,
     ingest: door.status(),
     verification: verification.status(),
+    audit: nodeAudit?.status() ?? null,
     receipts: await bundles.status(),
     anchoring,
     network: running.isJoined ? (ports.network?.status() ?? null) : null,

@@ -1,11 +1,15 @@
 import { ReceiptQueue } from './anchoring/receipt-queue.ts'
+import { CountedTrail } from './audit/counted-trail.ts'
+import { NodeAudit } from './audit/node-audit.ts'
 import { Author } from './authoring/author.ts'
 import { Bundles } from './bundles/bundles.ts'
 import { bundlePeers } from './bundles/streams.ts'
 import { followBoundKeys, loadBoundKeys } from './ingest/bound-keys.ts'
 import { IngestDoor } from './ingest/door.ts'
 import { BlobStore } from './log/blob-store.ts'
+import type { EventLog } from './log/event-log.ts'
 import { openLog } from './log/open-log.ts'
+import { NO_AUDIT } from './platform/audit.ts'
 import { messageOf } from './platform/errors.ts'
 import { PROJECTIONS } from './projections/all.ts'
 import { NamespaceDigests } from './projections/digest.ts'
@@ -23,6 +27,7 @@ export type { AnchormeshNode, NodeConfig, NodePorts } from './node-parts.ts'
 const FUTURE_SKEW_MS_DEFAULT = 120_000
 const REQUEST_SKEW_MS_DEFAULT = 300_000
 const SYNC_INTERVAL_MS_DEFAULT = 60_000
+const RETENTION_DEFAULT = { retentionMs: 365 * 24 * 60 * 60_000, maxRecords: 1_000_000 }
 
 /**
  * Opens the log, takes the policy into it, brings the projections up to date, and offers the node. Call `start` to join
@@ -33,6 +38,8 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
   const { verifiers = [], anchorers = [] } = ports
   const live = new LiveSettings(config, { verifiers, anchorers })
   const { policy, signer } = live
+  const nodeAudit = ports.audit === undefined ? await openAudit(log, config, ports) : null
+  const audit = nodeAudit?.trail ?? new CountedTrail(ports.audit ?? NO_AUDIT, ports.clock)
   await enforcePolicy(log, config.policy, ports.clock)
   const engine = await ProjectionEngine.start(PROJECTIONS, {
     log,
@@ -50,7 +57,8 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     clock: ports.clock,
     logger: ports.logger,
     futureSkewMs: () => live.config().futureSkewMs ?? FUTURE_SKEW_MS_DEFAULT,
-    signatureVerifiers: ports.signatureVerifiers
+    signatureVerifiers: ports.signatureVerifiers,
+    audit
   })
   const { network } = ports
   const sync =
@@ -65,7 +73,8 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
           policy,
           // A policy may let in what was refused, as a key may.
           keyGeneration: () => keyring.generation + live.generation(),
-          intervalMs: () => live.config().syncIntervalMs ?? SYNC_INTERVAL_MS_DEFAULT
+          intervalMs: () => live.config().syncIntervalMs ?? SYNC_INTERVAL_MS_DEFAULT,
+          audit
         })
   const gate = sync === null ? {} : { gate: sync.ownChains }
   const author = new Author({ signer, log, door, clock: ports.clock, ...gate })
@@ -98,6 +107,7 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     random,
     logger,
     requestSkewMs: () => live.config().requestSkewMs ?? REQUEST_SKEW_MS_DEFAULT,
+    audit,
     peers: ports.network === undefined ? null : bundlePeers(ports.network, clock),
     isBusy: () => sync?.isTakingIn() ?? false
   })
@@ -105,6 +115,8 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
   return new RunningNode({
     live,
     ports,
+    audit,
+    nodeAudit,
     policy,
     signer,
     log,
@@ -119,6 +131,15 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     stopFollowing,
     verification,
     sync
+  })
+}
+
+async function openAudit(log: EventLog, config: NodeConfig, ports: NodePorts): Promise<NodeAudit> {
+  return await NodeAudit.open({
+    ...ports,
+    log,
+    retention: config.audit ?? RETENTION_DEFAULT,
+    syslog: ports.syslog ?? null
   })
 }
 

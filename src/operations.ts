@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '../protocols/canonical-json/v1/json.ts'
 import type { AnchoringResult } from './anchoring/anchoring.ts'
+import type { AuditOperations, AuditStatus } from './audit/operations.ts'
 import type {
   AnchorRequest,
   AnchoringStatus,
@@ -57,7 +58,7 @@ export type {
  * listener serves it; the client of the admin listener offers it again, so that a command need not know whether a
  * node is running.
  */
-export interface Operations {
+export interface Operations extends AuditOperations {
   status(): Promise<NodeStatus>
   /** The events of the log in log order. */
   events(query: EventsQuery, signal?: AbortSignal): AsyncIterable<LoggedEvent>
@@ -256,6 +257,8 @@ export interface NodeStatus {
   }
   /** How timestamp anchors are checked; all is 0 where no verifier was given, or the node was not started. */
   readonly verification: VerificationStatus
+  /** The audit log; null where records go elsewhere. */
+  readonly audit: AuditStatus | null
   /** Receipts of other organisations. */
   readonly receipts: ReceiptsStatus
   /** Evidence that this node makes, and receipts that wait to be sealed by schedule. */

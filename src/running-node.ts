@@ -1,5 +1,7 @@
 import { decodeEvent } from '../protocols/event/v1/codec.ts'
 import { NodeAnchoring } from './anchoring/node-anchoring.ts'
+import type { AuditQuery, AuditRecord } from './audit/operations.ts'
+import { NOTHING_AUDITED } from './audit/verify.ts'
 import type { AuthoredEvent } from './authoring/author.ts'
 import { EquivocationWatch } from './authoring/equivocation-watch.ts'
 import { announceBatch, publishPack } from './authoring/publish.ts'
@@ -22,6 +24,7 @@ import type {
   PublishedPack,
   ReceiptProof
 } from './operations.ts'
+import type { CountingTrail } from './platform/audit.ts'
 import { AnchormeshError, messageOf } from './platform/errors.ts'
 import { InTurn } from './platform/in-turn.ts'
 import { hasNoBatches } from './policy/not-carried.ts'
@@ -99,6 +102,7 @@ export class RunningNode implements AnchormeshNode {
     this.#equivocations.start()
     this.#attester.start()
     this.#anchoring.start()
+    this.#parts.nodeAudit?.start()
   }
 
   reload: AnchormeshNode['reload'] = (next) => this.#reloading.reload(next)
@@ -110,7 +114,7 @@ export class RunningNode implements AnchormeshNode {
 
   /** Every part is closed, also after one that failed; the first failure is thrown. */
   async #closeAll(): Promise<void> {
-    const { ports, engine, log, blobs, bundles, stopFollowing, verification, sync } = this.#parts
+    const { ports, engine, log, blobs, bundles, stopFollowing, verification, sync, nodeAudit } = this.#parts
     const failures: unknown[] = []
     const parts: (() => Promise<void> | void)[] = [
       // At once: an announce may wait for peers, whom sync calls off.
@@ -122,6 +126,7 @@ export class RunningNode implements AnchormeshNode {
       () => this.#equivocations.stop(),
       stopFollowing,
       () => ports.signatureVerifiers?.close(),
+      () => nodeAudit?.close(),
       () => log.close(),
       () => engine.close(),
       () => ports.store.close(),
@@ -264,6 +269,17 @@ export class RunningNode implements AnchormeshNode {
     await this.#parts.verification.verifyOnline(query, (done, total) =>
       onProgress?.({ done, total, unit: 'timestamp anchors' })
     )
+
+  async *audit(query: AuditQuery, signal?: AbortSignal): AsyncGenerator<AuditRecord> {
+    yield* this.#parts.nodeAudit?.audit(query, signal) ?? []
+  }
+
+  verifyAudit: Operations['verifyAudit'] = async (onProgress) =>
+    (await this.#parts.nodeAudit?.verifyAudit(onProgress)) ?? NOTHING_AUDITED
+
+  get auditTrail(): CountingTrail {
+    return this.#parts.audit
+  }
 
   status: Operations['status'] = () =>
     nodeStatus(this.#parts, {

@@ -2,6 +2,7 @@ import type { BundleAnswer } from '../../protocols/bundle/v1/answer.ts'
 import type { BlobStore } from '../log/blob-store.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { Store } from '../log/store.ts'
+import type { CountingTrail } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -57,6 +58,8 @@ export interface BundlesPorts {
   readonly peers: BundlePeers | null
   /** Whether the node has more urgent work than fetching receipts; never, if absent. */
   readonly isBusy?: () => boolean
+  /** Counts what is given out and what is refused. */
+  readonly audit?: CountingTrail
 }
 
 /** Receipts that are missing: how many, of how many batches, and for how long the oldest has been (milliseconds). */

@@ -3,6 +3,7 @@ import type { BundlePage } from '../../protocols/bundle/v1/page.ts'
 import { encodePage } from '../../protocols/bundle/v1/page.ts'
 import type { BundleRequest } from '../../protocols/bundle/v1/request.ts'
 import { decodeRequest } from '../../protocols/bundle/v1/request.ts'
+import type { CountingTrail } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -25,10 +26,14 @@ export interface BundleServerPorts extends SignatureCheckPorts {
   readonly logger: Logger
   /** How far a request's `ts` may be from the clock, in milliseconds. */
   readonly requestSkewMs: () => number
+  /** Counts what is given out and what is refused. */
+  readonly audit?: CountingTrail
 }
 
 /** What a request came to, since the start: pages, and errors by code. */
 export type ServedCounts = Readonly<Record<string, number>>
+
+type DecodedRequest = Extract<ReturnType<typeof decodeRequest>, { ok: true }>['decoded']
 
 type Refusal = { readonly ok: false; readonly code: BundleErrorCode; readonly detail: string }
 
@@ -52,16 +57,25 @@ export class BundleServer {
    * proves nobody. Never rejects: what goes wrong here is `busy` for the asker, and logged.
    */
   async answer(wire: Uint8Array, peerDid: string | null): Promise<BundleAnswer> {
-    const answer = await this.#limited(wire, peerDid)
-    const name = answer.ok ? 'page' : answer.code
+    const decoding = decodeRequest(wire)
+    const answer = decoding.ok ? await this.#limited(decoding.decoded, peerDid) : decoding
+    const code = answer.ok ? null : answer.code
+    const name = code ?? 'page'
     this.#counts[name] = (this.#counts[name] ?? 0) + 1
+    const request = decoding.ok ? decoding.decoded.request : null
+    this.#ports.audit?.count({
+      action: 'BUNDLES_SERVED',
+      // Before a signature was good, who signed is only what somebody says.
+      actor: peerDid ?? (answer.ok && request !== null ? request.signer : 'unknown'),
+      subject: request?.namespace ?? 'unknown',
+      outcome: code === null ? 'ok' : 'refused',
+      code
+    })
     return answer
   }
 
-  async #limited(wire: Uint8Array, peerDid: string | null): Promise<BundleAnswer> {
-    const decoding = decodeRequest(wire)
-    if (!decoding.ok) return decoding
-    const { signer } = decoding.decoded.request
+  async #limited(decoded: DecodedRequest, peerDid: string | null): Promise<BundleAnswer> {
+    const { signer } = decoded.request
     const asker = peerDid ?? signer
     const underWay = this.#underWay.get(asker) ?? 0
     if (this.#running >= REQUESTS_AT_ONCE_MAX || underWay >= REQUESTS_OF_PEER_MAX)
@@ -69,7 +83,7 @@ export class BundleServer {
     this.#running += 1
     this.#underWay.set(asker, underWay + 1)
     try {
-      return await this.#answer(decoding.decoded, peerDid)
+      return await this.#answer(decoded, peerDid)
     } catch (error) {
       this.#ports.logger.error({ reason: messageOf(error), signer }, 'a request for receipts could not be answered')
       return refused('busy', 'the node can not answer just now')
@@ -81,10 +95,7 @@ export class BundleServer {
     }
   }
 
-  async #answer(
-    { request, hash, signature }: Extract<ReturnType<typeof decodeRequest>, { ok: true }>['decoded'],
-    peerDid: string | null
-  ): Promise<BundleAnswer> {
+  async #answer({ request, hash, signature }: DecodedRequest, peerDid: string | null): Promise<BundleAnswer> {
     const refusal = this.#refusal(request, peerDid)
     if (refusal !== null) return refusal
     // [REJECT] BU-8: the signature is good under a key that the signer may use.

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { ACTION_PATTERN } from '../../protocols/audit/v1/record.ts'
 import { NAME_PATTERN } from '../../protocols/event/v1/announce.ts'
 import { REASON_CHARACTERS_MAX, RECEIPT_HASH_PATTERN } from '../bundles/receipt-keeper.ts'
 import { NAMESPACE_PATTERN, TRUST_NAMESPACE } from '../../protocols/event/v1/envelope.ts'
@@ -60,6 +61,31 @@ export function timeArgument(text: string): number {
   const ms = wholeNumber(text) ?? (/^[0-9]{4}-[0-9]{2}/.test(text) ? Date.parse(text) : Number.NaN)
   if (Number.isSafeInteger(ms)) return ms
   throw new InvalidArgumentError('It must be milliseconds since 1970 or a time such as 2026-11-21T12:00:00Z.')
+}
+
+/** A moment, or how long ago it was when the command began. */
+export type Moment = { readonly at: number } | { readonly agoMs: number }
+
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** A moment as `timeArgument` has it, or a time that has passed since: `90s`, `15m`, `12h`, `7d`. */
+export function momentArgument(text: string): Moment {
+  const [, amount = '', unit = ''] = /^([0-9]{1,9})([smhd])$/.exec(text) ?? []
+  const unitMs = UNIT_MS[unit]
+  if (unitMs !== undefined) return { agoMs: Number(amount) * unitMs }
+  try {
+    return { at: timeArgument(text) }
+  } catch {
+    throw new InvalidArgumentError(
+      'It must be a time such as 2026-11-21T12:00:00Z, milliseconds since 1970, or how long ago: 90s, 15m, 12h, 7d.'
+    )
+  }
+}
+
+/** An action of the audit log. */
+export function actionArgument(text: string): string {
+  if (ACTION_PATTERN.test(text)) return text
+  throw new InvalidArgumentError('An action has upper-case letters, digits and _, such as POLICY_CHANGED.')
 }
 
 function wholeNumber(text: string): number | null {

@@ -16,6 +16,7 @@ import { loadConfig } from './data-folder/load-config.ts'
 import type { LoadedConfig } from './data-folder/load-config.ts'
 import { dataPaths } from './data-folder/paths.ts'
 import { configuredRails } from './data-folder/rails.ts'
+import { configuredSyslog } from './data-folder/syslog.ts'
 import { packageVersion } from './package-info.ts'
 
 export interface OwnNodeParts {
@@ -51,11 +52,22 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
     const { futureSkewMs, requestSkewMs } = skews
     const { intervalMs: syncIntervalMs } = federation.sync
     const rails = await configuredRails(federation, policy, { ...parts, folder: paths.folder })
+    const syslog = await configuredSyslog(federation, paths.folder, parts.clock)
     return await createNode(
-      { policy, signer, version: packageVersion, futureSkewMs, requestSkewMs, syncIntervalMs, sealing },
+      {
+        policy,
+        signer,
+        version: packageVersion,
+        futureSkewMs,
+        requestSkewMs,
+        syncIntervalMs,
+        sealing,
+        audit: federation.audit
+      },
       {
         ...parts,
         ...rails,
+        ...(syslog === null ? {} : { syslog }),
         store,
         blobs,
         checkpoint: checkpointFile(paths.storeState),

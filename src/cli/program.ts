@@ -5,6 +5,7 @@ import { AnchormeshError } from '../platform/errors.ts'
 import { examples } from './help.ts'
 import { registerAnchor } from './verbs/anchor.ts'
 import { registerAnnounce } from './verbs/announce.ts'
+import { registerAudit } from './verbs/audit.ts'
 import { registerBundle } from './verbs/bundle.ts'
 import { registerDemo } from './verbs/demo.ts'
 import { registerDigest } from './verbs/digest.ts'
@@ -43,7 +44,8 @@ const VERBS = [
   registerDigest,
   registerSync,
   registerVerifyOnline,
-  registerLog
+  registerLog,
+  registerAudit
 ]
 
 /** The whole command line. Every way in which commander ends a command comes out of `parseAsync` as an error. */

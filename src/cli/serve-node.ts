@@ -70,7 +70,15 @@ async function open(config: LoadedConfig, logger: Logger, context: CommandContex
   closes.push(() => http.close())
   const shutdown = (): void => interruption.interrupt(new Interrupted(EXIT.done, 'shutdown by the admin listener'))
   const { listen: adminListen } = federation.admin
-  const admin = await startAdminListener({ operations: node, listen: adminListen, logger, clock, random, shutdown })
+  const admin = await startAdminListener({
+    operations: node,
+    listen: adminListen,
+    logger,
+    clock,
+    random,
+    shutdown,
+    audit: node.auditTrail
+  })
   closes.push(() => admin.close())
   signal.throwIfAborted()
   const adminFile = { pid: process.pid, url: admin.url, token: admin.token }

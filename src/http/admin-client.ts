@@ -14,6 +14,7 @@ import type {
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import { AdminTransport } from './admin-transport.ts'
 import type { AdminAddress, AdminRequest } from './admin-transport.ts'
+import { auditClient } from './audit-client.ts'
 import { failureOfProblem } from './errors.ts'
 import { FRAMES_MEDIA_TYPE, frameOf, readFrames } from './frames.ts'
 import { LINES_MEDIA_TYPE } from './lines.ts'
@@ -37,6 +38,7 @@ export interface AdminClient extends Operations {
 export function createAdminClient({ url, token }: AdminAddress): AdminClient {
   const transport = new AdminTransport({ url, token })
   return {
+    ...auditClient(transport),
     status: () => transport.json(schemas.nodeStatus, { method: 'GET', path: 'status' }),
     events: (query, signal) => streamEvents(transport, query, signal),
     event: (id) => findEvent(transport, id),

@@ -1,11 +1,15 @@
 import { toBase64url } from '../../protocols/primitives/bytes.ts'
 import type { Operations } from '../operations.ts'
+import type { CountingTrail } from '../platform/audit.ts'
+import { NO_AUDIT } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
 import { registerAdminRoutes } from './admin-routes.ts'
 import { registerAdminStreams } from './admin-streams.ts'
 import { requireToken } from './admin-token.ts'
+import { auditCalls } from './audit-calls.ts'
+import { registerAuditRoutes } from './audit-routes.ts'
 import { ADMIN_LIMITS } from './limits.ts'
 import type { ListenerLimits } from './limits.ts'
 import { startListener } from './listener.ts'
@@ -22,6 +26,8 @@ export interface AdminListenerOptions {
   readonly token?: string
   /** Called once when a client asks the node to stop, after the answer is on its way. */
   readonly shutdown: () => void
+  /** Gets a record of each call that may change something. */
+  readonly audit?: CountingTrail
   /** Default `ADMIN_LIMITS`. */
   readonly limits?: ListenerLimits
 }
@@ -48,13 +54,15 @@ const TOKEN_BYTES = 32
  * | `POST log/verify`, `log/rebuild` | | lines: `{"progress": …}`, at last `{"result": …}` |
  * | `GET log/export?namespace` | | events in frames |
  * | `POST log/import` | events in frames | lines as above |
+ * | `GET audit` | filters, `follow=true` | lines of audit records |
+ * | `POST audit/verify` | | lines as of `log/verify` |
  * | `POST shutdown` | | 202 |
  *
  * Lines are `application/x-ndjson`; blank ones mean nothing, and one with `error` (a problem) is the last. A follower's
  * stream ends when the node stops. Throws `PORT_IN_USE`, and `CONFIG_INVALID` for an address that is not loopback.
  */
 export async function startAdminListener(options: AdminListenerOptions): Promise<AdminListener> {
-  const { listen, operations, logger, clock, random, shutdown, limits = ADMIN_LIMITS } = options
+  const { listen, operations, logger, clock, random, shutdown, limits = ADMIN_LIMITS, audit = NO_AUDIT } = options
   const token = options.token ?? toBase64url(random.bytes(TOKEN_BYTES))
   const listener = await startListener({
     listen,
@@ -62,10 +70,12 @@ export async function startAdminListener(options: AdminListenerOptions): Promise
     limits,
     logger,
     clock,
-    routes: (app, context) => {
+    routes: (app, listening) => {
+      const context = auditCalls(app, audit, listening)
       requireToken(app, token)
       registerAdminRoutes(app, operations, shutdown)
       registerAdminStreams(app, operations, context)
+      registerAuditRoutes(app, operations, context)
     }
   })
   return { ...listener, token }

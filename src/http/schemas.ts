@@ -34,9 +34,10 @@ import type {
   SyncResult
 } from '../operations.ts'
 import { anchoringStatus } from './anchoring-schemas.ts'
+import { auditStatus } from './audit-schemas.ts'
 import type { EventsPage } from './events-page.ts'
 import { PAGE_LENGTH_MAX } from './limits.ts'
-import { batchId, namespace } from './name-schemas.ts'
+import { batchId, integer, namespace } from './name-schemas.ts'
 import { verificationStatus } from './verification-schemas.ts'
 
 // What is checked here came out of JSON.parse, which makes nothing else than JSON values.
@@ -48,16 +49,6 @@ const signer = z.string().max(SIGNER_CHARS_MAX).regex(DID_PATTERN, 'is no DID')
 const eventType = z.string().regex(TYPE_PATTERN, 'is no event type')
 /** Statuses, effects and the like: words of letters. */
 const status = z.string().regex(/^[A-Za-z][A-Za-z_-]{0,63}$/, 'is no status')
-
-/** A decimal integer without sign or leading zeros, as text. */
-function integer(least: number, most: number = Number.MAX_SAFE_INTEGER): z.ZodType<number, string> {
-  const message = `is no integer from ${least} to ${most}`
-  return z
-    .string()
-    .regex(/^(?:0|[1-9][0-9]{0,15})$/, message)
-    .transform(Number)
-    .refine((value) => value >= least && value <= most, message)
-}
 
 /** For routes without query parameters. */
 export const noQuery = z.strictObject({})
@@ -373,6 +364,7 @@ export const nodeStatus: z.ZodType<NodeStatus> = z.object({
     pending: z.object({ events: z.int(), bytes: z.int() })
   }),
   verification: verificationStatus,
+  audit: auditStatus.nullable(),
   receipts: receiptsStatus,
   anchoring: anchoringStatus,
   network: networkStatus.nullable(),

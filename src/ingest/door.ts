@@ -9,6 +9,7 @@ import type { KeyLookup, VerifiedEvent } from '../events/verified.ts'
 import type { ChainPlace } from '../log/event-index.ts'
 import type { EventLog } from '../log/event-log.ts'
 import { isStoreUnavailable } from '../log/level-store.ts'
+import type { CountingTrail } from '../platform/audit.ts'
 import { BoundedMap } from '../platform/bounded-map.ts'
 import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
@@ -49,6 +50,8 @@ export interface DoorPorts {
   readonly futureSkewMs: () => number
   /** Without them every signature is verified in the thread of the door. */
   readonly signatureVerifiers?: SignatureVerifiers | undefined
+  /** Counts what is refused. */
+  readonly audit?: CountingTrail
 }
 
 /** Counts since the start. */
@@ -84,7 +87,7 @@ export class IngestDoor {
 
   constructor(ports: DoorPorts) {
     this.#ports = ports
-    this.#book = new OutcomeBook(ports.clock, ports.logger)
+    this.#book = new OutcomeBook(ports)
     this.#rates = new RateLimiter(ports.clock)
     this.#positions = new PositionQueue(ports.log)
     this.#verifications = new VerificationQueue(ports.signatureVerifiers ?? null)

@@ -1,5 +1,7 @@
 import type { Outcome } from '../events/outcome.ts'
 import { outcomeName } from '../events/outcome.ts'
+import type { CountingTrail } from '../platform/audit.ts'
+import { NO_AUDIT } from '../platform/audit.ts'
 import { BoundedMap } from '../platform/bounded-map.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -11,16 +13,24 @@ const MINUTE_MS = 60_000
 // A peer has a line budget for each outcome; 4,096 pairs are a few hundred KiB.
 const BUDGETS_MAX = 4_096
 
-/** Counts every outcome by name and logs those that a person may want to see. */
+interface OutcomeBookPorts {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly audit?: CountingTrail
+}
+
+/** Counts every outcome by name, logs those that a person may want to see, and has refusals audited. */
 export class OutcomeBook {
   readonly #clock: Clock
   readonly #logger: Logger
+  readonly #audit: CountingTrail
   readonly #counts = new Map<string, number>()
   readonly #budgets = new BoundedMap<string, { minute: number; lines: number }>(BUDGETS_MAX)
 
-  constructor(clock: Clock, logger: Logger) {
+  constructor({ clock, logger, audit = NO_AUDIT }: OutcomeBookPorts) {
     this.#clock = clock
     this.#logger = logger
+    this.#audit = audit
   }
 
   counts(): Record<string, number> {
@@ -35,6 +45,7 @@ export class OutcomeBook {
       this.#logger.debug({ outcome: name, id: outcome.id, logSeq: outcome.logSeq, via, peer }, 'event')
       return
     }
+    if (outcome.outcome !== 'pending') this.#auditRefusal(outcome.code, source)
     const lines = this.#lines(`${peer ?? via} ${name}`)
     if (lines > LINES_PER_MINUTE) return
     const fields = {
@@ -47,6 +58,11 @@ export class OutcomeBook {
     }
     if (outcome.outcome === 'rejected') this.#logger.warn(fields, 'event rejected')
     else this.#logger.info(fields, `event ${outcome.outcome}`)
+  }
+
+  #auditRefusal(code: string, { via, peer }: EventSource): void {
+    const actor = peer ?? (via === 'own' ? 'node' : 'operator')
+    this.#audit.count({ action: 'EVENTS_REFUSED', actor, subject: via, outcome: 'refused', code })
   }
 
   #lines(key: string): number {

@@ -79,3 +79,13 @@ export const batchCutKey = (namespace: string): string => BATCH_CUT_PREFIX + nam
 export const ERASURE_PREFIX = 'z!'
 /** `z!<leaf hash>` → empty: the receipt's blob is being deleted. */
 export const erasureKey = (leafHash: string): string => ERASURE_PREFIX + leafHash
+
+export const AUDIT_PREFIX = 'u!'
+/** `u!r!<seq>` → audit record, as protocols/audit/v1 has it. */
+export const AUDIT_RECORDS_PREFIX = `${AUDIT_PREFIX}r!`
+export const auditRecordKey = (seq: number): string => AUDIT_RECORDS_PREFIX + sortableNumber(seq)
+/** `u!base`, `u!head`: the last record that was dropped from the front, and the last of all. */
+export const AUDIT_BASE_KEY = `${AUDIT_PREFIX}base`
+export const AUDIT_HEAD_KEY = `${AUDIT_PREFIX}head`
+/** `u!sent` → the last record that the syslog collector has got. */
+export const AUDIT_SENT_KEY = `${AUDIT_PREFIX}sent`

@@ -20,11 +20,17 @@ export type AuditAction =
   | 'LOG_CHECKPOINT_ALARM'
   | 'BACKUP_MADE'
   | 'BACKUP_RESTORED'
+  | 'KEY_BOUND'
+  | 'RECEIPT_FORGOTTEN'
+  | 'BUNDLES_SERVED'
+  | 'AUDIT_LOST'
+  | 'AUDIT_DAMAGED'
+  | 'AUDIT_NOT_FORWARDED'
 
 /** One thing that was decided or done. Free text comes from peers, too: it holds no secrets and is cut to a bound. */
 export interface AuditEntry {
   readonly action: AuditAction
-  /** Whose doing it was: a DID, `operator` (admin listener, command line), or `node` (by itself). */
+  /** Whose doing it was: a DID, a PeerId or address, `operator` (admin listener, command line), or `node` (by itself). */
   readonly actor: string
   /** What it was done to: a kid, an organisation, a namespace, a route, a file. */
   readonly subject: string
@@ -47,5 +53,14 @@ export interface AuditTrail {
   flushed(): Promise<void>
 }
 
+/** A trail that also takes what others can bring about as often as they like. */
+export interface CountingTrail extends AuditTrail {
+  /**
+   * Counts one more like this: what has the same action, actor, subject, outcome and code becomes one record for each
+   * minute, with the `count` in its detail. Only the first detail of a minute is kept.
+   */
+  count(entry: AuditEntry): void
+}
+
 /** For those who keep no trail. */
-export const NO_AUDIT: AuditTrail = { record: () => {}, flushed: () => Promise.resolve() }
+export const NO_AUDIT: CountingTrail = { record: () => {}, count: () => {}, flushed: () => Promise.resolve() }

@@ -1,3 +1,4 @@
+import type { AuditEntry } from '../platform/audit.ts'
 import { BoundedMap } from '../platform/bounded-map.ts'
 import type { Job } from './job.ts'
 import { nameOf } from './job.ts'
@@ -64,5 +65,20 @@ function added(total: SyncTotals, report: SessionReport): SyncTotals {
     sent: total.sent + report.sent,
     received: total.received + report.received.accepted,
     duplicate: total.duplicate + report.received.duplicate
+  }
+}
+
+/** What the audit log has of a session. A difference that nobody is to blame for is no failure. */
+export function sessionEntry({ peerId, namespace, role, report }: FinishedSession): AuditEntry {
+  const { end, by, rounds, bytesRead, bytesWritten, sent, received, membershipDiffers } = report
+  const isWell = end === 'equal' || end === 'synced'
+  const counts = { rounds, bytesRead, bytesWritten, sent, received: received.accepted, duplicate: received.duplicate }
+  return {
+    action: 'SYNC_SESSION',
+    actor: peerId,
+    subject: namespace,
+    outcome: isWell ? 'ok' : 'failed',
+    code: isWell ? null : end,
+    detail: { role, end, by: by ?? null, reason: report.detail ?? null, ...counts, membershipDiffers }
   }
 }

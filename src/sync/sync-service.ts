@@ -1,5 +1,6 @@
 import type { EventLog } from '../log/event-log.ts'
 import type { Store } from '../log/store.ts'
+import type { CountingTrail } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -23,7 +24,7 @@ import { LONG_MS, Scheduler } from './scheduler.ts'
 import type { Admission, OpenView, SessionPorts, SessionProgress, SessionReport } from './session.ts'
 import { answerSession, initiateSession, notOpened } from './session.ts'
 import type { FinishedSession, PeerSyncStatus } from './session-book.ts'
-import { SessionBook } from './session-book.ts'
+import { SessionBook, sessionEntry } from './session-book.ts'
 import { TipTables } from './tip-tables.ts'
 
 /** The libp2p protocol (SPEC). */
@@ -58,6 +59,8 @@ export interface SyncPorts {
   readonly intervalMs: () => number
   /** Called after each session that came to its end. */
   readonly onSession?: (session: FinishedSession) => void
+  /** Gets a record of each session that is opened here, and the counts of those that peers open. */
+  readonly audit?: CountingTrail
 }
 
 interface RunningJob extends Job {
@@ -316,8 +319,17 @@ export class SyncService {
   /** What a peer says before it names a namespace may be wrong as well. */
   #endedEarly(peerId: string, report: SessionReport): void {
     if (!isPeersFault(report)) return
+    const { end: code } = report
+    this.#ports.audit?.count({ action: 'SYNC_SESSION', actor: peerId, subject: 'unnamed', outcome: 'failed', code })
     this.#ports.streams.penalise(peerId)
     this.#ports.logger.warn({ peerId, end: report.end, detail: report.detail }, 'a sync session went wrong')
+  }
+
+  /** A peer can open as many sessions as it likes; this node opens one a minute. */
+  #audit(session: FinishedSession): void {
+    const { audit } = this.#ports
+    if (session.role === 'initiator') audit?.record(sessionEntry(session))
+    else audit?.count(sessionEntry(session))
   }
 
   /** Draws the consequences of a session, whoever opened it. */
@@ -329,6 +341,7 @@ export class SyncService {
     const job = { peerId: running.peerId, namespace: running.namespace }
     const session = { ...job, role, at: clock.now(), othersRun: this.#othersRun(running), report }
     this.#book.note(session)
+    this.#audit(session)
     this.#refused.add(job, report.refusedChains, generation)
     if (isPeersFault(report)) {
       streams.penalise(job.peerId)

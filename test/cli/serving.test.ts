@@ -223,8 +223,10 @@ test('a node that carries no namespace says so at the start', async () => {
 test('settings without effect are named at the start, each once, with its line', async () => {
   const folder = join(newFolder(), 'node')
   await init(folder, 'maker')
-  const file = join(folder, 'federation.yaml')
-  const text = `${readFileSync(file, 'utf8')}audit:\n  syslog: 127.0.0.1:514\n`
+  const file = join(folder, 'peers.yaml')
+  const { did } = JSON.parse(await runWell(['status', '--json', '--data', folder])) as { readonly did: string }
+  const pinned = `peers:\n  - did: ${did}\n    orgId: maker\n    certificatePins: [${'a'.repeat(64)}]`
+  const text = readFileSync(file, 'utf8').replace('peers: []', pinned)
   writeFileSync(file, text)
   const node = await startNode(folder)
   const warnings = node
@@ -233,10 +235,10 @@ test('settings without effect are named at the start, each once, with its line',
     .filter((line) => line.includes('no effect in this version'))
   expect(warnings).toHaveLength(1)
   const [warning] = warnings.map((line) => JSON.parse(line) as { readonly msg: string })
-  const line = text.split('\n').indexOf('  syslog: 127.0.0.1:514') + 1
-  expect(warning).toMatchObject({ file, line, key: 'audit.syslog' })
+  const line = text.split('\n').findIndex((written) => written.includes('certificatePins')) + 1
+  expect(warning).toMatchObject({ file, line, key: 'peers[0].certificatePins' })
   expect(warning?.msg).toMatch(
-    /federation\.yaml:[0-9]+:[0-9]+ audit\.syslog: is accepted, but has no effect in this version$/
+    /peers\.yaml:[0-9]+:[0-9]+ peers\[0\]\.certificatePins: is accepted, but has no effect in this version$/
   )
 })
 

@@ -26,6 +26,7 @@ const VERBS = [
   'log rebuild',
   'log export',
   'log import',
+  'audit',
   'demo'
 ]
 

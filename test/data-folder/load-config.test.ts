@@ -72,8 +72,6 @@ describe('settings that this version takes and does nothing with', () => {
         ]),
         'sync:',
         '  intervalMs: 60000',
-        'audit:',
-        '  syslog: 127.0.0.1:514',
         ''
       ].join('\n')
     )
@@ -87,7 +85,6 @@ describe('settings that this version takes and does nothing with', () => {
       (await readFile(path, 'utf8')).split('\n').findIndex((line) => line.includes(text)) + 1
     const expected = [
       ['namespaces.dao:x.attestations.measurements', federation, 'measurements:'],
-      ['audit.syslog', federation, 'syslog:'],
       ['peers[0].certificatePins', peers, '- { did'],
       ['crossOrg.allow', peers, 'allow:']
     ] as const
@@ -100,10 +97,6 @@ describe('settings that this version takes and does nothing with', () => {
         ([key]) =>
           `is accepted, but has no effect in this version${key.endsWith('measurements') ? ', as 1 more like it' : ''}`
       )
-    )
-    const environment = { ANCHORMESH_AUDIT_SYSLOG: '127.0.0.1:1' }
-    expect((await load(folder, { environment })).withoutEffect.map(({ key }) => key)).toContain(
-      'ANCHORMESH_AUDIT_SYSLOG'
     )
   })
 })

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { auditVectors } from './vectors/audit.ts'
 import { batchVectors } from './vectors/batch.ts'
 import { bitcoinEvidenceVectors } from './vectors/bitcoin-evidence.ts'
 import { bitcoinHeadersVectors } from './vectors/bitcoin-headers.ts'
@@ -34,7 +35,8 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...bitcoinEvidenceVectors(),
     ...bitcoinHeadersVectors(),
     ...tsaEvidenceVectors(),
-    ...winnerVectors()
+    ...winnerVectors(),
+    ...auditVectors()
   ]
 }
 

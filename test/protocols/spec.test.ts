@@ -19,7 +19,8 @@ const PATHS = [
   'bitcoin-evidence/v1',
   'bitcoin-headers/v1',
   'tsa-evidence/v1',
-  'winner/v1'
+  'winner/v1',
+  'audit/v1'
 ] as const
 
 /** Whose codes a SPEC can name by reference. */

@@ -9,10 +9,7 @@ interface WrittenConfig {
 }
 
 /** Settings of later versions. Each is checked, so that a file which has them can stay when they come into use. */
-const FEDERATION: readonly ConfigPath[] = [
-  ['namespaces', '*', 'attestations', 'measurements'],
-  ['audit', 'syslog']
-]
+const FEDERATION: readonly ConfigPath[] = [['namespaces', '*', 'attestations', 'measurements']]
 const PEERS: readonly ConfigPath[] = [
   ['peers', '*', 'keys', '*', 'tenant'],
   ['peers', '*', 'certificatePins'],

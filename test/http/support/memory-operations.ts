@@ -1,3 +1,5 @@
+import { AUDIT_GENESIS, sealAuditRecord } from '../../../protocols/audit/v1/record.ts'
+import type { AuditRecord } from '../../../protocols/audit/v1/record.ts'
 import type { JsonObject, JsonValue } from '../../../protocols/canonical-json/v1/json.ts'
 import { toBase64url } from '../../../protocols/primitives/bytes.ts'
 import { sha256Hex } from '../../../protocols/primitives/sha256.ts'
@@ -64,6 +66,7 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
     return receipts
   }
 
+  const audited = auditedRecords()
   const published = { id: sha256Hex('published'), logSeq: 7, recipients: 2 }
 
   return {
@@ -72,6 +75,14 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
     append,
     followers: () => waiting.size,
     status: async () => status(log.length),
+    async *audit({ limit = audited.length }) {
+      yield* audited.slice(0, limit)
+    },
+    verifyAudit: async (onProgress) => {
+      onProgress?.({ done: 2, total: 2, unit: 'audit records' })
+      const [headSeq, headHash] = [audited.length, audited.at(-1)?.hash ?? '']
+      return { ok: true, records: headSeq, baseSeq: 0, headSeq, headHash, problems: [], problemCount: 0 }
+    },
     async *events(query, signal) {
       let position = query.after ?? 0
       let left = query.limit ?? Infinity
@@ -308,6 +319,16 @@ function status(logSeq: number): NodeStatus {
         }
       ]
     },
+    audit: {
+      records: 2,
+      oldest: 1_700_000_000_000,
+      newest: 1_700_000_000_500,
+      queue: 0,
+      lost: 0,
+      fault: null,
+      damage: null,
+      syslog: { collector: 'logs.example:6514', state: 'waiting', behind: 2, missed: 0, lastError: 'away' }
+    },
     anchoring: {
       underWay: 1,
       failed: 0,
@@ -355,4 +376,19 @@ function next(waiting: Set<() => void>, signal: AbortSignal | undefined): Promis
     waiting.add(wake)
     signal?.addEventListener('abort', wake, { once: true })
   })
+}
+
+function auditedRecords(): readonly AuditRecord[] {
+  const content = {
+    at: 1_700_000_000_000,
+    requestId: 'r1',
+    action: 'KEY_ADDED',
+    actor: 'operator',
+    subject: 'kid-1',
+    outcome: 'ok',
+    code: null,
+    detail: { uses: 'event', count: 1, first: true, before: null }
+  } as const
+  const { record } = sealAuditRecord({ ...content, seq: 1, prev: AUDIT_GENESIS })
+  return [record, sealAuditRecord({ ...content, seq: 2, prev: record.hash, code: 'X', outcome: 'refused' }).record]
 }

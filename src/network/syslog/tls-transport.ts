@@ -1,0 +1,133 @@
+import { connect } from 'node:tls'
+import type { ConnectionOptions, TLSSocket } from 'node:tls'
+import { isIP } from 'node:net'
+import type { SyslogConnection, SyslogTransport } from '../../audit/syslog-transport.ts'
+import type { Clock } from '../../platform/clock.ts'
+
+// Name, TCP and TLS take a few round trips.
+const CONNECT_WITHIN_MS = 10_000
+// A collector that takes nothing for so long is stuck; records wait better on this node's disk than in its memory.
+const WRITE_WITHIN_MS = 30_000
+// The collector has to read what is on its way before it closes.
+const FINISH_WITHIN_MS = 30_000
+
+/** Where the collector is, and what it and this node show each other. */
+export interface TlsTransportOptions {
+  /** A name or an address, which the collector's certificate must be for. */
+  readonly host: string
+  readonly port: number
+  readonly hostname: string
+  /** PEM: whom the collector's certificate must lead to; the authorities that Node knows, if absent. */
+  readonly ca?: string | readonly string[]
+  /** PEM: what this node shows. */
+  readonly cert?: string
+  readonly key?: string
+}
+
+/** Syslog over TLS (RFC 5425): TLS 1.2 or newer, the collector's certificate checked with its name. */
+export function createTlsSyslogTransport(options: TlsTransportOptions, clock: Clock): SyslogTransport {
+  const { host, port, hostname, ca, cert, key } = options
+  const collector = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const settings: ConnectionOptions = {
+    host,
+    port,
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: true,
+    // A name only (RFC 6066 section 3): an address is compared all the same.
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...(ca === undefined ? {} : { ca: typeof ca === 'string' ? ca : [...ca] }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key })
+  }
+  return {
+    collector,
+    hostname,
+    connect: async (signal) => {
+      const socket = new CollectorSocket(connect(settings), clock)
+      const abort = (): void => socket.abort()
+      signal.addEventListener('abort', abort, { once: true })
+      try {
+        if (signal.aborted) abort()
+        await socket.opened()
+        return socket
+      } catch (error) {
+        socket.abort()
+        throw error
+      } finally {
+        signal.removeEventListener('abort', abort)
+      }
+    }
+  }
+}
+
+class CollectorSocket implements SyslogConnection {
+  readonly #socket: TLSSocket
+  readonly #clock: Clock
+  /** Rejects when the connection is lost. */
+  readonly #lost = Promise.withResolvers<never>()
+  /** Resolves when the collector has closed in its turn. */
+  readonly #finished = Promise.withResolvers<void>()
+  /** Whether all was handed over, and our end with it. */
+  #isSent = false
+  /** Whether the collector's end came after that. */
+  #isAnswered = false
+
+  constructor(socket: TLSSocket, clock: Clock) {
+    this.#socket = socket
+    this.#clock = clock
+    // Whoever waits is told; a loss while nobody waits shows at the next call.
+    this.#lost.promise.catch(() => {})
+    socket.once('error', (error) => this.#lost.reject(error))
+    socket.once('finish', () => {
+      this.#isSent = true
+    })
+    socket.once('end', () => {
+      this.#isAnswered = this.#isSent
+    })
+    socket.once('close', (hadError) => {
+      // Its end came in order, after ours, which was the last that it had to read.
+      if (!hadError && this.#isAnswered) this.#finished.resolve()
+      else this.#lost.reject(new Error('the collector closed the connection before it had read everything'))
+    })
+    // A collector says nothing, but tickets of its session come, and what is unread when a connection is closed resets it.
+    socket.resume()
+  }
+
+  async opened(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#socket.once('secureConnect', resolve)
+    await this.#within(promise, CONNECT_WITHIN_MS, 'the collector can’t be reached')
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#socket.write(bytes, (error) => (error === null || error === undefined ? resolve() : reject(error)))
+    promise.catch(() => {})
+    await this.#within(promise, WRITE_WITHIN_MS, 'the collector takes nothing')
+  }
+
+  async finish(): Promise<void> {
+    if (this.#socket.destroyed) await this.#lost.promise
+    this.#socket.end()
+    await this.#within(
+      this.#finished.promise,
+      FINISH_WITHIN_MS,
+      'the collector does not say that it has read everything'
+    )
+  }
+
+  abort(): void {
+    this.#socket.destroy()
+  }
+
+  /** Settles as `work` does; rejects when it takes too long, or the connection is lost with an error. */
+  async #within(work: Promise<void>, limitMs: number, what: string): Promise<void> {
+    const late = Promise.withResolvers<never>()
+    const cancel = this.#clock.after(limitMs, () => late.reject(new Error(`${what}: no answer within ${limitMs} ms`)))
+    try {
+      await Promise.race([work, this.#lost.promise, late.promise])
+    } finally {
+      cancel()
+    }
+  }
+}
