@@ -21,7 +21,7 @@ const retired: Partial<PackKey> = { status: 'RETIRED', retiredAt: 1 }
 const revoked: Partial<PackKey> = { status: 'REVOKED', revokedAt: 1 }
 
 function rootOf(keys: readonly Key[], changes: Partial<OrganisationRoot> = {}): OrganisationRoot {
-  return { orgId: ORG, threshold: 1, firstPack: undefined, keys: keys.map((key) => packKey(key)), ...changes }
+  return { orgId: ORG, threshold: 1, pins: new Map(), keys: keys.map((key) => packKey(key)), ...changes }
 }
 
 function walk(packs: readonly (AnchorPack | ReceivedPack)[], root: OrganisationRoot = rootOf([a])): PackChain {
@@ -215,7 +215,7 @@ describe('the beginning', () => {
 
   test('with a pin: that pack and no other, whoever signed it', () => {
     const other = pack([packKey(b)], [b])
-    const root = rootOf([a], { firstPack: packHash(other) })
+    const root = rootOf([a], { pins: new Map([[1, packHash(other)]]) })
     const chain = walk([one, other], root)
     expect([effectOf(chain, one), effectOf(chain, other)]).toEqual(['PACK_PREV_MISMATCH', null])
     expect(chain).toMatchObject({ frozen: false, head: { hash: packHash(other) } })
@@ -223,11 +223,11 @@ describe('the beginning', () => {
 
   test('a pin does not lift the threshold that the pack sets itself', () => {
     const own = pack([packKey(a), packKey(b)], [a], { threshold: 2 })
-    expect(effectOf(walk([own], rootOf([], { firstPack: packHash(own) })), own)).toBe('PACK_THRESHOLD')
+    expect(effectOf(walk([own], rootOf([], { pins: new Map([[1, packHash(own)]]) })), own)).toBe('PACK_THRESHOLD')
   })
 
   test('packs of a pinned first one that has not come are a gap', () => {
-    const chain = walk([two], rootOf([a], { firstPack: packHash(one) }))
+    const chain = walk([two], rootOf([a], { pins: new Map([[1, packHash(one)]]) }))
     expect(effectOf(chain, two)).toBe('PACK_GAP')
   })
 })
@@ -271,7 +271,7 @@ describe('a fork', () => {
   test('two first packs freeze an organisation before it begins; a pin decides', () => {
     const other = pack([packKey(a), packKey(b)], [a])
     expect(walk([one, other])).toMatchObject({ frozen: true, head: { packSeq: 0, hash: null } })
-    expect(walk([one, other], rootOf([a], { firstPack: packHash(other) }))).toMatchObject({
+    expect(walk([one, other], rootOf([a], { pins: new Map([[1, packHash(other)]]) }))).toMatchObject({
       frozen: false,
       head: { packSeq: 1, hash: packHash(other) }
     })
