@@ -71,7 +71,14 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
           intervalMs: config.syncIntervalMs ?? SYNC_INTERVAL_MS_DEFAULT
         })
   const gate = sync === null ? {} : { gate: sync.ownChains }
-  const author = new Author({ signer: config.signer, log, door, clock: ports.clock, ...gate })
+  const author = new Author({
+    signer: config.signer,
+    log,
+    door,
+    clock: ports.clock,
+    isCutOff: ({ did, kid }) => engine.trust.restriction(policy.orgOf(did), kid) !== undefined,
+    ...gate
+  })
   const stopFollowing = await followBoundKeys({ log, engine, keyring, door, clock: ports.clock, logger: ports.logger })
   const { store, clock, random, logger, verifiers = [] } = ports
   const blobs = new BlobStore(ports.blobs)

@@ -13,38 +13,18 @@ import { ProjectionInstance } from './instance.ts'
 import { JOURNAL_POSITIONS_KEPT, pruneOperations } from './journal.ts'
 import { FoldProgress } from './fold-progress.ts'
 import { NO_TRUST } from './key-effects.ts'
-import { FOLD_RECORDS_MAX, FoldGroup, everyRecord } from './log-records.ts'
+import { FOLD_RECORDS_MAX } from './log-records.ts'
 import { meaningAffected } from './policy-change.ts'
 import type { Projection } from './projection.ts'
 import { FoldAnew } from './projection.ts'
-import { RecordFeed } from './record-feed.ts'
+import { RecordFeed, recordsAfter } from './record-feed.ts'
+import type { ProjectionStatus, RebuildProgress, RebuiltProjection } from './projection-status.ts'
+import { isOutdated, statusOf } from './projection-status.ts'
 import { readState, writeState } from './state.ts'
 import { TrustKeeper, anchorsFirst } from './trust-keeper.ts'
 
 // A disk that is full does not become free faster than this.
 const RETRY_AFTER_MS = 1_000
-
-/** The state of one projection for `status`. */
-export interface ProjectionStatus {
-  readonly name: string
-  readonly version: number
-  /** The position that its rows are true at. */
-  readonly logSeq: number
-  readonly state: 'live' | 'catching-up' | 'halted'
-  /** Why it halted, or why it can't be written just now. */
-  readonly reason?: string
-}
-
-/** What a rebuild found: the hash over all bytes of the projection before and after. */
-export interface RebuiltProjection {
-  readonly projection: string
-  readonly version: number
-  readonly logSeq: number
-  readonly rows: number
-  readonly before: string
-  readonly after: string
-  readonly identical: boolean
-}
 
 /**
  * Folds the log into all projections, in order, each with its own cursor that moves in the batch of its rows.
@@ -120,17 +100,7 @@ export class ProjectionEngine {
   }
 
   status(): ProjectionStatus[] {
-    return this.#instances.map(({ projection, state, halted }) => {
-      const behind = state.cursor < this.head
-      const reason = halted ?? (behind ? this.#trouble : null)
-      return {
-        name: projection.name,
-        version: projection.version,
-        logSeq: state.cursor,
-        state: halted !== null ? 'halted' : behind ? 'catching-up' : 'live',
-        ...(reason === null ? {} : { reason })
-      }
-    })
+    return this.#instances.map((instance) => statusOf(instance, this.head, this.#trouble))
   }
 
   /** Throws `UNKNOWN_PROJECTION`. */
@@ -296,7 +266,7 @@ export class ProjectionEngine {
     )
     let records: readonly LoggedRecord[] = []
     try {
-      records = await this.#trust.together(await this.#recordsAfter(from), group)
+      records = await this.#trust.together(await recordsAfter(from, this.#log, this.#feed), group)
     } catch (error) {
       this.#haltAll(group, error)
     }
@@ -306,21 +276,6 @@ export class ProjectionEngine {
   /** The log can't be read on: nobody may skip what stands there. */
   #haltAll(group: readonly ProjectionInstance[], error: unknown): void {
     for (const instance of group) this.#halt(instance, error)
-  }
-
-  /** The next records after a position: at most one group, and a policy always alone. */
-  async #recordsAfter(cursor: number): Promise<LoggedRecord[]> {
-    const group = new FoldGroup()
-    if (this.#feed.has(cursor + 1)) {
-      group.fill(this.#feed.after(cursor))
-    } else {
-      const upTo = Math.min(this.head, cursor + FOLD_RECORDS_MAX)
-      for await (const record of everyRecord(this.#log, cursor, upTo)) if (group.add(record)) break
-    }
-    const { records } = group
-    const policyIndex = records.findIndex(isPolicy)
-    if (policyIndex < 0) return records
-    return policyIndex === 0 ? records.slice(0, 1) : records.slice(0, policyIndex)
   }
 
   async #foldGroup(group: readonly ProjectionInstance[], records: readonly LoggedRecord[]): Promise<void> {
@@ -428,24 +383,9 @@ export class ProjectionEngine {
   }
 }
 
-export type RebuildProgress = (progress: {
-  readonly projection: string
-  readonly done: number
-  readonly total: number
-}) => void
-
 export interface EnginePorts {
   readonly log: EventLog
   readonly store: Store
   readonly clock: Clock
   readonly logger: Logger
-}
-
-/** Whether what is stored is of another version, or does not reach as far as it must. */
-function isOutdated({ projection, state }: ProjectionInstance, least = 0): boolean {
-  return state.cursor < least || (state.version !== projection.version && state.cursor > 0)
-}
-
-function isPolicy(record: LoggedRecord): boolean {
-  return record.scope === 'local' && record.event.type === 'policy'
 }

@@ -106,6 +106,17 @@ export function judgePack(root: OrganisationRoot, before: PackState, { hash, pac
  * for the one that counts here.
  */
 export function isSignedAs(event: DecodedEvent, before: PackState, pack: AnchorPack): boolean {
+  const known = signedAs.get(event)
+  if (known !== undefined && known.before === before.hash) return known.isSigned
+  const isSigned = areSignedAs(event, before, pack)
+  signedAs.set(event, { before: before.hash, isSigned })
+  return isSigned
+}
+
+/** Several projections ask about the same event; the hash of the pack before it says which keys it is held against. */
+const signedAs = new WeakMap<DecodedEvent, { readonly before: string | null; readonly isSigned: boolean }>()
+
+function areSignedAs(event: DecodedEvent, before: PackState, pack: AnchorPack): boolean {
   const given = new Map(pack.keys.map(({ kid, publicKey }) => [kid, publicKey]))
   return event.signatures.every(({ kid, protected: header, signature }) => {
     const publicKey = before.keys.get(kid)?.key.publicKey ?? given.get(kid)
