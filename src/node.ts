@@ -77,7 +77,14 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
           audit
         })
   const gate = sync === null ? {} : { gate: sync.ownChains }
-  const author = new Author({ signer, log, door, clock: ports.clock, ...gate })
+  const author = new Author({
+    signer,
+    log,
+    door,
+    clock: ports.clock,
+    isCutOff: ({ did, kid }) => engine.trust.restriction(policy().orgOf(did), kid) !== undefined,
+    ...gate
+  })
   const stopFollowing = await followBoundKeys({ log, engine, keyring, door, clock: ports.clock, logger: ports.logger })
   const { store, clock, random, logger } = ports
   const blobs = new BlobStore(ports.blobs)

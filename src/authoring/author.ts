@@ -7,6 +7,7 @@ import type { EventLog } from '../log/event-log.ts'
 import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import { InTurn } from '../platform/in-turn.ts'
+import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { Signer } from '../trust/signer.ts'
 
 /** An event of this node that is in its log. */
@@ -30,6 +31,9 @@ export interface SigningGate {
 /** Where nobody else can hold more of the chain. */
 const OPEN_GATE: SigningGate = { ready: () => Promise.resolve(), signing: () => {}, signed: () => {} }
 
+/** Whether the packs of a signer's organisation say that no further event of the key counts (event/v1 EV-37). */
+export type CutOffCheck = (key: Pick<Signer, 'did' | 'kid'>) => boolean
+
 /** Signs this node's own events, each as the next of its chain, and hands them in at the door like everybody else's. */
 export class Author {
   readonly #signer: () => Signer
@@ -40,13 +44,22 @@ export class Author {
   readonly #lines = new Map<string, InTurn>()
 
   readonly #gate: SigningGate
+  readonly #isCutOff: CutOffCheck
 
-  constructor(ports: { signer: () => Signer; log: EventLog; door: IngestDoor; clock: Clock; gate?: SigningGate }) {
+  constructor(ports: {
+    signer: () => Signer
+    log: EventLog
+    door: IngestDoor
+    clock: Clock
+    gate?: SigningGate
+    isCutOff?: CutOffCheck
+  }) {
     this.#signer = ports.signer
     this.#log = ports.log
     this.#door = ports.door
     this.#clock = ports.clock
     this.#gate = ports.gate ?? OPEN_GATE
+    this.#isCutOff = ports.isCutOff ?? (() => false)
   }
 
   /** Who signs now. */
@@ -54,8 +67,14 @@ export class Author {
     return this.#signer()
   }
 
+  /** Whether what this node signs now would have no effect, because of its key. Packs have rules of their own. */
+  get isCutOff(): boolean {
+    return this.#isCutOff(this.#signer())
+  }
+
   /**
-   * Signs and logs an event. Throws `PUBLISH_REFUSED` (with the door's code) when the door does not accept it,
+   * Signs and logs an event. Throws `PUBLISH_REFUSED` with the door's code when the door does not accept it, with
+   * `KEY_CUT_OFF` for a key of which nothing more counts (anywhere but in `_trust`),
    * `STORE_FULL` for a full disk, `OWN_CHAIN_BEHIND` while peers hold more of the chain.
    */
   async author(type: string, namespace: string, body: JsonObject): Promise<AuthoredEvent> {
@@ -89,6 +108,7 @@ export class Author {
   async #authorNext(type: string, namespace: string, body: JsonObject): Promise<AuthoredEvent> {
     // The same one for all of the event, whoever takes its place meanwhile.
     const signer = this.#signer()
+    if (namespace !== TRUST_NAMESPACE && this.#isCutOff(signer)) throw cutOff(signer)
     const envelope = await this.#nextEnvelope(type, namespace, body, signer)
     const canonical = canonicalEvent(envelope)
     const signature = await signer.sign(eventSigningInput(type, signer.kid, canonical))
@@ -140,4 +160,15 @@ export class Author {
     }
     return best
   }
+}
+
+function cutOff({ kid }: Signer): AnchormeshError {
+  return new AnchormeshError(
+    'PUBLISH_REFUSED',
+    `not published: KEY_CUT_OFF: packs say that ${kid} signs no more events`,
+    {
+      detail: { code: 'KEY_CUT_OFF' },
+      hint: 'have the node sign with a key that is ACTIVE with the use event: see `anchormesh keys list`'
+    }
+  )
 }

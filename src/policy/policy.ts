@@ -222,11 +222,15 @@ function namespacePolicy(config: NamespaceConfig): NamespacePolicy {
 }
 
 function checkOrganisations({ organisations }: PeersConfig, problems: PolicyProblem[]): void {
-  organisations.forEach(({ orgId, pins }, index) => {
+  organisations.forEach(({ orgId, firstPack, pins }, index) => {
     if (organisations.findIndex((other) => other.orgId === orgId) < index) {
       problems.push(inPeers(['organisations', index, 'orgId'], `names ${orgId} a second time`))
     }
-    pins.forEach(({ packSeq }, place) => {
+    pins.forEach(({ packSeq, hash }, place) => {
+      if (packSeq === 1 && firstPack !== undefined && firstPack !== hash) {
+        const path = ['organisations', index, 'pins', place, 'hash']
+        problems.push(inPeers(path, `is not the firstPack of ${orgId}`))
+      }
       if (pins.findIndex((other) => other.packSeq === packSeq) < place) {
         const path = ['organisations', index, 'pins', place, 'packSeq']
         problems.push(inPeers(path, `pins pack ${packSeq} of ${orgId} a second time`))
@@ -258,7 +262,9 @@ function checkNamespaces(federation: FederationConfig, dids: ReadonlySet<string>
 
 function knownPeers(peers: PeersConfig, self: PolicySelf, problems: PolicyProblem[]): PolicyPeer[] {
   const pinned = new Set(
-    peers.organisations.filter(({ firstPack }) => firstPack !== undefined).map(({ orgId }) => orgId)
+    peers.organisations
+      .filter(({ firstPack, pins }) => firstPack !== undefined || pins.some(({ packSeq }) => packSeq === 1))
+      .map(({ orgId }) => orgId)
   )
   const kids = new KidRegister(problems)
   const known = new Map<string, PolicyPeer>()

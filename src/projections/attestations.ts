@@ -32,7 +32,7 @@ const UNKNOWN: EvidenceFact = { verdict: null, signers: 0, agreed: 0 }
  */
 export const attestations: Projection = {
   name: 'attestations',
-  version: 1,
+  version: 2,
   layout: {
     key: ['namespace', 'owner', 'batchId', 'chainId', 'evidenceId', null, 'signer'],
     columns: [
@@ -55,6 +55,7 @@ export const attestations: Projection = {
   },
   // Who is late, and what this node is asked for, goes by the quorum; the shared columns go by the events alone.
   dependsOnPolicy: true,
+  dependsOnTrust: true,
   rowsChangeOften: false,
   namespacePrefix: (namespace) => `${namespace}!`,
   filters: {
@@ -65,8 +66,8 @@ export const attestations: Projection = {
     toTs: (row, value) => (row as AttestationRow).ts <= Number(value)
   },
 
-  reads(record) {
-    const attested = attestationIn(record)
+  reads(record, _policy, trust) {
+    const attested = attestationIn(record, trust)
     return attested === null ? NO_KEYS : [`${attestedEvidenceKey(attested.identity)}!${attested.signer}`]
   },
 
@@ -83,7 +84,7 @@ export const attestations: Projection = {
 }
 
 function foldAttestation(record: SharedRecord, context: FoldContext): Promise<void> | void {
-  const attested = attestationIn(record)
+  const attested = attestationIn(record, context.trust)
   if (attested === null) return undefined
   const { identity, signer, kid, attestation, place } = attested
   const key = attestedEvidenceKey(identity)

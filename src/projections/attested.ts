@@ -11,6 +11,7 @@ import type { VerifiedEvent } from '../events/verified.ts'
 import type { LoggedRecord, SharedRecord } from '../log/log-reader.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { EvidenceIdentity, Verdict } from '../timestamps/verdict.ts'
+import type { FoldTrust } from './key-effects.ts'
 
 /** How an attestation stands to this node's newest verdict. */
 export type AttestationStanding = 'agrees' | 'contradicts' | 'unchecked'
@@ -71,8 +72,8 @@ export function attestationReadingIn({ event }: SharedRecord): AttestationReadin
 }
 
 /** The attestation in a record; `null` where it holds none that has effect. */
-export function attestationIn(record: LoggedRecord): FoldedAttestation | null {
-  if (record.scope === 'local' || !isAttestation(record)) return null
+export function attestationIn(record: LoggedRecord, trust: FoldTrust): FoldedAttestation | null {
+  if (record.scope === 'local' || !isAttestation(record) || trust.isCutOff(record.event)) return null
   const reading = attestationReadingIn(record)
   if (!reading.ok) return null
   const { attestation } = reading

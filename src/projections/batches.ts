@@ -1,16 +1,18 @@
 import type { LocalRecord, LoggedRecord, SharedRecord } from '../log/log-reader.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import { BATCH_RECEIPTS_MAX } from './batch-sealed.ts'
+import type { ClaimEffect } from './claims.ts'
 import { batchKeyOf, claimIn, rootKeyOf } from './claims.ts'
+import type { FoldTrust } from './key-effects.ts'
 import { NO_KEYS } from './projection.ts'
-import type { FoldContext, Projection } from './projection.ts'
+import type { FoldBasis, FoldContext, Projection } from './projection.ts'
 import { forgottenOf, leavesLearnedIn } from './receipt-records.ts'
 import type { Forgotten, LeavesLearned } from './receipt-records.ts'
 import type { RootedBatch } from './receipts.ts'
 import { changeWanted, sumsKey } from './wanted.ts'
 
 /**
- * One signer's announcement of a root: the smallest of its event ids, so that it does not depend on the order of
+ * One signer's announcement of a root: of those that count, else of all, the one with the smallest event id, so that it does not depend on the order of
  * arrival.
  */
 type Announcement = {
@@ -21,19 +23,19 @@ type Announcement = {
   readonly ts: number
   readonly byOwner: boolean
   /** Why it has no effect, or `null`. */
-  readonly effect: string | null
+  readonly effect: ClaimEffect | null
 }
 
 export type BatchRow = RootedBatch & {
   /** As the owner says it; `null` until the owner announced. */
   readonly receiptCount: number | null
-  /** One a signer, sorted by signer: at most as many as the namespace ever had members. */
+  /** One a signer, one that counts if there is any, sorted by signer: at most as many as the namespace ever had members. */
   readonly announcements: readonly Announcement[]
   /**
    * Why what was announced does not count; `null` when it does (the owner announced it, with the right to) and while
    * nobody announced it.
    */
-  readonly effect: 'NOT_OWNER' | 'ROLE_MISSING' | null
+  readonly effect: 'NOT_OWNER' | ClaimEffect | null
   /** Local: how many of its receipts this node holds. */
   readonly receiptsPresent: number
   /** Local: how many it was told to forget. */
@@ -59,7 +61,7 @@ export function receiptsMissing(row: BatchRow): number {
 /** Every root that was claimed for a batch, who announced it, and whether the claim counts. */
 export const batches: Projection = {
   name: 'batches',
-  version: 3,
+  version: 4,
   layout: {
     key: ['namespace', 'owner', 'batchId', 'batchRoot'],
     columns: [
@@ -74,6 +76,7 @@ export const batches: Projection = {
     ]
   },
   dependsOnPolicy: true,
+  dependsOnTrust: true,
   rowsChangeOften: false,
   namespacePrefix: (namespace) => `${namespace}!`,
   filters: {
@@ -84,8 +87,8 @@ export const batches: Projection = {
   reads: rowKeys,
 
   fold(record, context) {
-    const { facts, policy } = context
-    const unread = namespacesOf(record, policy)
+    const { facts } = context
+    const unread = namespacesOf(record, context)
       .map(sumsKey)
       .filter((key) => !facts.isAtHand(key))
     if (unread.length === 0) return foldNow(record, context)
@@ -106,24 +109,24 @@ export const batches: Projection = {
   }
 }
 
-function rowKeys(record: LoggedRecord, policy: PolicyView): readonly string[] {
+function rowKeys(record: LoggedRecord, policy: PolicyView, trust: FoldTrust): readonly string[] {
   if (record.scope === 'local') {
     const learned = leavesLearnedIn(record.event)
     if (learned !== null) return [rowKeyOf(learned)]
     return forgottenOf(record.event)?.places.map(rowKeyOf) ?? NO_KEYS
   }
-  const claim = claimIn(record, policy)
+  const claim = claimIn(record, { policy, trust })
   return claim === null ? NO_KEYS : [claim.rootKey]
 }
 
 /** Those whose rows the record may change. */
-function namespacesOf(record: LoggedRecord, policy: PolicyView): readonly string[] {
+function namespacesOf(record: LoggedRecord, basis: FoldBasis): readonly string[] {
   if (record.scope === 'local') {
     const learned = leavesLearnedIn(record.event)
     if (learned !== null) return [learned.namespace]
     return forgottenOf(record.event)?.places.map(({ namespace }) => namespace) ?? NO_KEYS
   }
-  const claim = claimIn(record, policy)
+  const claim = claimIn(record, basis)
   return claim === null ? NO_KEYS : [claim.namespace]
 }
 
@@ -178,16 +181,16 @@ function putRow(key: string, before: BatchRow, changed: BatchRow, recordedAt: nu
 }
 
 function foldAnnounce(record: SharedRecord, context: FoldContext): void {
-  const { rows, policy } = context
-  const claim = claimIn(record, policy)
+  const { rows } = context
+  const claim = claimIn(record, context)
   if (claim === null) return
   const { namespace, owner, byOwner, announce, signer, effect, rootKey: key } = claim
   const { batchId, batchRoot, receiptCount } = announce
   const row = (rows.at(key) as BatchRow | undefined) ?? emptyRow({ namespace, owner, batchId, batchRoot })
   const before = row.announcements.find((announcement) => announcement.signer === signer)
-  if (before !== undefined && before.eventId < record.event.id) return
   const { ts } = record.event.envelope
   const announcement: Announcement = { signer, eventId: record.event.id, receiptCount, ts, byOwner, effect }
+  if (before !== undefined && comesBefore(before, announcement)) return
   const others = row.announcements.filter((other) => other.signer !== signer)
   const after = withAnnouncements(row, [...others, announcement])
   putRow(key, row, after, record.record.recordedAt, context)
@@ -195,14 +198,19 @@ function foldAnnounce(record: SharedRecord, context: FoldContext): void {
 
 function withAnnouncements(row: BatchRow, announcements: readonly Announcement[]): BatchRow {
   const sorted = announcements.toSorted((left, right) => (left.signer < right.signer ? -1 : 1))
-  const owners = sorted.filter(({ byOwner }) => byOwner).sort((left, right) => (left.eventId < right.eventId ? -1 : 1))
-  const counts = owners.some(({ effect }) => effect === null)
+  const [first] = sorted.filter(({ byOwner }) => byOwner).sort((left, right) => (comesBefore(left, right) ? -1 : 1))
   return {
     ...row,
-    receiptCount: owners[0]?.receiptCount ?? null,
+    receiptCount: first?.receiptCount ?? null,
     announcements: sorted,
-    effect: counts ? null : owners.length > 0 ? 'ROLE_MISSING' : 'NOT_OWNER'
+    effect: first === undefined ? 'NOT_OWNER' : first.effect
   }
+}
+
+/** Which of two announcements speaks: one that counts before one that does not, then the smaller event id. */
+function comesBefore(one: Announcement, other: Announcement): boolean {
+  if ((one.effect === null) !== (other.effect === null)) return one.effect === null
+  return one.eventId < other.eventId
 }
 
 function emptyRow({ namespace, owner, batchId, batchRoot }: RootedBatch): BatchRow {

@@ -1,6 +1,6 @@
 import type { AttestationPlace } from '../../protocols/event/v1/attestation.ts'
 import { countsBefore } from '../../protocols/event/v1/attestation.ts'
-import type { EvidenceFinding } from '../../protocols/winner/v1/quorum.ts'
+import type { EvidenceFinding, Statement } from '../../protocols/winner/v1/quorum.ts'
 import type { Candidate } from '../../protocols/winner/v1/winner.ts'
 import { rankOf } from '../../protocols/winner/v1/winner.ts'
 import { sortableNumber } from '../log/keys.ts'
@@ -68,6 +68,7 @@ export class Candidates {
     { eventId, logSeq }: { readonly eventId: string; readonly logSeq: number },
     byOwner: boolean
   ): Promise<void> {
+    if (!bringsEvidence(claim)) return
     if (byOwner) await this.#announcedRoot(claim.announce.batchRoot)
     for (const { identity } of claim.evidence) {
       const before = await this.#evidence(identity)
@@ -106,10 +107,15 @@ export class Candidates {
   async statementsOn(
     candidate: Pick<Candidate, 'batchRoot' | 'chainId' | 'evidenceId' | 'evidenceHash'>,
     members: number
-  ): Promise<ReadonlyMap<string, EvidenceFinding>> {
+  ): Promise<ReadonlyMap<string, Statement>> {
     const prefix = this.#statementKey(candidate, '')
     const found = await this.#facts.range(prefix, members)
-    return new Map(found.map(([key, fact]) => [key.slice(prefix.length), (fact as StatementFact).finding]))
+    return new Map(
+      found.map(([key, fact]) => {
+        const { finding, place } = fact as StatementFact
+        return [key.slice(prefix.length), { ...finding, ts: place.ts }]
+      })
+    )
   }
 
   /** The strongest that count, at most `limit`, strongest first. */
@@ -187,6 +193,12 @@ export class Candidates {
     return `evidence!${this.#batch}!${batchRoot}!${chainId}!${evidenceId}!${evidenceHash}`
   }
 }
+
+/**
+ * Evidence is worth what it proves, so that of a member without the role counts too; not that of somebody who has no
+ * say at all.
+ */
+export const bringsEvidence = ({ effect }: FoldedClaim): boolean => effect === null || effect === 'ROLE_MISSING'
 
 function isSame(one: EvidenceFact['verified'], other: EvidenceFact['verified']): boolean {
   return one?.provenTime === other?.provenTime && one?.position === other?.position

@@ -8,6 +8,7 @@ import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { EvidenceIdentity } from '../timestamps/verdict.ts'
 import { timestampAnchorKey } from './evidence.ts'
+import type { FoldBasis } from './projection.ts'
 
 /** A timestamp anchor of a claim, by what names it and by the key of its row in `timestamp-anchors`. */
 export interface ClaimedEvidence {
@@ -15,12 +16,15 @@ export interface ClaimedEvidence {
   readonly identity: EvidenceIdentity
 }
 
+/** Why an announce that is one has no effect, whoever owns the batch. */
+export type ClaimEffect = 'KEY_CUT_OFF' | 'ROLE_MISSING'
+
 /** An announce as the folds of batches see it. */
 export interface FoldedClaim extends Claim {
   readonly namespace: string
   readonly signer: string
-  /** Why the announce has no effect under the policy, apart from ownership; `null` when it has. */
-  readonly effect: 'ROLE_MISSING' | null
+  /** Why the announce has no effect, apart from ownership; `null` when it has. */
+  readonly effect: ClaimEffect | null
   /** The key of the batch's row in `winners`, and of the claimed root's in `batches`. */
   readonly batchKey: string
   readonly rootKey: string
@@ -29,6 +33,7 @@ export interface FoldedClaim extends Claim {
 
 interface FoldedAnnounce {
   readonly policy: PolicyView
+  readonly cutOff: boolean
   readonly reading: AnnounceReading
   readonly claim: FoldedClaim | null
 }
@@ -44,8 +49,8 @@ export const rootKeyOf = (batchKey: string, batchRoot: string): string => `${bat
 const folded = new WeakMap<VerifiedEvent, FoldedAnnounce>()
 
 /** The claim in a record, or `null` where it holds none: a local event, another type, a body that is no announce. */
-export function claimIn(record: LoggedRecord, policy: PolicyView): FoldedClaim | null {
-  return record.scope === 'local' || !isAnnounce(record) ? null : foldedAnnounce(record.event, policy).claim
+export function claimIn(record: LoggedRecord, basis: FoldBasis): FoldedClaim | null {
+  return record.scope === 'local' || !isAnnounce(record) ? null : foldedAnnounce(record.event, basis).claim
 }
 
 /** Whether the record is an announce in a namespace of announces. */
@@ -54,24 +59,37 @@ export function isAnnounce({ event: { envelope } }: SharedRecord): boolean {
 }
 
 /** The announce in a record that `isAnnounce`. */
-export function announceIn(record: SharedRecord, policy: PolicyView): AnnounceReading {
-  return foldedAnnounce(record.event, policy).reading
+export function announceIn(record: SharedRecord, basis: FoldBasis): AnnounceReading {
+  return foldedAnnounce(record.event, basis).reading
 }
 
-function foldedAnnounce(event: VerifiedEvent, policy: PolicyView): FoldedAnnounce {
+/** Why the announce of this event has no effect, apart from ownership: the first reason that holds, `null` if none. */
+export function effectOfAnnounce(
+  event: VerifiedEvent,
+  _announce: Announce,
+  { policy, trust }: FoldBasis
+): ClaimEffect | null {
+  const { namespace, signer } = event.envelope
+  if (trust.isCutOff(event)) return 'KEY_CUT_OFF'
+  return policy.hasRole(namespace, signer, 'announce') ? null : 'ROLE_MISSING'
+}
+
+function foldedAnnounce(event: VerifiedEvent, basis: FoldBasis): FoldedAnnounce {
+  const { policy } = basis
+  const cutOff = basis.trust.isCutOff(event)
   const known = folded.get(event)
-  if (known?.policy === policy) return known
+  if (known?.policy === policy && known.cutOff === cutOff) return known
   const reading = known?.reading ?? parseAnnounce(event.envelope.body)
-  const announce = { policy, reading, claim: reading.ok ? readClaim(event, reading.announce, policy) : null }
+  const announce = { policy, cutOff, reading, claim: reading.ok ? readClaim(event, reading.announce, basis) : null }
   folded.set(event, announce)
   return announce
 }
 
-function readClaim({ envelope }: VerifiedEvent, announce: Announce, policy: PolicyView): FoldedClaim | null {
-  const { namespace, signer } = envelope
-  const claim = claimOf(announce, policy.orgOf(signer))
+function readClaim(event: VerifiedEvent, announce: Announce, basis: FoldBasis): FoldedClaim | null {
+  const { namespace, signer } = event.envelope
+  const claim = claimOf(announce, basis.policy.orgOf(signer))
   if (claim === null) return null
-  const effect = policy.hasRole(namespace, signer, 'announce') ? null : 'ROLE_MISSING'
+  const effect = effectOfAnnounce(event, announce, basis)
   const evidence = announce.timestampAnchors.map((timestampAnchor) =>
     claimedEvidence(namespace, claim, timestampAnchor)
   )

@@ -2,15 +2,15 @@ import { ANCHOR_PACK_TYPE } from '../../protocols/event/v1/codec.ts'
 import { sortableNumber } from '../log/keys.ts'
 import type { SharedRecord } from '../log/log-reader.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
-import type { PolicyView } from '../policy/policy-view.ts'
 import { attestationReadingIn, isAttestation } from './attested.ts'
-import { announceIn, isAnnounce } from './claims.ts'
+import type { ClaimEffect } from './claims.ts'
+import { announceIn, effectOfAnnounce, isAnnounce } from './claims.ts'
 import type { FirstFact } from './pack-facts.ts'
 import type { TouchedPacks } from './pack-fold.ts'
 import { effectOfPack, foldPack } from './pack-fold.ts'
 import { isOwnPack, isPack, packOf } from './packs.ts'
 import { NO_KEYS } from './projection.ts'
-import type { FoldContext, Projection } from './projection.ts'
+import type { FoldBasis, FoldContext, Projection } from './projection.ts'
 
 interface NoEffect {
   readonly effect: string
@@ -25,9 +25,10 @@ const keyOf = (namespace: string, eventId: string): string => `${namespace}!${ev
  */
 export const effects: Projection = {
   name: 'effects',
-  version: 4,
+  version: 5,
   layout: { key: ['namespace', 'eventId'], columns: ['type', 'signer', 'kid', 'authorSeq', 'effect', 'detail'] },
   dependsOnPolicy: true,
+  dependsOnTrust: true,
   rowsChangeOften: false,
   namespacePrefix: (namespace) => `${namespace}!`,
   filters: {
@@ -38,7 +39,7 @@ export const effects: Projection = {
 
   fold(record, context) {
     if (record.scope === 'local') return undefined
-    const found = effectOf(record, context.policy)
+    const found = effectOf(record, context)
     if (found !== null) return list(record, found, context)
     return isPack(record) ? foldPackEffects(record, context) : undefined
   },
@@ -46,15 +47,16 @@ export const effects: Projection = {
   shared: () => null
 }
 
-/** Why the event by itself has no effect under the policy, or `null`. */
-function effectOf(record: SharedRecord, policy: PolicyView): NoEffect | null {
+/** Why the event by itself has no effect, or `null`. */
+function effectOf(record: SharedRecord, basis: FoldBasis): NoEffect | null {
+  const { policy, trust } = basis
   const { type, namespace, signer } = record.event.envelope
   const inTrust = namespace === TRUST_NAMESPACE
   if (isAnnounce(record)) {
-    const reading = announceIn(record, policy)
+    const reading = announceIn(record, basis)
     if (!reading.ok) return { effect: reading.code, detail: reading.detail }
-    if (policy.hasRole(namespace, signer, 'announce')) return null
-    return { effect: 'ROLE_MISSING', detail: `${signer} may not announce in ${namespace}` }
+    const effect = effectOfAnnounce(record.event, reading.announce, basis)
+    return effect === null ? null : { effect, detail: detailOf(effect, record) }
   }
   if (type === ANCHOR_PACK_TYPE && inTrust) {
     const reading = packOf(record.event)
@@ -64,9 +66,20 @@ function effectOf(record: SharedRecord, policy: PolicyView): NoEffect | null {
   }
   if (isAttestation(record)) {
     const reading = attestationReadingIn(record)
-    return reading.ok ? null : { effect: reading.code, detail: reading.detail }
+    if (!reading.ok) return { effect: reading.code, detail: reading.detail }
+    return trust.isCutOff(record.event) ? { effect: 'KEY_CUT_OFF', detail: detailOf('KEY_CUT_OFF', record) } : null
   }
   return { effect: 'TYPE_UNKNOWN', detail: `this release knows no type ${type} in ${namespace}` }
+}
+
+function detailOf(effect: ClaimEffect, { event: { envelope } }: SharedRecord): string {
+  const { namespace, signer, kid } = envelope
+  switch (effect) {
+    case 'KEY_CUT_OFF':
+      return `the key ${kid} counts only up to its last good events, and this is none of them nor before one`
+    case 'ROLE_MISSING':
+      return `${signer} may not announce in ${namespace}`
+  }
 }
 
 async function list(record: SharedRecord, { effect, detail }: NoEffect, { rows }: FoldContext): Promise<void> {

@@ -7,40 +7,24 @@ import type { LoggedRecord } from '../log/log-reader.ts'
 import type { Store, WriteOperation } from '../log/store.ts'
 import { parsePolicy } from '../policy/policy.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
+import type { TrustView } from '../trust/trust-view.ts'
 import { viewPolicy } from '../policy/policy-view.ts'
 import { ProjectionInstance } from './instance.ts'
 import { JOURNAL_POSITIONS_KEPT, pruneOperations } from './journal.ts'
 import { FoldProgress } from './fold-progress.ts'
-import { FOLD_RECORDS_MAX, FoldGroup, everyRecord } from './log-records.ts'
+import { NO_TRUST } from './key-effects.ts'
+import { FOLD_RECORDS_MAX } from './log-records.ts'
 import { meaningAffected } from './policy-change.ts'
 import type { Projection } from './projection.ts'
-import { RecordFeed } from './record-feed.ts'
+import { FoldAnew } from './projection.ts'
+import { RecordFeed, recordsAfter } from './record-feed.ts'
+import type { ProjectionStatus, RebuildProgress, RebuiltProjection } from './projection-status.ts'
+import { isOutdated, statusOf } from './projection-status.ts'
 import { readState, writeState } from './state.ts'
+import { TrustKeeper, anchorsFirst } from './trust-keeper.ts'
 
 // A disk that is full does not become free faster than this.
 const RETRY_AFTER_MS = 1_000
-
-/** The state of one projection for `status`. */
-export interface ProjectionStatus {
-  readonly name: string
-  readonly version: number
-  /** The position that its rows are true at. */
-  readonly logSeq: number
-  readonly state: 'live' | 'catching-up' | 'halted'
-  /** Why it halted, or why it can't be written just now. */
-  readonly reason?: string
-}
-
-/** What a rebuild found: the hash over all bytes of the projection before and after. */
-export interface RebuiltProjection {
-  readonly projection: string
-  readonly version: number
-  readonly logSeq: number
-  readonly rows: number
-  readonly before: string
-  readonly after: string
-  readonly identical: boolean
-}
 
 /**
  * Folds the log into all projections, in order, each with its own cursor that moves in the batch of its rows.
@@ -54,6 +38,7 @@ export class ProjectionEngine {
   readonly #instances: readonly ProjectionInstance[]
   readonly #progress: FoldProgress
   readonly #feed = new RecordFeed()
+  readonly #trust: TrustKeeper
   #working: Promise<void> | null = null
   /** Why the last attempt at folding failed, or `null`. */
   #trouble: string | null = null
@@ -68,6 +53,7 @@ export class ProjectionEngine {
     this.#clock = ports.clock
     this.#logger = ports.logger
     this.#progress = new FoldProgress(ports.clock)
+    this.#trust = new TrustKeeper(instances, ports.log)
   }
 
   /**
@@ -86,18 +72,16 @@ export class ProjectionEngine {
       await instance.removeOtherGenerations()
       instances.push(instance)
     }
-    const engine = new ProjectionEngine(instances, ports)
-    // One view of each policy, because what folds derive from it is kept by view.
-    const policies = new Map<number, PolicyView | null>()
-    for (const instance of instances) {
-      const { cursor, version } = instance.state
-      if (!policies.has(cursor)) policies.set(cursor, await engine.policyAt(cursor))
-      instance.policy = policies.get(cursor) ?? null
-      if (version !== instance.projection.version && cursor > 0) await engine.#refoldOrHalt(instance, onProgress)
-    }
+    const engine = new ProjectionEngine(anchorsFirst(instances), ports)
+    await engine.#takeUp(onProgress)
     engine.#stopListening = ports.log.onAppended((records) => engine.#take(records))
     engine.#advance()
     return engine
+  }
+
+  /** What the packs in force say, as far as `trust-anchors` has come. */
+  get trust(): TrustView {
+    return this.#trust.view
   }
 
   /** The position of the log's last record: projections reach it by and by. */
@@ -116,17 +100,7 @@ export class ProjectionEngine {
   }
 
   status(): ProjectionStatus[] {
-    return this.#instances.map(({ projection, state, halted }) => {
-      const behind = state.cursor < this.head
-      const reason = halted ?? (behind ? this.#trouble : null)
-      return {
-        name: projection.name,
-        version: projection.version,
-        logSeq: state.cursor,
-        state: halted !== null ? 'halted' : behind ? 'catching-up' : 'live',
-        ...(reason === null ? {} : { reason })
-      }
-    })
+    return this.#instances.map((instance) => statusOf(instance, this.head, this.#trouble))
   }
 
   /** Throws `UNKNOWN_PROJECTION`. */
@@ -202,6 +176,25 @@ export class ProjectionEngine {
     this.#progress.close()
   }
 
+  /** `trust-anchors` first: the others are judged by it, so it must not be behind any of them. */
+  async #takeUp(onProgress?: RebuildProgress): Promise<void> {
+    // One view of each policy, because what folds derive from it is kept by view.
+    const policies = new Map<number, PolicyView | null>()
+    for (const instance of this.#instances) {
+      const { cursor } = instance.state
+      if (!policies.has(cursor)) policies.set(cursor, await this.policyAt(cursor))
+      instance.policy = policies.get(cursor) ?? null
+    }
+    const { anchors } = this.#trust
+    const followers = this.#instances.filter((instance) => this.#trust.follows(instance))
+    const least = Math.max(0, ...followers.map(({ state }) => state.cursor))
+    if (anchors !== null && isOutdated(anchors, least)) await this.#refoldOrHalt(anchors, onProgress, least)
+    else await this.#trust.load()
+    for (const instance of this.#instances) {
+      if (instance.halted === null && isOutdated(instance)) await this.#refoldOrHalt(instance, onProgress)
+    }
+  }
+
   #take(records: readonly LoggedRecord[]): void {
     this.#feed.take(records)
     this.#advance()
@@ -244,44 +237,45 @@ export class ProjectionEngine {
     }
   }
 
+  /**
+   * The one to go on with. Those that are to be folded anew wait until `trust-anchors` is near the head: however many
+   * of its records want that, while much comes in it is done a few times, each for several times as many records.
+   */
   #lagging(): ProjectionInstance | undefined {
     if (this.#closed) return undefined
-    const behind = this.#instances.filter(
-      ({ halted, state }) => halted === null && state.cursor < this.#log.head.logSeq
-    )
-    return behind.sort((left, right) => left.state.cursor - right.state.cursor)[0]
+    const open = this.#instances.filter(({ halted, state }) => halted === null && state.cursor < this.head)
+    const behind = open.find((instance) => this.#trust.isBehind(instance))
+    const others = open.filter((instance) => !this.#trust.isBehind(instance))
+    const [last] = others.sort((left, right) => left.state.cursor - right.state.cursor)
+    if (behind === undefined || last === undefined) return behind ?? last
+    return this.head - (this.#trust.anchors?.state.cursor ?? 0) <= FOLD_RECORDS_MAX ? behind : last
   }
 
   async #foldAll(): Promise<void> {
     for (let lagging = this.#lagging(); lagging !== undefined; lagging = this.#lagging()) {
-      const from = lagging.state.cursor
-      const group = this.#instances.filter(({ halted, state }) => halted === null && state.cursor === from)
-      const records = await this.#recordsAfter(from).catch((error: unknown) => this.#haltAll(group, error))
-      await this.#foldGroup(group, records)
+      if (this.#trust.isBehind(lagging)) await this.#refoldOrHalt(lagging)
+      else await this.#foldOn(lagging.state.cursor)
       this.#trouble = null
       this.#progress.tell()
     }
   }
 
-  /** The log can't be read on: nobody may skip what stands there. */
-  #haltAll(group: readonly ProjectionInstance[], error: unknown): LoggedRecord[] {
-    for (const instance of group) this.#halt(instance, error)
-    return []
+  async #foldOn(from: number): Promise<void> {
+    const group = this.#instances.filter(
+      (instance) => instance.halted === null && instance.state.cursor === from && !this.#trust.isBehind(instance)
+    )
+    let records: readonly LoggedRecord[] = []
+    try {
+      records = await this.#trust.together(await recordsAfter(from, this.#log, this.#feed), group)
+    } catch (error) {
+      this.#haltAll(group, error)
+    }
+    await this.#foldGroup(group, records)
   }
 
-  /** The next records after a position: at most one group, and a policy always alone. */
-  async #recordsAfter(cursor: number): Promise<LoggedRecord[]> {
-    const group = new FoldGroup()
-    if (this.#feed.has(cursor + 1)) {
-      group.fill(this.#feed.after(cursor))
-    } else {
-      const upTo = Math.min(this.head, cursor + FOLD_RECORDS_MAX)
-      for await (const record of everyRecord(this.#log, cursor, upTo)) if (group.add(record)) break
-    }
-    const { records } = group
-    const policyIndex = records.findIndex(isPolicy)
-    if (policyIndex < 0) return records
-    return policyIndex === 0 ? records.slice(0, 1) : records.slice(0, policyIndex)
+  /** The log can't be read on: nobody may skip what stands there. */
+  #haltAll(group: readonly ProjectionInstance[], error: unknown): void {
+    for (const instance of group) this.#halt(instance, error)
   }
 
   async #foldGroup(group: readonly ProjectionInstance[], records: readonly LoggedRecord[]): Promise<void> {
@@ -295,20 +289,25 @@ export class ProjectionEngine {
       return
     }
     const operations: WriteOperation[] = []
-    const commits: (() => void)[] = []
+    const turn = this.#trust.turn(records)
+    const commits: (() => void)[] = [() => turn.commit()]
     for (const instance of group) {
+      if (instance.halted !== null) continue
+      const isFollower = this.#trust.follows(instance)
       const policy = next ?? instance.policy
       try {
         if (policy === null) throw new Error('the log does not begin with a policy')
         if (next !== null && (await this.#changesMeaning(instance, next, last.record.logSeq))) {
-          await instance.refold(last.record.logSeq, next)
+          await this.#refoldUpTo(instance, last.record.logSeq, next)
           continue
         }
-        const folded = await instance.fold(records, policy)
+        if (isFollower && (await turn.leavesBehind(policy))) continue
+        const folded = await instance.fold(records, { policy, trust: isFollower ? await turn.trust(policy) : NO_TRUST })
+        if (instance === this.#trust.anchors) await turn.anchorsFolded(folded.facts)
         for (const operation of folded.operations) operations.push(operation)
         commits.push(folded.commit)
       } catch (error) {
-        this.#halt(instance, error)
+        if (!(error instanceof FoldAnew)) this.#halt(instance, error)
       }
     }
     await this.#store.write(operations, { sync: false })
@@ -326,8 +325,17 @@ export class ProjectionEngine {
   #halt(instance: ProjectionInstance, error: unknown): void {
     if (isStoreUnavailable(error)) throw error
     instance.halted = `stopped after position ${instance.state.cursor}: ${messageOf(error)}`
+    if (instance === this.#trust.anchors) this.#haltFollowers()
     const fields = { projection: instance.projection.name, cursor: instance.state.cursor, reason: messageOf(error) }
     this.#logger.error(fields, 'a projection halted; it skips nothing: `anchormesh log verify` and `log rebuild` help')
+  }
+
+  /** Which events count is not known any more. */
+  #haltFollowers(): void {
+    for (const instance of this.#instances) {
+      if (instance.halted !== null || !this.#trust.follows(instance)) continue
+      this.#halt(instance, new Error('trust-anchors halted, which says whose events count'))
+    }
   }
 
   async #pruneJournal(instance: ProjectionInstance): Promise<void> {
@@ -345,36 +353,39 @@ export class ProjectionEngine {
     this.#feed.forget(folded)
   }
 
-  async #refoldOrHalt(instance: ProjectionInstance, onProgress?: RebuildProgress): Promise<void> {
+  async #refoldOrHalt(instance: ProjectionInstance, onProgress?: RebuildProgress, least = 0): Promise<void> {
     try {
-      await this.#refold(instance, onProgress)
+      await this.#refold(instance, onProgress, least)
     } catch (error) {
       this.#halt(instance, error)
     }
   }
 
-  async #refold(instance: ProjectionInstance, onProgress?: RebuildProgress): Promise<void> {
-    const upTo = instance.halted === null ? instance.state.cursor : this.#log.head.logSeq
+  async #refold(instance: ProjectionInstance, onProgress?: RebuildProgress, least = 0): Promise<void> {
+    const leader = this.#trust.follows(instance) ? this.#trust.anchors : null
+    const own = instance.halted === null ? Math.max(instance.state.cursor, least) : this.head
+    const upTo = leader?.state.cursor ?? own
     const policy = await this.policyAt(upTo)
-    if (policy === null) return
+    if (policy !== null) await this.#refoldUpTo(instance, upTo, policy, onProgress)
+    else if (upTo > 0) throw new Error('the log does not begin with a policy')
+  }
+
+  async #refoldUpTo(
+    instance: ProjectionInstance,
+    upTo: number,
+    policy: PolicyView,
+    onProgress?: RebuildProgress
+  ): Promise<void> {
     const { name } = instance.projection
-    await instance.refold(upTo, policy, (done) => onProgress?.({ projection: name, done, total: upTo }))
+    const trustOf = this.#trust.trustOf(instance, policy, upTo)
+    await instance.refold(upTo, { policy, trustOf }, (done) => onProgress?.({ projection: name, done, total: upTo }))
+    if (instance === this.#trust.anchors) await this.#trust.load()
   }
 }
-
-export type RebuildProgress = (progress: {
-  readonly projection: string
-  readonly done: number
-  readonly total: number
-}) => void
 
 export interface EnginePorts {
   readonly log: EventLog
   readonly store: Store
   readonly clock: Clock
   readonly logger: Logger
-}
-
-function isPolicy(record: LoggedRecord): boolean {
-  return record.scope === 'local' && record.event.type === 'policy'
 }

@@ -7,7 +7,8 @@ import type { PolicyView } from '../policy/policy-view.ts'
 import { journalOperation } from './journal.ts'
 import { generationPrefix, rowsPrefix } from './keys.ts'
 import { FoldGroup, everyRecord } from './log-records.ts'
-import type { Projection } from './projection.ts'
+import type { FoldTrust } from './key-effects.ts'
+import type { FoldBasis, Projection, Table } from './projection.ts'
 import type { PackedRow } from './row-codec.ts'
 import { decodeRow, parseStored } from './row-codec.ts'
 import type { ProjectionState } from './state.ts'
@@ -68,9 +69,9 @@ export class ProjectionInstance {
   }
 
   /** Folds records that follow the cursor. What comes back is to be written, then `commit`ted. */
-  async fold(records: readonly LoggedRecord[], policy: PolicyView): Promise<FoldedGroup> {
+  async fold(records: readonly LoggedRecord[], basis: FoldBasis): Promise<FoldedGroup> {
     const generation = generationPrefix(this.projection.name, this.state.generation)
-    const transaction = await foldInto(generation, this.#cache, records, policy, this.#folding())
+    const transaction = await foldInto(generation, this.#cache, records, basis, this.#folding())
     const cursor = records.at(-1)?.record.logSeq ?? this.state.cursor
     const state = { ...this.state, cursor }
     const operations: WriteOperation[] = []
@@ -81,17 +82,21 @@ export class ProjectionInstance {
     const commit = (): void => {
       transaction.remember()
       this.state = state
-      this.policy = policy
+      this.policy = basis.policy
       if (this.#watchers.size > 0 && transaction.changes.length > 0) this.#tell(transaction.rowsPut())
     }
-    return { operations, commit }
+    return { operations, commit, facts: transaction.facts }
   }
 
   /**
-   * Folds the log anew up to `upTo` under `policy`, beside the rows in use, and swaps. The journal goes on with the
+   * Folds the log anew up to `upTo` under `policy` and what `trustOf` says of each group of records, beside the rows in use, and swaps. The journal goes on with the
    * rows that differ, as changes at `upTo`, where it can; else it begins anew.
    */
-  async refold(upTo: number, policy: PolicyView, onProgress: (done: number) => void = () => {}): Promise<void> {
+  async refold(
+    upTo: number,
+    { policy, trustOf }: RefoldBasis,
+    onProgress: (done: number) => void = () => {}
+  ): Promise<void> {
     const { name, version } = this.projection
     const before = this.state
     const next: ProjectionState = { ...before, version, generation: before.generation + 1, cursor: upTo }
@@ -100,7 +105,8 @@ export class ProjectionInstance {
     const cache = this.#newCache()
     let group = new FoldGroup()
     const flush = async (): Promise<void> => {
-      const transaction = await foldInto(prefix, cache, group.records, policy, this.#folding())
+      const basis = { policy, trust: await trustOf(group.records) }
+      const transaction = await foldInto(prefix, cache, group.records, basis, this.#folding())
       const operations: WriteOperation[] = []
       transaction.writeTo(operations)
       await this.#store.write(operations, { sync: false })
@@ -111,7 +117,7 @@ export class ProjectionInstance {
     for await (const record of everyRecord(this.#log, 0, upTo)) {
       if (group.add(record)) await flush()
     }
-    await flush()
+    if (group.records.length > 0) await flush()
     const state = (await this.#continueJournal(before, next))
       ? next
       : { ...next, journalFrom: upTo, journalGeneration: next.generation }
@@ -196,20 +202,28 @@ export type RowsWatcher = (rows: readonly JsonObject[] | null) => void
 export interface FoldedGroup {
   readonly operations: readonly WriteOperation[]
   readonly commit: () => void
+  /** The facts as they will be. */
+  readonly facts: Table
+}
+
+/** By what records are judged that are folded anew. */
+export interface RefoldBasis {
+  readonly policy: PolicyView
+  readonly trustOf: (records: readonly LoggedRecord[]) => Promise<FoldTrust>
 }
 
 async function foldInto(
   generation: string,
   cache: ValueCache,
   records: readonly LoggedRecord[],
-  policy: PolicyView,
+  { policy, trust }: FoldBasis,
   { projection, store, log }: { projection: Projection; store: Store; log: LogReader }
 ): Promise<FoldTransaction> {
   const transaction = new FoldTransaction(store, generation, projection, cache)
   const keys: string[] = []
-  for (const record of records) for (const key of projection.reads(record, policy)) keys.push(key)
+  for (const record of records) for (const key of projection.reads(record, policy, trust)) keys.push(key)
   await transaction.prefetch(keys)
-  const context = { rows: transaction.rows, facts: transaction.facts, policy, log }
+  const context = { rows: transaction.rows, facts: transaction.facts, policy, trust, log }
   for (const record of records) {
     transaction.begin(record.record.logSeq)
     const waiting = projection.fold(record, context)

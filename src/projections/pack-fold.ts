@@ -87,7 +87,7 @@ export async function tsOfPack(facts: Table, orgId: string, hash: string): Promi
 }
 
 /** The keys after a valid pack among the facts. */
-export async function stateOfPack(facts: Table, orgId: string, hash: string): Promise<PackState> {
+export async function stateOfPack(facts: Pick<Table, 'get'>, orgId: string, hash: string): Promise<PackState> {
   const state = await readState((key) => facts.get(key), orgId, hash)
   if (state === undefined) throw new Error(`the state of pack ${hash} of ${orgId} is not among the facts`)
   return state

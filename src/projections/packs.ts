@@ -5,10 +5,10 @@ import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { VerifiedEvent } from '../events/verified.ts'
 import type { LoggedRecord, SharedRecord } from '../log/log-reader.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
+import type { OrganisationPins } from '../policy/policy.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { OrganisationRoot, PackState } from '../trust/pack-chain.ts'
 import { rootState } from '../trust/pack-chain.ts'
-import type { ProjectionEngine } from './engine.ts'
 import type { HeadFact } from './pack-facts.ts'
 import { headKey } from './pack-facts.ts'
 import { readState } from './pack-states.ts'
@@ -39,9 +39,20 @@ export function organisationRoot(orgId: string, { policy }: PolicyView): Organis
   return {
     orgId,
     threshold: pinned?.threshold ?? 1,
-    firstPack: pinned?.firstPack,
+    pins: pinsOf(pinned),
     keys: peers.flatMap(({ keys }) => keys)
   }
+}
+
+function pinsOf(pinned: OrganisationPins | undefined): ReadonlyMap<number, string> {
+  const pins = new Map(pinned?.pins?.map(({ packSeq, hash }) => [packSeq, hash]))
+  if (pinned?.firstPack !== undefined) pins.set(1, pinned.firstPack)
+  return pins
+}
+
+/** Where the facts of projections are found: the engine. */
+export interface FactsSource {
+  instance(name: string): { factsWithPrefix(prefix: string): AsyncIterable<[string, JsonObject]> }
 }
 
 /** What the next pack of an organisation continues. */
@@ -54,7 +65,7 @@ export interface StoredPacks {
 }
 
 /** An organisation's packs as they are known now: the head alone is read, however many there are. */
-export async function storedPacks(engine: ProjectionEngine, orgId: string, policy: PolicyView): Promise<StoredPacks> {
+export async function storedPacks(engine: FactsSource, orgId: string, policy: PolicyView): Promise<StoredPacks> {
   const root = organisationRoot(orgId, policy)
   const head = (await storedFact(engine, headKey(orgId))) as HeadFact | undefined
   const frozen = (head?.forkedAt ?? null) !== null
@@ -64,7 +75,7 @@ export async function storedPacks(engine: ProjectionEngine, orgId: string, polic
   return { root, head: state, frozen }
 }
 
-async function storedFact(engine: ProjectionEngine, key: string): Promise<JsonObject | undefined> {
+async function storedFact(engine: FactsSource, key: string): Promise<JsonObject | undefined> {
   for await (const [, fact] of engine.instance('trust-anchors').factsWithPrefix(key)) return fact
   return undefined
 }

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { LogReader, LoggedRecord } from '../log/log-reader.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
+import type { FoldTrust } from './key-effects.ts'
 import type { RowLayout } from './row-codec.ts'
 import type { WinnerChange } from './winner-change.ts'
 
@@ -19,18 +20,24 @@ export interface Table {
   put(key: string, value: JsonObject): void
   del(key: string): void
   /**
-   * Entries whose key begins with `prefix`, in key order, those of the running fold included; at most `limit`, where
-   * one is given.
+   * Entries whose key begins with `prefix` and is not before `from`, in key order, those of the running fold included;
+   * at most `limit`, where one is given.
    */
-  range(prefix: string, limit?: number): Promise<[string, JsonObject][]>
+  range(prefix: string, limit?: number, from?: string): Promise<[string, JsonObject][]>
+}
+
+/** By what events are judged. */
+export interface FoldBasis {
+  /** The policy in force at the end of the fold: it also decides what earlier records mean. */
+  readonly policy: PolicyView
+  /** What the packs in force at the end of the fold say; nothing for a projection that does not depend on them. */
+  readonly trust: FoldTrust
 }
 
 /** What a fold works with, one record after another. */
-export interface FoldContext {
+export interface FoldContext extends FoldBasis {
   readonly rows: Table
   readonly facts: Table
-  /** The policy in force at the end of the fold: it also decides what earlier records mean. */
-  readonly policy: PolicyView
   /** The log, for looking back. A fold must not use what stands after the record that it folds. */
   readonly log: LogReader
 }
@@ -59,12 +66,17 @@ export interface Projection {
   /** Whether rows depend on who is a member, of which organisation, in which role, or on pinned packs. */
   readonly dependsOnPolicy: boolean
   /**
+   * Whether rows depend on which events of retired and revoked keys count, or on how long packs are valid. Such a one
+   * comes after `trust-anchors`, and halts with it.
+   */
+  readonly dependsOnTrust?: boolean
+  /**
    * Whether rows change again and again (one a chain) or are written once (one a batch): only the former are worth
    * keeping at hand.
    */
   readonly rowsChangeOften: boolean
   /** The rows that folding this record will read, so that they are fetched at once. Leaving one out costs time only. */
-  reads(record: LoggedRecord, policy: PolicyView): readonly string[]
+  reads(record: LoggedRecord, policy: PolicyView, trust: FoldTrust): readonly string[]
   /** Folds one record; returns a promise only where it had to wait, because most of the time everything is at hand. */
   fold(record: LoggedRecord, context: FoldContext): Promise<void> | void
   /** Where the rows of a namespace begin; `null` when a row belongs to no namespace. */
@@ -75,6 +87,12 @@ export interface Projection {
   /** What of a row two nodes compare; `null` when the row is this node's own affair. */
   shared(row: JsonObject): JsonObject | null
 }
+
+/**
+ * Thrown by a fold of an anchor pack that would have to change more rows than is worth doing at once: then all are
+ * folded anew, in which it must not be thrown again.
+ */
+export class FoldAnew extends Error {}
 
 /** What a projection reads that can't tell beforehand. */
 export const NO_KEYS: readonly string[] = []

@@ -1,4 +1,6 @@
+import type { EventLog } from '../log/event-log.ts'
 import type { LoggedRecord } from '../log/log-reader.ts'
+import { FOLD_RECORDS_MAX, FoldGroup, everyRecord } from './log-records.ts'
 
 // Records that came in while a fold ran are kept parsed up to this many, and this much payload, so that large events
 // don't make them 192 MiB. What comes after them is read from the log again.
@@ -43,4 +45,18 @@ export class RecordFeed {
   #first(): number {
     return this.#records[0]?.record.logSeq ?? Infinity
   }
+}
+
+/** The next records after a position, from the feed where it has them: at most one group, and a policy always alone. */
+export async function recordsAfter(cursor: number, log: EventLog, feed: RecordFeed): Promise<readonly LoggedRecord[]> {
+  const group = new FoldGroup()
+  if (feed.has(cursor + 1)) {
+    group.fill(feed.after(cursor))
+  } else {
+    const upTo = Math.min(log.head.logSeq, cursor + FOLD_RECORDS_MAX)
+    for await (const record of everyRecord(log, cursor, upTo)) if (group.add(record)) break
+  }
+  const { records } = group
+  const policyAt = records.findIndex((record) => record.scope === 'local' && record.event.type === 'policy')
+  return policyAt < 0 ? records : records.slice(0, Math.max(1, policyAt))
 }

@@ -52,12 +52,12 @@ export const timestampAnchors: Projection = {
     signer: (row, value) => (row as TimestampAnchorRow).announcements.some(({ signer }) => signer === value)
   },
 
-  reads(record, policy) {
+  reads(record, policy, trust) {
     if (record.scope === 'local') {
       const verdict = verdictOf(record.event)
       return verdict === null ? NO_KEYS : [timestampAnchorKey(verdict)]
     }
-    const claim = claimIn(record, policy)
+    const claim = claimIn(record, { policy, trust })
     return claim === null ? NO_KEYS : claim.evidence.map(({ key }) => key)
   },
 
@@ -82,8 +82,10 @@ const UNVERIFIED = {
   policyDigest: null
 } as const
 
-function foldAnnounce(record: SharedRecord, { rows, policy }: FoldContext): void {
-  const claim = claimIn(record, policy)
+/** Evidence is kept and checked whatever the announce counts for: what it is worth is decided in `winners`. */
+function foldAnnounce(record: SharedRecord, context: FoldContext): void {
+  const { rows } = context
+  const claim = claimIn(record, context)
   if (claim === null) return
   for (const { key, identity } of claim.evidence) {
     const before = rows.at(key) as TimestampAnchorRow | undefined

@@ -126,14 +126,17 @@ class FoldTable implements Table {
     this.#write(key, undefined)
   }
 
-  async range(keyPrefix: string, limit = Infinity): Promise<[string, JsonObject][]> {
-    const own = [...this.#entries].filter(([key, { writtenAt }]) => writtenAt > 0 && key.startsWith(keyPrefix))
+  async range(keyPrefix: string, limit = Infinity, from = keyPrefix): Promise<[string, JsonObject][]> {
+    const own = [...this.#entries].filter(
+      ([key, { writtenAt }]) => writtenAt > 0 && key.startsWith(keyPrefix) && key >= from
+    )
     const found: [string, JsonObject][] = []
     for (const [key, { value }] of own) if (value !== undefined) found.push([key, value])
     // What this fold wrote or deleted hides what is stored under the same key.
     const hidden = new Set(own.map(([key]) => key))
     let stored = 0
-    for await (const [storeKey, bytes] of this.#store.range(prefixRange(this.#prefix + keyPrefix))) {
+    const { lt } = prefixRange(this.#prefix + keyPrefix)
+    for await (const [storeKey, bytes] of this.#store.range({ gte: this.#prefix + from, lt })) {
       const key = storeKey.slice(this.#prefix.length)
       if (hidden.has(key)) continue
       found.push([key, this.#decode(key, bytes)])

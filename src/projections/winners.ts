@@ -10,11 +10,13 @@ import type { EvidenceIdentity, Verdict } from '../timestamps/verdict.ts'
 import { verdictOf } from '../timestamps/verdict.ts'
 import type { FoldedAttestation } from './attested.ts'
 import { attestationIn } from './attested.ts'
-import { Candidates } from './candidates.ts'
+import { Candidates, bringsEvidence } from './candidates.ts'
 import type { FoldedClaim } from './claims.ts'
 import { claimIn } from './claims.ts'
+import { isPack, packOf } from './packs.ts'
 import { NO_KEYS } from './projection.ts'
-import type { FoldContext, Projection } from './projection.ts'
+import type { FoldBasis, FoldContext, Projection } from './projection.ts'
+import { batchesBoundOtherwise, rememberMade } from './quorum-validity.ts'
 import type { SeenCandidate } from './winner-change.ts'
 import { winnerChange, winnerOf } from './winner-change.ts'
 
@@ -51,7 +53,7 @@ export type WinnerRow = {
  */
 export const winners: Projection = {
   name: 'winners',
-  version: 4,
+  version: 5,
   layout: {
     key: ['namespace', 'owner', 'batchId'],
     columns: [
@@ -67,6 +69,7 @@ export const winners: Projection = {
     ]
   },
   dependsOnPolicy: true,
+  dependsOnTrust: true,
   rowsChangeOften: false,
   namespacePrefix: (namespace) => `${namespace}!`,
   filters: {
@@ -74,20 +77,21 @@ export const winners: Projection = {
     status: (row, value) => row['status'] === value
   },
 
-  reads(record, policy) {
+  reads(record, policy, trust) {
     if (record.scope === 'local') {
       const verdict = verdictOf(record.event)
       return verdict === null ? NO_KEYS : [batchKey(verdict)]
     }
-    const attested = attestationIn(record)
+    const attested = attestationIn(record, trust)
     if (attested !== null) return isAsked(attested, policy) ? [batchKey(attested.identity)] : NO_KEYS
-    const claim = claimIn(record, policy)
+    const claim = claimIn(record, { policy, trust })
     return claim === null || saysNothing(claim) ? NO_KEYS : [claimedBatch(claim)]
   },
 
   fold(record, context) {
     if (record.scope === 'shared') {
-      const attested = attestationIn(record)
+      if (isPack(record)) return foldPackValidity(record, context)
+      const attested = attestationIn(record, context.trust)
       return attested === null ? foldAnnounce(record, context) : foldAttestation(attested, context)
     }
     const verdict = verdictOf(record.event)
@@ -109,7 +113,7 @@ export const winners: Projection = {
 }
 
 function foldAnnounce(record: SharedRecord, context: FoldContext): Promise<void> | void {
-  const claim = claimIn(record, context.policy)
+  const claim = claimIn(record, context)
   if (claim === null || saysNothing(claim)) return undefined
   const key = claimedBatch(claim)
   const row = context.rows.at(key) as WinnerRow | undefined
@@ -126,8 +130,9 @@ async function foldFurtherAnnounce(
   record: SharedRecord,
   claim: FoldedClaim,
   row: WinnerRow | undefined,
-  { rows, facts, policy }: FoldContext
+  context: FoldContext
 ): Promise<void> {
+  const { rows, facts } = context
   const key = claimedBatch(claim)
   const { logSeq } = record.record
   const candidates = candidatesOf(key, row, facts)
@@ -135,18 +140,34 @@ async function foldFurtherAnnounce(
   if (row === undefined) return
   const seenFirst = counts(claim) && row.firstSeenLogSeq === null
   if (!seenFirst && !candidates.changed) return
-  rows.put(key, await decided({ ...row, firstSeenLogSeq: row.firstSeenLogSeq ?? logSeq }, candidates, policy))
+  rows.put(key, await decided({ ...row, firstSeenLogSeq: row.firstSeenLogSeq ?? logSeq }, candidates, context))
 }
 
 /** Those whom policy does not name are seen in `attestations` alone. */
-async function foldAttestation(attested: FoldedAttestation, { rows, facts, policy }: FoldContext): Promise<void> {
+async function foldAttestation(attested: FoldedAttestation, context: FoldContext): Promise<void> {
+  const { rows, facts, policy } = context
   if (!isAsked(attested, policy)) return
-  const { identity } = attested
+  const { identity, place } = attested
   const key = batchKey(identity)
   const row = rows.at(key) as WinnerRow | undefined
   const candidates = candidatesOf(key, row, facts)
-  if (!(await candidates.attested(attested)) || row === undefined || !isOnWinner(identity, row)) return
-  rows.put(key, await decided(row, candidates, policy))
+  if (!(await candidates.attested(attested))) return
+  await rememberMade(identity.owner, key, place.ts, context)
+  if (row === undefined || !isOnWinner(identity, row)) return
+  rows.put(key, await decided(row, candidates, context))
+}
+
+/** A pack can let attestations count that came too late before. */
+async function foldPackValidity(record: SharedRecord, context: FoldContext): Promise<void> {
+  const { rows, facts } = context
+  const reading = packOf(record.event)
+  if (!reading.ok) return
+  for (const key of await batchesBoundOtherwise(reading.pack.orgId, context)) {
+    const row = (await rows.get(key)) as WinnerRow | undefined
+    if (row === undefined || row.winner === null) continue
+    const after = await decided(row, candidatesOf(key, row, facts), context)
+    if (JSON.stringify(after.quorum) !== JSON.stringify(row.quorum)) rows.put(key, after)
+  }
 }
 
 async function foldVerdict(verdict: Verdict, context: FoldContext): Promise<void> {
@@ -160,27 +181,23 @@ async function foldVerdict(verdict: Verdict, context: FoldContext): Promise<void
   const candidates = candidatesOf(key, row, facts)
   if (row !== undefined && row.verifiedHere === 0) await rememberFirstAnnounce(row, candidates, context)
   if (await candidates.judged(verdict, verified))
-    rows.put(key, await decided(row ?? emptyRow(verdict), candidates, policy))
+    rows.put(key, await decided(row ?? emptyRow(verdict), candidates, context))
 }
 
 /** The announce that made the row; remembering it again changes nothing. */
-async function rememberFirstAnnounce(
-  row: WinnerRow,
-  candidates: Candidates,
-  { log, policy }: FoldContext
-): Promise<void> {
+async function rememberFirstAnnounce(row: WinnerRow, candidates: Candidates, context: FoldContext): Promise<void> {
   if (row.firstSeenLogSeq === null) return
-  const record = await log.read(row.firstSeenLogSeq)
+  const record = await context.log.read(row.firstSeenLogSeq)
   const first = record === undefined ? undefined : parseRecord(record)
-  const claim = first === undefined ? null : claimIn(first, policy)
+  const claim = first === undefined ? null : claimIn(first, context)
   if (claim === null || first?.scope !== 'shared') throw new Error(`position ${row.firstSeenLogSeq} holds no announce`)
   await candidates.announced(claim, { eventId: first.event.id, logSeq: row.firstSeenLogSeq }, counts(claim))
 }
 
-async function decided(row: WinnerRow, candidates: Candidates, policy: PolicyView): Promise<WinnerRow> {
+async function decided(row: WinnerRow, candidates: Candidates, basis: FoldBasis): Promise<WinnerRow> {
   const { verified, counting } = candidates.counts
   const selected = selectWinner(await candidates.strongest(1 + LOSERS_SHOWN_MAX))
-  const quorum = selected === null ? null : await quorumOn(selected.winner, row.namespace, candidates, policy)
+  const quorum = selected === null ? null : await quorumOn(selected.winner, row, candidates, basis)
   return {
     ...row,
     status: winnerState(selected !== null, quorum),
@@ -196,15 +213,15 @@ async function decided(row: WinnerRow, candidates: Candidates, policy: PolicyVie
 
 async function quorumOn(
   winner: SeenCandidate,
-  namespace: string,
+  { namespace, owner }: WinnerRow,
   candidates: Candidates,
-  policy: PolicyView
+  { policy, trust }: FoldBasis
 ): Promise<QuorumCount | null> {
   const rule = policy.settings(namespace)?.quorum
   if (rule === undefined) return null
   const { provenTime, position } = winner
   const statements = await candidates.statementsOn(winner, rule.of.length)
-  return countQuorum(rule, { outcome: 'verified', provenTime, position }, statements)
+  return countQuorum(rule, { outcome: 'verified', provenTime, position }, statements, trust.validUntil(owner))
 }
 
 function candidatesOf(key: string, row: WinnerRow | undefined, facts: FoldContext['facts']): Candidates {
@@ -246,7 +263,8 @@ const withoutSeen = ({ firstSeenLogSeq: _local, ...shared }: { readonly firstSee
 /** Whether the claim decides what a root of the batch is. */
 const counts = ({ byOwner, effect }: FoldedClaim): boolean => byOwner && effect === null
 
-const saysNothing = (claim: FoldedClaim): boolean => !counts(claim) && claim.announce.timestampAnchors.length === 0
+const saysNothing = (claim: FoldedClaim): boolean =>
+  !bringsEvidence(claim) || (!counts(claim) && claim.announce.timestampAnchors.length === 0)
 
 const batchKey = ({ namespace, owner, batchId }: Pick<WinnerRow, 'namespace' | 'owner' | 'batchId'>): string =>
   `${namespace}!${owner}!${batchId}`

@@ -1,4 +1,4 @@
-import type { AnchorPack, KeyStatus, PackKey } from '../../protocols/event/v1/anchor-pack.ts'
+import type { AnchorPack, KeyStatus, LastGood, PackKey } from '../../protocols/event/v1/anchor-pack.ts'
 import { PACK_KEYS_BYTES_MAX, packKeysBytes, packRoot } from '../../protocols/event/v1/anchor-pack.ts'
 import type { DecodedEvent } from '../../protocols/event/v1/codec.ts'
 import { verifyEd25519 } from '../../protocols/signature/v1/ed25519.ts'
@@ -23,12 +23,15 @@ export interface HashedPack {
   readonly pack: AnchorPack
 }
 
-/** Where an organisation's packs begin: the pinned first pack, or the keys that configuration binds to its members. */
+/** Where an organisation's packs begin: the packs that operators pin, or the keys that configuration binds to its members. */
 export interface OrganisationRoot {
   readonly orgId: string
   readonly threshold: number
-  /** The hash that pack 1 must have; without it pack 1 must be signed by `threshold` of `keys`. */
-  readonly firstPack: string | undefined
+  /**
+   * By number, the hash that the pack there must have; the threshold before it is not asked for. Where pack 1 is not
+   * among them, it must be signed by `threshold` of `keys`.
+   */
+  readonly pins: ReadonlyMap<number, string>
   readonly keys: readonly { readonly kid: string; readonly publicKey: string }[]
 }
 
@@ -81,7 +84,8 @@ export function rootState(root: OrganisationRoot): PackState {
  */
 export function judgePack(root: OrganisationRoot, before: PackState, { hash, pack }: HashedPack): JudgedPack {
   if (pack.packSeq !== before.packSeq + 1 || pack.prevPack !== before.hash) return refused('PACK_PREV_MISMATCH')
-  if (pack.packSeq === 1 && (root.firstPack ?? hash) !== hash) return refused('PACK_PREV_MISMATCH')
+  if ((root.pins.get(pack.packSeq) ?? hash) !== hash)
+    return refused(pack.packSeq === 1 ? 'PACK_PREV_MISMATCH' : 'PACK_FORK')
   const keys = applyKeys(before, { hash, pack })
   if (typeof keys === 'string') return refused(keys)
   const resulting = [...keys.values()].map(({ key }) => key)
@@ -102,6 +106,17 @@ export function judgePack(root: OrganisationRoot, before: PackState, { hash, pac
  * for the one that counts here.
  */
 export function isSignedAs(event: DecodedEvent, before: PackState, pack: AnchorPack): boolean {
+  const known = signedAs.get(event)
+  if (known !== undefined && known.before === before.hash) return known.isSigned
+  const isSigned = areSignedAs(event, before, pack)
+  signedAs.set(event, { before: before.hash, isSigned })
+  return isSigned
+}
+
+/** Several projections ask about the same event; the hash of the pack before it says which keys it is held against. */
+const signedAs = new WeakMap<DecodedEvent, { readonly before: string | null; readonly isSigned: boolean }>()
+
+function areSignedAs(event: DecodedEvent, before: PackState, pack: AnchorPack): boolean {
   const given = new Map(pack.keys.map(({ kid, publicKey }) => [kid, publicKey]))
   return event.signatures.every(({ kid, protected: header, signature }) => {
     const publicKey = before.keys.get(kid)?.key.publicKey ?? given.get(kid)
@@ -149,12 +164,28 @@ function applyKeys(before: PackState, { hash, pack }: HashedPack): Map<string, A
   for (const key of pack.keys) {
     const known = before.keys.get(key.kid)
     if (known !== undefined && known.key.publicKey !== key.publicKey) return 'BODY_INVALID'
-    if (known !== undefined && STATUS_ORDER[key.status] < STATUS_ORDER[known.key.status]) return 'PACK_STATUS_BACKWARD'
+    if (known !== undefined && goesBack(known.key, key)) return 'PACK_STATUS_BACKWARD'
     const unchanged = known !== undefined && JSON.stringify(known.key) === JSON.stringify(key)
     keys.set(key.kid, unchanged ? known : { key, packSeq: pack.packSeq, changedBy: hash })
   }
   if (pack.kind === 'full' && keys.size > pack.keys.length) return 'PACK_STATUS_BACKWARD'
   return keys
+}
+
+/**
+ * Whether a key would become worth more than it was, or what its events are worth could change again and again: nodes
+ * fold the log anew for that.
+ */
+function goesBack(before: PackKey, after: PackKey): boolean {
+  if (STATUS_ORDER[after.status] < STATUS_ORDER[before.status]) return true
+  if (after.uses.includes('event') && !before.uses.includes('event')) return true
+  if (after.status !== before.status || after.status === 'ACTIVE') return false
+  const kept = new Set(before.lastGood?.map(nameOfLastGood))
+  return after.lastGood?.some((lastGood) => !kept.has(nameOfLastGood(lastGood))) ?? false
+}
+
+function nameOfLastGood({ signer, kid, namespace, authorSeq, id }: LastGood): string {
+  return JSON.stringify([signer, kid, namespace, authorSeq, id])
 }
 
 /**
@@ -180,7 +211,7 @@ function judgeSigners(
     if (first ? rooted.has(`${kid} ${is.publicKey}`) : was !== undefined && maySignPacks(was)) old += 1
     if (maySignPacks(is)) fresh += 1
   }
-  const oldEnough = first && root.firstPack !== undefined ? true : old >= before.threshold
+  const oldEnough = root.pins.has(pack.packSeq) || old >= before.threshold
   return oldEnough && fresh >= pack.threshold ? null : 'PACK_THRESHOLD'
 }
 

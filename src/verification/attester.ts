@@ -99,7 +99,8 @@ export class Attester {
     let isDone = true
     for (const namespace of policy.namespaces) {
       const isAsked = policy.settings(namespace)?.quorum?.of.includes(did) ?? false
-      if (!isAsked || !policy.isMember(namespace, did)) continue
+      // With another pack, or another key, there is news; until then it would be refused.
+      if (!isAsked || !policy.isMember(namespace, did) || this.#ports.author.isCutOff) continue
       try {
         isDone = (await this.#attestIn(namespace)) && isDone
       } catch (error) {

@@ -102,6 +102,37 @@ describe('an announce', () => {
     ).rejects.toMatchObject({ code: 'PUBLISH_REFUSED', detail: { code: 'ROLE_MISSING' } })
   })
 
+  test.each([
+    ['retired', { status: 'RETIRED' }],
+    ['revoked', { status: 'REVOKED' }],
+    ['for packs alone', { uses: ['pack'] }]
+  ] as const)('under a key that is %s is refused: KEY_CUT_OFF; a pack is not', async (_, changes) => {
+    const opened = await open()
+    const { node } = opened
+    await node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: [1] })
+    const one = makePack({
+      orgId: self.orgId,
+      keys: [packKey(self.signer), packKey(ada.signer)],
+      signers: [self.signer]
+    })
+    const keys = [packKey(self.signer, changes), packKey(ada.signer)]
+    const two = makePack({ orgId: self.orgId, before: one, keys, signers: [self.signer, ada.signer] })
+    const first = await packEvent(self.signer, [self.signer], one)
+    await node.submit(first.wire)
+    const announced = { namespace: NAMESPACE, batchId: 'batch', timestampAnchors: [] }
+    const { id } = await node.announce(announced)
+    await node.submit((await packEvent(self.signer, [self.signer, ada.signer], two, first)).wire)
+    await quiet(opened)
+    const before = (await node.status()).log
+    await expect(node.announce(announced)).rejects.toMatchObject({
+      code: 'PUBLISH_REFUSED',
+      detail: { code: 'KEY_CUT_OFF' }
+    })
+    expect((await node.status()).log).toEqual(before)
+    // The announce before is none of the last good ones: the pack names none.
+    expect(await rows(opened, 'effects')).toMatchObject([{ eventId: id, effect: 'KEY_CUT_OFF' }])
+  })
+
   test.each(['dao:other', '_trust'])('in %s is refused: NAMESPACE_NOT_CARRIED', async (namespace) => {
     const { node } = await open()
     await expect(node.announce({ namespace, batchId: 'batch', timestampAnchors: [] })).rejects.toMatchObject({

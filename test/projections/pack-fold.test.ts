@@ -76,7 +76,7 @@ async function carrying(pack: ReceivedPack, { own, signed, ts }: Carrier): Promi
 async function carriersOf(packs: readonly ReceivedPack[], more: readonly Carrier[][]): Promise<Carrying[]> {
   const all = await Promise.all(
     packs.flatMap((pack, index) => {
-      const first: Carrier = { own: pack.signerBelongs, signed: pack.signed, ts: 100 }
+      const first: Carrier = { own: pack.signerBelongs, signed: pack.signed === true, ts: 100 }
       return [first, ...(more[index % more.length] ?? [])].map((carrier) => carrying(pack, carrier))
     })
   )

@@ -1,7 +1,7 @@
 """A second implementation of winner/v1, written from its SPEC alone with Python's standard library.
 
 Run as a program it reads a JSON object on standard input: "batches" (lists of candidates) and "quorums" (objects with
-"found", "rule" and "statements"). It prints one with, for each batch, the index of the winner, the losers (index,
+"found", "rule", "validUntil" and "statements"). It prints one with, for each batch, the index of the winner, the losers (index,
 rule and supersededBy, strongest first) and the earliest time; for each quorum, its lists and the state.
 """
 
@@ -70,7 +70,7 @@ def decide(candidates):
     return {"winner": order[0], "losers": losers, "earliestProvenTime": earliest}
 
 
-def count(found, rule, statements):
+def count(found, rule, valid_until, statements):
     """WIN-7 to WIN-9."""
     if found is None:
         return {"quorum": None, "state": "proposed"}
@@ -79,7 +79,9 @@ def count(found, rule, statements):
     lists = {"attested": [], "contradicting": [], "missing": []}
     for did in sorted(rule["of"], key=str.encode):
         said = statements.get(did)
-        lists["missing" if said is None else "attested" if said == found else "contradicting"].append(did)
+        agrees = said is not None and {**said, "ts": None} == {**found, "ts": None}
+        late = said is not None and valid_until is not None and said["ts"] > valid_until
+        lists["missing" if said is None or (agrees and late) else "attested" if agrees else "contradicting"].append(did)
     state = "settled" if len(lists["attested"]) >= rule["k"] else "verified"
     return {"quorum": {"k": rule["k"], "of": len(rule["of"]), **lists}, "state": state}
 
@@ -87,7 +89,8 @@ def count(found, rule, statements):
 def main():
     request = json.load(sys.stdin)
     batches = [decide(candidates) for candidates in request["batches"]]
-    quorums = [count(quorum["found"], quorum["rule"], quorum["statements"]) for quorum in request["quorums"]]
+    members = ("found", "rule", "validUntil", "statements")
+    quorums = [count(*(quorum[member] for member in members)) for quorum in request["quorums"]]
     json.dump({"batches": batches, "quorums": quorums}, sys.stdout)
 
 

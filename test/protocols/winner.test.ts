@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
-import type { EvidenceFinding, QuorumCount, QuorumRule, WinnerState } from '../../protocols/winner/v1/quorum.ts'
+import type {
+  EvidenceFinding,
+  QuorumCount,
+  QuorumRule,
+  Statement,
+  WinnerState
+} from '../../protocols/winner/v1/quorum.ts'
 import { countQuorum, winnerState } from '../../protocols/winner/v1/quorum.ts'
 import type { Candidate, WinnerRule } from '../../protocols/winner/v1/winner.ts'
 import { decidingRule, rankOf, selectWinner } from '../../protocols/winner/v1/winner.ts'
@@ -30,16 +36,17 @@ test.each(vectorsOf('winners.json') as readonly WinnerVector[])('$description', 
 interface QuorumVector {
   readonly found: EvidenceFinding | null
   readonly rule: QuorumRule | null
-  readonly statements: Readonly<Record<string, EvidenceFinding>>
+  readonly validUntil: number | null
+  readonly statements: Readonly<Record<string, Statement>>
   readonly quorum: QuorumCount | null
   readonly state: WinnerState
 }
 
 test.each(vectorsOf('quorum.json') as readonly QuorumVector[])(
   'quorum: $description',
-  ({ found, rule, statements, quorum, state }) => {
-    const counted =
-      rule === null || found === null ? null : countQuorum(rule, found, new Map(Object.entries(statements)))
+  ({ found, rule, validUntil, statements, quorum, state }) => {
+    const said = new Map(Object.entries(statements))
+    const counted = rule === null || found === null ? null : countQuorum(rule, found, said, validUntil)
     expect(counted).toEqual(quorum)
     expect(winnerState(found !== null, counted)).toBe(state)
   }

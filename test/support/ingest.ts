@@ -99,7 +99,13 @@ export async function openIngest(
     futureSkewMs: () => futureSkewMs,
     signatureVerifiers
   })
-  const author = new Author({ signer: () => self.signer, log, door, clock })
+  const author = new Author({
+    signer: () => self.signer,
+    log,
+    door,
+    clock,
+    isCutOff: ({ did, kid }) => engine.trust.restriction(ingest.policy.orgOf(did), kid) !== undefined
+  })
   const stopFollowing = await followBoundKeys({ log, engine, keyring, door, clock, logger })
   const blobs = new BlobStore(await openMemoryStore())
   const ingest: Ingest = {

@@ -10,7 +10,7 @@ export interface ReceivedPack {
   /** Whether the event's signer belongs to the organisation of the pack. */
   readonly signerBelongs: boolean
   /** Whether an event carries it that is signed under exactly the keys that count. */
-  readonly signed: boolean
+  readonly signed: boolean | ((before: PackState) => boolean)
 }
 
 /** What an organisation's packs come to. */
@@ -53,8 +53,9 @@ export function walkPacks(root: OrganisationRoot, packs: readonly ReceivedPack[]
       if (judged?.ok === false) effects.set(received.hash, judged.effect)
       if (judged?.ok !== true) continue
       wellJudged.add(received.hash)
-      const good = received.signed && hasGoodKeys(received.pack)
-      if (!good) effects.set(received.hash, received.signed ? 'BODY_INVALID' : 'PACK_SIGNER_FOREIGN')
+      const signed = typeof received.signed === 'boolean' ? received.signed : received.signed(before ?? head)
+      const good = signed && hasGoodKeys(received.pack)
+      if (!good) effects.set(received.hash, signed ? 'BODY_INVALID' : 'PACK_SIGNER_FOREIGN')
       if (!good) continue
       next.push(judged.state)
       effects.set(received.hash, null)

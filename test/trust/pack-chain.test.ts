@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { AnchorPack, PackKey } from '../../protocols/event/v1/anchor-pack.ts'
+import type { AnchorPack, LastGood, PackKey } from '../../protocols/event/v1/anchor-pack.ts'
 import { packHash, packKeysBytes } from '../../protocols/event/v1/anchor-pack.ts'
 import { toBase64url } from '../../protocols/primitives/bytes.ts'
 import type { OrganisationRoot } from '../../src/trust/pack-chain.ts'
@@ -17,11 +17,13 @@ const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => ({ ...member(`key-${name
 ]
 type Key = ReturnType<typeof member>['signer']
 
+const machineOf = (name: string): Key => ({ ...member(`key-${name}`).signer, kid: `kid-${name}` })
+
 const retired: Partial<PackKey> = { status: 'RETIRED', retiredAt: 1 }
 const revoked: Partial<PackKey> = { status: 'REVOKED', revokedAt: 1 }
 
 function rootOf(keys: readonly Key[], changes: Partial<OrganisationRoot> = {}): OrganisationRoot {
-  return { orgId: ORG, threshold: 1, firstPack: undefined, keys: keys.map((key) => packKey(key)), ...changes }
+  return { orgId: ORG, threshold: 1, pins: new Map(), keys: keys.map((key) => packKey(key)), ...changes }
 }
 
 function walk(packs: readonly (AnchorPack | ReceivedPack)[], root: OrganisationRoot = rootOf([a])): PackChain {
@@ -146,6 +148,44 @@ describe('a pack without effect', () => {
     expect(chain.head.packSeq).toBe(2)
   })
 
+  const good = (authorSeq: number): LastGood => {
+    return { signer: 'did:web:a.example', kid: 'kid-a', namespace: 'dao:test', authorSeq, id: 'e'.repeat(64) }
+  }
+  test.each([
+    ['gains an element', { ...retired, lastGood: [good(1)] }, { ...retired, lastGood: [good(1), good(2)] }, false],
+    ['gets its first element', retired, { ...retired, lastGood: [good(1)] }, false],
+    ['has one replaced', { ...revoked, lastGood: [good(1)] }, { ...revoked, lastGood: [good(2)] }, false],
+    ['loses one', { ...retired, lastGood: [good(1), good(2)] }, { ...retired, lastGood: [good(2)] }, true],
+    ['loses all', { ...revoked, lastGood: [good(1)] }, revoked, true],
+    ['is set anew by a revocation', { ...retired, lastGood: [good(1)] }, { ...revoked, lastGood: [good(2)] }, true]
+  ])('a list of last good events that %s', (_, before, now, counts) => {
+    const start = pack([packKey(a), packKey(b)], [b])
+    const second = after(start, [packKey(a, before), packKey(b)], [b])
+    const third = after(second, [packKey(a, now), packKey(b)], [b])
+    const chain = walk([start, second, third], rootOf([b]))
+    expect(effectOf(chain, third)).toBe(counts ? null : 'PACK_STATUS_BACKWARD')
+    expect(chain.head.packSeq).toBe(counts ? 3 : 2)
+    expect(chain.head.keys.get('kid-a')?.key).toEqual(packKey(a, counts ? now : before))
+  })
+
+  test('a key that lost the use event, or never had it, does not get it', () => {
+    const start = pack([packKey(a), packKey(b), packKey(c, { uses: ['pack'] })], [b])
+    const second = after(start, [packKey(a, { uses: ['pack'] }), packKey(b), packKey(c, { uses: ['pack'] })], [b])
+    const back = after(second, [packKey(a), packKey(b), packKey(c, { uses: ['pack'] })], [b])
+    const given = after(second, [packKey(a, { uses: ['pack'] }), packKey(b), packKey(c)], [b])
+    for (const bad of [back, given]) {
+      const chain = walk([start, second, bad], rootOf([b]))
+      expect([second, bad].map((of) => effectOf(chain, of))).toEqual([null, 'PACK_STATUS_BACKWARD'])
+    }
+    const packs = after(
+      second,
+      [packKey(a, { uses: ['pack'] }), packKey(b, { uses: ['event'] }), packKey(c, { uses: ['pack'] })],
+      [a, b]
+    )
+    const again = after(packs, [packKey(a, { uses: ['pack'] }), packKey(b), packKey(c, { uses: ['pack'] })], [a])
+    expect(walk([start, second, packs, again], rootOf([b])).head.packSeq).toBe(4)
+  })
+
   test('a retired key may be revoked', () => {
     const start = pack([packKey(a), packKey(b)], [a])
     const second = after(start, [packKey(a, retired), packKey(b)], [b])
@@ -215,7 +255,7 @@ describe('the beginning', () => {
 
   test('with a pin: that pack and no other, whoever signed it', () => {
     const other = pack([packKey(b)], [b])
-    const root = rootOf([a], { firstPack: packHash(other) })
+    const root = rootOf([a], { pins: new Map([[1, packHash(other)]]) })
     const chain = walk([one, other], root)
     expect([effectOf(chain, one), effectOf(chain, other)]).toEqual(['PACK_PREV_MISMATCH', null])
     expect(chain).toMatchObject({ frozen: false, head: { hash: packHash(other) } })
@@ -223,11 +263,11 @@ describe('the beginning', () => {
 
   test('a pin does not lift the threshold that the pack sets itself', () => {
     const own = pack([packKey(a), packKey(b)], [a], { threshold: 2 })
-    expect(effectOf(walk([own], rootOf([], { firstPack: packHash(own) })), own)).toBe('PACK_THRESHOLD')
+    expect(effectOf(walk([own], rootOf([], { pins: new Map([[1, packHash(own)]]) })), own)).toBe('PACK_THRESHOLD')
   })
 
   test('packs of a pinned first one that has not come are a gap', () => {
-    const chain = walk([two], rootOf([a], { firstPack: packHash(one) }))
+    const chain = walk([two], rootOf([a], { pins: new Map([[1, packHash(one)]]) }))
     expect(effectOf(chain, two)).toBe('PACK_GAP')
   })
 })
@@ -271,10 +311,61 @@ describe('a fork', () => {
   test('two first packs freeze an organisation before it begins; a pin decides', () => {
     const other = pack([packKey(a), packKey(b)], [a])
     expect(walk([one, other])).toMatchObject({ frozen: true, head: { packSeq: 0, hash: null } })
-    expect(walk([one, other], rootOf([a], { firstPack: packHash(other) }))).toMatchObject({
+    expect(walk([one, other], rootOf([a], { pins: new Map([[1, packHash(other)]]) }))).toMatchObject({
       frozen: false,
       head: { packSeq: 1, hash: packHash(other) }
     })
+  })
+})
+
+describe('a pin', () => {
+  const left = after(one, [packKey(a), packKey(b)], [a])
+  const right = after(one, [packKey(a), packKey(c)], [a])
+  const further = after(left, [packKey(a), packKey(b), packKey(d)], [b])
+  const pinning = (packSeq: number, of: AnchorPack): OrganisationRoot =>
+    rootOf([a], { pins: new Map([[packSeq, packHash(of)]]) })
+
+  test('settles a fork: the other side is none any more, and what follows the pinned one goes on', () => {
+    const packs = [one, left, right, further]
+    const chain = walk(packs, pinning(2, left))
+    expect(chain).toMatchObject({ frozen: false, head: { packSeq: 3, hash: packHash(further) } })
+    expect(packs.map((of) => effectOf(chain, of))).toEqual([null, null, 'PACK_FORK', null])
+    const other = walk(packs, pinning(2, right))
+    expect(other).toMatchObject({ frozen: false, head: { packSeq: 2, hash: packHash(right) } })
+    expect(packs.map((of) => effectOf(other, of))).toEqual([null, 'PACK_FORK', null, 'PACK_PREV_MISMATCH'])
+  })
+
+  test('recovers a lost threshold: nothing is asked of the old keys', () => {
+    const start = pack([packKey(a), packKey(b), packKey(c)], [a, b], { threshold: 2 })
+    const lost = [packKey(a, revoked), packKey(b, revoked), packKey(c), packKey(d)]
+    const fresh = after(start, lost, [c, d], { threshold: 2 })
+    expect(effectOf(walk([start, fresh]), fresh)).toBe('PACK_THRESHOLD')
+    expect(walk([start, fresh], pinning(2, fresh))).toMatchObject({ head: { packSeq: 2, hash: packHash(fresh) } })
+  })
+
+  test.each([
+    ['PACK_THRESHOLD', 'too few for its own threshold', [d], { threshold: 2 }],
+    ['PACK_SIGNER_FOREIGN', 'a foreign key', [a, machineOf('e')], {}],
+    ['PACK_ROOT_MISMATCH', 'a wrong root', [a], { root: one.root }],
+    ['PACK_PREV_MISMATCH', 'another predecessor', [a], { prevPack: 'f'.repeat(64) }]
+  ] as const)('lifts nothing else: %s for %s', (effect, _, signers, changes) => {
+    const bad = after(one, [packKey(a), packKey(d)], signers, changes)
+    const chain = walk([one, bad], pinning(2, bad))
+    expect([effectOf(chain, bad), chain.head.packSeq]).toEqual([effect, 1])
+  })
+
+  test('lifts no status and no revocation', () => {
+    const second = after(one, [packKey(a, revoked), packKey(b)], [a, b])
+    const revived = after(second, [packKey(a), packKey(b)], [b])
+    expect(effectOf(walk([one, second, revived], pinning(3, revived)), revived)).toBe('PACK_STATUS_BACKWARD')
+    const byRevoked = after(second, [packKey(a, revoked), packKey(b)], [a, b])
+    expect(effectOf(walk([one, second, byRevoked], pinning(3, byRevoked)), byRevoked)).toBe('PACK_SIGNER_REVOKED')
+  })
+
+  test('of a pack that has not come keeps the organisation where it was, whatever else is there', () => {
+    const chain = walk([one, right], pinning(2, left))
+    expect(chain).toMatchObject({ frozen: false, head: { packSeq: 1, hash: packHash(one) } })
+    expect(effectOf(chain, right)).toBe('PACK_FORK')
   })
 })
 

@@ -23,7 +23,7 @@ const weak: Pick<Signer, 'kid' | 'publicKey'> = { kid: 'k9', publicKey: new Uint
 
 function rootOf(changes: Partial<OrganisationRoot> = {}): OrganisationRoot {
   const keys = [k1, k2, k3].map(({ kid, publicKey }) => ({ kid, publicKey: toBase64url(publicKey) }))
-  return { orgId: ORG, threshold: 1, firstPack: undefined, keys, ...changes }
+  return { orgId: ORG, threshold: 1, pins: new Map(), keys, ...changes }
 }
 
 const pack = (plan: Omit<PackPlan, 'orgId'>): AnchorPack => makePack({ orgId: ORG, ...plan })
@@ -103,7 +103,7 @@ const REFUSED: Readonly<Record<Exclude<PackEffect, 'PACK_FORK'>, readonly Refuse
       name: 'a first pack that is not the pinned one',
       before: [],
       pack: one,
-      root: rootOf({ firstPack: packHash(twoOfThree) })
+      root: rootOf({ pins: new Map([[1, packHash(twoOfThree)]]) })
     }
   ],
   PACK_ROOT_MISMATCH: [

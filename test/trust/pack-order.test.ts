@@ -9,7 +9,7 @@ import { PACK_ORG, PACK_SIGNERS, makePacks, someStep, unique } from '../support/
 const root: OrganisationRoot = {
   orgId: PACK_ORG,
   threshold: 1,
-  firstPack: undefined,
+  pins: new Map(),
   keys: PACK_SIGNERS.slice(0, 2).map((key) => packKey(key))
 }
 

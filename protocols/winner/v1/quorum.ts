@@ -6,6 +6,9 @@ export type EvidenceFinding =
   | { readonly outcome: 'verified'; readonly provenTime: number; readonly position: number }
   | { readonly outcome: 'refuted'; readonly provenTime: null; readonly position: null }
 
+/** What a member of the quorum attests, and the `ts` of its event (milliseconds since 1970). */
+export type Statement = EvidenceFinding & { readonly ts: number }
+
 /** `proposed`: nothing that counts is verified here; `verified`: here; `settled`: and by the quorum (SPEC WIN-9). */
 export type WinnerState = 'proposed' | 'verified' | 'settled'
 
@@ -32,20 +35,25 @@ export function agrees(one: EvidenceFinding, other: EvidenceFinding): boolean {
 
 /**
  * Counts what the members of a quorum say of evidence against what was found here (SPEC WIN-8). `statements`: of each
- * signer the attestation that counts (event/v1 EV-53); signers that the rule does not name are left out.
+ * signer the attestation that counts (event/v1 EV-53); signers that the rule does not name are left out. `validUntil`:
+ * of the last pack in force of the organisation whose batch it is, `null` where there is none; what agrees and is later
+ * counts as missing.
  */
 export function countQuorum(
   { k, of }: QuorumRule,
   found: EvidenceFinding,
-  statements: ReadonlyMap<string, EvidenceFinding>
+  statements: ReadonlyMap<string, Statement>,
+  validUntil: number | null
 ): QuorumCount {
   const attested: string[] = []
   const contradicting: string[] = []
   const missing: string[] = []
   for (const did of of.toSorted()) {
     const statement = statements.get(did)
-    const list = statement === undefined ? missing : agrees(found, statement) ? attested : contradicting
-    list.push(did)
+    if (statement === undefined) missing.push(did)
+    else if (!agrees(found, statement)) contradicting.push(did)
+    else if (validUntil !== null && statement.ts > validUntil) missing.push(did)
+    else attested.push(did)
   }
   return { k, of: of.length, attested, contradicting, missing }
 }

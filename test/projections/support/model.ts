@@ -7,6 +7,7 @@ import { parseAttestation } from '../../../protocols/event/v1/attestation.ts'
 import type { EffectivePolicy } from '../../../src/policy/policy.ts'
 import { viewPolicy } from '../../../src/policy/policy-view.ts'
 import type { SignedEvent } from '../../support/events.ts'
+import { keyModel } from './key-model.ts'
 
 /**
  * What the projections have to show of a set of events under a policy, worked out the slow and plain way from the
@@ -14,11 +15,12 @@ import type { SignedEvent } from '../../support/events.ts'
  * packs.
  */
 export function expectedLines(events: readonly SignedEvent[], policy: EffectivePolicy): Record<string, string[]> {
+  const { cutOff } = keyModel(events, policy)
   return {
     batches: lines(expectedBatches(events, policy)),
     'timestamp-anchors': lines(expectedTimestampAnchors(events, policy)),
     winners: lines(expectedWinners(events, policy)),
-    attestations: lines(expectedAttestations(events)),
+    attestations: lines(expectedAttestations(events.filter(({ id }) => !cutOff.has(id)))),
     sequences: lines(expectedSequences(events)),
     equivocations: lines(expectedEquivocations(events))
   }
@@ -29,11 +31,13 @@ interface Claimed {
   readonly announce: Announce
   readonly owner: string
   readonly byOwner: boolean
-  readonly mayAnnounce: boolean
+  /** It has effect, whoever owns the batch. */
+  readonly counts: boolean
 }
 
 function claims(events: readonly SignedEvent[], policy: EffectivePolicy): Claimed[] {
   const view = viewPolicy(policy)
+  const { cutOff } = keyModel(events, policy)
   return events.flatMap((event) => {
     const { type, namespace, signer, body } = event.envelope
     const reading = type === 'announce' && namespace !== '_trust' ? parseAnnounce(body) : null
@@ -47,7 +51,7 @@ function claims(events: readonly SignedEvent[], policy: EffectivePolicy): Claime
         announce: reading.announce,
         owner,
         byOwner: owner === organisation,
-        mayAnnounce: view.hasRole(namespace, signer, 'announce')
+        counts: view.hasRole(namespace, signer, 'announce') && !cutOff.has(event.id)
       }
     ]
   })
@@ -59,8 +63,8 @@ function expectedBatches(events: readonly SignedEvent[], policy: EffectivePolicy
   )
   return Object.entries(byRoot).map(([name, group = []]) => {
     const [namespace = '', owner = '', batchId = '', batchRoot = ''] = JSON.parse(name) as string[]
-    const first = firstOfEachSigner(group)
-    const ofOwner = first.filter(({ byOwner }) => byOwner).sort(byEventId)[0]
+    const first = firstOfEachSigner(group, countingFirst)
+    const ofOwner = first.filter(({ byOwner }) => byOwner).sort(countingFirst)[0]
     return {
       namespace,
       owner,
@@ -90,13 +94,18 @@ function expectedTimestampAnchors(events: readonly SignedEvent[], policy: Effect
   )
   const byRow = Object.groupBy(announced, ({ row }) => JSON.stringify(row))
   return Object.values(byRow).map((group = []) => {
-    const announcements = named(firstOfEachSigner(group.map(({ claim }) => claim)))
+    const announcements = named(
+      firstOfEachSigner(
+        group.map(({ claim }) => claim),
+        byEventId
+      )
+    )
     return { ...group[0]?.row, announcements }
   })
 }
 
 function expectedWinners(events: readonly SignedEvent[], policy: EffectivePolicy): JsonValue[] {
-  const counting = claims(events, policy).filter(({ byOwner, mayAnnounce }) => byOwner && mayAnnounce)
+  const counting = claims(events, policy).filter(({ byOwner, counts }) => byOwner && counts)
   const batches = new Set(
     counting.map(({ event, owner, announce }) => JSON.stringify([event.envelope.namespace, owner, announce.batchId]))
   )
@@ -179,9 +188,9 @@ function identityOf(chain: readonly SignedEvent[]): { namespace: string; signer:
   return { namespace, signer, kid }
 }
 
-/** Of each signer the claim with the smallest event id, sorted by signer. */
-function firstOfEachSigner(group: readonly Claimed[]): Claimed[] {
-  const bySigner = Map.groupBy(group.toSorted(byEventId), ({ event }) => event.envelope.signer)
+/** Of each signer the first claim in the order, sorted by signer. */
+function firstOfEachSigner(group: readonly Claimed[], order: (left: Claimed, right: Claimed) => number): Claimed[] {
+  const bySigner = Map.groupBy(group.toSorted(order), ({ event }) => event.envelope.signer)
   return [...bySigner]
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .flatMap(([, [first]]) => (first === undefined ? [] : [first]))
@@ -191,5 +200,8 @@ const named = (first: readonly Claimed[]): { signer: string; eventId: string }[]
   first.map(({ event }) => ({ signer: event.envelope.signer, eventId: event.id }))
 
 const byEventId = (left: Claimed, right: Claimed): number => (left.event.id < right.event.id ? -1 : 1)
+
+const countingFirst = (left: Claimed, right: Claimed): number =>
+  Number(right.counts) - Number(left.counts) || byEventId(left, right)
 
 const lines = (rows: readonly JsonValue[]): string[] => rows.map((row) => encodeCanonical(row)).sort()

@@ -12,6 +12,7 @@ import type { EffectivePolicy } from '../../../src/policy/policy.ts'
 import type { EvidenceIdentity, Finding, Verdict } from '../../../src/timestamps/verdict.ts'
 import type { SignedEvent } from '../../support/events.ts'
 import { evidenceIn, identityName } from './evidence.ts'
+import { keyModel } from './key-model.ts'
 
 /** Verdicts, and the winners that have to follow from them, worked out from whole sets without a look at the folds. */
 
@@ -80,18 +81,20 @@ export function verdictsOf(
 
 /** The JCS lines of the shared fields, sorted. */
 export function expectedWinnerLines(
-  events: readonly SignedEvent[],
+  all: readonly SignedEvent[],
   verdicts: readonly Verdict[],
   policy: EffectivePolicy
 ): string[] {
   const view = viewPolicy(policy)
+  const { cutOff, validUntil } = keyModel(all, policy)
+  const events = all.filter(({ id }) => !cutOff.has(id))
   const roots = Object.groupBy(countingRoots(events, view), ({ batch }) => batch)
   return Object.entries(roots)
     .map(([batch, counting = []]) => {
       const candidates = candidatesOf(events, verdicts, view).filter(
         (candidate) => candidate.batch === batch && counting.some(({ root }) => root === candidate.batchRoot)
       )
-      return encodeCanonical(winnerRow(batch, candidates, events, view))
+      return encodeCanonical(winnerRow(batch, candidates, events, { view, validUntil }))
     })
     .sort()
 }
@@ -134,7 +137,7 @@ function winnerRow(
   batch: string,
   candidates: readonly Found[],
   events: readonly SignedEvent[],
-  view: PolicyView
+  { view, validUntil }: { readonly view: PolicyView; readonly validUntil: ReadonlyMap<string, number> }
 ): JsonObject {
   const [namespace, owner, batchId] = JSON.parse(batch) as [string, string, string]
   const selected = selectWinner(candidates.map(({ batch: _batch, ...candidate }) => candidate))
@@ -153,7 +156,8 @@ function winnerRow(
       .sort()
   const isSame = ({ says }: { readonly says?: Attestation }): boolean =>
     says?.outcome === 'verified' && says.provenTime === winner.provenTime && says.position === winner.position
-  const attested = didsOf(isSame)
+  const inTime = ({ ts = 0 }: { readonly ts?: number }): boolean => ts <= (validUntil.get(owner) ?? Infinity)
+  const attested = didsOf((one) => isSame(one) && inTime(one))
   const quorum =
     rule === undefined
       ? null
@@ -162,7 +166,7 @@ function winnerRow(
           of: rule.of.length,
           attested,
           contradicting: didsOf((one) => one.says !== undefined && !isSame(one)),
-          missing: didsOf(({ says }) => says === undefined)
+          missing: didsOf((one) => one.says === undefined || (isSame(one) && !inTime(one)))
         }
   return {
     ...row,
@@ -177,7 +181,11 @@ function winnerRow(
 }
 
 /** What the DID said last of a piece of evidence. */
-function saidOf(did: string, identity: EvidenceIdentity, events: readonly SignedEvent[]): { says?: Attestation } {
+function saidOf(
+  did: string,
+  identity: EvidenceIdentity,
+  events: readonly SignedEvent[]
+): { says?: Attestation; ts?: number } {
   const made = events.flatMap((event) => {
     const { type, namespace, signer, body } = event.envelope
     const reading = type === 'attestation' && signer === did && namespace !== '_trust' ? parseAttestation(body) : null
@@ -189,5 +197,5 @@ function saidOf(did: string, identity: EvidenceIdentity, events: readonly Signed
     const later = right.envelope.ts - left.envelope.ts || right.envelope.authorSeq - left.envelope.authorSeq
     return later || (left.id < right.id ? -1 : 1)
   })
-  return newest === undefined ? {} : { says: newest.attestation }
+  return newest === undefined ? {} : { says: newest.attestation, ts: newest.event.envelope.ts }
 }

@@ -26,6 +26,8 @@ export const EVERYBODY: readonly TestMember[] = [ALICE, ADAM, BERTA, CARL]
 
 const ORGANISATIONS = ['org-a', 'org-b', 'org-c'] as const
 
+const FIRST_TS = 1_700_000_000_000
+
 /** What somebody does; numbers choose among what there is, whatever there is. */
 export type Act =
   | {
@@ -52,7 +54,10 @@ export type Act =
       readonly organisation: 'own' | number
       readonly parent: number
       readonly gap: boolean
-      readonly change: 'none' | 'add' | 'retire' | 'revoke' | 'revive' | 'rekey'
+      readonly change: 'none' | 'add' | 'retire' | 'revoke' | 'revive' | 'rekey' | 'no-events'
+      /** The last good events of a key that is retired or revoked, by how far they stand before the end of its chains. */
+      readonly good: 'none' | number
+      readonly validFor: 'long' | number
       readonly kind: 'full' | 'delta'
       readonly threshold: number
       readonly cosigned: boolean
@@ -117,7 +122,25 @@ const packAct: fc.Arbitrary<Act> = fc.record({
   ),
   parent: fc.oneof({ arbitrary: fc.constant(0), weight: 5 }, { arbitrary: fc.nat(4), weight: 1 }),
   gap: fc.oneof({ arbitrary: fc.constant(false), weight: 15 }, { arbitrary: fc.constant(true), weight: 1 }),
-  change: fc.constantFrom('none', 'none', 'add', 'add', 'retire', 'revoke', 'revive', 'rekey'),
+  change: fc.constantFrom(
+    'none',
+    'none',
+    'add',
+    'add',
+    'retire',
+    'retire',
+    'revoke',
+    'revoke',
+    'revive',
+    'rekey',
+    'no-events'
+  ),
+  good: fc.oneof(
+    { arbitrary: fc.constant('none' as const), weight: 1 },
+    { arbitrary: fc.constant(0), weight: 2 },
+    { arbitrary: fc.nat(3), weight: 2 }
+  ),
+  validFor: fc.oneof({ arbitrary: fc.constant('long' as const), weight: 3 }, { arbitrary: fc.nat(8), weight: 1 }),
   kind: fc.constantFrom('full', 'full', 'delta'),
   threshold: fc.oneof({ arbitrary: fc.constant(1), weight: 6 }, { arbitrary: fc.constant(2), weight: 1 }),
   cosigned: fc.boolean(),
@@ -257,7 +280,7 @@ class World {
     const signers = [by.signer, ...(cosigner === undefined ? [] : [cosigner])].toSorted((left, right) =>
       left.kid < right.kid ? -1 : 1
     )
-    const changed = new Map(changedKeys(act, by, before).map((key) => [key.kid, key]))
+    const changed = new Map(changedKeys(act, by, before, this.#lastGood(act.good)).map((key) => [key.kid, key]))
     for (const signer of signers)
       if (!before.has(signer.kid) && !changed.has(signer.kid)) changed.set(signer.kid, activeKey(signer))
     const keys = new Map([...before, ...changed])
@@ -270,7 +293,7 @@ class World {
       kind: listed === changed ? 'delta' : 'full',
       keys: [...listed.values()].toSorted((left, right) => (left.kid < right.kid ? -1 : 1)),
       threshold,
-      validUntil: 1_800_000_000_000 + act.variant,
+      validUntil: (act.validFor === 'long' ? 1_800_000_000_000 : FIRST_TS + act.validFor) + act.variant,
       root: act.wrongRoot ? sha256Hex('wrong') : packRoot({ orgId, threshold, keys: [...keys.values()] }),
       signingKids: signers.map(({ kid }) => kid)
     }
@@ -282,6 +305,20 @@ class World {
       'anchor-pack',
       body as unknown as JsonObject
     )
+  }
+
+  /** Of each chain of a key the event so far before its end. */
+  #lastGood(back: 'none' | number): (kid: string) => Pick<PackKey, 'lastGood'> {
+    return (kid) => {
+      if (back === 'none') return {}
+      const lastGood = [...this.#chains.values()].flatMap((chain) => {
+        const event = chain.at(-1 - back)
+        if (event?.envelope.kid !== kid) return []
+        const { signer, namespace: of, authorSeq } = event.envelope
+        return [{ signer, kid, namespace: of, authorSeq, id: event.id }]
+      })
+      return { lastGood }
+    }
   }
 
   /** The same pack once more, in an event of one of its signers. */
@@ -322,7 +359,7 @@ class World {
       kid,
       authorSeq: (before?.envelope.authorSeq ?? 0) + 1,
       prev: before?.id ?? null,
-      ts: (before?.envelope.ts ?? 1_700_000_000_000) + 1,
+      ts: (before?.envelope.ts ?? FIRST_TS) + 1,
       body
     }
     const event = await signedBy([first, ...others], envelope)
@@ -400,7 +437,8 @@ export function packBodyOf(pack: {
 function changedKeys(
   { change }: Extract<Act, { act: 'pack' }>,
   by: TestMember,
-  before: ReadonlyMap<string, PackKey>
+  before: ReadonlyMap<string, PackKey>,
+  lastGoodOf: (kid: string) => Pick<PackKey, 'lastGood'>
 ): PackKey[] {
   const known = [...before.values()].filter(({ kid }) => kid !== by.signer.kid)
   const last = known.at(-1)
@@ -408,8 +446,10 @@ function changedKeys(
   if (last === undefined) return []
   const { kid, publicKey, uses, notBefore } = last
   const bare = { kid, publicKey, uses, notBefore }
-  if (change === 'retire') return [{ ...bare, status: 'RETIRED', retiredAt: 1_710_000_000_000 }]
-  if (change === 'revoke') return [{ ...bare, status: 'REVOKED', revokedAt: 1_710_000_000_000, reason: 'lost' }]
+  if (change === 'retire') return [{ ...bare, ...lastGoodOf(kid), status: 'RETIRED', retiredAt: 1_710_000_000_000 }]
+  if (change === 'revoke')
+    return [{ ...bare, ...lastGoodOf(kid), status: 'REVOKED', revokedAt: 1_710_000_000_000, reason: 'lost' }]
+  if (change === 'no-events') return [{ ...last, uses: ['pack'] }]
   if (change === 'revive') return [{ ...bare, status: 'ACTIVE' }]
   if (change === 'rekey')
     return [{ ...bare, status: 'ACTIVE', publicKey: toBase64url(packKeySigner(by, 9, 9).publicKey) }]

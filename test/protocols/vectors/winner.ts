@@ -1,4 +1,5 @@
-import { authorOf, hashOf } from './event-parts.ts'
+import type { JsonObject } from '../../../protocols/canonical-json/v1/json.ts'
+import { TS, authorOf, hashOf } from './event-parts.ts'
 import type { Vector, VectorFile } from './vector-file.ts'
 
 /** A candidate as WIN-2 has it. */
@@ -16,6 +17,7 @@ interface Statement {
   readonly outcome: 'verified' | 'refuted'
   readonly provenTime: number | null
   readonly position: number | null
+  readonly ts?: number
 }
 
 /** The vectors of winner/v1. */
@@ -216,17 +218,20 @@ function quorums(): Vector[] {
     parts: {
       readonly found?: Statement | null
       readonly rule?: { readonly k: number; readonly of: readonly string[] } | null
+      readonly validUntil?: number
       readonly statements?: Readonly<Record<string, Statement>>
     },
     state: string,
     attested: readonly string[] = [],
     contradicting: readonly string[] = []
   ): Vector => {
-    const { found = verified(bitcoin), rule = { k: 2, of: [first, second, third] }, statements = {} } = parts
+    const { found = verified(bitcoin), rule = { k: 2, of: [first, second, third] }, validUntil = null } = parts
+    const made = Object.entries(parts.statements ?? {}).map(([did, said]) => [did, { ts: TS, ...said }] as const)
+    const statements: JsonObject = Object.fromEntries(made)
     const missing = (rule?.of ?? []).filter((did) => !attested.includes(did) && !contradicting.includes(did)).toSorted()
     const quorum =
       rule === null || found === null ? null : { k: rule.k, of: rule.of.length, attested, contradicting, missing }
-    return { description, found, rule, statements, quorum, state }
+    return { description, found, rule, validUntil, statements, quorum, state }
   }
   const yes = verified(bitcoin)
   return [
@@ -267,6 +272,30 @@ function quorums(): Vector[] {
       'verified',
       [first],
       [second]
+    ),
+    vector(
+      'a bound that is met to the millisecond',
+      { validUntil: TS, statements: { [first]: yes, [second]: yes } },
+      'settled',
+      [first, second]
+    ),
+    vector(
+      'one that came a millisecond too late',
+      { validUntil: TS, statements: { [first]: yes, [second]: { ...yes, ts: TS + 1 } } },
+      'verified',
+      [first]
+    ),
+    vector(
+      'too late to agree is not too late to contradict',
+      { validUntil: TS, statements: { [first]: yes, [second]: yes, [third]: { ...refuted, ts: TS + 1 } } },
+      'settled',
+      [first, second],
+      [third]
+    ),
+    vector(
+      'an organisation that was never valid',
+      { validUntil: 0, statements: { [first]: yes, [second]: yes, [third]: yes } },
+      'verified'
     ),
     vector('one of one', { rule: { k: 1, of: [first] }, statements: { [first]: yes } }, 'settled', [first])
   ]
