@@ -70,7 +70,7 @@ export function attestationReadingIn({ event }: SharedRecord): AttestationReadin
   return reading
 }
 
-/** The attestation in a record; `null` where it holds none that has effect. */
+/** The attestation in a record; `null` where it holds none that is well formed. */
 export function attestationIn(record: LoggedRecord): FoldedAttestation | null {
   if (record.scope === 'local' || !isAttestation(record)) return null
   const reading = attestationReadingIn(record)

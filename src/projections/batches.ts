@@ -1,4 +1,5 @@
 import type { LocalRecord, LoggedRecord, SharedRecord } from '../log/log-reader.ts'
+import type { PolicyEffectCode } from '../policy/effect-rules.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import { BATCH_RECEIPTS_MAX } from './batch-sealed.ts'
 import { batchKeyOf, claimIn, rootKeyOf } from './claims.ts'
@@ -10,8 +11,8 @@ import type { RootedBatch } from './receipts.ts'
 import { changeWanted, sumsKey } from './wanted.ts'
 
 /**
- * One signer's announcement of a root: the smallest of its event ids, so that it does not depend on the order of
- * arrival.
+ * One signer's announcement of a root: of those that have effect, or of all where none has, the smallest of its event ids,
+ * so that it does not depend on the order of arrival.
  */
 type Announcement = {
   readonly signer: string
@@ -21,7 +22,7 @@ type Announcement = {
   readonly ts: number
   readonly byOwner: boolean
   /** Why it has no effect, or `null`. */
-  readonly effect: string | null
+  readonly effect: PolicyEffectCode | null
 }
 
 export type BatchRow = RootedBatch & {
@@ -33,7 +34,7 @@ export type BatchRow = RootedBatch & {
    * Why what was announced does not count; `null` when it does (the owner announced it, with the right to) and while
    * nobody announced it.
    */
-  readonly effect: 'NOT_OWNER' | 'ROLE_MISSING' | null
+  readonly effect: 'NOT_OWNER' | PolicyEffectCode | null
   /** Local: how many of its receipts this node holds. */
   readonly receiptsPresent: number
   /** Local: how many it was told to forget. */
@@ -59,7 +60,7 @@ export function receiptsMissing(row: BatchRow): number {
 /** Every root that was claimed for a batch, who announced it, and whether the claim counts. */
 export const batches: Projection = {
   name: 'batches',
-  version: 3,
+  version: 4,
   layout: {
     key: ['namespace', 'owner', 'batchId', 'batchRoot'],
     columns: [
@@ -185,7 +186,7 @@ function foldAnnounce(record: SharedRecord, context: FoldContext): void {
   const { batchId, batchRoot, receiptCount } = announce
   const row = (rows.at(key) as BatchRow | undefined) ?? emptyRow({ namespace, owner, batchId, batchRoot })
   const before = row.announcements.find((announcement) => announcement.signer === signer)
-  if (before !== undefined && before.eventId < record.event.id) return
+  if (before !== undefined && !goesBefore({ effect, eventId: record.event.id }, before)) return
   const { ts } = record.event.envelope
   const announcement: Announcement = { signer, eventId: record.event.id, receiptCount, ts, byOwner, effect }
   const others = row.announcements.filter((other) => other.signer !== signer)
@@ -193,15 +194,22 @@ function foldAnnounce(record: SharedRecord, context: FoldContext): void {
   putRow(key, row, after, record.record.recordedAt, context)
 }
 
+/** Of two announces of one signer: the one with effect, then the one with the smaller id. */
+function goesBefore(one: Pick<Announcement, 'effect' | 'eventId'>, other: typeof one): boolean {
+  const isOtherKind = (one.effect === null) !== (other.effect === null)
+  return isOtherKind ? one.effect === null : one.eventId < other.eventId
+}
+
 function withAnnouncements(row: BatchRow, announcements: readonly Announcement[]): BatchRow {
   const sorted = announcements.toSorted((left, right) => (left.signer < right.signer ? -1 : 1))
   const owners = sorted.filter(({ byOwner }) => byOwner).sort((left, right) => (left.eventId < right.eventId ? -1 : 1))
-  const counts = owners.some(({ effect }) => effect === null)
+  const [first] = owners
+  const counting = owners.find(({ effect }) => effect === null)
   return {
     ...row,
-    receiptCount: owners[0]?.receiptCount ?? null,
+    receiptCount: (counting ?? first)?.receiptCount ?? null,
     announcements: sorted,
-    effect: counts ? null : owners.length > 0 ? 'ROLE_MISSING' : 'NOT_OWNER'
+    effect: first === undefined ? 'NOT_OWNER' : (counting ?? first).effect
   }
 }
 

@@ -4,6 +4,8 @@ import type { Claim } from '../events/claim.ts'
 import { ANNOUNCE_TYPE, claimOf } from '../events/claim.ts'
 import type { VerifiedEvent } from '../events/verified.ts'
 import type { LoggedRecord, SharedRecord } from '../log/log-reader.ts'
+import type { PolicyEffect } from '../policy/effect-rules.ts'
+import { policyEffect } from '../policy/effect-rules.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { EvidenceIdentity } from '../timestamps/verdict.ts'
@@ -20,7 +22,7 @@ export interface FoldedClaim extends Claim {
   readonly namespace: string
   readonly signer: string
   /** Why the announce has no effect under the policy, apart from ownership; `null` when it has. */
-  readonly effect: 'ROLE_MISSING' | null
+  readonly effect: PolicyEffect['code'] | null
   /** The key of the batch's row in `winners`, and of the claimed root's in `batches`. */
   readonly batchKey: string
   readonly rootKey: string
@@ -67,11 +69,29 @@ function foldedAnnounce(event: VerifiedEvent, policy: PolicyView): FoldedAnnounc
   return announce
 }
 
+/** Why policy gives an announce no effect; `null` where it does. */
+export function announceEffect(
+  { namespace, signer, kid }: Pick<VerifiedEvent['envelope'], 'namespace' | 'signer' | 'kid'>,
+  { owner, timestampAnchors, attestationMeasurementHash: measurement }: Announce,
+  policy: PolicyView
+): PolicyEffect | null {
+  const facts = {
+    namespace,
+    signer,
+    kid,
+    // A signer whom policy no longer knows has no role, which is said before ownership matters.
+    owner: owner ?? policy.orgOf(signer) ?? '',
+    hasEvidence: timestampAnchors.length > 0,
+    ...(measurement === undefined ? {} : { attestationMeasurementHash: measurement })
+  }
+  return policyEffect(facts, policy)
+}
+
 function readClaim({ envelope }: VerifiedEvent, announce: Announce, policy: PolicyView): FoldedClaim | null {
   const { namespace, signer } = envelope
   const claim = claimOf(announce, policy.orgOf(signer))
   if (claim === null) return null
-  const effect = policy.hasRole(namespace, signer, 'announce') ? null : 'ROLE_MISSING'
+  const effect = announceEffect(envelope, announce, policy)?.code ?? null
   const evidence = announce.timestampAnchors.map((timestampAnchor) =>
     claimedEvidence(namespace, claim, timestampAnchor)
   )

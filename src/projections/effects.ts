@@ -1,10 +1,12 @@
 import { ANCHOR_PACK_TYPE } from '../../protocols/event/v1/codec.ts'
 import { sortableNumber } from '../log/keys.ts'
 import type { SharedRecord } from '../log/log-reader.ts'
+import type { PolicyEffect } from '../policy/effect-rules.ts'
+import { attestationEffect } from '../policy/effect-rules.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import { attestationReadingIn, isAttestation } from './attested.ts'
-import { announceIn, isAnnounce } from './claims.ts'
+import { announceEffect, announceIn, isAnnounce } from './claims.ts'
 import type { FirstFact } from './pack-facts.ts'
 import type { TouchedPacks } from './pack-fold.ts'
 import { effectOfPack, foldPack } from './pack-fold.ts'
@@ -25,7 +27,7 @@ const keyOf = (namespace: string, eventId: string): string => `${namespace}!${ev
  */
 export const effects: Projection = {
   name: 'effects',
-  version: 4,
+  version: 5,
   layout: { key: ['namespace', 'eventId'], columns: ['type', 'signer', 'kid', 'authorSeq', 'effect', 'detail'] },
   dependsOnPolicy: true,
   rowsChangeOften: false,
@@ -53,8 +55,7 @@ function effectOf(record: SharedRecord, policy: PolicyView): NoEffect | null {
   if (isAnnounce(record)) {
     const reading = announceIn(record, policy)
     if (!reading.ok) return { effect: reading.code, detail: reading.detail }
-    if (policy.hasRole(namespace, signer, 'announce')) return null
-    return { effect: 'ROLE_MISSING', detail: `${signer} may not announce in ${namespace}` }
+    return listedEffect(announceEffect(record.event.envelope, reading.announce, policy))
   }
   if (type === ANCHOR_PACK_TYPE && inTrust) {
     const reading = packOf(record.event)
@@ -64,9 +65,14 @@ function effectOf(record: SharedRecord, policy: PolicyView): NoEffect | null {
   }
   if (isAttestation(record)) {
     const reading = attestationReadingIn(record)
-    return reading.ok ? null : { effect: reading.code, detail: reading.detail }
+    if (!reading.ok) return { effect: reading.code, detail: reading.detail }
+    return listedEffect(attestationEffect(record.event.envelope, policy))
   }
   return { effect: 'TYPE_UNKNOWN', detail: `this release knows no type ${type} in ${namespace}` }
+}
+
+function listedEffect(effect: PolicyEffect | null): NoEffect | null {
+  return effect === null ? null : { effect: effect.code, detail: effect.detail }
 }
 
 async function list(record: SharedRecord, { effect, detail }: NoEffect, { rows }: FoldContext): Promise<void> {

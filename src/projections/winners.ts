@@ -5,6 +5,7 @@ import type { Loser } from '../../protocols/winner/v1/winner.ts'
 import { selectWinner } from '../../protocols/winner/v1/winner.ts'
 import type { SharedRecord } from '../log/log-reader.ts'
 import { parseRecord } from '../log/log-reader.ts'
+import { attestationEffect } from '../policy/effect-rules.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { EvidenceIdentity, Verdict } from '../timestamps/verdict.ts'
 import { verdictOf } from '../timestamps/verdict.ts'
@@ -229,9 +230,10 @@ function emptyRow({ namespace, owner, batchId }: Pick<WinnerRow, 'namespace' | '
   }
 }
 
-/** Whether policy names the signer in the quorum of the namespace. */
-const isAsked = ({ signer, identity }: FoldedAttestation, policy: PolicyView): boolean =>
-  policy.settings(identity.namespace)?.quorum?.of.includes(signer) ?? false
+/** Whether policy names the signer in the quorum of the namespace, and takes its word under that key there. */
+const isAsked = ({ signer, kid, identity: { namespace } }: FoldedAttestation, policy: PolicyView): boolean =>
+  (policy.settings(namespace)?.quorum?.of.includes(signer) ?? false) &&
+  attestationEffect({ namespace, signer, kid }, policy) === null
 
 const isOnWinner = (identity: EvidenceIdentity, { winner, batchRoot }: WinnerRow): boolean =>
   winner?.evidenceHash === identity.evidenceHash &&
@@ -246,7 +248,11 @@ const withoutSeen = ({ firstSeenLogSeq: _local, ...shared }: { readonly firstSee
 /** Whether the claim decides what a root of the batch is. */
 const counts = ({ byOwner, effect }: FoldedClaim): boolean => byOwner && effect === null
 
-const saysNothing = (claim: FoldedClaim): boolean => !counts(claim) && claim.announce.timestampAnchors.length === 0
+const saysNothing = (claim: FoldedClaim): boolean =>
+  !addsEvidence(claim) || (!counts(claim) && claim.announce.timestampAnchors.length === 0)
+
+/** Evidence proves what it proves, whatever the role of who brings it (WIN-1); other rules refuse the whole event. */
+const addsEvidence = ({ effect }: FoldedClaim): boolean => effect === null || effect === 'ROLE_MISSING'
 
 const batchKey = ({ namespace, owner, batchId }: Pick<WinnerRow, 'namespace' | 'owner' | 'batchId'>): string =>
   `${namespace}!${owner}!${batchId}`
