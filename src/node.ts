@@ -7,6 +7,7 @@ import { bundlePeers } from './bundles/streams.ts'
 import { localEvent } from './events/local.ts'
 import { followBoundKeys, loadBoundKeys } from './ingest/bound-keys.ts'
 import { IngestDoor } from './ingest/door.ts'
+import { PeerRates } from './ingest/peer-rates.ts'
 import { BlobStore } from './log/blob-store.ts'
 import type { EventLog } from './log/event-log.ts'
 import { openLog } from './log/open-log.ts'
@@ -46,6 +47,11 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
   await keysFolded(engine, log.head.logSeq)
   const keyring = new Keyring()
   await loadBoundKeys(engine, keyring)
+  const { network } = ports
+  const peerRates = new PeerRates({
+    clock: ports.clock,
+    onExcess: (peerId) => network?.penalise(peerId, 'rate')
+  })
   const futureSkewMs = config.futureSkewMs ?? FUTURE_SKEW_MS_DEFAULT
   const door = new IngestDoor({
     log,
@@ -54,9 +60,9 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     clock: ports.clock,
     logger: ports.logger,
     futureSkewMs,
-    signatureVerifiers: ports.signatureVerifiers
+    signatureVerifiers: ports.signatureVerifiers,
+    peerRates
   })
-  const { network } = ports
   const sync =
     network === undefined
       ? null
@@ -102,6 +108,7 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     logger,
     requestSkewMs: config.requestSkewMs ?? REQUEST_SKEW_MS_DEFAULT,
     peers: ports.network === undefined ? null : bundlePeers(ports.network, clock),
+    peerRates,
     isBusy: () => sync?.isTakingIn() ?? false
   })
   await finishErasures(bundles, ports)

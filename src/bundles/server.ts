@@ -3,11 +3,14 @@ import type { BundlePage } from '../../protocols/bundle/v1/page.ts'
 import { encodePage } from '../../protocols/bundle/v1/page.ts'
 import type { BundleRequest } from '../../protocols/bundle/v1/request.ts'
 import { decodeRequest } from '../../protocols/bundle/v1/request.ts'
+import type { PeerRates } from '../ingest/peer-rates.ts'
+import type { RequestCheck, RequestCode, RequestGuard } from '../ingest/request-guard.ts'
 import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
+import type { CrossOrgVerdict } from '../policy/cross-org.ts'
+import { checkCrossOrgPolicy } from '../policy/cross-org.ts'
 import type { Signer } from '../trust/signer.ts'
-import type { NonceBook } from './nonce-book.ts'
 import type { PageBuilder } from './page-builder.ts'
 import { checkSigner } from './signature-check.ts'
 import type { SignatureCheckPorts } from './signature-check.ts'
@@ -19,12 +22,17 @@ export const REQUESTS_OF_PEER_MAX = 5
 
 export interface BundleServerPorts extends SignatureCheckPorts {
   readonly signer: Signer
-  readonly nonces: NonceBook
+  readonly guard: RequestGuard
   readonly pages: PageBuilder
   readonly clock: Clock
   readonly logger: Logger
-  /** How far a request's `ts` may be from the clock, in milliseconds. */
-  readonly requestSkewMs: number
+  readonly peerRates: PeerRates
+}
+
+/** Over whose connection a request came. */
+export interface AskingPeer {
+  readonly did: string
+  readonly peerId: string
 }
 
 /** What a request came to, since the start: pages, and errors by code. */
@@ -48,28 +56,30 @@ export class BundleServer {
   }
 
   /**
-   * Answers one request. `peerDid` is the DID of the peer over whose connection it came; null where the transport
-   * proves nobody. Never rejects: what goes wrong here is `busy` for the asker, and logged.
+   * Answers one request. `peer` is that over whose connection it came; null where the transport proves nobody. Never
+   * rejects: what goes wrong here is `busy` for the asker, and logged.
    */
-  async answer(wire: Uint8Array, peerDid: string | null): Promise<BundleAnswer> {
-    const answer = await this.#limited(wire, peerDid)
+  async answer(wire: Uint8Array, peer: AskingPeer | null): Promise<BundleAnswer> {
+    const answer = await this.#limited(wire, peer)
     const name = answer.ok ? 'page' : answer.code
     this.#counts[name] = (this.#counts[name] ?? 0) + 1
     return answer
   }
 
-  async #limited(wire: Uint8Array, peerDid: string | null): Promise<BundleAnswer> {
+  async #limited(wire: Uint8Array, peer: AskingPeer | null): Promise<BundleAnswer> {
     const decoding = decodeRequest(wire)
     if (!decoding.ok) return decoding
-    const { signer } = decoding.decoded.request
-    const asker = peerDid ?? signer
+    const { signer, namespace } = decoding.decoded.request
+    // Before any costly work; what is asked for elsewhere counts together, or names could be made up.
+    if (peer !== null && !this.#withinRate(peer, namespace)) return refused('busy', 'it asks faster than policy allows')
+    const asker = peer?.did ?? signer
     const underWay = this.#underWay.get(asker) ?? 0
     if (this.#running >= REQUESTS_AT_ONCE_MAX || underWay >= REQUESTS_OF_PEER_MAX)
       return refused('busy', 'as many requests as are taken are under way')
     this.#running += 1
     this.#underWay.set(asker, underWay + 1)
     try {
-      return await this.#answer(decoding.decoded, peerDid)
+      return await this.#answer(decoding.decoded, peer?.did ?? null)
     } catch (error) {
       this.#ports.logger.error({ reason: messageOf(error), signer }, 'a request for receipts could not be answered')
       return refused('busy', 'the node can not answer just now')
@@ -90,12 +100,16 @@ export class BundleServer {
     // [REJECT] BU-8: the signature is good under a key that the signer may use.
     const signed = await checkSigner(request.signer, signature, this.#ports)
     if (!signed.ok) return refused(signed.code, signed.detail)
+    // [REJECT] BU-8: its organisation may have receipts of these owners.
+    for (const { owner } of request.want ?? []) {
+      const allowed = this.#mayHave(request.signer, owner)
+      if (!allowed.ok) return refused('denied', `${allowed.code}: ${allowed.detail}`)
+    }
     // [REJECT] BU-8: no request with this signer and nonce was answered.
-    const { requestSkewMs, nonces, pages } = this.#ports
-    const taken = await nonces.take(request.signer, request.nonce, request.ts + 2 * requestSkewMs)
-    if (taken === 'replay') return refused('replay', 'this nonce was used before')
-    if (taken === 'busy') return refused('busy', 'too many requests of this signer')
-    const content = await pages.build(request)
+    const { guard, pages } = this.#ports
+    const taken = await guard.nonce(request)
+    if (!taken.ok) return unguarded(taken)
+    const content = await pages.build(request, (owner) => this.#mayHave(request.signer, owner).ok)
     if (request.want !== undefined && content.parts.length === 0)
       return refused('not-held', 'none of the leaves is held here')
     const { signer, clock } = this.#ports
@@ -116,20 +130,50 @@ export class BundleServer {
   #refusal(request: BundleRequest, peerDid: string | null): Refusal | null {
     const policy = this.#ports.policy()
     const { did } = this.#ports.signer
-    const { namespace, signer, audience, ts } = request
+    const { namespace, signer } = request
     // [REJECT] BU-6: who asks is who the connection proved.
     if (peerDid !== null && peerDid !== signer) return refused('denied', 'the connection is not the signer’s')
     // [REJECT] BU-7.
-    if (audience !== did) return refused('wrong-audience', `this is ${did}`)
+    const { guard } = this.#ports
+    const audience = guard.audience(request)
+    if (!audience.ok) return unguarded(audience)
     // [REJECT] BU-8: the namespace and both roles. Which of them is missing is nobody's business.
     if (!policy.hasRole(namespace, did, 'serve') || !policy.hasRole(namespace, signer, 'request'))
       return refused('denied', `no receipts of ${namespace} for ${signer} here`)
     // [REJECT] BU-8: `ts` within the skew.
-    const { requestSkewMs, clock } = this.#ports
-    const skewMs = Math.abs(clock.now() - ts)
-    if (skewMs > requestSkewMs) return refused('skew', `ts is ${skewMs} ms off, at most ${requestSkewMs}`)
-    return null
+    const time = guard.time(request)
+    return time.ok ? null : unguarded(time)
   }
+
+  #withinRate({ peerId }: AskingPeer, namespace: string): boolean {
+    const { peerRates, policy } = this.#ports
+    const view = policy()
+    return peerRates.takeOfPeer(
+      peerId,
+      'requests',
+      view.carries(namespace) ? namespace : '',
+      view.rate(namespace).perPeer
+    )
+  }
+
+  #mayHave(signer: string, owner: string): CrossOrgVerdict {
+    const view = this.#ports.policy()
+    const from = view.orgOf(signer)
+    // Nobody without an organisation has a role, so it does not come to this.
+    if (from === undefined) return { ok: false, code: 'CROSS_ORG_DENIED', detail: `${signer} is of no organisation` }
+    return checkCrossOrgPolicy(view.policy, { from, to: owner, operation: 'bundle' })
+  }
+}
+
+const WIRE_CODES: Readonly<Record<RequestCode, BundleErrorCode>> = {
+  WRONG_AUDIENCE: 'wrong-audience',
+  TIMESTAMP_SKEW: 'skew',
+  REPLAY: 'replay',
+  OVERLOADED: 'busy'
+}
+
+function unguarded({ code, detail }: Extract<RequestCheck, { ok: false }>): Refusal {
+  return refused(WIRE_CODES[code], detail)
 }
 
 function refused(code: BundleErrorCode, detail: string): Refusal {

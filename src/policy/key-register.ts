@@ -1,4 +1,10 @@
-import type { BoundKey, PolicyProblem } from './policy.ts'
+import type { PolicyProblem, ProblemPlace } from './problems.ts'
+
+interface RegisteredKey {
+  readonly kid: string
+  readonly publicKey: string
+  readonly tenant?: string
+}
 
 /**
  * One kid means one key in an organisation, and stands in one tenant's key domain or in none: trust anchors are known by
@@ -15,7 +21,7 @@ export class KeyRegister {
   }
 
   /** False, and a problem, for a kid that stands for another key already. */
-  bind(orgId: string, key: BoundKey, place: Pick<PolicyProblem, 'file' | 'path'>): boolean {
+  bind(orgId: string, key: RegisteredKey, place: ProblemPlace): boolean {
     const name = `${orgId}\n${key.kid}`
     const bound = this.#publicKeys.get(name)
     if (bound !== undefined && bound !== key.publicKey) {
@@ -28,7 +34,7 @@ export class KeyRegister {
   }
 
   /** Notes the tenant under which an entry lists a key; a problem where another entry says otherwise. */
-  list(orgId: string, { kid, tenant: named }: BoundKey, place: Pick<PolicyProblem, 'file' | 'path'>): void {
+  list(orgId: string, { kid, tenant: named }: RegisteredKey, place: ProblemPlace): void {
     const name = `${orgId}\n${kid}`
     const tenant = named ?? null
     const before = this.#tenants.get(name)

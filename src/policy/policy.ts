@@ -14,8 +14,10 @@ import type {
 } from './config-schema.ts'
 import { ROLES } from './config-schema.ts'
 import { KeyRegister } from './key-register.ts'
-import type { ProblemCode } from './problem-codes.ts'
+import type { PolicyProblem, ProblemPlace } from './problems.ts'
 import { sealingRailProblems } from './sealing-rails.ts'
+
+export type { PolicyProblem } from './problems.ts'
 
 /** A public key that configuration binds to a signer: base64url of 32 bytes, checked before it got here. */
 export type BoundKey = { readonly kid: string; readonly publicKey: string; readonly tenant?: string }
@@ -107,17 +109,6 @@ export type EffectivePolicy = {
     readonly eip155: readonly string[]
     readonly rfc3161: Readonly<Record<string, TsaPolicy>>
   }
-}
-
-/** What is wrong in the configuration beyond the form of single values; `path` leads to the key in `file`. */
-export interface PolicyProblem extends Place {
-  readonly message: string
-  readonly code?: ProblemCode
-}
-
-interface Place {
-  readonly file: 'federation.yaml' | 'peers.yaml'
-  readonly path: readonly (string | number)[]
 }
 
 /** This node as a signer: its DID, its organisation and the key that it signs with now. */
@@ -320,7 +311,7 @@ function ownKey(self: PolicySelf, problems: PolicyProblem[]): BoundKey {
 function peerKeys(peer: PeerConfig, index: number, kids: KeyRegister, problems: PolicyProblem[]): BoundKey[] {
   const keys = new Map<string, BoundKey>()
   if (peer.did.startsWith('did:key:')) {
-    const place: Place = { file: 'peers.yaml', path: ['peers', index, 'did'] }
+    const place: ProblemPlace = { file: 'peers.yaml', path: ['peers', index, 'did'] }
     const kid = kidOfDidKey(peer.did)
     const publicKey = publicKeyOfDidKey(peer.did)
     if (kid === null || publicKey === null) {

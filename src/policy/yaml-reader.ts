@@ -1,6 +1,6 @@
 import { LineCounter, Lexer, isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml'
 import type { Document, Node, YAMLMap } from 'yaml'
-import type { ProblemCode } from './problem-codes.ts'
+import type { ProblemCode } from './problems.ts'
 
 /** YAML as plain values, with the place of each, and nothing in it that could blow up later. */
 

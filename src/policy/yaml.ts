@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { explain } from './explain.ts'
-import type { ProblemCode } from './problem-codes.ts'
+import type { ProblemCode } from './problems.ts'
 import { readYaml } from './yaml-reader.ts'
 import type { ConfigPath, PlainObject, PlainValue, YamlSource } from './yaml-reader.ts'
 

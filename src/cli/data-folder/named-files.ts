@@ -4,7 +4,7 @@ import { errnoOf } from '../../platform/atomic-file.ts'
 import { messageOf } from '../../platform/errors.ts'
 import type { FederationConfig } from '../../policy/config-schema.ts'
 import type { PolicyProblem } from '../../policy/policy.ts'
-import type { ProblemCode } from '../../policy/problem-codes.ts'
+import type { ProblemCode } from '../../policy/problems.ts'
 
 /** Something that a configuration names by its path, and what has to be there. */
 interface Named {

@@ -9,6 +9,7 @@ import type { GossipVerdict } from '../network.ts'
 import type { JudgeGate } from './judge-gate.ts'
 import type { RejectMemory } from './reject-memory.ts'
 import { SCORE_THRESHOLDS, scoreParams } from './scoring.ts'
+import type { ShutOut } from './shut-out.ts'
 
 /** The topic of a namespace's events (CONTRACT, section 1). */
 export function topicOf(namespace: string): string {
@@ -54,6 +55,7 @@ export interface GossipRouter extends GossipSub {
 export interface GossipOptions {
   readonly namespaces: readonly string[]
   readonly memory: RejectMemory
+  readonly shutOut: ShutOut
   readonly logger: Logger
 }
 
@@ -109,7 +111,7 @@ export function attachJudge(router: GossipRouter, options: GossipOptions, gate: 
   }
 }
 
-function routerOptions({ namespaces, memory }: GossipOptions): Partial<GossipsubOpts> {
+function routerOptions({ namespaces, memory, shutOut }: GossipOptions): Partial<GossipsubOpts> {
   const topics = namespaces.map(topicOf)
   return {
     // The event's own signature is the one that counts; a second one per hop costs three to four times the CPU.
@@ -149,7 +151,7 @@ function routerOptions({ namespaces, memory }: GossipOptions): Partial<Gossipsub
     // The smallest event with its signature is larger, so every event is announced as had before it is judged.
     idontwantMinDataSize: 512,
 
-    scoreParams: scoreParams(topics, memory),
+    scoreParams: scoreParams(topics, memory, shutOut),
     scoreThresholds: SCORE_THRESHOLDS,
 
     maxInboundDataLength: RPC_BYTES_MAX,

@@ -2,6 +2,7 @@ import type { Libp2p, PeerId, PeerInfo } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
 import { EVENT_BYTES_MAX } from '../../../protocols/event/v1/envelope.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { messageOf } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { Random } from '../../platform/random.ts'
 import type { Network, NetworkHandlers, NetworkOptions, NetworkStatus, PeerStatus } from '../network.ts'
@@ -26,6 +27,8 @@ import { createRejectMemory } from './reject-memory.ts'
 import { SCORE_THRESHOLDS } from './scoring.ts'
 import { createShortConnections } from './short-connections.ts'
 import type { ShortConnections } from './short-connections.ts'
+import { createShutOut } from './shut-out.ts'
+import type { ShutOut } from './shut-out.ts'
 import { explainStartFailure } from './start-failure.ts'
 import { watchConnections } from './watch-connections.ts'
 
@@ -45,6 +48,7 @@ interface Running {
   readonly gate: JudgeGate
   readonly keeper: Keeper
   readonly short: ShortConnections
+  readonly shutOut: ShutOut
   /** Peers that were connected once. */
   readonly seen: ReadonlySet<string>
   /** Takes off every listener and ends every task, in order. */
@@ -94,7 +98,7 @@ export function createLibp2pNetwork(options: NetworkOptions, deps: Libp2pNetwork
       return (await streams?.open(peerId, protocol, signal)) ?? notRunning
     },
 
-    penalise: (peerId) => streams?.penalise(peerId),
+    penalise: (peerId, reason) => streams?.penalise(peerId, reason),
 
     stop() {
       stopping ??= (async () => {
@@ -119,7 +123,8 @@ async function startAll(
   const self = peerIdFromPrivateKey(privateKey).toString()
   const addresses = readAddresses(options, self, logger)
   const memory = createRejectMemory(clock)
-  const gossip = { namespaces: options.namespaces, memory, logger }
+  const shutOut = createShutOut(deps)
+  const gossip = { namespaces: options.namespaces, memory, shutOut, logger }
   const found = createFoundAddresses(addresses.admitted)
   const admitted = new Set(addresses.admitted.keys())
   const gater = createGater({
@@ -127,6 +132,7 @@ async function startAll(
     logger,
     self,
     admitted,
+    isShutOut: (peerId) => shutOut.isShutOut(peerId),
     connectionsOf: (peerId) => libp2p.getConnections(peerId).length
   })
 
@@ -155,9 +161,21 @@ async function startAll(
     logger,
     admitted: addresses.admitted,
     handlers,
-    // gossipsub knows nothing of it, as of a reject that comes too late.
-    penalise: (peerId) => memory.rejectedLate(peerId)
+    penalise(peerId, reason) {
+      // gossipsub knows nothing of it, as of a reject that comes too late.
+      if (reason === 'protocol') memory.rejectedLate(peerId)
+      else if (shutOut.exceeded(peerId)) disconnect(peerId)
+    }
   })
+  const hangUp = async (peerId: string): Promise<void> => {
+    streams.breakAll(peerId)
+    await libp2p.hangUp(peerIdFromString(peerId))
+  }
+  const disconnect = (peerId: string): void => {
+    hangUp(peerId).catch((error: unknown) => {
+      logger.warn({ peerId, error: messageOf(error) }, 'a peer that is shut out could not be disconnected in order')
+    })
+  }
   onStreams(streams)
   const { admitted: dids } = addresses
   const connections = watchConnections(libp2p, { admitted: dids, keeper, memory, short, handlers, logger })
@@ -185,10 +203,7 @@ async function startAll(
     connectedPeers: () => libp2p.getPeers().map(String),
     hasGossip: (peerId) => hasGossip(router, topics, peerId),
     speaksGossip: (peerId) => hasProtocol(libp2p, peerIdFromString(peerId), router.protocols),
-    async hangUp(peerId) {
-      streams.breakAll(peerId)
-      await libp2p.hangUp(peerIdFromString(peerId))
-    }
+    hangUp
   })
   logger.info({ peerId: self, multiaddrs: libp2p.getMultiaddrs().map(String) }, 'the mesh is open')
 
@@ -200,6 +215,7 @@ async function startAll(
     gate,
     keeper,
     short,
+    shutOut,
     seen: connections.seen,
     async stop() {
       stopRepair()
@@ -248,11 +264,11 @@ async function hasProtocol(libp2p: Libp2p, peerId: PeerId, protocols: readonly s
 }
 
 function statusOf(running: Running, topics: ReadonlyMap<string, string>, published: number): NetworkStatus {
-  const { libp2p, router, addresses, gate, keeper, short, seen } = running
+  const { libp2p, router, addresses, gate, keeper, short, shutOut, seen } = running
   const peerStatus = (peerId: string, did: string): PeerStatus => {
     const connections = libp2p.getConnections(peerIdFromString(peerId)).map(({ remoteAddr }) => remoteAddr.toString())
     const nextDialAt = keeper.nextDialAt(peerId)
-    const note = short.note(peerId)
+    const note = shutOut.note(peerId) ?? short.note(peerId)
     return {
       did,
       peerId,

@@ -12,3 +12,15 @@
  */
 export type ProblemCode =
   'DUPLICATE_KEY' | 'YAML_CYCLE' | 'UNKNOWN_DID' | 'KEY_CONFLICT' | 'KEY_WEAK' | 'FILE_MISSING' | 'FILE_INVALID'
+
+/** What is wrong in the configuration beyond the form of single values; `path` leads to the key in `file`. */
+export interface PolicyProblem extends ProblemPlace {
+  readonly message: string
+  readonly code?: ProblemCode
+}
+
+/** A key in one of the two files. */
+export interface ProblemPlace {
+  readonly file: 'federation.yaml' | 'peers.yaml'
+  readonly path: readonly (string | number)[]
+}
