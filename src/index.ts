@@ -61,6 +61,9 @@ export type { ProofCheck, ProofTrust } from './proofs/check-proof.ts'
 export type { ProofReport, ProofStep } from './proofs/report.ts'
 
 export { effectivePolicy } from './policy/policy.ts'
+/** Whether policy lets an organisation do something to another. */
+export { checkCrossOrgPolicy } from './policy/cross-org.ts'
+export type { CrossOrgOperation, CrossOrgRequest, CrossOrgVerdict } from './policy/cross-org.ts'
 export type {
   EffectivePolicy,
   EffectivePolicyResult,

@@ -6,6 +6,7 @@ import { Bundles } from './bundles/bundles.ts'
 import { bundlePeers } from './bundles/streams.ts'
 import { followBoundKeys, loadBoundKeys } from './ingest/bound-keys.ts'
 import { IngestDoor } from './ingest/door.ts'
+import { PeerRates } from './ingest/peer-rates.ts'
 import { BlobStore } from './log/blob-store.ts'
 import type { EventLog } from './log/event-log.ts'
 import { openLog } from './log/open-log.ts'
@@ -50,6 +51,11 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
   await keysFolded(engine, log.head.logSeq)
   const keyring = new Keyring()
   await loadBoundKeys(engine, keyring)
+  const { network } = ports
+  const peerRates = new PeerRates({
+    clock: ports.clock,
+    onExcess: (peerId) => network?.penalise(peerId, 'rate')
+  })
   const door = new IngestDoor({
     log,
     keyring,
@@ -58,9 +64,9 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     logger: ports.logger,
     futureSkewMs: () => live.config().futureSkewMs ?? FUTURE_SKEW_MS_DEFAULT,
     signatureVerifiers: ports.signatureVerifiers,
+    peerRates,
     audit
   })
-  const { network } = ports
   const sync =
     network === undefined
       ? null
@@ -116,6 +122,7 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     requestSkewMs: () => live.config().requestSkewMs ?? REQUEST_SKEW_MS_DEFAULT,
     audit,
     peers: ports.network === undefined ? null : bundlePeers(ports.network, clock),
+    peerRates,
     isBusy: () => sync?.isTakingIn() ?? false
   })
   await finishErasures(bundles, ports)

@@ -244,6 +244,7 @@ class MemoryNode implements Network {
     return this.#mesh.wires.open({ from: this.peer.peerId, to: peerId, protocol, signal })
   }
 
+  /** Only counts: whom a simulation shuts out is its driver's affair. */
   penalise(peerId: string): void {
     if (!this.#mesh.others().some(({ peer }) => peer.peerId === peerId)) return
     this.#penalties.set(peerId, (this.#penalties.get(peerId) ?? 0) + 1)

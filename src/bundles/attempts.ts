@@ -2,7 +2,7 @@ import { ATTEMPTS_PREFIX, attemptsKey } from '../log/keys.ts'
 import type { Store } from '../log/store.ts'
 import { prefixRange } from '../log/store.ts'
 import type { Random } from '../platform/random.ts'
-import type { WriteToStore } from './store-writer.ts'
+import type { WriteToStore } from '../log/store-writer.ts'
 
 // A server that is restarted is back within seconds.
 const DELAY_MS_MIN = 5_000

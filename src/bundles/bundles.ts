@@ -1,14 +1,19 @@
 import type { BundleAnswer } from '../../protocols/bundle/v1/answer.ts'
+import { NonceBook } from '../ingest/nonce-book.ts'
+import { PeerRates } from '../ingest/peer-rates.ts'
+import { RequestGuard } from '../ingest/request-guard.ts'
 import type { BlobStore } from '../log/blob-store.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { Store } from '../log/store.ts'
 import type { CountingTrail } from '../platform/audit.ts'
+import { storeWriter } from '../log/store-writer.ts'
 import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
 import { hasNoBatches } from '../policy/not-carried.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
+import { peersToAsk } from '../policy/routing.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
 import { viewRows } from '../projections/rows-view.ts'
 import type { WantedBatch } from '../projections/wanted.ts'
@@ -19,13 +24,11 @@ import { AttemptBook } from './attempts.ts'
 import type { AskFailure, ExchangeWithPeer, ServingPeer } from './client.ts'
 import { BundleClient } from './client.ts'
 import type { BatchFetch } from './fetch-batch.ts'
-import { NonceBook } from './nonce-book.ts'
 import { PageBuilder } from './page-builder.ts'
 import type { ForgottenReceipt, QueuedReceipts } from './receipt-keeper.ts'
 import { ReceiptKeeper } from './receipt-keeper.ts'
 import type { ServedCounts } from './server.ts'
 import { BundleServer } from './server.ts'
-import { storeWriter } from './store-writer.ts'
 import { BundleWorker } from './worker.ts'
 
 // Keys of batches that one command goes through, some 25 MiB; the others are fetched in the background.
@@ -56,6 +59,8 @@ export interface BundlesPorts {
   readonly requestSkewMs: () => number
   /** `null` for a node without a mesh. */
   readonly peers: BundlePeers | null
+  /** How much each peer may ask; a table of its own, if absent. */
+  readonly peerRates?: PeerRates
   /** Whether the node has more urgent work than fetching receipts; never, if absent. */
   readonly isBusy?: () => boolean
   /** Counts what is given out and what is refused. */
@@ -107,7 +112,14 @@ export class Bundles {
     this.#keeper = new ReceiptKeeper({ log, engine, store, write, blobs, queued, clock })
     const nonces = new NonceBook({ store, write, clock })
     const pages = new PageBuilder({ engine, store, blobs, log })
-    this.#server = new BundleServer({ ...ports, nonces, pages })
+    const guard = new RequestGuard({
+      nonces,
+      clock,
+      self: () => policy().self.did,
+      skewMs: ports.requestSkewMs
+    })
+    const peerRates = ports.peerRates ?? new PeerRates(ports)
+    this.#server = new BundleServer({ ...ports, guard, pages, peerRates })
     const exchange: ExchangeWithPeer =
       peers?.exchange ?? (() => Promise.resolve({ ok: false, reason: 'unreachable', detail: 'this node has no mesh' }))
     const client = new BundleClient({ ...ports, keeper: this.#keeper, exchange })
@@ -165,7 +177,7 @@ export class Bundles {
   async answer(request: Uint8Array, peerId: string): Promise<BundleAnswer> {
     const did = this.#ports.policy().didOfPeer(peerId)
     if (did === undefined) return { ok: false, code: 'denied', detail: 'this peer is not known' }
-    return await this.#server.answer(request, did)
+    return await this.#server.answer(request, { did, peerId })
   }
 
   /** See `ReceiptKeeper.forget`. */
@@ -273,12 +285,13 @@ export class Bundles {
   }
 
   #servers(namespace: string): readonly ServingPeer[] {
-    const { peers, policy } = this.#ports
+    const { peers, policy, random } = this.#ports
     const view = policy()
-    return (peers?.connected() ?? []).flatMap((peerId) => {
+    const serving = (peers?.connected() ?? []).flatMap((peerId) => {
       const did = view.didOfPeer(peerId)
       return did !== undefined && view.hasRole(namespace, did, 'serve') ? [{ did, peerId }] : []
     })
+    return peersToAsk(serving, view.routing(namespace), ({ did }) => did, random)
   }
 }
 

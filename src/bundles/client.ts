@@ -45,9 +45,10 @@ export interface ServingPeer {
 
 /**
  * Why a peer did not give what it was asked for. `lied`: a page that no honest server sends; its sender pays.
- * `other-count`: it goes by another announcement of the owner's.
+ * `cross-org-denied`: its policy has no rule that lets this organisation have receipts of the owner. `other-count`: it goes by another announcement of the owner's.
  */
-export type AskFailure = BundleErrorCode | 'unreachable' | 'unknown-server-key' | 'other-count' | 'lied'
+export type AskFailure =
+  BundleErrorCode | 'cross-org-denied' | 'unreachable' | 'unknown-server-key' | 'other-count' | 'lied'
 
 /** What one peer gave of a batch. Receipts that came before a failure are kept. */
 export type PeerFetch = Imported & {
@@ -128,7 +129,11 @@ export class BundleClient {
     if (!exchanged.ok) return failed(exchanged.reason === 'broken' ? 'lied' : 'unreachable', exchanged.detail)
     const answer = decodeAnswer(exchanged.answer)
     if (answer === null) return failed('lied', 'the answer is neither a page nor an error')
-    if (!answer.ok) return failed(answer.code, answer.detail)
+    if (!answer.ok) {
+      // [REJECT] BU-8: told apart for the operator, who has somebody to talk to.
+      const isCrossOrg = answer.code === 'denied' && answer.detail.startsWith('CROSS_ORG_DENIED:')
+      return failed(isCrossOrg ? 'cross-org-denied' : answer.code, answer.detail)
+    }
     const decoding = decodePage(answer.page)
     if (!decoding.ok) return failed('lied', decoding.detail)
     const { page, signature } = decoding.decoded

@@ -1,5 +1,4 @@
 import type { Random } from '../platform/random.ts'
-import { shuffled } from '../platform/random.ts'
 import type { BatchRow } from '../projections/batches.ts'
 import { receiptsMissing } from '../projections/batches.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
@@ -26,14 +25,17 @@ export interface BatchFetchPorts {
   readonly engine: ProjectionEngine
   readonly store: Store
   readonly random: Random
-  /** The peers of the namespace with the role `serve` to which a connection stands. */
+  /**
+   * The peers of the namespace with the role `serve` to which a connection stands and that may be asked, in the order in
+   * which they are.
+   */
   readonly servers: (namespace: string) => readonly ServingPeer[]
   /** Peers that lied. */
   readonly penalise: (peerId: string) => void
 }
 
 /**
- * Fetches what is missing of a batch: asks the serving peers in random order until nothing is. Resolves with null where
+ * Fetches what is missing of a batch: asks the serving peers one after the other until nothing is. Resolves with null where
  * nothing is missing (any more). Rejects when the signal aborts, and where nothing can be kept.
  */
 export async function fetchBatch(
@@ -51,7 +53,7 @@ export async function fetchBatch(
   let held = 0
   let asked = 0
   let turnOver = false
-  for (const peer of shuffled(ports.servers(row.namespace), ports.random)) {
+  for (const peer of ports.servers(row.namespace)) {
     asked += 1
     const fetched = await ports.client.fetch(batch, peer, signal, onHeld)
     held += fetched.held

@@ -67,15 +67,18 @@ export class PageBuilder {
     this.#leavesReadMax = leavesReadMax
   }
 
-  /** The answer to a request: as many of the leaves that it asks for as find room, in its order. */
-  async build(request: BundleRequest): Promise<PageContent> {
+  /**
+   * The answer to a request: as many of the leaves that it asks for as find room, in its order; of one for all batches,
+   * those of owners that `mayHave` lets through.
+   */
+  async build(request: BundleRequest, mayHave: (owner: string) => boolean = () => true): Promise<PageContent> {
     const { engine, store } = this.#ports
     return await viewRows(engine, store, 'batches', (batches) =>
       viewRows(engine, store, 'receipts', async (receipts) => {
         const page = new OpenPage(this.#ports)
         const views = { batches, receipts }
         const next = await (request.want === undefined
-          ? this.#allBatches(request, page, views)
+          ? this.#allBatches(request, page, views, mayHave)
           : this.#wanted(request.namespace, request.want, page, views))
         return { parts: page.parts, next }
       })
@@ -96,7 +99,12 @@ export class PageBuilder {
     return null
   }
 
-  async #allBatches(request: BundleRequest, page: OpenPage, views: Views): Promise<Place | null> {
+  async #allBatches(
+    request: BundleRequest,
+    page: OpenPage,
+    views: Views,
+    mayHave: (owner: string) => boolean
+  ): Promise<Place | null> {
     const { namespace, after, fromTs = 0, toTs = Infinity } = request
     const prefix = `${namespace}!`
     const startKey = after === undefined ? prefix : rowKeyOf({ ...after, namespace })
@@ -106,7 +114,7 @@ export class PageBuilder {
       if (looked === ROWS_LOOKED_MAX) return placeIn(row, 0)
       looked += 1
       const ts = announcedAt(row)
-      if (!isServed(row) || ts === null || ts < fromTs || ts >= toTs) continue
+      if (!mayHave(row.owner) || !isServed(row) || ts === null || ts < fromTs || ts >= toTs) continue
       const tree = await this.#tree(row, views.receipts, page)
       const start = after !== undefined && key === startKey ? after.index : 0
       if (tree === 'later') return placeIn(row, start)
@@ -216,9 +224,9 @@ function isServed({ receiptCount, effect, announcements, receiptsKnown, receipts
   return effect === null && announcements.length > 0 && receiptsKnown === receiptCount && receiptsPresent > 0
 }
 
-/** The owner's announcement with the smallest event id. */
+/** The owner's announcement that has effect, with the smallest event id. */
 function ownerAnnouncement({ announcements }: BatchRow): { readonly eventId: string; readonly ts: number } | null {
-  const own = announcements.filter(({ byOwner }) => byOwner)
+  const own = announcements.filter(({ byOwner, effect }) => byOwner && effect === null)
   return own.toSorted((left, right) => (left.eventId < right.eventId ? -1 : 1))[0] ?? null
 }
 

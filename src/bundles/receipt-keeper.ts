@@ -15,7 +15,7 @@ import type { BundleImported, Forgotten, ReceiptPlace } from '../projections/rec
 import { forgottenKey, receiptKey } from '../projections/receipts.ts'
 import type { ReceiptRow, RootedBatch } from '../projections/receipts.ts'
 import { viewRows } from '../projections/rows-view.ts'
-import type { WriteToStore } from './store-writer.ts'
+import type { WriteToStore } from '../log/store-writer.ts'
 
 // Receipts of others must not take the room that the log needs (64 MiB), nor that of what is sealed here.
 const IMPORT_FREE_BYTES_MIN = 512 * 1024 * 1024

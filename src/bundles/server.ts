@@ -4,11 +4,14 @@ import { encodePage } from '../../protocols/bundle/v1/page.ts'
 import type { BundleRequest } from '../../protocols/bundle/v1/request.ts'
 import { decodeRequest } from '../../protocols/bundle/v1/request.ts'
 import type { CountingTrail } from '../platform/audit.ts'
+import type { PeerRates } from '../ingest/peer-rates.ts'
+import type { RequestCheck, RequestCode, RequestGuard } from '../ingest/request-guard.ts'
 import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
+import type { CrossOrgVerdict } from '../policy/cross-org.ts'
+import { checkCrossOrgPolicy } from '../policy/cross-org.ts'
 import type { Signer } from '../trust/signer.ts'
-import type { NonceBook } from './nonce-book.ts'
 import type { PageBuilder } from './page-builder.ts'
 import { checkSigner } from './signature-check.ts'
 import type { SignatureCheckPorts } from './signature-check.ts'
@@ -20,14 +23,19 @@ export const REQUESTS_OF_PEER_MAX = 5
 
 export interface BundleServerPorts extends SignatureCheckPorts {
   readonly signer: () => Signer
-  readonly nonces: NonceBook
+  readonly guard: RequestGuard
   readonly pages: PageBuilder
   readonly clock: Clock
   readonly logger: Logger
-  /** How far a request's `ts` may be from the clock, in milliseconds. */
-  readonly requestSkewMs: () => number
+  readonly peerRates: PeerRates
   /** Counts what is given out and what is refused. */
   readonly audit?: CountingTrail
+}
+
+/** Over whose connection a request came. */
+export interface AskingPeer {
+  readonly did: string
+  readonly peerId: string
 }
 
 /** What a request came to, since the start: pages, and errors by code. */
@@ -53,12 +61,12 @@ export class BundleServer {
   }
 
   /**
-   * Answers one request. `peerDid` is the DID of the peer over whose connection it came; null where the transport
-   * proves nobody. Never rejects: what goes wrong here is `busy` for the asker, and logged.
+   * Answers one request. `peer` is that over whose connection it came; null where the transport proves nobody. Never
+   * rejects: what goes wrong here is `busy` for the asker, and logged.
    */
-  async answer(wire: Uint8Array, peerDid: string | null): Promise<BundleAnswer> {
+  async answer(wire: Uint8Array, peer: AskingPeer | null): Promise<BundleAnswer> {
     const decoding = decodeRequest(wire)
-    const answer = decoding.ok ? await this.#limited(decoding.decoded, peerDid) : decoding
+    const answer = decoding.ok ? await this.#limited(decoding.decoded, peer) : decoding
     const code = answer.ok ? null : answer.code
     const name = code ?? 'page'
     this.#counts[name] = (this.#counts[name] ?? 0) + 1
@@ -66,7 +74,7 @@ export class BundleServer {
     this.#ports.audit?.count({
       action: 'BUNDLES_SERVED',
       // Before a signature was good, who signed is only what somebody says.
-      actor: peerDid ?? (answer.ok && request !== null ? request.signer : 'unknown'),
+      actor: peer?.did ?? (answer.ok && request !== null ? request.signer : 'unknown'),
       subject: request?.namespace ?? 'unknown',
       outcome: code === null ? 'ok' : 'refused',
       code
@@ -74,16 +82,18 @@ export class BundleServer {
     return answer
   }
 
-  async #limited(decoded: DecodedRequest, peerDid: string | null): Promise<BundleAnswer> {
-    const { signer } = decoded.request
-    const asker = peerDid ?? signer
+  async #limited(decoded: DecodedRequest, peer: AskingPeer | null): Promise<BundleAnswer> {
+    const { signer, namespace } = decoded.request
+    // Before any costly work; what is asked for elsewhere counts together, or names could be made up.
+    if (peer !== null && !this.#withinRate(peer, namespace)) return refused('busy', 'it asks faster than policy allows')
+    const asker = peer?.did ?? signer
     const underWay = this.#underWay.get(asker) ?? 0
     if (this.#running >= REQUESTS_AT_ONCE_MAX || underWay >= REQUESTS_OF_PEER_MAX)
       return refused('busy', 'as many requests as are taken are under way')
     this.#running += 1
     this.#underWay.set(asker, underWay + 1)
     try {
-      return await this.#answer(decoded, peerDid)
+      return await this.#answer(decoded, peer?.did ?? null)
     } catch (error) {
       this.#ports.logger.error({ reason: messageOf(error), signer }, 'a request for receipts could not be answered')
       return refused('busy', 'the node can not answer just now')
@@ -101,13 +111,16 @@ export class BundleServer {
     // [REJECT] BU-8: the signature is good under a key that the signer may use.
     const signed = await checkSigner(request.signer, signature, this.#ports)
     if (!signed.ok) return refused(signed.code, signed.detail)
+    // [REJECT] BU-8: its organisation may have receipts of these owners.
+    for (const { owner } of request.want ?? []) {
+      const allowed = this.#mayHave(request.signer, owner)
+      if (!allowed.ok) return refused('denied', `${allowed.code}: ${allowed.detail}`)
+    }
     // [REJECT] BU-8: no request with this signer and nonce was answered.
-    const { nonces, pages } = this.#ports
-    const requestSkewMs = this.#ports.requestSkewMs()
-    const taken = await nonces.take(request.signer, request.nonce, request.ts + 2 * requestSkewMs)
-    if (taken === 'replay') return refused('replay', 'this nonce was used before')
-    if (taken === 'busy') return refused('busy', 'too many requests of this signer')
-    const content = await pages.build(request)
+    const { guard, pages } = this.#ports
+    const taken = await guard.nonce(request)
+    if (!taken.ok) return unguarded(taken)
+    const content = await pages.build(request, (owner) => this.#mayHave(request.signer, owner).ok)
     if (request.want !== undefined && content.parts.length === 0)
       return refused('not-held', 'none of the leaves is held here')
     const { clock } = this.#ports
@@ -129,21 +142,50 @@ export class BundleServer {
   #refusal(request: BundleRequest, peerDid: string | null): Refusal | null {
     const policy = this.#ports.policy()
     const { did } = this.#ports.signer()
-    const { namespace, signer, audience, ts } = request
+    const { namespace, signer } = request
     // [REJECT] BU-6: who asks is who the connection proved.
     if (peerDid !== null && peerDid !== signer) return refused('denied', 'the connection is not the signer’s')
     // [REJECT] BU-7.
-    if (audience !== did) return refused('wrong-audience', `this is ${did}`)
+    const { guard } = this.#ports
+    const audience = guard.audience(request)
+    if (!audience.ok) return unguarded(audience)
     // [REJECT] BU-8: the namespace and both roles. Which of them is missing is nobody's business.
     if (!policy.hasRole(namespace, did, 'serve') || !policy.hasRole(namespace, signer, 'request'))
       return refused('denied', `no receipts of ${namespace} for ${signer} here`)
     // [REJECT] BU-8: `ts` within the skew.
-    const { clock } = this.#ports
-    const requestSkewMs = this.#ports.requestSkewMs()
-    const skewMs = Math.abs(clock.now() - ts)
-    if (skewMs > requestSkewMs) return refused('skew', `ts is ${skewMs} ms off, at most ${requestSkewMs}`)
-    return null
+    const time = guard.time(request)
+    return time.ok ? null : unguarded(time)
   }
+
+  #withinRate({ peerId }: AskingPeer, namespace: string): boolean {
+    const { peerRates, policy } = this.#ports
+    const view = policy()
+    return peerRates.takeOfPeer(
+      peerId,
+      'requests',
+      view.carries(namespace) ? namespace : '',
+      view.rate(namespace).perPeer
+    )
+  }
+
+  #mayHave(signer: string, owner: string): CrossOrgVerdict {
+    const view = this.#ports.policy()
+    const from = view.orgOf(signer)
+    // Nobody without an organisation has a role, so it does not come to this.
+    if (from === undefined) return { ok: false, code: 'CROSS_ORG_DENIED', detail: `${signer} is of no organisation` }
+    return checkCrossOrgPolicy(view.policy, { from, to: owner, operation: 'bundle' })
+  }
+}
+
+const WIRE_CODES: Readonly<Record<RequestCode, BundleErrorCode>> = {
+  WRONG_AUDIENCE: 'wrong-audience',
+  TIMESTAMP_SKEW: 'skew',
+  REPLAY: 'replay',
+  OVERLOADED: 'busy'
+}
+
+function unguarded({ code, detail }: Extract<RequestCheck, { ok: false }>): Refusal {
+  return refused(WIRE_CODES[code], detail)
 }
 
 function refused(code: BundleErrorCode, detail: string): Refusal {

@@ -25,7 +25,8 @@ import { OutcomeBook } from './outcome-book.ts'
 import type { PendingEvent } from './pending-pool.ts'
 import { PendingPool } from './pending-pool.ts'
 import { PositionQueue } from './position-queue.ts'
-import { RateLimiter } from './rate-limiter.ts'
+import { PeerRates } from './peer-rates.ts'
+import { RateLimiter, perDay, perMinute } from './rate-limiter.ts'
 import type { EventSource } from './source.ts'
 import { VerificationQueue } from './verification-queue.ts'
 
@@ -36,6 +37,8 @@ const REJECTED_REMEMBERED_MAX = 16_384
 const VERIFIED_KEPT_MAX = 512
 // Verified in one go, about 5 ms in which nothing else runs.
 const AGAIN_AT_ONCE = 32
+// Two for each signer and one for each namespace: 8,000 signers, who are all named by policy. About 2 MiB.
+const SIGNER_BUCKETS_MAX = 20_000
 // Every event that waits in the pool, and as many that were refused for now; 8,192 ids are about 1 MiB.
 const CHARGED_REMEMBERED_MAX = 8_192
 
@@ -52,6 +55,8 @@ export interface DoorPorts {
   readonly signatureVerifiers?: SignatureVerifiers | undefined
   /** Counts what is refused. */
   readonly audit?: CountingTrail
+  /** How much each peer may send; a table of its own, if absent. */
+  readonly peerRates?: PeerRates
 }
 
 /** Counts since the start. */
@@ -74,7 +79,8 @@ interface JudgingContext {
 export class IngestDoor {
   readonly #ports: DoorPorts
   readonly #book: OutcomeBook
-  readonly #rates: RateLimiter
+  readonly #peerRates: PeerRates
+  readonly #signerRates: RateLimiter
   readonly #pending = new PendingPool()
   readonly #rejected = new BoundedMap<string, Extract<Outcome, { outcome: 'rejected' }>>(REJECTED_REMEMBERED_MAX)
   readonly #verified = new BoundedMap<string, VerifiedEvent>(VERIFIED_KEPT_MAX)
@@ -88,7 +94,8 @@ export class IngestDoor {
   constructor(ports: DoorPorts) {
     this.#ports = ports
     this.#book = new OutcomeBook(ports)
-    this.#rates = new RateLimiter(ports.clock)
+    this.#peerRates = ports.peerRates ?? new PeerRates(ports)
+    this.#signerRates = new RateLimiter(ports.clock, SIGNER_BUCKETS_MAX)
     this.#positions = new PositionQueue(ports.log)
     this.#verifications = new VerificationQueue(ports.signatureVerifiers ?? null)
   }
@@ -263,11 +270,11 @@ export class IngestDoor {
   async #admit(event: VerifiedEvent, context: JudgingContext): Promise<Outcome> {
     const { source } = context
     const { prev, ts, signer, namespace } = event.envelope
-    // [IGNORE] Per signer only after its signature is good, or garbage in its name would silence it; once an event, or
-    // copies would.
+    // [IGNORE] Per signer and namespace only after its signature is good, or garbage in its name would silence it; once
+    // an event, or copies would.
     if (!this.#charged.has(event.id)) {
-      if (!this.#withinRateOfSigner(namespace, signer, source))
-        return this.#keep(event, 'RATE_LIMITED', 'the signer exceeds its rate')
+      const exceeded = this.#exceededRate(namespace, signer, source)
+      if (exceeded !== null) return this.#keep(event, 'RATE_LIMITED', exceeded)
     }
     if (prev !== null) {
       const before = this.#ports.log.peek(prev) ?? (await this.#predecessor(prev))
@@ -367,16 +374,21 @@ export class IngestDoor {
     return ignored(code, detail, event.id)
   }
 
-  #withinRateOfPeer({ via, peer, namespace, waited }: EventSource): boolean {
+  #withinRateOfPeer({ via, peer, namespace = '', waited }: EventSource): boolean {
     if (peer === undefined || via === 'sync' || waited === true) return true
-    const { perPeer } = this.#ports.policy().rate(namespace ?? '')
-    return this.#rates.takePerMinute(`peer!${namespace ?? ''}!${peer}`, perPeer)
+    const { perPeer } = this.#ports.policy().rate(namespace)
+    if (via === 'http') return this.#peerRates.takeOfClient(peer, 'events', namespace, perPeer)
+    return this.#peerRates.takeOfPeer(peer, 'events', namespace, perPeer)
   }
 
-  #withinRateOfSigner(namespace: string, signer: string, { via, waited }: EventSource): boolean {
-    if ((via !== 'gossip' && via !== 'http') || waited === true) return true
-    const { perSigner, dailyCap } = this.#ports.policy().rate(namespace)
+  /** Which rate the event would exceed; `null` where it was taken from all of them. */
+  #exceededRate(namespace: string, signer: string, { via, waited }: EventSource): string | null {
+    if ((via !== 'gossip' && via !== 'http') || waited === true) return null
+    const rate = this.#ports.policy().rate(namespace)
     const name = `signer!${namespace}!${signer}`
-    return this.#rates.takePerMinute(name, perSigner) && this.#rates.takePerDay(name, dailyCap)
+    const ofSigner = [perMinute(name, rate.perSigner), perDay(name, rate.dailyCap)]
+    const ofNamespace = perMinute(`namespace!${namespace}`, rate.perNamespace)
+    if (this.#signerRates.take(...ofSigner, ofNamespace)) return null
+    return this.#signerRates.has(ofNamespace) ? 'the signer exceeds its rate' : 'the namespace exceeds its rate'
   }
 }

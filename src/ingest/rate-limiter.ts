@@ -1,42 +1,60 @@
 import { BoundedMap } from '../platform/bounded-map.ts'
 import type { Clock } from '../platform/clock.ts'
 
-// One bucket for each peer and signer that was heard of lately; 10,000 are about 1 MiB. Forgetting one only refills it.
-const BUCKETS_MAX = 10_000
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
 
-interface Bucket {
+interface Filled {
   tokens: number
   at: number
 }
 
-/** Token buckets that fill evenly: `perMinute` events a minute, all of them at once after a quiet minute. */
+/** A bucket that fills evenly: `capacity` tokens in `periodMs`, all of them at once after a quiet period. */
+export interface Bucket {
+  readonly name: string
+  readonly capacity: number
+  readonly periodMs: number
+}
+
+export const perMinute = (name: string, capacity: number): Bucket => ({
+  name: `m!${name}`,
+  capacity,
+  periodMs: MINUTE_MS
+})
+export const perDay = (name: string, capacity: number): Bucket => ({ name: `d!${name}`, capacity, periodMs: DAY_MS })
+
+/** Token buckets by name. Time is monotonic: a wall clock that is set gives nobody anything. */
 export class RateLimiter {
   readonly #clock: Clock
-  readonly #buckets = new BoundedMap<string, Bucket>(BUCKETS_MAX)
+  readonly #filled: BoundedMap<string, Filled>
 
-  constructor(clock: Clock) {
+  /** `bucketsMax`: how many are kept, about 100 bytes each; say above it why. Forgetting one only fills it. */
+  constructor(clock: Clock, bucketsMax: number) {
     this.#clock = clock
+    this.#filled = new BoundedMap(bucketsMax)
   }
 
-  /** Takes one event from the bucket `name`; false when there is none left. */
-  takePerMinute(name: string, perMinute: number): boolean {
-    return this.#take(`m!${name}`, perMinute, MINUTE_MS)
-  }
-
-  /** Takes one event from the bucket `name` that holds a day's worth. */
-  takePerDay(name: string, perDay: number): boolean {
-    return this.#take(`d!${name}`, perDay, DAY_MS)
-  }
-
-  #take(name: string, capacity: number, periodMs: number): boolean {
+  /** Takes a token from each of these buckets, or from none where one of them is empty. */
+  take(...buckets: readonly Bucket[]): boolean {
     const now = this.#clock.monotonicMs()
-    const known = this.#buckets.get(name)
-    const tokens =
-      known === undefined ? capacity : Math.min(capacity, known.tokens + ((now - known.at) * capacity) / periodMs)
-    const taken = tokens >= 1
-    this.#buckets.set(name, { tokens: taken ? tokens - 1 : tokens, at: now })
-    return taken
+    const found = buckets.map((bucket) => ({ name: bucket.name, tokens: this.#tokens(bucket, now) }))
+    const taken = found.every(({ tokens }) => tokens >= 1) ? 1 : 0
+    for (const { name, tokens } of found) this.#filled.set(name, { tokens: tokens - taken, at: now })
+    return taken === 1
+  }
+
+  /** Whether there is a token in the bucket. */
+  has(bucket: Bucket): boolean {
+    return this.#tokens(bucket, this.#clock.monotonicMs()) >= 1
+  }
+
+  /** Fills a bucket at once. */
+  refill({ name }: Bucket): void {
+    this.#filled.delete(name)
+  }
+
+  #tokens({ name, capacity, periodMs }: Bucket, now: number): number {
+    const known = this.#filled.get(name)
+    return known === undefined ? capacity : Math.min(capacity, known.tokens + ((now - known.at) * capacity) / periodMs)
   }
 }

@@ -58,9 +58,12 @@ export const POLICY_PREFIX = 'p!'
 export const policyKey = (logSeq: number): string => POLICY_PREFIX + sortableNumber(logSeq)
 
 export const NONCE_PREFIX = 'q!'
-/** `q!<when it may be forgotten>!<hash of signer and nonce>` → the signer of a request that was answered. */
+/** `q!<when it may be forgotten>!<hash of signer and nonce>` → when a request that was answered was signed, and by whom. */
 export const nonceKey = (expiresAt: number, name: string): string =>
   `${NONCE_PREFIX}${sortableNumber(expiresAt)}!${name}`
+
+/** The latest time at which a request was signed of which the nonce was forgotten. No hex digit: behind all nonces. */
+export const NONCES_FORGOTTEN_KEY = `${NONCE_PREFIX}~forgotten`
 
 export const ATTEMPTS_PREFIX = 'a!'
 /** `a!<key of the batch's row>` → how fetching its receipts failed so far. */

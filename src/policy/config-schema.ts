@@ -43,7 +43,9 @@ const node = z.strictObject({
   bootstrap: listOf(multiaddr, 'address').default([]),
   mdns: z.boolean().default(false),
   // A process that holds the signing key in the place of keystore.json, by its socket.
-  signer: text.regex(/^unix:.+$/, 'is not unix:PATH of a socket').exactOptional()
+  signer: text.regex(/^unix:.+$/, 'is not unix:PATH of a socket').exactOptional(),
+  // The measurement of the attested environment that this node runs in: its announces name it.
+  measurement: hash.exactOptional()
 })
 
 const http = z
@@ -139,7 +141,8 @@ const namespaceSettings = z.strictObject({
   quorum: quorum.exactOptional(),
   rate: rate.prefault({}),
   attestations: attestations.prefault({}),
-  // Which peers to sync with and to ask for receipts, the first first; all that are connected, if none is named.
+  // The only peers to open sync sessions with and to ask for receipts, the first first; all that are connected, if none
+  // is named.
   routing: z.strictObject({ ask: listOf(did, 'DID').default([]) }).prefault({})
 })
 

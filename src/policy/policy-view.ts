@@ -1,13 +1,22 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import { encodeCanonical } from '../../protocols/canonical-json/v1/codec.ts'
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
+import { allowedPairs } from './cross-org.ts'
 import type { FinalityRule, Role } from './config-schema.ts'
 import { ROLES } from './config-schema.ts'
 import { TRUST_NAMESPACE } from './names.ts'
-import type { BoundKey, EffectivePolicy, NamespacePolicy, PolicyPeer, RateLimits, TsaPolicy } from './policy.ts'
+import type {
+  BoundKey,
+  EffectivePolicy,
+  NamespacePolicy,
+  PolicyMember,
+  PolicyPeer,
+  RateLimits,
+  TsaPolicy
+} from './policy.ts'
 
-/** A member of a namespace: who signs, and for which organisation. */
-export type Member = { readonly did: string; readonly orgId: string }
+/** A member of a namespace. */
+export type Member = PolicyMember
 
 /**
  * One effective policy, indexed for questions. `carries`, `isMember`, `orgOf` and `hasRole` are asked for each event
@@ -19,7 +28,7 @@ export type Member = { readonly did: string; readonly orgId: string }
  */
 export interface PolicyView {
   readonly policy: EffectivePolicy
-  readonly self: Member
+  readonly self: EffectivePolicy['self']
   /** The carried namespaces: `_trust` first (it is synced first), the others sorted. */
   readonly namespaces: readonly string[]
   carries(namespace: string): boolean
@@ -32,19 +41,24 @@ export interface PolicyView {
   members(namespace: string): readonly Member[]
   /** The keys that configuration binds to the DID (a did:key's own among them), sorted by kid. */
   boundKeys(did: string): readonly BoundKey[]
+  /** The tenant in whose key domain policy puts the key; undefined for a key that is in none, and signs for all. */
+  tenantOfKey(orgId: string, kid: string): string | undefined
   /** The DID that a connection's PeerId speaks for. */
   didOfPeer(peerId: string): string | undefined
   /** The settings of a configured namespace; undefined for `_trust` and what is not carried. */
   settings(namespace: string): NamespacePolicy | undefined
   rate(namespace: string): RateLimits
+  /** The DIDs that alone are asked for what the namespace lacks, the first first; `null` where everybody is. */
+  routing(namespace: string): readonly string[] | null
   /** When an anchor on `chainId` is final; undefined where the namespace does not list the chain. */
   finality(namespace: string, chainId: string): FinalityRule | undefined
   /** SHA-256 (hex) over the JCS of `members(namespace)`: nodes with equal ones admit the same signers. */
   membershipDigest(namespace: string): string
   /**
-   * SHA-256 (hex) over what decides effect and winners in the namespace: roles, finality, quorum, attestations, and of
-   * the rest only what touches it: pinned packs and cross-organisation rules of its members' organisations, what
-   * tokens of the time-stamping authorities that its finality lists are checked against. Addresses, limits and providers are not in it.
+   * SHA-256 (hex) over what decides effect and winners in the namespace: tenant, roles, finality, quorum, attestations,
+   * and of the rest only what touches it: tenants of its members' keys, pinned packs of their organisations, which of
+   * them may timestamp for which, what tokens of the time-stamping authorities that its finality lists are checked
+   * against. Addresses, limits and providers are not in it.
    */
   policyDigest(namespace: string): string
 }
@@ -73,6 +87,7 @@ export function viewPolicy(policy: EffectivePolicy): PolicyView {
   const peerIds = new Map(
     policy.peers.flatMap(({ peerId, did }) => (peerId === undefined ? [] : [[peerId, did] as const]))
   )
+  const tenants = new Map(policy.peers.flatMap(tenantsOf))
   const namespaces = new Map<string, NamespaceIndex>([[TRUST_NAMESPACE, trustIndex(policy)]])
   for (const name of Object.keys(policy.namespaces).sort()) {
     namespaces.set(name, namespaceIndex(policy.namespaces[name] as NamespacePolicy, peers))
@@ -90,15 +105,23 @@ export function viewPolicy(policy: EffectivePolicy): PolicyView {
     hasRole: (namespace, did, role) => namespaces.get(namespace)?.roles[role].has(did) ?? false,
     members: (namespace) => namespaces.get(namespace)?.members ?? [],
     boundKeys: (did) => peers.get(did)?.keys ?? [],
+    tenantOfKey: (orgId, kid) => tenants.get(keyName(orgId, kid)),
     didOfPeer: (peerId) => peerIds.get(peerId),
     settings: (namespace) => namespaces.get(namespace)?.settings,
     rate: (namespace) => namespaces.get(namespace)?.settings?.rate ?? TRUST_RATE,
+    routing: (namespace) => namespaces.get(namespace)?.settings?.routing ?? null,
     finality: (namespace, chainId) => finalityOf(namespaces.get(namespace)?.settings, chainId),
     membershipDigest: (namespace) =>
       cached(membershipDigests, namespace, () => digest(namespaces.get(namespace)?.members ?? [])),
     policyDigest: (namespace) =>
       cached(policyDigests, namespace, () => digest(decidingPolicy(policy, namespaces.get(namespace))))
   }
+}
+
+const keyName = (orgId: string, kid: string): string => `${orgId}\n${kid}`
+
+function tenantsOf({ orgId, keys }: PolicyPeer): readonly (readonly [string, string])[] {
+  return keys.flatMap(({ kid, tenant }) => (tenant === undefined ? [] : [[keyName(orgId, kid), tenant] as const]))
 }
 
 function trustIndex(policy: EffectivePolicy): NamespaceIndex {
@@ -138,17 +161,20 @@ function finalityOf(settings: NamespacePolicy | undefined, chainId: string): Fin
 function decidingPolicy(policy: EffectivePolicy, index: NamespaceIndex | undefined): JsonObject {
   const settings = index?.settings
   const organisations = new Set(index?.members.map(({ orgId }) => orgId))
-  const touches = (orgId: string): boolean => orgId === '*' || organisations.has(orgId)
   const authorities = Object.entries(policy.rails.rfc3161).filter(
     ([tsa]) => finalityOf(settings, `rfc3161:${tsa}`) !== undefined
   )
+  const tenants = policy.peers.filter(({ orgId }) => organisations.has(orgId)).flatMap(tenantsOf)
   return {
+    tenant: settings?.tenant ?? null,
+    // `_trust` belongs to nobody.
+    keyTenants: settings === undefined ? {} : Object.fromEntries(tenants),
     roles: Object.fromEntries(ROLES.map((role) => [role, [...(index?.roles[role] ?? [])].sort()])),
     finality: settings?.finality ?? {},
     quorum: settings?.quorum ?? null,
     attestations: settings?.attestations ?? null,
     organisations: policy.organisations.filter(({ orgId }) => organisations.has(orgId)),
-    crossOrg: policy.crossOrg.filter(({ from, to }) => touches(from) || touches(to)),
+    timestamp: settings === undefined ? [] : allowedPairs(policy, 'timestamp', organisations),
     authorities: Object.fromEntries(authorities)
   }
 }

@@ -13,10 +13,17 @@ import type {
   Role
 } from './config-schema.ts'
 import { ROLES } from './config-schema.ts'
+import { KeyRegister } from './key-register.ts'
+import type { PolicyProblem, ProblemPlace } from './problems.ts'
 import { sealingRailProblems } from './sealing-rails.ts'
+
+export type { PolicyProblem } from './problems.ts'
 
 /** A public key that configuration binds to a signer: base64url of 32 bytes, checked before it got here. */
 export type BoundKey = { readonly kid: string; readonly publicKey: string; readonly tenant?: string }
+
+/** Who signs, and for which organisation. */
+export type PolicyMember = { readonly did: string; readonly orgId: string }
 
 /** Who a DID is: its organisation, its PeerId in the mesh, the roles that it may be given and its keys by kid. */
 export type PolicyPeer = {
@@ -37,6 +44,8 @@ export type NamespacePolicy = {
   readonly quorum?: { readonly k: number; readonly of: readonly string[] }
   readonly rate: RateLimits
   readonly attestations: AttestationPolicy
+  /** The DIDs that alone are asked for what the namespace lacks, in this order; everybody, if absent. */
+  readonly routing?: readonly string[]
 }
 
 /** Which measurements an announce may name, sorted; those of a signer that is listed count in the place of all others. */
@@ -85,7 +94,10 @@ export type TsaPolicy = TsaCertificates & {
  */
 export type EffectivePolicy = {
   readonly v: 1
-  readonly self: { readonly did: string; readonly orgId: string }
+  readonly self: PolicyMember & {
+    /** What the announces of this node name as the measurement of its environment. */
+    readonly measurement?: string
+  }
   readonly namespaces: Readonly<Record<string, NamespacePolicy>>
   /** Sorted by DID, this node included. */
   readonly peers: readonly PolicyPeer[]
@@ -97,17 +109,6 @@ export type EffectivePolicy = {
     readonly eip155: readonly string[]
     readonly rfc3161: Readonly<Record<string, TsaPolicy>>
   }
-}
-
-/** What is wrong in the configuration beyond the form of single values; `path` leads to the key in `file`. */
-export interface PolicyProblem extends Place {
-  readonly message: string
-  readonly code?: 'KEY_WEAK'
-}
-
-interface Place {
-  readonly file: 'federation.yaml' | 'peers.yaml'
-  readonly path: readonly (string | number)[]
 }
 
 /** This node as a signer: its DID, its organisation and the key that it signs with now. */
@@ -125,7 +126,7 @@ export type EffectivePolicyResult =
 /**
  * Puts both files and this node's identity together. This node needs no entry in `peers.yaml`: without one it may take
  * every role that a namespace lists it under; with one (a file shared by all nodes) its entry's roles hold.
- * Problems: an invalid or weak key, one kid for two keys in an organisation, a DID or PeerId that
+ * Problems: an invalid or weak key, one kid for two keys or two tenants in an organisation, a DID or PeerId that
  * occurs twice, a DID under a namespace that nobody is, a signer without any key.
  */
 export function effectivePolicy(
@@ -135,6 +136,7 @@ export function effectivePolicy(
   certificates: Readonly<Record<string, TsaCertificates>> = {}
 ): EffectivePolicyResult {
   const problems: PolicyProblem[] = []
+  const { measurement } = federation.node
   const known = knownPeers(peers, self, problems)
   const dids = new Set(known.map((peer) => peer.did))
   checkNamespaces(federation, dids, problems)
@@ -148,7 +150,7 @@ export function effectivePolicy(
     ok: true,
     policy: {
       v: 1,
-      self: { did: self.did, orgId: self.orgId },
+      self: { did: self.did, orgId: self.orgId, ...(measurement === undefined ? {} : { measurement }) },
       namespaces: Object.fromEntries(namespaces),
       peers: known,
       organisations,
@@ -206,7 +208,7 @@ function attestationPolicy({ required, measurements, signers }: NamespaceConfig[
 }
 
 function namespacePolicy(config: NamespaceConfig): NamespacePolicy {
-  const { tenant, members, finality, quorum, rate, attestations } = config
+  const { tenant, members, finality, quorum, rate, attestations, routing } = config
   return {
     tenant,
     members: {
@@ -217,7 +219,8 @@ function namespacePolicy(config: NamespaceConfig): NamespacePolicy {
     finality,
     ...(quorum === undefined ? {} : { quorum: { k: quorum.k, of: quorum.of.toSorted() } }),
     rate,
-    attestations: attestationPolicy(attestations)
+    attestations: attestationPolicy(attestations),
+    ...(routing.ask.length === 0 ? {} : { routing: routing.ask })
   }
 }
 
@@ -240,17 +243,20 @@ function checkOrganisations({ organisations }: PeersConfig, problems: PolicyProb
 }
 
 function checkNamespaces(federation: FederationConfig, dids: ReadonlySet<string>, problems: PolicyProblem[]): void {
+  const check = (did: string, path: readonly (string | number)[]): void => {
+    if (dids.has(did)) return
+    problems.push({ ...inFederation(path, `${did} is neither this node nor in peers.yaml`), code: 'UNKNOWN_DID' })
+  }
   const checkDids = (listed: readonly string[], path: readonly (string | number)[]): void => {
-    listed.forEach((did, index) => {
-      if (!dids.has(did)) {
-        problems.push(inFederation([...path, index], `${did} is neither this node nor in peers.yaml`))
-      }
-    })
+    listed.forEach((did, index) => check(did, [...path, index]))
   }
   for (const [name, config] of Object.entries(federation.namespaces)) {
     for (const role of ROLES) checkDids(config.members[role], ['namespaces', name, 'members', role])
     checkDids(config.quorum?.of ?? [], ['namespaces', name, 'quorum', 'of'])
     checkDids(config.routing.ask, ['namespaces', name, 'routing', 'ask'])
+    for (const did of Object.keys(config.attestations.signers)) {
+      check(did, ['namespaces', name, 'attestations', 'signers', did])
+    }
   }
   for (const name of Object.keys(federation.sealing)) {
     if (!Object.hasOwn(federation.namespaces, name)) {
@@ -266,7 +272,7 @@ function knownPeers(peers: PeersConfig, self: PolicySelf, problems: PolicyProble
       .filter(({ firstPack, pins }) => firstPack !== undefined || pins.some(({ packSeq }) => packSeq === 1))
       .map(({ orgId }) => orgId)
   )
-  const kids = new KidRegister(problems)
+  const kids = new KeyRegister(problems)
   const known = new Map<string, PolicyPeer>()
   const peerIds = new Set<string>()
 
@@ -308,10 +314,10 @@ function ownKey(self: PolicySelf, problems: PolicyProblem[]): BoundKey {
 }
 
 /** The keys of one entry: those it lists, and for a did:key the one that the DID itself is. */
-function peerKeys(peer: PeerConfig, index: number, kids: KidRegister, problems: PolicyProblem[]): BoundKey[] {
+function peerKeys(peer: PeerConfig, index: number, kids: KeyRegister, problems: PolicyProblem[]): BoundKey[] {
   const keys = new Map<string, BoundKey>()
   if (peer.did.startsWith('did:key:')) {
-    const place: Place = { file: 'peers.yaml', path: ['peers', index, 'did'] }
+    const place: ProblemPlace = { file: 'peers.yaml', path: ['peers', index, 'did'] }
     const kid = kidOfDidKey(peer.did)
     const publicKey = publicKeyOfDidKey(peer.did)
     if (kid === null || publicKey === null) {
@@ -335,6 +341,7 @@ function peerKeys(peer: PeerConfig, index: number, kids: KidRegister, problems: 
       problems.push(inPeers([...path, 'kid'], `names ${key.kid} a second time`))
     } else if (kids.bind(peer.orgId, key, { file: 'peers.yaml', path: [...path, 'kid'] })) {
       keys.set(key.kid, key)
+      kids.list(peer.orgId, key, { file: 'peers.yaml', path: [...path, key.tenant === undefined ? 'kid' : 'tenant'] })
     }
   })
   return [...keys.values()]
@@ -343,27 +350,6 @@ function peerKeys(peer: PeerConfig, index: number, kids: KidRegister, problems: 
 function keyFault(publicKey: Uint8Array): { readonly message: string; readonly code: 'KEY_WEAK' } | null {
   const checked = checkPublicKey(publicKey)
   return checked.ok ? null : { message: `is a key that can't be used: ${checked.detail}`, code: checked.code }
-}
-
-/** One kid means one key in an organisation: trust anchors are known by `(orgId, kid)`. */
-class KidRegister {
-  readonly #problems: PolicyProblem[]
-  readonly #publicKeys = new Map<string, string>()
-
-  constructor(problems: PolicyProblem[]) {
-    this.#problems = problems
-  }
-
-  bind(orgId: string, key: BoundKey, place: Place): boolean {
-    const name = `${orgId}\n${key.kid}`
-    const bound = this.#publicKeys.get(name)
-    if (bound !== undefined && bound !== key.publicKey) {
-      this.#problems.push({ ...place, message: `${key.kid} already stands for another key of ${orgId}` })
-      return false
-    }
-    this.#publicKeys.set(name, key.publicKey)
-    return true
-  }
 }
 
 function inFederation(path: readonly (string | number)[], message: string): PolicyProblem {

@@ -1,5 +1,6 @@
 import { LineCounter, Lexer, isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml'
 import type { Document, Node, YAMLMap } from 'yaml'
+import type { ProblemCode } from './problems.ts'
 
 /** YAML as plain values, with the place of each, and nothing in it that could blow up later. */
 
@@ -18,6 +19,7 @@ export type ConfigPath = readonly (string | number)[]
 export interface YamlFault extends Position {
   readonly path: ConfigPath
   readonly message: string
+  readonly code?: ProblemCode
 }
 
 export interface YamlSource {
@@ -159,7 +161,7 @@ class Reader {
       return null
     }
     if (this.#open.has(target)) {
-      this.#fault(offset, path, `is an alias of *${name}, which it is part of itself`)
+      this.#fault(offset, path, `is an alias of *${name}, which it is part of itself`, 'YAML_CYCLE')
       return null
     }
     const value = this.read(target, path)
@@ -188,7 +190,7 @@ class Reader {
       }
       const keyPath = [...path, key]
       if (seen.has(key)) {
-        this.#fault(keyOffset, keyPath, 'is a duplicate key')
+        this.#fault(keyOffset, keyPath, 'is a duplicate key', 'DUPLICATE_KEY')
         continue
       }
       seen.add(key)
@@ -201,8 +203,8 @@ class Reader {
     return object
   }
 
-  #fault(offset: number, path: ConfigPath, message: string): void {
-    this.faults.push({ ...this.#positionOf(offset), path, message })
+  #fault(offset: number, path: ConfigPath, message: string, code?: ProblemCode): void {
+    this.faults.push({ ...this.#positionOf(offset), path, message, ...(code === undefined ? {} : { code }) })
   }
 }
 

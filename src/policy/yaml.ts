@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { explain } from './explain.ts'
+import type { ProblemCode } from './problems.ts'
 import { readYaml } from './yaml-reader.ts'
 import type { ConfigPath, PlainObject, PlainValue, YamlSource } from './yaml-reader.ts'
 
@@ -16,7 +17,7 @@ export interface ConfigProblem {
   readonly message: string
   readonly didYouMean?: string
   /** The stable code of a fault that has one. */
-  readonly code?: 'KEY_WEAK'
+  readonly code?: ProblemCode
 }
 
 /** A value that goes before what the file says, from the environment or a flag. */
@@ -59,12 +60,13 @@ export function parseConfig<T>(
   const source = readYaml(text)
   const problemAt = placer(source, fileName, overrides)
   if (source.faults.length > 0) {
-    const problems = source.faults.map(({ line, column, path, message }) => ({
+    const problems = source.faults.map(({ line, column, path, message, code }) => ({
       file: fileName,
       line,
       column,
       key: keyText(path),
-      message
+      message,
+      ...(code === undefined ? {} : { code })
     }))
     return { ok: false, problems: problems.slice(0, PROBLEMS_MAX) }
   }

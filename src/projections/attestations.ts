@@ -4,6 +4,7 @@ import { countsBefore } from '../../protocols/event/v1/attestation.ts'
 import type { EvidenceFinding } from '../../protocols/winner/v1/quorum.ts'
 import { agrees } from '../../protocols/winner/v1/quorum.ts'
 import type { SharedRecord } from '../log/log-reader.ts'
+import { attestationEffect } from '../policy/effect-rules.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { Verdict } from '../timestamps/verdict.ts'
 import { verdictOf } from '../timestamps/verdict.ts'
@@ -176,7 +177,8 @@ function foundHere({ outcome, provenTime, position }: KnownVerdict): EvidenceFin
 
 /** Whether it is one of those that the quorum on its evidence is made of. */
 function isCounted(row: AttestationRow, verdict: KnownVerdict | null, policy: PolicyView): boolean {
-  if (verdict?.outcome !== 'verified' || row.standing !== 'agrees') return false
+  if (verdict?.outcome !== 'verified' || row.standing !== 'agrees' || attestationEffect(row, policy) !== null)
+    return false
   return policy.settings(row.namespace)?.quorum?.of.includes(row.signer) ?? false
 }
 

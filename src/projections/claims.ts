@@ -4,6 +4,8 @@ import type { Claim } from '../events/claim.ts'
 import { ANNOUNCE_TYPE, claimOf } from '../events/claim.ts'
 import type { VerifiedEvent } from '../events/verified.ts'
 import type { LoggedRecord, SharedRecord } from '../log/log-reader.ts'
+import type { PolicyEffectCode } from '../policy/effect-rules.ts'
+import { policyEffect } from '../policy/effect-rules.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { EvidenceIdentity } from '../timestamps/verdict.ts'
@@ -16,8 +18,14 @@ export interface ClaimedEvidence {
   readonly identity: EvidenceIdentity
 }
 
+/** The code, and the reason for people. */
+export interface NoEffect<Code extends string> {
+  readonly code: Code
+  readonly detail: string
+}
+
 /** Why an announce that is one has no effect, whoever owns the batch. */
-export type ClaimEffect = 'KEY_CUT_OFF' | 'ROLE_MISSING'
+export type ClaimEffect = 'KEY_CUT_OFF' | PolicyEffectCode
 
 /** An announce as the folds of batches see it. */
 export interface FoldedClaim extends Claim {
@@ -66,12 +74,27 @@ export function announceIn(record: SharedRecord, basis: FoldBasis): AnnounceRead
 /** Why the announce of this event has no effect, apart from ownership: the first reason that holds, `null` if none. */
 export function effectOfAnnounce(
   event: VerifiedEvent,
-  _announce: Announce,
+  { owner, timestampAnchors, attestationMeasurementHash: measurement }: Announce,
   { policy, trust }: FoldBasis
-): ClaimEffect | null {
-  const { namespace, signer } = event.envelope
-  if (trust.isCutOff(event)) return 'KEY_CUT_OFF'
-  return policy.hasRole(namespace, signer, 'announce') ? null : 'ROLE_MISSING'
+): NoEffect<ClaimEffect> | null {
+  if (trust.isCutOff(event)) return cutOffEffect(event)
+  const { namespace, signer, kid } = event.envelope
+  const facts = {
+    namespace,
+    signer,
+    kid,
+    // A signer whom policy no longer knows has no role, which is said before ownership matters.
+    owner: owner ?? policy.orgOf(signer) ?? '',
+    hasEvidence: timestampAnchors.length > 0,
+    ...(measurement === undefined ? {} : { attestationMeasurementHash: measurement })
+  }
+  return policyEffect(facts, policy)
+}
+
+/** What is said of an event under a key of which it is none of the last good ones, nor before one. */
+export function cutOffEffect({ envelope: { kid } }: VerifiedEvent): NoEffect<'KEY_CUT_OFF'> {
+  const detail = `the key ${kid} counts only up to its last good events, and this is none of them nor before one`
+  return { code: 'KEY_CUT_OFF', detail }
 }
 
 function foldedAnnounce(event: VerifiedEvent, basis: FoldBasis): FoldedAnnounce {
@@ -89,7 +112,7 @@ function readClaim(event: VerifiedEvent, announce: Announce, basis: FoldBasis): 
   const { namespace, signer } = event.envelope
   const claim = claimOf(announce, basis.policy.orgOf(signer))
   if (claim === null) return null
-  const effect = effectOfAnnounce(event, announce, basis)
+  const effect = effectOfAnnounce(event, announce, basis)?.code ?? null
   const evidence = announce.timestampAnchors.map((timestampAnchor) =>
     claimedEvidence(namespace, claim, timestampAnchor)
   )

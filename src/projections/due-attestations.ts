@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import { NOT_FINAL, parseAttestation } from '../../protocols/event/v1/attestation.ts'
+import { attestationEffect } from '../policy/effect-rules.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { EvidenceIdentity } from '../timestamps/verdict.ts'
 import type { AttestationRow, KnownVerdict } from './attested.ts'
@@ -34,7 +35,9 @@ export function dueStatement(
   const { namespace, owner, batchId, batchRoot, chainId, evidenceId, evidenceHash } = identity
   const isAsked = policy.settings(namespace)?.quorum?.of.includes(policy.self.did) ?? false
   if (!isAsked || verdict === null || policy.finality(namespace, chainId) === undefined) return null
-  const statement = statementOf(verdict, own)
+  // What was said under a key that does not count there was said to nobody.
+  const heard = own === undefined || attestationEffect(own, policy) !== null ? undefined : own
+  const statement = statementOf(verdict, heard)
   if (statement === null) return null
   const evidence = { owner, batchId, batchRoot, chainId, evidenceId, evidenceHash }
   const before = own === undefined ? null : { ts: own.ts, kid: own.kid }

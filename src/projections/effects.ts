@@ -1,10 +1,11 @@
 import { ANCHOR_PACK_TYPE } from '../../protocols/event/v1/codec.ts'
 import { sortableNumber } from '../log/keys.ts'
 import type { SharedRecord } from '../log/log-reader.ts'
+import { attestationEffect } from '../policy/effect-rules.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import { attestationReadingIn, isAttestation } from './attested.ts'
-import type { ClaimEffect } from './claims.ts'
-import { announceIn, effectOfAnnounce, isAnnounce } from './claims.ts'
+import type { NoEffect } from './claims.ts'
+import { announceIn, cutOffEffect, effectOfAnnounce, isAnnounce } from './claims.ts'
 import type { FirstFact } from './pack-facts.ts'
 import type { TouchedPacks } from './pack-fold.ts'
 import { effectOfPack, foldPack } from './pack-fold.ts'
@@ -12,7 +13,7 @@ import { isOwnPack, isPack, packOf } from './packs.ts'
 import { NO_KEYS } from './projection.ts'
 import type { FoldBasis, FoldContext, Projection } from './projection.ts'
 
-interface NoEffect {
+interface Listed {
   readonly effect: string
   readonly detail: string
 }
@@ -48,15 +49,14 @@ export const effects: Projection = {
 }
 
 /** Why the event by itself has no effect, or `null`. */
-function effectOf(record: SharedRecord, basis: FoldBasis): NoEffect | null {
+function effectOf(record: SharedRecord, basis: FoldBasis): Listed | null {
   const { policy, trust } = basis
   const { type, namespace, signer } = record.event.envelope
   const inTrust = namespace === TRUST_NAMESPACE
   if (isAnnounce(record)) {
     const reading = announceIn(record, basis)
     if (!reading.ok) return { effect: reading.code, detail: reading.detail }
-    const effect = effectOfAnnounce(record.event, reading.announce, basis)
-    return effect === null ? null : { effect, detail: detailOf(effect, record) }
+    return listedEffect(effectOfAnnounce(record.event, reading.announce, basis))
   }
   if (type === ANCHOR_PACK_TYPE && inTrust) {
     const reading = packOf(record.event)
@@ -67,22 +67,17 @@ function effectOf(record: SharedRecord, basis: FoldBasis): NoEffect | null {
   if (isAttestation(record)) {
     const reading = attestationReadingIn(record)
     if (!reading.ok) return { effect: reading.code, detail: reading.detail }
-    return trust.isCutOff(record.event) ? { effect: 'KEY_CUT_OFF', detail: detailOf('KEY_CUT_OFF', record) } : null
+    if (trust.isCutOff(record.event)) return listedEffect(cutOffEffect(record.event))
+    return listedEffect(attestationEffect(record.event.envelope, policy))
   }
   return { effect: 'TYPE_UNKNOWN', detail: `this release knows no type ${type} in ${namespace}` }
 }
 
-function detailOf(effect: ClaimEffect, { event: { envelope } }: SharedRecord): string {
-  const { namespace, signer, kid } = envelope
-  switch (effect) {
-    case 'KEY_CUT_OFF':
-      return `the key ${kid} counts only up to its last good events, and this is none of them nor before one`
-    case 'ROLE_MISSING':
-      return `${signer} may not announce in ${namespace}`
-  }
+function listedEffect(effect: NoEffect<string> | null): Listed | null {
+  return effect === null ? null : { effect: effect.code, detail: effect.detail }
 }
 
-async function list(record: SharedRecord, { effect, detail }: NoEffect, { rows }: FoldContext): Promise<void> {
+async function list(record: SharedRecord, { effect, detail }: Listed, { rows }: FoldContext): Promise<void> {
   const { id, envelope } = record.event
   const { namespace, type, signer, kid, authorSeq } = envelope
   const key = keyOf(namespace, id)

@@ -5,7 +5,8 @@ import type { PolicyView } from '../policy/policy-view.ts'
 
 /**
  * Whether the change from one policy to the next gives another meaning to events that are already in the log: another
- * organisation or another role of a DID that signed some, other pins of organisations, other keys at the root of one
+ * organisation, another role, other tenants of keys or other measurements of a DID that signed some, another tenant of a namespace,
+ * other organisations that may timestamp for others, other pins of organisations, other keys at the root of one
  * that signed packs, other chains that may win, or another quorum. A newly admitted DID without events costs nothing, unless its
  * organisation has some in `_trust`.
  */
@@ -36,10 +37,37 @@ function changedDids(before: PolicyView, after: PolicyView, namespace: string): 
   const meaning = (policy: PolicyView, did: string): string => {
     const orgId = policy.orgOf(did)
     const root = namespace === TRUST_NAMESPACE && orgId !== undefined ? rootKeys(policy, orgId) : []
-    return JSON.stringify([orgId ?? null, policy.hasRole(namespace, did, 'announce'), root])
+    return JSON.stringify([
+      orgId ?? null,
+      policy.hasRole(namespace, did, 'announce'),
+      root,
+      decidingEffect(policy, namespace, did)
+    ])
   }
   const dids = new Set([...before.policy.peers, ...after.policy.peers].map(({ did }) => did))
   return new Set([...dids].filter((did) => meaning(before, did) !== meaning(after, did)))
+}
+
+/** What the rules of `policyEffect` look at beside the role. */
+function decidingEffect(policy: PolicyView, namespace: string, did: string): unknown {
+  const settings = policy.settings(namespace)
+  const orgId = policy.orgOf(did)
+  if (settings === undefined || orgId === undefined) return null
+  const { required, measurements, signers = {} } = settings.attestations
+  const domains = policy.policy.peers
+    .filter((peer) => peer.orgId === orgId)
+    .flatMap(({ keys }) => keys.flatMap(({ kid, tenant }) => (tenant === undefined ? [] : [`${kid} ${tenant}`])))
+  const timestamping = policy.policy.crossOrg.filter(
+    ({ from, operations }) =>
+      (from === '*' || from === orgId) && (operations.includes('*') || operations.includes('timestamp'))
+  )
+  return [
+    settings.tenant,
+    [...new Set(domains)].sort(),
+    required,
+    Object.hasOwn(signers, did) ? signers[did] : measurements,
+    timestamping.map(({ to }) => to).sort()
+  ]
 }
 
 /** The chains that may win, whose attestations count, and whether this node's own are asked for. */

@@ -5,6 +5,7 @@ import type { Loser } from '../../protocols/winner/v1/winner.ts'
 import { selectWinner } from '../../protocols/winner/v1/winner.ts'
 import type { SharedRecord } from '../log/log-reader.ts'
 import { parseRecord } from '../log/log-reader.ts'
+import { attestationEffect } from '../policy/effect-rules.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { EvidenceIdentity, Verdict } from '../timestamps/verdict.ts'
 import { verdictOf } from '../timestamps/verdict.ts'
@@ -246,9 +247,10 @@ function emptyRow({ namespace, owner, batchId }: Pick<WinnerRow, 'namespace' | '
   }
 }
 
-/** Whether policy names the signer in the quorum of the namespace. */
-const isAsked = ({ signer, identity }: FoldedAttestation, policy: PolicyView): boolean =>
-  policy.settings(identity.namespace)?.quorum?.of.includes(signer) ?? false
+/** Whether policy names the signer in the quorum of the namespace, and takes its word under that key there. */
+const isAsked = ({ signer, kid, identity: { namespace } }: FoldedAttestation, policy: PolicyView): boolean =>
+  (policy.settings(namespace)?.quorum?.of.includes(signer) ?? false) &&
+  attestationEffect({ namespace, signer, kid }, policy) === null
 
 const isOnWinner = (identity: EvidenceIdentity, { winner, batchRoot }: WinnerRow): boolean =>
   winner?.evidenceHash === identity.evidenceHash &&

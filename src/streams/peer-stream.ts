@@ -32,6 +32,13 @@ export interface PeerStreams {
   connected(): readonly string[]
   /** Opens a stream over the connection that stands; dials nobody. */
   open(peerId: string, protocol: string, signal: AbortSignal): Promise<StreamOpening>
-  /** A peer broke a protocol in a way no honest node does: it pays as for a gossip message that was rejected. */
-  penalise(peerId: string): void
+  /**
+   * A peer pays by its score. `protocol`, if nothing is said: it broke a protocol in a way no honest node does, and pays as
+   * for a gossip message that was rejected. `rate`: it sent far more than it may; that alone never costs it the hearing,
+   * but the third time within a quarter of an hour it is disconnected, and not let in again for another one.
+   */
+  penalise(peerId: string, reason?: PenaltyReason): void
 }
+
+/** What a peer pays for. */
+export type PenaltyReason = 'protocol' | 'rate'

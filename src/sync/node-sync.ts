@@ -59,10 +59,21 @@ export class NodeSync {
 
   /** What the operator should know. */
   warnings(): readonly string[] {
-    return this.ownChains.behind.map(
+    const behind = this.ownChains.behind.map(
       (namespace) =>
         `peers hold more of this node's own chain in ${namespace}: nothing is signed until it has caught up`
     )
+    return [...behind, ...this.#unrouted()]
+  }
+
+  /** Namespaces for which nobody can be asked, because none of those whom routing names is connected. */
+  #unrouted(): readonly string[] {
+    const { policy, streams } = this.#ports
+    const view = policy()
+    const connected = new Set(streams.connected().map((peerId) => view.didOfPeer(peerId)))
+    return view.namespaces
+      .filter((namespace) => view.routing(namespace)?.some((did) => connected.has(did)) === false)
+      .map((namespace) => `none of the peers that routing.ask names for ${namespace} is connected: nobody is asked`)
   }
 
   /** See `syncNamespace`. */

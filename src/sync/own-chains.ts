@@ -153,9 +153,12 @@ export class OwnChains {
   #allAsked(namespace: string): boolean {
     const policy = this.#ports.policy()
     const asked = this.#asked.get(namespace)
+    // Nobody opens a session with those whom routing leaves out.
+    const routing = policy.routing(namespace)
     return this.#ports.connected().every((peerId) => {
       const did = policy.didOfPeer(peerId)
-      return did === undefined || !policy.isMember(namespace, did) || asked?.has(peerId) === true
+      const isAskable = did !== undefined && policy.isMember(namespace, did) && (routing?.includes(did) ?? true)
+      return !isAskable || asked?.has(peerId) === true
     })
   }
 

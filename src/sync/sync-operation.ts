@@ -15,7 +15,7 @@ const BUSY_RETRIES_MAX = 20
 /** Which namespace, and with whom. */
 export interface SyncRequest {
   readonly namespace: string
-  /** The DID of a peer; every connected peer that may read the namespace, if absent. */
+  /** The DID of a peer, whether routing names it or not; every connected peer that this node asks, if absent. */
   readonly peer?: string
 }
 
@@ -61,7 +61,10 @@ export async function syncNamespace(
 ): Promise<readonly SyncResult[]> {
   if (!policy.carries(namespace)) throw notCarried(namespace, policy.namespaces)
   const didOf = (peerId: string): string => policy.didOfPeer(peerId) ?? peerId
-  const peers = service.peersFor(namespace).filter((peerId) => peer === undefined || didOf(peerId) === peer)
+  const peers =
+    peer === undefined
+      ? service.peersFor(namespace)
+      : service.readersOf(namespace).filter((peerId) => didOf(peerId) === peer)
   if (peers.length === 0) throw nobody(namespace, peer, policy)
   const results: SyncResult[] = []
   const moved = { sent: 0, received: 0 }
@@ -125,9 +128,11 @@ function nobody(namespace: string, peer: string | undefined, policy: PolicyView)
     return new AnchormeshError('NOT_FOUND', `peers.yaml has no peer ${peer}`, { hint: 'anchormesh peers list --json' })
   }
   const problem =
-    peer === undefined
-      ? `no peer that may read ${namespace} is connected`
-      : `${peer} is not connected, or may not read ${namespace}`
+    peer !== undefined
+      ? `${peer} is not connected, or may not read ${namespace}`
+      : policy.routing(namespace) === null
+        ? `no peer that may read ${namespace} is connected`
+        : `none of the peers that routing.ask names for ${namespace} is connected`
   return new AnchormeshError('PEER_UNREACHABLE', problem, {
     hint: 'anchormesh status shows the peers and why they are not connected'
   })

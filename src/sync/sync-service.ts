@@ -5,9 +5,9 @@ import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
-import { shuffled } from '../platform/random.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
+import { peersToAsk } from '../policy/routing.ts'
 import type { PeerStream, PeerStreams } from '../streams/peer-stream.ts'
 import { fromHex } from '../../protocols/primitives/bytes.ts'
 import { MEMBERSHIP_BYTES, SALT_BYTES } from '../../protocols/range-sync/v1/frames.ts'
@@ -99,7 +99,7 @@ export class SyncService {
 
   /** A known peer connected. */
   connected(peerId: string): void {
-    this.#scheduler.add(peerId, this.#sharedWith(peerId))
+    this.#scheduler.add(peerId, this.#askedOf(peerId))
   }
 
   /** Its last connection closed. */
@@ -151,11 +151,17 @@ export class SyncService {
     }
   }
 
-  /** PeerIds of the connected peers that may read the namespace, in random order. */
+  /** PeerIds of the connected peers that may read the namespace, whether routing names them or not. */
+  readersOf(namespace: string): readonly string[] {
+    return this.#ports.streams.connected().filter((peerId) => this.#sharedWith(peerId).includes(namespace))
+  }
+
+  /** Those of them that this node asks, in that order. */
   peersFor(namespace: string): readonly string[] {
-    const { streams, random } = this.#ports
-    const readers = streams.connected().filter((peerId) => this.#sharedWith(peerId).includes(namespace))
-    return shuffled(readers, random)
+    const { random, policy } = this.#ports
+    const view = policy()
+    const didOf = (peerId: string): string | undefined => view.didOfPeer(peerId)
+    return peersToAsk(this.readersOf(namespace), view.routing(namespace), didOf, random)
   }
 
   /** Runs a session with a connected peer now, behind one that is under way with it over the namespace. */
@@ -204,6 +210,13 @@ export class SyncService {
     const policy = this.#ports.policy()
     const did = policy.didOfPeer(peerId)
     return did === undefined ? [] : policy.namespaces.filter((namespace) => policy.isMember(namespace, did))
+  }
+
+  /** The namespaces that this node opens sessions with the peer over: all that are shared, but where routing names others. */
+  #askedOf(peerId: string): readonly string[] {
+    const policy = this.#ports.policy()
+    const did = policy.didOfPeer(peerId) ?? ''
+    return this.#sharedWith(peerId).filter((namespace) => policy.routing(namespace)?.includes(did) ?? true)
   }
 
   #refusal({ peerId, namespace }: Job): Admission | null {

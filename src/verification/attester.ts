@@ -7,6 +7,7 @@ import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
 import { untilAborted } from '../platform/until-aborted.ts'
+import { attestationEffect } from '../policy/effect-rules.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import { dueAttestation, dueAttestations } from '../projections/due-attestations.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
@@ -50,6 +51,8 @@ export class Attester {
   /** Whether projections moved since the last pass began. */
   #hasNews = false
   #wake: () => void = () => {}
+  /** Namespaces and own keys of which the operator was told that they don't go together: as many as are configured. */
+  readonly #unheard = new Set<string>()
   #window = { sinceMs: 0, published: 0 }
 
   constructor(ports: AttesterPorts) {
@@ -101,6 +104,7 @@ export class Attester {
       const isAsked = policy.settings(namespace)?.quorum?.of.includes(did) ?? false
       // With another pack, or another key, there is news; until then it would be refused.
       if (!isAsked || !policy.isMember(namespace, did) || this.#ports.author.isCutOff) continue
+      if (!this.#isHeard(namespace, policy)) continue
       try {
         isDone = (await this.#attestIn(namespace)) && isDone
       } catch (error) {
@@ -113,6 +117,23 @@ export class Attester {
       }
     }
     return isDone
+  }
+
+  /** Whether an attestation of this node would have effect; the operator is told once why not. */
+  #isHeard(namespace: string, policy: PolicyView): boolean {
+    const { author, logger } = this.#ports
+    const { kid } = author.signer
+    const effect = attestationEffect({ namespace, signer: policy.self.did, kid }, policy)
+    const name = `${namespace} ${kid}`
+    if (effect === null) this.#unheard.delete(name)
+    else if (!this.#unheard.has(name)) {
+      this.#unheard.add(name)
+      logger.warn(
+        { namespace, kid, code: effect.code, detail: effect.detail },
+        'nothing is attested: it would not count'
+      )
+    }
+    return effect === null
   }
 
   async #attestIn(namespace: string): Promise<boolean> {

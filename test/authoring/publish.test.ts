@@ -133,6 +133,29 @@ describe('an announce', () => {
     expect(await rows(opened, 'effects')).toMatchObject([{ eventId: id, effect: 'KEY_CUT_OFF' }])
   })
 
+  test.each<[string, PolicyOptions]>([
+    ['MAPPING_VIOLATION', { tenants: { [self.orgId]: 'other' } }],
+    ['ATTESTATION_DENIED', { attestations: { required: true, measurements: ['a'.repeat(64)] } }],
+    ['ATTESTATION_DENIED', { attestations: { measurements: ['a'.repeat(64)] }, measurement: 'b'.repeat(64) }]
+  ])('that would have no effect is refused: %s', async (code, options) => {
+    const opened = await open(options)
+    await opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: [1] })
+    const before = (await opened.node.status()).log
+    await expect(
+      opened.node.announce({ namespace: NAMESPACE, batchId: 'batch', timestampAnchors: [] })
+    ).rejects.toMatchObject({ code: 'PUBLISH_REFUSED', detail: { code } })
+    expect((await opened.node.status()).log).toEqual(before)
+  })
+
+  test('names the measurement that the node is configured with', async () => {
+    const measurement = 'a'.repeat(64)
+    const opened = await open({ attestations: { required: true, measurements: [measurement] }, measurement })
+    await opened.node.seal({ namespace: NAMESPACE, batchId: 'batch', receipts: [1] })
+    const { id } = await opened.node.announce({ namespace: NAMESPACE, batchId: 'batch', timestampAnchors: [] })
+    expect(await bodyOf(opened, id)).toMatchObject({ attestationMeasurementHash: measurement })
+    expect(await rows(opened, 'effects')).toEqual([])
+  })
+
   test.each(['dao:other', '_trust'])('in %s is refused: NAMESPACE_NOT_CARRIED', async (namespace) => {
     const { node } = await open()
     await expect(node.announce({ namespace, batchId: 'batch', timestampAnchors: [] })).rejects.toMatchObject({

@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import type { BundleAnswer } from '../../protocols/bundle/v1/answer.ts'
 import { decodePage, PAGE_BYTES_MAX, provenLeaves } from '../../protocols/bundle/v1/page.ts'
 import type { BundlePage } from '../../protocols/bundle/v1/page.ts'
@@ -11,8 +11,9 @@ import { localSigner } from '../../src/trust/local-signer.ts'
 import type { MemoryNode } from '../node/nodes.ts'
 import { quiet, reopen } from '../node/nodes.ts'
 import { member, NAMESPACE } from '../support/identities.ts'
+import type { PolicyOptions } from '../support/identities.ts'
 import { makePack, packEvent, packKey } from '../support/packs.ts'
-import { ANNA, announced, BERT, CLEO, numbered, openBundleNode, sharedClock } from './support.ts'
+import { ANNA, announced, BERT, bundlePolicy, CLEO, numbered, openBundleNode, sharedClock } from './support.ts'
 import type { Roles } from './support.ts'
 import { rawPeer, requestBytes, sendRaw } from './raw-peer.ts'
 
@@ -179,7 +180,7 @@ test('a nonce serves once, also after a restart, and a request that failed its c
   await clock.advance(3 * SKEW_MS)
   await sendRaw(cleo, again, await requestBytes(CLEO, again, { want }))
   const kept = []
-  for await (const [key] of again.ports.store.range({ gte: 'q!', lt: 'q!\x7f' })) kept.push(key)
+  for await (const [key] of again.ports.store.range({ gte: 'q!', lt: 'q!~' })) kept.push(key)
   expect(kept).toHaveLength(1)
 })
 
@@ -218,4 +219,66 @@ test('a batch that this node holds by half, or that its owner has not announced,
   const wire = await requestBytes(CLEO, anna, { want: [wantOf(batchRoot, 0, 3)] })
   expect(await sendRaw(cleo, anna, wire)).toMatchObject({ code: 'not-held' })
   expect(pageIn(await sendRaw(cleo, anna, await requestBytes(CLEO, anna))).parts).toEqual([])
+})
+
+describe('receipts of another organisation', () => {
+  const denying = (rules: PolicyOptions['crossOrg'] & object) => ({
+    ...bundlePolicy(ANNA),
+    crossOrg: rules
+  })
+
+  async function serving(rules: PolicyOptions['crossOrg'] & object) {
+    const hub = createMemoryHub()
+    const clock = sharedClock()
+    const anna = await openBundleNode(ANNA, { hub, clock, policy: denying(rules) })
+    opened.push(anna)
+    const cleo = await rawPeer(hub, CLEO)
+    const root = await announced(anna, hub, 'batch-1', numbered(3))
+    await quiet(anna)
+    return { anna, cleo, root }
+  }
+
+  test('are denied without a rule, with the code of the policy, and left out of all batches', async () => {
+    const { anna, cleo, root } = await serving([{ from: ANNA.orgId, to: CLEO.orgId, operations: ['*'] }])
+    const wire = await requestBytes(CLEO, anna, { want: [wantOf(root, 0, 3)] })
+    expect(await sendRaw(cleo, anna, wire)).toEqual({
+      ok: false,
+      code: 'denied',
+      detail: `CROSS_ORG_DENIED: crossOrg.allow has no rule {from: ${CLEO.orgId}, to: ${ANNA.orgId}, operations: [bundle]}`
+    })
+    // What was denied used up no nonce.
+    expect(await sendRaw(cleo, anna, wire)).toMatchObject({ code: 'denied' })
+    expect(pageIn(await sendRaw(cleo, anna, await requestBytes(CLEO, anna))).parts).toEqual([])
+  })
+
+  test('are served with one', async () => {
+    const { anna, cleo, root } = await serving([{ from: CLEO.orgId, to: '*', operations: ['bundle'] }])
+    const wire = await requestBytes(CLEO, anna, { want: [wantOf(root, 0, 3)] })
+    expect(pageIn(await sendRaw(cleo, anna, wire)).parts).toHaveLength(1)
+    expect(pageIn(await sendRaw(cleo, anna, await requestBytes(CLEO, anna))).parts).toHaveLength(1)
+  })
+})
+
+test('who asks faster than the rate of the namespace is busy for the server, and another is not', async () => {
+  const hub = createMemoryHub()
+  const clock = sharedClock()
+  const policy = bundlePolicy(ANNA)
+  const settings = policy.namespaces[NAMESPACE]
+  if (settings === undefined) throw new Error('no namespace')
+  const namespaces = { [NAMESPACE]: { ...settings, rate: { ...settings.rate, perPeer: 2 } } }
+  const anna = await openBundleNode(ANNA, { hub, clock, policy: { ...policy, namespaces } })
+  opened.push(anna)
+  const [cleo, bert] = [await rawPeer(hub, CLEO), await rawPeer(hub, BERT)]
+  const ask = async (): Promise<string> => {
+    const answer = await sendRaw(cleo, anna, await requestBytes(CLEO, anna))
+    return answer?.ok === true ? 'page' : `${answer?.code}: ${answer?.detail}`
+  }
+  const busy = 'busy: it asks faster than policy allows'
+  expect([await ask(), await ask(), await ask(), await ask()]).toEqual(['page', 'page', busy, busy])
+  expect(await sendRaw(bert, anna, await requestBytes(BERT, anna))).toMatchObject({ ok: true })
+  expect((await anna.node.status()).network?.peers.map(({ score }) => score)).toEqual([undefined, undefined])
+  // The fifth is beyond twice the rate: it pays.
+  expect(await ask()).toBe(busy)
+  const scores = (await anna.node.status()).network?.peers.map(({ score }) => score ?? 0) ?? []
+  expect(Math.min(...scores)).toBe(-10)
 })

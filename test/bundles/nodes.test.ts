@@ -15,6 +15,7 @@ import {
   batchRows,
   BERT,
   blobsOf,
+  bundlePolicy,
   CLEO,
   eventually,
   missingOf,
@@ -251,3 +252,41 @@ async function exported({ node }: MemoryNode): Promise<AsyncIterable<Uint8Array>
     yield* wires
   })()
 }
+
+test('a node asks those that routing names, the first first, and nobody else while they are away', async () => {
+  const { hub, clock, open } = world()
+  const anna = await open(ANNA)
+  const bert = await open(BERT)
+  const policy = bundlePolicy(CLEO)
+  const settings = policy.namespaces[NAMESPACE]
+  if (settings === undefined) throw new Error('no namespace')
+  const namespaces = { [NAMESPACE]: { ...settings, routing: [BERT.signer.did] } }
+  const cleo = await openBundleNode(CLEO, { hub, clock, policy: { ...policy, namespaces } })
+  opened.push(cleo)
+  hub.cut(peerIdOf(BERT), peerIdOf(CLEO))
+  await announced(anna, hub, 'batch-1', numbered(3))
+  await fetched(clock, bert)
+  await clock.advance(60_000)
+  expect(await missingOf(cleo)).toBe(3)
+  expect((await anna.node.status()).receipts.served).toEqual({ page: 1 })
+  expect((await cleo.node.status()).warnings).toContain(
+    `none of the peers that routing.ask names for ${NAMESPACE} is connected: nobody is asked`
+  )
+  hub.heal(peerIdOf(BERT), peerIdOf(CLEO))
+  await fetched(clock, cleo)
+  expect((await anna.node.status()).receipts.served).toEqual({ page: 1 })
+  expect((await cleo.node.status()).warnings).toEqual([])
+})
+
+test('a node that is denied another organisation’s receipts says why, and asks the next', async () => {
+  const { hub, clock, open } = world()
+  const anna = await openBundleNode(ANNA, { hub, clock, policy: { ...bundlePolicy(ANNA), crossOrg: [] } })
+  opened.push(anna)
+  const bert = await open(BERT)
+  await announced(anna, hub, 'batch-1', numbered(3))
+  await quiet(bert)
+  expect(await bert.node.fetchBundles({ namespace: NAMESPACE })).toMatchObject({
+    held: 0,
+    failures: { 'cross-org-denied': 1 }
+  })
+})

@@ -65,28 +65,19 @@ describe('settings that this version takes and does nothing with', () => {
       'namespaces: {}',
       [
         'namespaces:',
-        ...['dao:x', 'dao:y'].flatMap((name) => [
-          `  ${name}:`,
-          '    tenant: x',
-          `    attestations: { measurements: [${'a'.repeat(64)}] }`
-        ]),
+        ...['dao:x', 'dao:y'].flatMap((name) => [`  ${name}:`, '    tenant: x']),
         'sync:',
         '  intervalMs: 60000',
         ''
       ].join('\n')
     )
     const pins = `certificatePins: [${'a'.repeat(64)}]`
-    await edit(
-      peers,
-      'peers: []',
-      `peers:\n  - { did: ${did}, orgId: a, ${pins} }\ncrossOrg:\n  allow: [{ from: a, to: '*', operations: [bundle] }]`
-    )
+    await edit(peers, 'peers: []', `peers:\n  - { did: ${did}, orgId: a, ${pins} }`)
     const lineOf = async (path: string, text: string): Promise<number> =>
       (await readFile(path, 'utf8')).split('\n').findIndex((line) => line.includes(text)) + 1
     const expected = [
-      ['namespaces.dao:x.attestations.measurements', federation, 'measurements:'],
-      ['peers[0].certificatePins', peers, '- { did'],
-      ['crossOrg.allow', peers, 'allow:']
+      ['audit.syslog', federation, 'syslog:'],
+      ['peers[0].certificatePins', peers, '- { did']
     ] as const
     const { withoutEffect } = await load(folder)
     expect(withoutEffect.map(({ key, file, line }) => ({ key, file, line }))).toEqual(
@@ -146,7 +137,8 @@ describe('CONFIG_INVALID lists every problem as file:line:column key: message', 
       file: 'federation',
       from: 'namespaces: {}',
       to: 'namespaces:\n  dao:x:\n    tenant: x\n    members:\n      serve:\n        - did:web:stranger.example',
-      expected: /federation\.yaml:\d+:11 namespaces\.dao:x\.members\.serve\[0\]: did:web:stranger\.example is neither/
+      expected:
+        /federation\.yaml:\d+:11 namespaces\.dao:x\.members\.serve\[0\]: did:web:stranger\.example is neither .* \[UNKNOWN_DID\]/
     },
     {
       name: 'a multiaddr that libp2p does not read',
@@ -188,7 +180,86 @@ describe('CONFIG_INVALID lists every problem as file:line:column key: message', 
       file: 'federation',
       from: /$/,
       to: 'rails: { rfc3161: { tsa: { url: "https://tsa.example", roots: [none.pem] } } }\n',
-      expected: /federation\.yaml:\d+:64 rails\.rfc3161\.tsa\.roots\[0\]: holds no certificates: ENOENT/
+      expected:
+        /federation\.yaml:\d+:64 rails\.rfc3161\.tsa\.roots\[0\]: names .*none\.pem, which is not there \[FILE_MISSING\]/
+    },
+    {
+      name: 'a root certificate that holds none',
+      file: 'federation',
+      from: /$/,
+      to: 'rails: { rfc3161: { tsa: { url: "https://tsa.example", roots: [../peers.yaml] } } }\n',
+      expected: /federation\.yaml:\d+:64 rails\.rfc3161\.tsa\.roots\[0\]: holds no certificates: .* \[FILE_INVALID\]/
+    },
+    {
+      name: 'a signer behind a socket whose folder is not there',
+      file: 'federation',
+      from: 'mdns: false',
+      to: 'mdns: false\n  signer: unix:no/such/folder/signer.sock',
+      expected: /federation\.yaml:\d+:11 node\.signer: names .*no\/such\/folder, which is not there \[FILE_MISSING\]/
+    },
+    {
+      name: "authorities of a collector's certificate that are not there",
+      file: 'federation',
+      from: /$/,
+      to: 'audit: { syslogCa: none.pem }\n',
+      expected: /federation\.yaml:\d+:20 audit\.syslogCa: names .*none\.pem, which is not there \[FILE_MISSING\]/
+    },
+    {
+      name: 'a folder where a file should be',
+      file: 'federation',
+      from: /$/,
+      to: 'audit: { syslogCa: tsa-roots }\n',
+      expected: /federation\.yaml:\d+:20 audit\.syslogCa: names .*tsa-roots, which is no file \[FILE_INVALID\]/
+    },
+    {
+      name: 'a key of an account that is not there',
+      file: 'federation',
+      from: /$/,
+      to: 'rails: { eip155: { 1: { rpc: ["https://a.example"], account: { keyFile: none.key } } } }\n',
+      expected: /federation\.yaml:\d+:\d+ rails\.eip155\.1\.account\.keyFile: names .*none\.key, .* \[FILE_MISSING\]/
+    },
+    {
+      name: 'a duplicate key',
+      file: 'federation',
+      from: 'mdns: false',
+      to: 'mdns: false\n  mdns: true',
+      expected: /federation\.yaml:\d+:3 node\.mdns: is a duplicate key \[DUPLICATE_KEY\]/
+    },
+    {
+      name: 'an alias of what it stands in',
+      file: 'peers',
+      from: 'peers: []',
+      to: 'peers: &all\n  - *all',
+      expected: /peers\.yaml:\d+:5 peers\[0\]: is an alias of \*all, which it is part of itself \[YAML_CYCLE\]/
+    },
+    {
+      name: 'an alias of itself by way of another mapping',
+      file: 'peers',
+      from: 'peers: []',
+      to: 'peers: []\ncrossOrg: &outer\n  allow: &inner\n    - {from: &a [*inner]}',
+      expected: /peers\.yaml:\d+:\d+ crossOrg\.allow\[0\]\.from\[0\]: is an alias of \*inner, .* \[YAML_CYCLE\]/
+    },
+    {
+      name: 'one kid in the key domains of two tenants',
+      file: 'peers',
+      from: 'peers: []',
+      to: [
+        'peers:',
+        ...['one', 'two'].map(
+          (name) =>
+            `  - { did: "did:web:${name}.example", orgId: a, keys: [{ kid: k, publicKey: 8b_yJUXI1BwRHQqwH8I8BcLOqLIB5aWG5_-d9fWLC0c, tenant: ${name} }] }`
+        )
+      ].join('\n'),
+      expected:
+        /peers\.yaml:\d+:\d+ peers\[1\]\.keys\[0\]\.tenant: puts k of a in the key domain of the tenant two, .* the tenant one \[KEY_CONFLICT\]/
+    },
+    {
+      name: 'measurements of a signer whom nobody knows',
+      file: 'federation',
+      from: 'namespaces: {}',
+      to: 'namespaces:\n  dao:x:\n    tenant: x\n    attestations: { signers: { "did:web:stranger.example": [] } }',
+      expected:
+        /federation\.yaml:\d+:\d+ namespaces\.dao:x\.attestations\.signers\.did:web:stranger\.example: .* \[UNKNOWN_DID\]/
     },
     {
       name: 'protection that this version does not give: encryption',

@@ -4,6 +4,7 @@ import { identityEntry } from '../../src/cli/data-folder/identity.ts'
 import { addPeer, listPeers } from '../../src/cli/data-folder/peers-file.ts'
 import type { AddPeerOptions, AddPeerResult } from '../../src/cli/data-folder/peers-file.ts'
 import { ROLES } from '../../src/policy/config-schema.ts'
+import { checkCrossOrgPolicy } from '../../src/policy/cross-org.ts'
 import { viewPolicy } from '../../src/policy/policy-view.ts'
 import { person } from '../policy/support.ts'
 import { edit, failureOf, initialised, load } from './support.ts'
@@ -40,6 +41,9 @@ function lostLines(before: string, after: string): string[] {
   })
 }
 
+const allowed = (orgId: string, what = 'have receipts and to timestamp roots'): string =>
+  `Allowed ${orgId} to ${what} of other organisations (crossOrg in peers.yaml).`
+
 describe('identity and peers add join two machines', () => {
   test('both ways, and both then know the same members with the same rights', async () => {
     const [alpha, beta] = await two()
@@ -47,7 +51,12 @@ describe('identity and peers add join two machines', () => {
     await add(beta, await identityOf(alpha))
     expect(result).toEqual({
       dids: [beta.did],
-      changes: [`Added ${beta.did} of beta to peers.yaml.`, `Granted ${beta.did} in ${NS}: announce, serve, request.`]
+      changes: [
+        `Added ${beta.did} of beta to peers.yaml.`,
+        allowed('beta'),
+        allowed('alpha'),
+        `Granted ${beta.did} in ${NS}: announce, serve, request.`
+      ]
     })
     const views = [viewPolicy((await load(alpha)).policy), viewPolicy((await load(beta)).policy)] as const
     expect(views[0].membershipDigest(NS)).toBe(views[1].membershipDigest(NS))
@@ -60,6 +69,39 @@ describe('identity and peers add join two machines', () => {
     }
     expect(views[0].didOfPeer(beta.peerId)).toBe(beta.did)
     expect(views[1].didOfPeer(alpha.peerId)).toBe(alpha.did)
+  })
+
+  test('three, and all of them have the same rules for what organisations may do to each other', async () => {
+    const folders = [...(await two()), await initialised({ orgId: 'gamma', namespaces: [NS] })]
+    for (const folder of folders)
+      for (const other of folders) if (other !== folder) await add(folder, await identityOf(other))
+    const policies = await Promise.all(folders.map(async (folder) => (await load(folder)).policy))
+    const rules = ['alpha', 'beta', 'gamma'].map((from) => ({ from, to: '*', operations: ['bundle', 'timestamp'] }))
+    for (const policy of policies) expect(policy.crossOrg).toEqual(rules)
+    expect(new Set(policies.map((policy) => viewPolicy(policy).policyDigest(NS))).size).toBe(1)
+  })
+
+  test('what somebody has decided on an organisation stands', async () => {
+    const [alpha, beta] = await two()
+    const narrow =
+      "crossOrg:\n  allow:\n    # nothing else, says the contract\n    - {from: beta, to: gamma, operations: ['*']}\n"
+    await edit(alpha.paths.peers, 'peers: []\n', `peers: []\n${narrow}`)
+    const { changes } = await add(alpha, await identityOf(beta))
+    expect(changes.filter((sentence) => sentence.startsWith('Allowed'))).toEqual([allowed('alpha')])
+    const { policy } = await load(alpha)
+    expect(checkCrossOrgPolicy(policy, { from: 'beta', to: 'alpha', operation: 'bundle' })).toEqual({
+      ok: false,
+      code: 'CROSS_ORG_DENIED',
+      detail: 'crossOrg.allow has no rule {from: beta, to: alpha, operations: [bundle]}'
+    })
+    expect(await readFile(alpha.paths.peers, 'utf8')).toContain(narrow.slice('crossOrg:\n  allow:\n'.length))
+  })
+
+  test('nodes of one organisation need no rule', async () => {
+    const [alpha] = await two()
+    const second = await initialised({ orgId: 'alpha', namespaces: [NS] })
+    await add(alpha, await identityOf(second))
+    expect((await load(alpha)).peers.crossOrg.allow).toEqual([])
   })
 
   test('also for a DID that is not its own key', async () => {
@@ -127,7 +169,7 @@ describe('what peers add takes', () => {
     const [alpha] = await two()
     expect(await add(alpha, text)).toEqual({
       dids: [carol.did],
-      changes: [`Added ${carol.did} of gamma to peers.yaml.`, `Granted ${carol.did} in ${NS}: serve.`]
+      changes: [`Added ${carol.did} of gamma to peers.yaml.`, allowed('alpha'), `Granted ${carol.did} in ${NS}: serve.`]
     })
     const view = viewPolicy((await load(alpha)).policy)
     expect(ROLES.filter((role) => view.hasRole(NS, carol.did, role))).toEqual(['serve'])
@@ -159,6 +201,7 @@ describe('what peers add takes', () => {
     const alpha = await initialised()
     expect((await add(alpha, entry)).changes).toEqual([
       `Added ${carol.did} of gamma to peers.yaml.`,
+      allowed(alpha.orgId),
       'federation.yaml carries no namespace yet, so no right was granted.'
     ])
   })
@@ -178,6 +221,7 @@ describe('what peers add takes', () => {
     expect(result.changes).toEqual([
       `Changed the addresses of ${carol.did}.`,
       `Gave ${carol.did} the further role announce in peers.yaml.`,
+      allowed('gamma', 'timestamp roots'),
       `Granted ${carol.did} in ${NS}: announce.`
     ])
     const config = await load(alpha)

@@ -154,3 +154,32 @@ test('what waited for a predecessor is not charged a second time', async () => {
   await ingest.engine.reached(4, null)
   expect(ingest.log.head.logSeq).toBe(4)
 })
+
+test('a namespace takes no more than its rate from all together, and another namespace suffers nothing', async () => {
+  const policy = policyOf(self, everybody, { namespaces: [NAMESPACE, 'dao:other'], rate: { perNamespace: 4 } })
+  const ingest = await openIngest(self, everybody, { policy })
+  const adas = await chain(ada, 4)
+  const bobs = await chain(bob, 3)
+  expect(await submitAll(ingest, adas.slice(0, 3), from('peer-1'))).toEqual(accepted(3))
+  expect(await submitAll(ingest, bobs.slice(0, 2), from('peer-2'))).toEqual(['accepted', 'RATE_LIMITED'])
+  expect(await ingest.door.submit(bobs[1]?.wire ?? Uint8Array.of(), from('peer-2'))).toMatchObject({
+    detail: 'the namespace exceeds its rate'
+  })
+  const other = await next(ada, null, announceBody('batch'), { namespace: 'dao:other' })
+  const elsewhere = { via: 'gossip', peer: 'peer-2', namespace: 'dao:other' } as const
+  expect(await ingest.door.submit(other.wire, elsewhere)).toMatchObject({ outcome: 'accepted' })
+  // A refusal by one of the buckets takes nothing from the others; sync and import are never asked.
+  expect(await submitAll(ingest, bobs.slice(1), from('peer-2', 'sync'))).toEqual(accepted(2))
+  expect(await submitAll(ingest, adas.slice(3), from('peer-1', 'import'))).toEqual(accepted(1))
+})
+
+test('garbage uses up what its sender may, and nothing of what the namespace may', async () => {
+  const ingest = await open({ perNamespace: 1, perPeer: 100 })
+  const [event] = await chain(ada, 1)
+  if (event === undefined) throw new Error('no event')
+  for (let index = 0; index < 5; index += 1)
+    expect(await ingest.door.submit(garbageSignature(event.wire, index), from('loud'))).toMatchObject({
+      code: 'SIGNATURE_INVALID'
+    })
+  expect(await ingest.door.submit(event.wire, from('quiet'))).toMatchObject({ outcome: 'accepted' })
+})

@@ -68,6 +68,7 @@ test('whoever is not admitted is not dialled either', async () => {
     logger: recordingLogger([]),
     self: 'a',
     admitted: new Set(),
+    isShutOut: () => false,
     connectionsOf: () => 0
   })
   const a = await createRawPeer('a', { connectionGater: gater.connectionGater })
@@ -112,6 +113,7 @@ describe('the gater', () => {
       logger: recordingLogger(lines),
       self: 'self',
       admitted: new Set(),
+      isShutOut: () => false,
       connectionsOf: () => 0
     })
     const refuse = async (name: string): Promise<void> => {
@@ -140,6 +142,7 @@ describe('the gater', () => {
       logger: recordingLogger([]),
       self: 'self',
       admitted: new Set([b.toString()]),
+      isShutOut: () => false,
       connectionsOf: () => connections
     })
     const { connectionGater } = gater
@@ -157,6 +160,7 @@ describe('the gater', () => {
       logger: recordingLogger([]),
       self: self.toString(),
       admitted: new Set([b.toString()]),
+      isShutOut: () => false,
       connectionsOf: () => 0
     })
     const address = multiaddr('/ip4/192.0.2.1/tcp/1')

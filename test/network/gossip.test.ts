@@ -3,12 +3,18 @@ import { attachJudge, createRouter, topicOf } from '../../src/network/libp2p/gos
 import type { GossipRouter } from '../../src/network/libp2p/gossip.ts'
 import { createJudgeGate } from '../../src/network/libp2p/judge-gate.ts'
 import { createRejectMemory } from '../../src/network/libp2p/reject-memory.ts'
+import { createShutOut } from '../../src/network/libp2p/shut-out.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
 import { createHandClock } from '../support/hand-clock.ts'
 import { createRawPeer } from './raw-peer.ts'
 
 const clock = createHandClock()
-const options = { namespaces: ['dao:test', '_trust'], memory: createRejectMemory(clock), logger: silentLogger }
+const options = {
+  namespaces: ['dao:test', '_trust'],
+  memory: createRejectMemory(clock),
+  shutOut: createShutOut({ clock, logger: silentLogger }),
+  logger: silentLogger
+}
 
 test('the topic of a namespace', () => {
   expect(topicOf('dao:vaultmesh')).toBe('/anchormesh/event/1/dao:vaultmesh')

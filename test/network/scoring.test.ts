@@ -5,10 +5,13 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, expect, test } from 'vitest'
 import { topicOf } from '../../src/network/libp2p/gossip.ts'
 import { createRejectMemory, FORGET_ONE_REJECT_MS } from '../../src/network/libp2p/reject-memory.ts'
+import { EXCESSES_MAX, FORGET_ONE_EXCESS_MS, SHUT_OUT_MS, createShutOut } from '../../src/network/libp2p/shut-out.ts'
 import { SCORE_THRESHOLDS, scoreParams } from '../../src/network/libp2p/scoring.ts'
+import { silentLogger } from '../../src/platform/logger.ts'
 import type { GossipVerdict } from '../../src/network/network.ts'
 import { until } from '../support/until.ts'
 import { createHandClock } from '../support/hand-clock.ts'
+import { createFastClock } from './fast-clock.ts'
 import { createMesh, meshed } from './mesh.ts'
 import type { MeshNode } from './mesh.ts'
 import { createRawPeer } from './raw-peer.ts'
@@ -84,7 +87,7 @@ test('a message that libp2p has signed is refused: the event has its own signatu
 })
 
 test('the parameters are what gossipsub accepts', () => {
-  const params = scoreParams([TOPIC], createRejectMemory(createHandClock()))
+  const params = scoreParams([TOPIC], createRejectMemory(createHandClock()), { excessSquare: () => 0 })
   expect(() => validatePeerScoreParams(params)).not.toThrow()
   expect(() => validatePeerScoreThresholds(SCORE_THRESHOLDS)).not.toThrow()
   expect(SCORE_THRESHOLDS.acceptPXThreshold).toBeGreaterThan(params.topicScoreCap)
@@ -110,6 +113,49 @@ test('the memory adds what gossipsub does not know, each reject once', async () 
   expect(memory.missingSquare('b')).toBe(8)
   await clock.advance(3 * FORGET_ONE_REJECT_MS)
   expect(memory.missingSquare('b')).toBe(0)
+})
+
+test('penalties for too much cost the score, and no number of them the hearing; the third shuts out for a while', async () => {
+  const clock = createHandClock()
+  const shutOut = createShutOut({ clock, logger: silentLogger })
+  const { appSpecificScore, appSpecificWeight } = scoreParams([TOPIC], createRejectMemory(clock), shutOut)
+  const score = (): number => appSpecificScore('b') * appSpecificWeight
+  expect([shutOut.exceeded('b'), score(), shutOut.isShutOut('b')]).toEqual([false, -10, false])
+  expect([shutOut.exceeded('b'), score(), shutOut.note('b')]).toEqual([false, -40, undefined])
+  await clock.advance(60_000)
+  expect([shutOut.exceeded('b'), shutOut.isShutOut('b'), shutOut.isShutOut('c')]).toEqual([true, true, false])
+  expect(shutOut.note('b')).toMatch(/^is shut out until 20.*Z: it sent far more than rate\.perPeer allows$/)
+  for (let more = 0; more < 100; more += 1) expect(shutOut.exceeded('b')).toBe(false)
+  expect(score()).toBeGreaterThan(SCORE_THRESHOLDS.graylistThreshold)
+  await clock.advance(SHUT_OUT_MS)
+  expect([shutOut.isShutOut('b'), shutOut.note('b')]).toEqual([false, undefined])
+  await clock.advance(EXCESSES_MAX * FORGET_ONE_EXCESS_MS)
+  expect(score()).toBe(-0)
+  for (let quarter = 0; quarter < 10; quarter += 1) {
+    expect(shutOut.exceeded('b')).toBe(false)
+    await clock.advance(FORGET_ONE_EXCESS_MS)
+  }
+})
+
+test('a peer that sends far too much again and again is disconnected, kept out, and let in again later', async () => {
+  // An hour of the nodes is a minute here.
+  const clock = createFastClock(60)
+  const a = await mesh.node('a', { knows: ['b', 'c'], clock })
+  const b = await mesh.node('b', { knows: [a], clock })
+  const c = await mesh.node('c', { knows: [a] })
+  await until('all are connected', () => a.peer(b).connected && a.peer(c).connected)
+  a.network.penalise(b.peerId, 'rate')
+  a.network.penalise(b.peerId, 'rate')
+  a.network.penalise('nobody', 'rate')
+  expect([a.peer(b).connected, a.peer(b).note]).toEqual([true, undefined])
+  a.network.penalise(b.peerId, 'rate')
+  await until('b is gone', () => !a.peer(b).connected)
+  expect(a.peer(b).note).toMatch(/^is shut out until/)
+  expect(a.peer(c)).toMatchObject({ connected: true })
+  await until('b was dialled or dialled in vain', () => (b.peer(a).nextDialAt ?? 0) > 0)
+  expect(a.peer(b).connected).toBe(false)
+  expect(a.status().refusedConnections).toBe(0)
+  await until('b is back', () => a.peer(b).connected && a.peer(b).note === undefined)
 })
 
 async function withRawPeer(gossip: Partial<GossipsubOpts> = {}): Promise<{ a: MeshNode; raw: RawPeer }> {

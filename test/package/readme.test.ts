@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { createProgram } from '../../src/cli/program.ts'
-import { federationSchema } from '../../src/policy/config-schema.ts'
+import { federationSchema, peersSchema } from '../../src/policy/config-schema.ts'
 import { parseConfig } from '../../src/policy/yaml.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
@@ -39,7 +39,15 @@ describe('the README', () => {
     expect(ran).toBe(1)
   })
 
-  test.each(blocks('yaml'))('a piece of federation.yaml: %s', (piece) => {
+  const pieces = blocks('yaml')
+  const isOfPeers = (piece: string): boolean => piece.startsWith('crossOrg:')
+
+  test.each(pieces.filter(isOfPeers))('a piece of peers.yaml: %s', (piece) => {
+    const parsed = parseConfig(`v: 1\n${piece}`, 'peers.yaml', peersSchema)
+    expect(parsed.ok ? [] : parsed.problems).toEqual([])
+  })
+
+  test.each(pieces.filter((piece) => !isOfPeers(piece)))('a piece of federation.yaml: %s', (piece) => {
     const text = `v: 1\nnode: { did: 'did:key:z6MkewaoF7UJp3y899UYa7xfcnPaXU3vkpbX81x9MNwdjTRL', orgId: alpha }\n${piece}`
     const parsed = parseConfig(text, 'federation.yaml', federationSchema)
     expect(parsed.ok ? [] : parsed.problems).toEqual([])

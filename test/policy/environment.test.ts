@@ -112,6 +112,7 @@ test('every single value and list at a fixed place has a variable', () => {
     'ANCHORMESH_NODE_DID',
     'ANCHORMESH_NODE_LISTEN',
     'ANCHORMESH_NODE_MDNS',
+    'ANCHORMESH_NODE_MEASUREMENT',
     'ANCHORMESH_NODE_ORG_ID',
     'ANCHORMESH_NODE_SIGNER',
     'ANCHORMESH_STORE_ENCRYPT',

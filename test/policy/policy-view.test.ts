@@ -155,13 +155,18 @@ describe('policy digest', () => {
       )
     ],
     [
-      'a cross-organisation rule of a member',
+      'what one member may timestamp for another',
       viewPolicy(
         policyFor(federation(), {
           ...peers(),
-          crossOrg: { allow: [{ from: 'beta', to: 'x', operations: ['bundle'] }] }
+          crossOrg: { allow: [{ from: 'beta', to: 'alpha', operations: ['timestamp'] }] }
         })
       )
+    ],
+    ['the tenant', viewOf({}, { tenant: 'other' })],
+    [
+      "the tenant of a member's key",
+      viewOf({}, {}, {}, { keys: [{ kid: bob.kid, publicKey: bob.publicKey, tenant: 'test' }] })
     ]
   ])('changes with %s', (_name, view) => {
     expect(view.policyDigest(NS)).not.toBe(digest)
@@ -201,7 +206,15 @@ describe('policy digest', () => {
     [
       'rules among strangers',
       viewPolicy(
-        policyFor(federation(), { ...peers(), crossOrg: { allow: [{ from: 'x', to: 'y', operations: ['*'] }] } })
+        policyFor(federation(), {
+          ...peers(),
+          crossOrg: {
+            allow: [
+              { from: 'x', to: 'y', operations: ['*'] },
+              { from: '*', to: '*', operations: ['bundle', 'pack-pull'] }
+            ]
+          }
+        })
       )
     ]
   ])('does not change with %s', (_name, view) => {

@@ -21,7 +21,7 @@ import { federationSchema, peersSchema } from '../../src/policy/config-schema.ts
 import { effectivePolicy } from '../../src/policy/policy.ts'
 import type { TimestampVerifier } from '../../src/timestamps/verifier.ts'
 import type { TestMember } from './identities.ts'
-import { NAMESPACE, member } from './identities.ts'
+import { EVERYTHING, NAMESPACE, member } from './identities.ts'
 import type { RealRails } from './real-rails.ts'
 import { FINALITY, railsIn, startRails } from './real-rails.ts'
 import type { Bitcoind } from './bitcoind.ts'
@@ -163,6 +163,7 @@ export async function startFederation(options: FederationOptions = {}): Promise<
 
 const PEERS = peersSchema.parse({
   v: 1,
+  crossOrg: { allow: [EVERYTHING] },
   peers: MEMBERS.map(({ orgId, signer }) => ({
     did: signer.did,
     orgId,

@@ -4,8 +4,9 @@ import type { SignedEvent } from '../support/events.ts'
 import type { TestMember } from '../support/identities.ts'
 import { member, NAMESPACE } from '../support/identities.ts'
 import type { MemoryNode } from '../node/nodes.ts'
+import { quiet } from '../node/nodes.ts'
 import { makePack, packEvent, packKey } from '../support/packs.ts'
-import { openSyncMesh } from './mesh.ts'
+import { meshPolicy, openSyncMesh } from './mesh.ts'
 
 const [ANNA, BEN, CLEO] = [member('anna'), member('ben'), member('cleo')]
 const ALL = [ANNA, BEN, CLEO]
@@ -131,4 +132,42 @@ test('events that wait for the key of a pack are taken in the same session as th
     ['_trust', 3],
     [NAMESPACE, 20]
   ])
+})
+
+test('a node opens sessions with those that routing names alone, and answers everybody', async () => {
+  const mesh = await openSyncMesh([])
+  const anna = await mesh.open(ANNA, { policy: meshPolicy(ANNA, ALL, { ask: [BEN] }) })
+  const ben = await mesh.open(BEN, { policy: meshPolicy(BEN, ALL) })
+  const cleo = await mesh.open(CLEO, { policy: meshPolicy(CLEO, ALL) })
+  for (let step = 0; step < 20; step += 1) {
+    await mesh.clock.advance(50)
+    await quiet(anna, ben, cleo)
+  }
+  const entries = (await anna.node.status()).sync.filter(({ namespace }) => namespace === NAMESPACE)
+  expect(entries.map(({ did, nextAt }) => [did, nextAt !== null]).toSorted()).toEqual(
+    [
+      [BEN.signer.did, true],
+      [CLEO.signer.did, false]
+    ].toSorted()
+  )
+  expect((await anna.node.sync({ namespace: NAMESPACE })).map(({ did }) => did)).toEqual([BEN.signer.did])
+  expect((await anna.node.sync({ namespace: NAMESPACE, peer: CLEO.signer.did })).map(({ end }) => end)).toEqual([
+    'equal'
+  ])
+  // Packs are everybody's affair.
+  expect((await anna.node.sync({ namespace: '_trust' })).length).toBe(2)
+  expect((await anna.node.status()).warnings).toEqual([])
+
+  mesh.cut(ANNA, BEN)
+  await expect(anna.node.sync({ namespace: NAMESPACE })).rejects.toMatchObject({
+    code: 'PEER_UNREACHABLE',
+    message: `none of the peers that routing.ask names for ${NAMESPACE} is connected`
+  })
+  expect((await anna.node.status()).warnings).toEqual([
+    `none of the peers that routing.ask names for ${NAMESPACE} is connected: nobody is asked`
+  ])
+  expect((await cleo.node.sync({ namespace: NAMESPACE, peer: ANNA.signer.did })).map(({ end }) => end)).toEqual([
+    'equal'
+  ])
+  for (const { node } of [anna, ben, cleo]) await node.close()
 })

@@ -1,7 +1,7 @@
 import { isMap, isSeq, parseDocument } from 'yaml'
 import type { Document, YAMLMap, YAMLSeq } from 'yaml'
 import type { JsonValue } from '../../../protocols/canonical-json/v1/json.ts'
-import type { PeerConfig, Role } from '../../policy/config-schema.ts'
+import type { PeerConfig, PeersConfig, Role } from '../../policy/config-schema.ts'
 import { YAML_STYLE } from './templates.ts'
 
 /**
@@ -10,11 +10,18 @@ import { YAML_STYLE } from './templates.ts'
  */
 
 /**
- * `peers.yaml` with these entries: put at the end where the DID is new, else with their addresses and roles changed.
+ * `peers.yaml` with these entries: put at the end where the DID is new, else with their addresses and roles changed; and
+ * with these further rules of `crossOrg`.
  */
-export function editPeers(text: string, entries: readonly PeerConfig[]): string {
-  if (entries.length === 0) return text
+export function editPeers(
+  text: string,
+  entries: readonly PeerConfig[],
+  rules: readonly PeersConfig['crossOrg']['allow'][number][] = []
+): string {
+  if (entries.length === 0 && rules.length === 0) return text
   const document = parseDocument(text)
+  for (const rule of rules) listAt(document, ['crossOrg', 'allow']).add(document.createNode(rule, { flow: true }))
+  if (entries.length === 0) return document.toString(YAML_STYLE)
   const list = listAt(document, ['peers'])
   for (const entry of entries) {
     const known = list.items.find((item): item is YAMLMap => isMap(item) && item.get('did') === entry.did)

@@ -14,6 +14,7 @@ import { errnoOf } from '../../platform/atomic-file.ts'
 import { peerKeySeed, readKeystore, signerFrom, signingKeys } from './keystore.ts'
 import type { Keystore } from './keystore.ts'
 import { meshProblems } from './mesh-checks.ts'
+import { namedFileProblems } from './named-files.ts'
 import { dataPaths } from './paths.ts'
 import { peerIdOfSeed } from './peer-id.ts'
 import { readTsaCertificates } from './tsa-certificates.ts'
@@ -102,6 +103,7 @@ export async function checkConfig(
     ...meshProblems(federation.value, peers.value, peerId),
     ...unsupportedProblems(federation.value),
     ...tsas.problems,
+    ...(await namedFileProblems(federation.value, dataPaths(folder).folder)),
     ...(effective.ok ? [] : effective.problems)
   ]
   for (const { file, path, message, code } of found) {
@@ -143,17 +145,22 @@ const MISSING_PEERS = 'Restore it, or write a new one of two lines, `v: 1` and `
 
 async function readConfigText(path: string, hintIfMissing: string): Promise<ConfigText> {
   const file = await open(path, 'r').catch((cause: unknown) => {
-    const message = errnoOf(cause) === 'ENOENT' ? `${path} is missing` : `${path} can't be opened: ${messageOf(cause)}`
-    throw new AnchormeshError('CONFIG_INVALID', message, {
+    const isMissing = errnoOf(cause) === 'ENOENT'
+    const message = isMissing ? 'is missing' : `can't be opened: ${messageOf(cause)}`
+    const code = isMissing ? 'FILE_MISSING' : 'FILE_INVALID'
+    throw new AnchormeshError('CONFIG_INVALID', `${path} ${message}`, {
       hint: hintIfMissing,
+      detail: { problems: [{ file: path, line: null, column: null, key: '', message, code }] },
       cause
     })
   })
   try {
     const stat = await file.stat()
     if (!stat.isFile() || stat.size > CONFIG_CHARS_MAX) {
-      throw new AnchormeshError('CONFIG_INVALID', `${path} is not a file of at most ${CONFIG_CHARS_MAX} bytes`, {
-        hint: 'Look whether the path names the file that you mean.'
+      const message = `is not a file of at most ${CONFIG_CHARS_MAX} bytes`
+      throw new AnchormeshError('CONFIG_INVALID', `${path} ${message}`, {
+        hint: 'Look whether the path names the file that you mean.',
+        detail: { problems: [{ file: path, line: null, column: null, key: '', message, code: 'FILE_INVALID' }] }
       })
     }
     return { file: path, text: await file.readFile('utf8') }

@@ -10,6 +10,8 @@ import { readYaml } from '../../policy/yaml-reader.ts'
 import { parseConfig } from '../../policy/yaml.ts'
 import { writeAtomically } from '../../platform/atomic-file.ts'
 import { editFederation, editPeers } from './config-edit.ts'
+import { neededRules, ruleSentence } from './cross-org-rules.ts'
+import type { CrossOrgRule } from './cross-org-rules.ts'
 import { readKeystore } from './keystore.ts'
 import { checkConfig, configInvalid, readConfigTexts } from './load-config.ts'
 import type { ConfigSources, ConfigText } from './load-config.ts'
@@ -32,7 +34,8 @@ export interface AddPeerResult {
 
 /**
  * Adds the entries of a block as `anchormesh identity` prints it (one mapping, a list, or a document with `peers:`) to
- * `peers.yaml`, and lists their DIDs in `federation.yaml` under the namespaces for the roles that the block names.
+ * `peers.yaml`, with the rules of `crossOrg` that their roles need, and lists their DIDs in `federation.yaml` under the
+ * namespaces for the roles that the block names.
  * Comments stay. Known entries with the same organisation, PeerId and keys get the block's addresses and further
  * roles. Nothing is written unless the whole configuration is valid afterwards.
  *
@@ -54,10 +57,10 @@ export async function addPeer(
   // What the file itself says, without what the environment puts over it: only that is edited.
   const written = parseConfig(texts.federation.text, texts.federation.file, federationSchema)
   if (!written.ok) throw configInvalid(written.problems)
-  const peers = mergePeers(before.peers, entries)
+  const peers = mergePeers(before.peers, entries, before.federation.node)
   const federation = grant(written.value, entries, namespaces)
   const next = {
-    peers: { ...texts.peers, text: editPeers(texts.peers.text, peers.changed) },
+    peers: { ...texts.peers, text: editPeers(texts.peers.text, peers.changed, peers.rules) },
     federation: { ...texts.federation, text: editFederation(texts.federation.text, federation.grants) }
   }
   await checkConfig(next, keystore, sources)
@@ -179,10 +182,16 @@ interface MergedPeers {
   readonly config: PeersConfig
   /** New and changed entries as they shall stand in the file. */
   readonly changed: readonly PeerConfig[]
+  /** Further rules of `crossOrg`. */
+  readonly rules: readonly CrossOrgRule[]
   readonly sentences: readonly string[]
 }
 
-function mergePeers(config: PeersConfig, entries: readonly PeerConfig[]): MergedPeers {
+function mergePeers(
+  config: PeersConfig,
+  entries: readonly PeerConfig[],
+  self: { readonly did: string; readonly orgId: string }
+): MergedPeers {
   const merged = new Map(config.peers.map((peer) => [peer.did, peer]))
   const changed = new Map<string, PeerConfig>()
   const sentences: string[] = []
@@ -200,7 +209,11 @@ function mergePeers(config: PeersConfig, entries: readonly PeerConfig[]): Merged
     merged.set(entry.did, next)
     changed.set(entry.did, next)
   }
-  return { config: { ...config, peers: [...merged.values()] }, changed: [...changed.values()], sentences }
+  const rules = neededRules(config, entries, self)
+  sentences.push(...rules.map(ruleSentence))
+  const crossOrg = { allow: [...config.crossOrg.allow, ...rules] }
+  const next = { ...config, peers: [...merged.values()], crossOrg }
+  return { config: next, changed: [...changed.values()], rules, sentences }
 }
 
 interface Granted {

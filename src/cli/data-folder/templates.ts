@@ -98,6 +98,14 @@ export function peersTemplate(): string {
 #     keys:
 #       - kid: z6Mk…
 #         publicKey: base64url of 32 bytes
+#
+# What organisations may do to each other, too, is what is named here and nothing else. \`peers add\` writes what the
+# roles of an entry need, towards all others (*); name an organisation in its place to allow less:
+#
+#   crossOrg:
+#     allow:
+#       # bundle: to have receipts of others; timestamp: to announce evidence for their batches
+#       - {from: example, to: '*', operations: [bundle, timestamp]}
 v: 1
 
 peers: []

@@ -6,6 +6,7 @@ import { messageOf } from '../../platform/errors.ts'
 import type { FederationConfig } from '../../policy/config-schema.ts'
 import type { PolicyProblem, TsaCertificates } from '../../policy/policy.ts'
 import { readCertificate } from '../../timestamps/rfc3161/certificate.ts'
+import { unreadable } from './named-files.ts'
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
@@ -26,11 +27,19 @@ export async function readTsaCertificates(
   const readAll = async (tsa: string, key: keyof TsaCertificates, files: readonly string[]): Promise<string[]> => {
     const found = new Set<string>()
     for (const [index, file] of files.entries()) {
+      const place = { file: 'federation.yaml', path: ['rails', 'rfc3161', tsa, key, index] } as const
+      const named = resolve(folder, file)
+      let content: Buffer
       try {
-        for (const certificate of await readCertificates(resolve(folder, file))) found.add(certificate)
+        content = await readFile(named)
       } catch (error) {
-        const path = ['rails', 'rfc3161', tsa, key, index]
-        problems.push({ file: 'federation.yaml', path, message: `holds no certificates: ${messageOf(error)}` })
+        problems.push({ ...place, ...unreadable(named, error) })
+        continue
+      }
+      try {
+        for (const certificate of certificatesOf(content)) found.add(certificate)
+      } catch (error) {
+        problems.push({ ...place, message: `holds no certificates: ${messageOf(error)}`, code: 'FILE_INVALID' })
       }
     }
     return [...found].sort()

@@ -9,12 +9,8 @@ interface WrittenConfig {
 }
 
 /** Settings of later versions. Each is checked, so that a file which has them can stay when they come into use. */
-const FEDERATION: readonly ConfigPath[] = [['namespaces', '*', 'attestations', 'measurements']]
-const PEERS: readonly ConfigPath[] = [
-  ['peers', '*', 'keys', '*', 'tenant'],
-  ['peers', '*', 'certificatePins'],
-  ['crossOrg', 'allow']
-]
+const FEDERATION: readonly ConfigPath[] = [['audit', 'syslog']]
+const PEERS: readonly ConfigPath[] = [['peers', '*', 'certificatePins']]
 
 /**
  * What the operator has set that does nothing in this version: one sentence for each setting, at the first place of it.

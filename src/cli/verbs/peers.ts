@@ -15,7 +15,8 @@ export const registerPeers: RegisterVerb = (program, runner) => {
     .summary('add a node: what its `anchormesh identity` prints')
     .description(
       'Adds what another node’s `anchormesh identity` prints to peers.yaml, and lets it into the namespaces of ' +
-        'federation.yaml. A running node takes it in at its next start.'
+        'federation.yaml. Organisations may do to each other what crossOrg in peers.yaml allows; what the roles of the ' +
+        'block need is added there. A running node takes it in at its next start.'
     )
     .argument('<file>', 'the file with the block, or - for standard input')
     .option('--namespace <namespace>', 'let it only into this namespace; can be given again', namespacesArgument)

@@ -24,6 +24,8 @@ export interface GaterDeps {
   readonly self: string
   /** The PeerIds that `peers.yaml` binds now. */
   readonly admitted: Pick<ReadonlySet<string>, 'has'>
+  /** Whether an admitted peer is kept out for now. */
+  isShutOut(peerId: string): boolean
   /** How many connections to a peer are open. */
   connectionsOf(peerId: PeerId): number
 }
@@ -37,7 +39,7 @@ export interface Gater {
 
 /**
  * Closed by default: whoever `peers.yaml` does not bind is not dialled, and is cut off as soon as the Noise handshake
- * has proved who it is, before any protocol is spoken.
+ * has proved who it is, before any protocol is spoken; and so is who is shut out for a while.
  */
 export function createGater(deps: GaterDeps): Gater {
   const loggedAtMs = new Map<string, number>()
@@ -55,9 +57,10 @@ export function createGater(deps: GaterDeps): Gater {
     deps.logger.warn(fields, 'refused a peer that peers.yaml does not bind')
   }
 
-  const isForeign = (peerId: PeerId, direction: 'inbound' | 'outbound', address?: Multiaddr): boolean => {
+  const isKeptOut = (peerId: PeerId, direction: 'inbound' | 'outbound', address?: Multiaddr): boolean => {
     const id = peerId.toString()
-    if (deps.admitted.has(id)) return false
+    // It is in the log and in `status` already.
+    if (deps.admitted.has(id)) return deps.isShutOut(id)
     refused += 1
     log(id, direction, address?.toString())
     return true
@@ -71,13 +74,13 @@ export function createGater(deps: GaterDeps): Gater {
 
   return {
     connectionGater: {
-      denyDialPeer: (peerId) => isForeign(peerId, 'outbound'),
+      denyDialPeer: (peerId) => isKeptOut(peerId, 'outbound'),
       // An address that names no peer leads to whoever answers there.
       denyDialMultiaddr: (address) => !deps.admitted.has(peerIdIn(address) ?? ''),
-      denyOutboundConnection: (peerId, connection) => isForeign(peerId, 'outbound', connection.remoteAddr),
-      denyOutboundEncryptedConnection: (peerId, connection) => isForeign(peerId, 'outbound', connection.remoteAddr),
+      denyOutboundConnection: (peerId, connection) => isKeptOut(peerId, 'outbound', connection.remoteAddr),
+      denyOutboundEncryptedConnection: (peerId, connection) => isKeptOut(peerId, 'outbound', connection.remoteAddr),
       denyInboundEncryptedConnection: (peerId, connection) =>
-        isForeign(peerId, 'inbound', connection.remoteAddr) || hasEnough(peerId),
+        isKeptOut(peerId, 'inbound', connection.remoteAddr) || hasEnough(peerId),
       filterMultiaddrForPeer: (peerId) => deps.admitted.has(peerId.toString()) || peerId.toString() === deps.self
     },
     refusedConnections: () => refused

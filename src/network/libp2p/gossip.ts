@@ -10,6 +10,7 @@ import type { JudgeGate } from './judge-gate.ts'
 import type { RejectMemory } from './reject-memory.ts'
 import { SCORE_THRESHOLDS, TOPIC_PARAMS, scoreParams } from './scoring.ts'
 import type { TopicScoreParams } from '@libp2p/gossipsub/score'
+import type { ShutOut } from './shut-out.ts'
 
 /** The topic of a namespace's events (CONTRACT, section 1). */
 export function topicOf(namespace: string): string {
@@ -58,6 +59,7 @@ export interface GossipRouter extends GossipSub {
 export interface GossipOptions {
   readonly namespaces: readonly string[]
   readonly memory: RejectMemory
+  readonly shutOut: ShutOut
   readonly logger: Logger
 }
 
@@ -141,7 +143,7 @@ export function attachJudge(router: GossipRouter, options: GossipOptions, gate: 
   }
 }
 
-function routerOptions({ namespaces, memory }: GossipOptions): Partial<GossipsubOpts> {
+function routerOptions({ namespaces, memory, shutOut }: GossipOptions): Partial<GossipsubOpts> {
   const topics = namespaces.map(topicOf)
   return {
     // The event's own signature is the one that counts; a second one per hop costs three to four times the CPU.
@@ -181,7 +183,7 @@ function routerOptions({ namespaces, memory }: GossipOptions): Partial<Gossipsub
     // The smallest event with its signature is larger, so every event is announced as had before it is judged.
     idontwantMinDataSize: 512,
 
-    scoreParams: scoreParams(topics, memory),
+    scoreParams: scoreParams(topics, memory, shutOut),
     scoreThresholds: SCORE_THRESHOLDS,
 
     maxInboundDataLength: RPC_BYTES_MAX,

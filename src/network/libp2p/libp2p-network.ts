@@ -2,6 +2,7 @@ import type { Libp2p, PeerId, PeerInfo } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
 import { EVENT_BYTES_MAX } from '../../../protocols/event/v1/envelope.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { messageOf } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { Random } from '../../platform/random.ts'
 import type { Network, NetworkHandlers, NetworkOptions, NetworkStatus, PeerStatus } from '../network.ts'
@@ -27,6 +28,8 @@ import { createRejectMemory } from './reject-memory.ts'
 import { SCORE_THRESHOLDS } from './scoring.ts'
 import { createShortConnections } from './short-connections.ts'
 import type { ShortConnections } from './short-connections.ts'
+import { createShutOut } from './shut-out.ts'
+import type { ShutOut } from './shut-out.ts'
 import { explainStartFailure } from './start-failure.ts'
 import { watchConnections } from './watch-connections.ts'
 
@@ -46,6 +49,7 @@ interface Running {
   readonly gate: JudgeGate
   readonly keeper: Keeper
   readonly short: ShortConnections
+  readonly shutOut: ShutOut
   /** Peers that were connected once. */
   readonly seen: ReadonlySet<string>
   /** See `changeMesh`. */
@@ -110,7 +114,7 @@ export function createLibp2pNetwork(initial: NetworkOptions, deps: Libp2pNetwork
       return (await streams?.open(peerId, protocol, signal)) ?? notRunning
     },
 
-    penalise: (peerId) => streams?.penalise(peerId),
+    penalise: (peerId, reason) => streams?.penalise(peerId, reason),
 
     stop() {
       stopping ??= (async () => {
@@ -140,13 +144,15 @@ async function startAll(
   const dialable = new Map(read.dialable)
   const addresses: Addresses = { ...read, admitted, dialable }
   const memory = createRejectMemory(clock)
-  const gossip = { namespaces: options.namespaces, memory, logger }
+  const shutOut = createShutOut(deps)
+  const gossip = { namespaces: options.namespaces, memory, shutOut, logger }
   const found = createFoundAddresses(admitted)
   const gater = createGater({
     clock,
     logger,
     self,
     admitted,
+    isShutOut: (peerId) => shutOut.isShutOut(peerId),
     connectionsOf: (peerId) => libp2p.getConnections(peerId).length
   })
 
@@ -175,9 +181,21 @@ async function startAll(
     logger,
     admitted,
     handlers,
-    // gossipsub knows nothing of it, as of a reject that comes too late.
-    penalise: (peerId) => memory.rejectedLate(peerId)
+    penalise(peerId, reason) {
+      // gossipsub knows nothing of it, as of a reject that comes too late.
+      if (reason === 'protocol') memory.rejectedLate(peerId)
+      else if (shutOut.exceeded(peerId)) disconnect(peerId)
+    }
   })
+  const hangUp = async (peerId: string): Promise<void> => {
+    streams.breakAll(peerId)
+    await libp2p.hangUp(peerIdFromString(peerId))
+  }
+  const disconnect = (peerId: string): void => {
+    hangUp(peerId).catch((error: unknown) => {
+      logger.warn({ peerId, error: messageOf(error) }, 'a peer that is shut out could not be disconnected in order')
+    })
+  }
   onStreams(streams)
   const connections = watchConnections(libp2p, { admitted, keeper, memory, short, handlers, logger })
   const judge = attachJudge(router, gossip, gate)
@@ -203,10 +221,7 @@ async function startAll(
     connectedPeers: () => libp2p.getPeers().map(String),
     hasGossip: (peerId) => hasGossip(router, [...topics.values()], peerId),
     speaksGossip: (peerId) => hasProtocol(libp2p, peerIdFromString(peerId), router.protocols),
-    async hangUp(peerId) {
-      streams.breakAll(peerId)
-      await libp2p.hangUp(peerIdFromString(peerId))
-    }
+    hangUp
   })
   logger.info({ peerId: self, multiaddrs: libp2p.getMultiaddrs().map(String) }, 'the mesh is open')
 
@@ -218,6 +233,7 @@ async function startAll(
     gate,
     keeper,
     short,
+    shutOut,
     seen: connections.seen,
     change: (next, namespaces) =>
       changeMesh({ libp2p, router, judge, keeper, streams, admitted, dialable, topics, logger }, next, namespaces),
@@ -268,11 +284,11 @@ async function hasProtocol(libp2p: Libp2p, peerId: PeerId, protocols: readonly s
 }
 
 function statusOf(running: Running, topics: ReadonlyMap<string, string>, published: number): NetworkStatus {
-  const { libp2p, router, addresses, gate, keeper, short, seen } = running
+  const { libp2p, router, addresses, gate, keeper, short, shutOut, seen } = running
   const peerStatus = (peerId: string, did: string): PeerStatus => {
     const connections = libp2p.getConnections(peerIdFromString(peerId)).map(({ remoteAddr }) => remoteAddr.toString())
     const nextDialAt = keeper.nextDialAt(peerId)
-    const note = short.note(peerId)
+    const note = shutOut.note(peerId) ?? short.note(peerId)
     return {
       did,
       peerId,

@@ -4,7 +4,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import type { Clock } from '../../platform/clock.ts'
 import { messageOf } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
-import type { PeerStreams, StreamOpening } from '../../streams/peer-stream.ts'
+import type { PeerStreams, PenaltyReason, StreamOpening } from '../../streams/peer-stream.ts'
 import type { NetworkHandlers } from '../network.ts'
 import { linkStream } from './link-stream.ts'
 import type { LinkStream } from './link-stream.ts'
@@ -26,7 +26,7 @@ export interface ProtocolStreamsDeps {
   /** The PeerIds that `peers.yaml` binds. */
   readonly admitted: ReadonlyMap<string, string>
   readonly handlers: NetworkHandlers
-  penalise(peerId: string): void
+  penalise(peerId: string, reason: PenaltyReason): void
 }
 
 /** The streams of the node's own protocols. */
@@ -100,9 +100,9 @@ export function createProtocolStreams(deps: ProtocolStreamsDeps): ProtocolStream
       }
     },
 
-    penalise(peerId) {
-      // The memory of rejects has no bound but that of the known peers.
-      if (admitted.has(peerId)) deps.penalise(peerId)
+    penalise(peerId, reason = 'protocol') {
+      // What is remembered of them has no bound but that of the known peers.
+      if (admitted.has(peerId)) deps.penalise(peerId, reason)
     },
 
     async serve() {

@@ -1,5 +1,6 @@
 import type { PeerScoreParams, PeerScoreThresholds, TopicScoreParams } from '@libp2p/gossipsub/score'
 import type { RejectMemory } from './reject-memory.ts'
+import type { ShutOut } from './shut-out.ts'
 
 /**
  * Counters decay at this step: fine enough for what is remembered for minutes, and no load on a simulated thousand
@@ -63,13 +64,18 @@ export const TOPIC_PARAMS: TopicScoreParams = {
  * it costs nothing.
  * @param topics the topics that this node subscribes to
  */
-export function scoreParams(topics: readonly string[], memory: RejectMemory): PeerScoreParams {
+export function scoreParams(
+  topics: readonly string[],
+  memory: RejectMemory,
+  shutOut: Pick<ShutOut, 'excessSquare'>
+): PeerScoreParams {
   return {
     topics: Object.fromEntries(topics.map((topic) => [topic, TOPIC_PARAMS])),
     topicScoreCap: TOPIC_SCORE_CAP,
 
-    // P5, the application's part: the rejects that gossipsub forgot or was never told of, at the price of P4.
-    appSpecificScore: (peerId) => -memory.missingSquare(peerId),
+    // P5, the application's part: the rejects that gossipsub forgot or was never told of, at the price of P4, and times
+    // that a peer sent far too much, apart from them: three cost 90, so by themselves they cost nobody the hearing.
+    appSpecificScore: (peerId) => -memory.missingSquare(peerId) - shutOut.excessSquare(peerId),
     appSpecificWeight: -REJECT_WEIGHT,
 
     // P6, many peers at one address: off. It is there against invented identities, and here operators admit each

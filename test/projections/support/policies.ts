@@ -22,7 +22,17 @@ export interface PolicyChoice {
   readonly threshold: 1 | 2
   /** How many of whom have to attest; of those that are not known to the policy, nobody is asked. */
   readonly quorum: { readonly k: number; readonly of: readonly number[] } | null
+  /** The organisation whose keys are in the key domain of a tenant: that of the namespaces, or another. */
+  readonly domain: { readonly orgId: string; readonly tenant: 'test' | 'other' } | null
+  /** Whether announces have to name a measurement, which none of them does. */
+  readonly measured: boolean
+  /** Who may timestamp for whom. */
+  readonly timestamping: { readonly from: string; readonly to: string } | null
 }
+
+const ORGANISATIONS = [...new Set(EVERYBODY.map(({ orgId }) => orgId))]
+const someOrg = fc.constantFrom(...ORGANISATIONS)
+const someOrgOrAny = fc.constantFrom('*', ...ORGANISATIONS)
 
 export const somePolicy: fc.Arbitrary<PolicyChoice> = fc.record({
   adam: fc.boolean(),
@@ -37,7 +47,10 @@ export const somePolicy: fc.Arbitrary<PolicyChoice> = fc.record({
     { arbitrary: fc.constant('unknown' as const), weight: 1 }
   ),
   threshold: fc.constantFrom(1, 1, 2),
-  quorum: fc.option(fc.record({ k: fc.integer({ min: 1, max: 3 }), of: fc.subarray([0, 1, 2, 3], { minLength: 1 }) }))
+  quorum: fc.option(fc.record({ k: fc.integer({ min: 1, max: 3 }), of: fc.subarray([0, 1, 2, 3], { minLength: 1 }) })),
+  domain: fc.option(fc.record({ orgId: someOrg, tenant: fc.constantFrom('test' as const, 'other' as const) })),
+  measured: fc.oneof({ arbitrary: fc.constant(false), weight: 4 }, { arbitrary: fc.constant(true), weight: 1 }),
+  timestamping: fc.option(fc.record({ from: someOrgOrAny, to: someOrgOrAny }), { freq: 4 })
 })
 
 /** The policy of Alice's node; `events` are those among which a pinned pack is looked for. */
@@ -62,6 +75,9 @@ export function chosenPolicy(choice: PolicyChoice, events: readonly SignedEvent[
   return policyOf(ALICE, members, {
     ...(asked.length === 0 ? {} : { quorum: { k: Math.min(choice.quorum?.k ?? 1, asked.length), of: asked } }),
     namespaces: choice.namespaces,
+    tenants: choice.domain === null ? {} : { [choice.domain.orgId]: choice.domain.tenant },
+    attestations: { required: choice.measured },
+    crossOrg: choice.timestamping === null ? [] : [{ ...choice.timestamping, operations: ['timestamp'] }],
     announcers: members.filter((_, index) => choice.announcers.includes(index)),
     organisations
   })

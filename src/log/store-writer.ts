@@ -1,6 +1,6 @@
-import type { EventLog } from '../log/event-log.ts'
-import { isStoreUnavailable } from '../log/level-store.ts'
-import type { Store, WriteOperation } from '../log/store.ts'
+import type { EventLog } from './event-log.ts'
+import { isStoreUnavailable } from './level-store.ts'
+import type { Store, WriteOperation } from './store.ts'
 import { messageOf } from '../platform/errors.ts'
 
 /** Writes to the node's store beside the log. Throws what `Store.write` does. */
