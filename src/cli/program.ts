@@ -5,7 +5,9 @@ import { AnchormeshError } from '../platform/errors.ts'
 import { examples } from './help.ts'
 import { registerAnchor } from './verbs/anchor.ts'
 import { registerAnnounce } from './verbs/announce.ts'
+import { registerBackup } from './verbs/backup.ts'
 import { registerBundle } from './verbs/bundle.ts'
+import { registerConfig } from './verbs/config.ts'
 import { registerDemo } from './verbs/demo.ts'
 import { registerDigest } from './verbs/digest.ts'
 import { registerEvents } from './verbs/events.ts'
@@ -16,6 +18,7 @@ import { registerLog } from './verbs/log.ts'
 import { registerPack } from './verbs/pack.ts'
 import { registerPeers } from './verbs/peers.ts'
 import { registerQuery } from './verbs/query.ts'
+import { registerRestore } from './verbs/restore.ts'
 import { registerSeal } from './verbs/seal.ts'
 import { registerStart } from './verbs/start.ts'
 import { registerStatus } from './verbs/status.ts'
@@ -31,6 +34,7 @@ const VERBS = [
   registerStatus,
   registerIdentity,
   registerPeers,
+  registerConfig,
   registerSeal,
   registerAnnounce,
   registerAnchor,
@@ -43,7 +47,9 @@ const VERBS = [
   registerDigest,
   registerSync,
   registerVerifyOnline,
-  registerLog
+  registerLog,
+  registerBackup,
+  registerRestore
 ]
 
 /** The whole command line. Every way in which commander ends a command comes out of `parseAsync` as an error. */

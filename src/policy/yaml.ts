@@ -16,7 +16,7 @@ export interface ConfigProblem {
   readonly message: string
   readonly didYouMean?: string
   /** The stable code of a fault that has one. */
-  readonly code?: 'KEY_WEAK'
+  readonly code?: string
 }
 
 /** A value that goes before what the file says, from the environment or a flag. */
