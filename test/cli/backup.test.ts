@@ -11,6 +11,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { openLevelStore } from '../../src/log/level-store.ts'
+import { collect } from '../support/collect.ts'
 import type { BackupMade } from '../../src/backup/make-backup.ts'
 import type { BackupManifest } from '../../src/backup/manifest.ts'
 import type { Restored } from '../../src/backup/restore-backup.ts'
@@ -47,7 +49,7 @@ async function filled(name: string, batches = 3): Promise<string> {
 }
 
 test('a backup that was made offline restores to the same log, receipts and projections, in a new epoch', async () => {
-  const folder = await filled('maker')
+  const folder = await filled('maker', 2)
   mkdirSync(join(folder, 'tsa-roots', 'more'))
   writeFileSync(join(folder, 'tsa-roots', 'more', 'root.pem'), 'a root')
   const backup = join(newFolder(), 'backup')
@@ -59,11 +61,8 @@ test('a backup that was made offline restores to the same log, receipts and proj
     const content = readFileSync(join(backup, name))
     expect([name, content.length, createHash('sha256').update(content).digest('hex')]).toEqual([name, size, sha256])
   }
-  expect((await runFailing(['backup', backup, '--data', folder])).error.code).toBe('USAGE')
 
   const before = await runJsonLines<{ namespace: string }>(['query', 'receipts', '--data', folder])
-  const cursor = (await runJson<{ nextCursor?: string }>(['status', '--data', folder])) && undefined
-  expect(cursor).toBeUndefined()
   const restoredFolder = join(newFolder(), 'restored')
   const restored = await runJson<Restored>(['restore', backup, '--data', restoredFolder])
   expect(restored.epoch).toMatch(/^[0-9a-f]{16}$/)
@@ -77,13 +76,10 @@ test('a backup that was made offline restores to the same log, receipts and proj
   expect(readFileSync(join(restoredFolder, 'tsa-roots', 'more', 'root.pem'), 'utf8')).toBe('a root')
   expect(await runJson(['log', 'verify', '--data', restoredFolder])).toMatchObject({ ok: true })
   expect(await runJsonLines(['query', 'receipts', '--data', restoredFolder])).toEqual(before)
-  const rebuilt = await runJsonLines<{ identical: boolean }>(['log', 'rebuild', '--data', restoredFolder])
-  expect(rebuilt.every(({ identical }) => identical)).toBe(true)
   // Kept for whoever publishes the first checkpoint of the epoch, however often the node starts.
   expect(JSON.parse(readFileSync(join(restoredFolder, 'store.json'), 'utf8'))).toMatchObject({
     restoredFrom: state['restoredFrom']
   })
-  expect((await runFailing(['restore', backup, '--data', restoredFolder])).error.code).toBe('USAGE')
 })
 
 test('without keys the backup holds none, and says so', async () => {
@@ -91,6 +87,9 @@ test('without keys the backup holds none, and says so', async () => {
   const backup = join(newFolder(), 'backup')
   const made = await runJson<BackupMade>(['backup', backup, '--without-keys', '--data', folder])
   expect(made.warnings).toEqual([])
+  // Nothing is overwritten.
+  expect((await runFailing(['backup', backup, '--data', folder])).error.code).toBe('USAGE')
+  expect((await runFailing(['restore', backup, '--data', folder])).error.code).toBe('USAGE')
   expect(manifestOf(backup).files.map(({ name }) => name)).not.toContain('files/keystore.json')
   const restored = join(newFolder(), 'restored')
   expect(await runJson(['restore', backup, '--data', restored])).toMatchObject({ withoutKeys: true })
@@ -98,7 +97,7 @@ test('without keys the backup holds none, and says so', async () => {
 })
 
 test('a cursor of the epoch before is refused after a restore', async () => {
-  const folder = await filled('maker')
+  const folder = await filled('maker', 1)
   const node = await startNode(folder)
   const page = await fetch(`${node.ready.http}/v1/projections/receipts?namespace=${NAMESPACE}&limit=5`)
   const { nextCursor } = (await page.json()) as { nextCursor: string }
@@ -163,7 +162,7 @@ test('a backup of a node under write load is a whole moment of it', async () => 
     return batch
   })()
   const backups = []
-  for (let turn = 0; turn < 3; turn += 1) {
+  for (let turn = 0; turn < 2; turn += 1) {
     const backup = join(newFolder(), `backup-${turn}`)
     backups.push({ backup, ...(await runJson<BackupMade>(['backup', backup, '--data', folder])) })
   }
@@ -174,8 +173,12 @@ test('a backup of a node under write load is a whole moment of it', async () => 
     expect(await runJson(['restore', backup, '--data', restored])).toMatchObject({ records: logSeq })
     expect(await runJson(['log', 'verify', '--data', restored])).toMatchObject({ ok: true, records: logSeq })
     // Each receipt that the log names is among the blobs.
-    for (const row of await runJsonLines<{ status: string }>(['query', 'batches', '--data', restored]))
-      expect(row).toMatchObject({ receiptsSealed: (row as unknown as { receiptCount: number }).receiptCount })
+    const blobs = await openLevelStore(join(restored, 'blobs'), { create: false })
+    const held = (await collect(blobs.range({}))).map(([key]) => key).join('\n')
+    await blobs.close()
+    const rows = await runJsonLines<{ leafHash: string }>(['query', 'receipts', '--limit', '500', '--data', restored])
+    expect(rows.length).toBeGreaterThan(200)
+    for (const { leafHash } of rows) expect(held).toContain(leafHash)
   }
 })
 
