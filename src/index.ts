@@ -32,7 +32,8 @@ export type { ChangesQuery, ProjectionChange, ProjectionCheckpoint, ProjectionUp
 export type { WinnerChange } from './projections/winner-change.ts'
 
 export { checkpointFile, memoryCheckpoint } from './log/checkpoint-file.ts'
-export type { CheckpointKeeper, StoreCheckpoint } from './log/checkpoint-file.ts'
+export type { NodeRails, NodeReload, NodeReloaded } from './live-settings.ts'
+export type { CheckpointKeeper, RestoredFrom, StoreCheckpoint } from './log/checkpoint-file.ts'
 export { openLevelStore, openMemoryStore } from './log/level-store.ts'
 export type { KeyRange, Store, StoreReader, StoreSnapshot, WriteOperation } from './log/store.ts'
 

@@ -1,6 +1,7 @@
 import type { Anchorer } from './anchoring/anchorer.ts'
 import type { Retention } from './audit/retention.ts'
 import type { NetworkUpdate } from './network/network.ts'
+import type { ConfigChange } from './policy/config-change.ts'
 import type { SealingConfig } from './policy/config-schema.ts'
 import type { EffectivePolicy } from './policy/policy.ts'
 import type { PolicyView } from './policy/policy-view.ts'
@@ -40,6 +41,20 @@ export interface NodeReload {
   readonly rails?: NodeRails
   /** Whom the mesh knows; as before, if absent. Its namespaces are those of the policy. */
   readonly network?: Partial<Omit<NetworkUpdate, 'namespaces'>>
+}
+
+/** A configuration that was read and checked, and is not in force yet. */
+export interface NextConfiguration {
+  readonly reload: NodeReload
+  readonly changes: readonly ConfigChange[]
+  /** It is in force now. */
+  commit(): void
+}
+
+/** Reads the configuration again, from wherever it stands. */
+export interface ConfigurationSource {
+  /** Throws `CONFIG_INVALID` with every problem, and keystore codes. */
+  next(): Promise<NextConfiguration>
 }
 
 /** What a reload came to. */

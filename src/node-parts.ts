@@ -5,6 +5,7 @@ import type { SyslogTransport } from './audit/syslog-transport.ts'
 import type { Author } from './authoring/author.ts'
 import type { Bundles } from './bundles/bundles.ts'
 import type { IngestDoor } from './ingest/door.ts'
+import type { BackupSource } from './backup/make-backup.ts'
 import type { BlobStore } from './log/blob-store.ts'
 import type { CheckpointKeeper } from './log/checkpoint-file.ts'
 import type { EventLog } from './log/event-log.ts'
@@ -24,7 +25,7 @@ import type { NodeSync } from './sync/node-sync.ts'
 import type { Keyring } from './trust/keyring.ts'
 import type { TimestampVerifier } from './timestamps/verifier.ts'
 import type { Signer } from './trust/signer.ts'
-import type { LiveSettings, NodeReload, NodeReloaded } from './live-settings.ts'
+import type { ConfigurationSource, LiveSettings, NodeReload, NodeReloaded } from './live-settings.ts'
 import type { Verification } from './verification/verification.ts'
 
 export type { NodeConfig } from './live-settings.ts'
@@ -46,6 +47,10 @@ export interface NodePorts {
   readonly verifiers?: readonly TimestampVerifier[]
   /** Make timestamp anchors, each on its chain. Without any `anchor` is refused. */
   readonly anchorers?: readonly Anchorer[]
+  /** Where the configuration can be read again; without one `reloadConfig` is refused. */
+  readonly configuration?: ConfigurationSource
+  /** What the node's folder holds beside its stores; without it `backup` is refused. */
+  readonly backup?: BackupSource
   /** Verify the signatures of many events that come together; by default the calling thread does. Closed with the node. */
   readonly signatureVerifiers?: SignatureVerifiers
   /** Takes the audit records in the place of the node's own audit log. */

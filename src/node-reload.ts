@@ -5,8 +5,9 @@ import { localEvent } from './events/local.ts'
 import { loadBoundKeys } from './ingest/bound-keys.ts'
 import type { EventLog } from './log/event-log.ts'
 import type { Clock } from './platform/clock.ts'
-import { AnchormeshError } from './platform/errors.ts'
+import { AnchormeshError, messageOf } from './platform/errors.ts'
 import { InTurn } from './platform/in-turn.ts'
+import type { ConfigChange, ConfigReloaded } from './policy/config-change.ts'
 import type { EffectivePolicy } from './policy/policy.ts'
 import { viewPolicy } from './policy/policy-view.ts'
 import type { ProjectionEngine } from './projections/engine.ts'
@@ -38,6 +39,41 @@ export class NodeReloading {
    */
   async reload(next: NodeReload): Promise<NodeReloaded> {
     return await this.#line.run(() => this.#reload(next))
+  }
+
+  /**
+   * Reads the configuration again and goes by it. Throws what reading it throws, `reload`, and `NODE_NOT_RUNNING` for a
+   * node that has none to read.
+   */
+  async reloadConfig(): Promise<ConfigReloaded> {
+    const { audit } = this.#parts
+    const { configuration, logger } = this.#parts.ports
+    if (configuration === undefined)
+      throw new AnchormeshError('NODE_NOT_RUNNING', 'this node has no configuration that it could read again', {
+        hint: 'start it first: anchormesh start'
+      })
+    // Read in turn, too: what was read first must not come into force last.
+    return await this.#line.run(async () => {
+      const about = { action: 'CONFIG_RELOADED', actor: 'operator', subject: 'configuration' } as const
+      try {
+        const next = await configuration.next()
+        const { isNewPolicy } = await this.#reload(next.reload)
+        next.commit()
+        const { changes } = next
+        const detail = { count: changes.length, changed: changesText(changes) }
+        audit.record({ ...about, outcome: 'ok', code: null, detail })
+        logger.info({ changes, isNewPolicy }, 'the configuration was reloaded')
+        return { changes, isNewPolicy }
+      } catch (error) {
+        const code = error instanceof AnchormeshError ? error.code : 'INTERNAL'
+        audit.record({ ...about, outcome: 'refused', code, detail: { reason: cut(messageOf(error)) } })
+        logger.error(
+          { code, reason: messageOf(error) },
+          'the configuration was not reloaded; that of before is in force'
+        )
+        throw error
+      }
+    })
   }
 
   async #reload({ config, rails, network }: NodeReload): Promise<NodeReloaded> {
@@ -77,6 +113,16 @@ export class NodeReloading {
     if (isNewPolicy || hasNewRails) verification.settingsChanged()
     this.#own.anchoring.settingsChanged()
   }
+}
+
+// A record of the audit log is to be read by a person; the log line has all of it.
+const CHANGES_CHARACTERS_MAX = 2_000
+
+const cut = (text: string): string => text.slice(0, CHANGES_CHARACTERS_MAX).toWellFormed()
+
+function changesText(changes: readonly ConfigChange[]): string {
+  const texts = changes.map(({ key, before, after }) => `${key}: ${JSON.stringify(before)} → ${JSON.stringify(after)}`)
+  return cut(texts.join('; '))
 }
 
 /** Takes the policy into the log, unless it is the last one there. Returns its position. */

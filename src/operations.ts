@@ -10,6 +10,7 @@ import type {
 } from './anchoring/node-anchoring.ts'
 import type { ReceiptProof } from './authoring/sealed-batches.ts'
 import type { SealedBatch } from './authoring/seal.ts'
+import type { BackupMade, BackupRequest } from './backup/make-backup.ts'
 import type { FetchedBundles, ReceiptsStatus } from './bundles/bundles.ts'
 import type { ForgottenReceipt } from './bundles/receipt-keeper.ts'
 import type { ImportResult } from './ingest/import.ts'
@@ -18,6 +19,7 @@ import type { LogVerification } from './log/verify-log.ts'
 import type { NetworkStatus } from './network/network.ts'
 import type { Digest } from './projections/digest.ts'
 import type { ProjectionStatus, RebuiltProjection } from './projections/projection-status.ts'
+import type { ConfigReloaded } from './policy/config-change.ts'
 import type { ProjectionPage, ProjectionQuery } from './projections/query.ts'
 import type { BuiltProof, ProofRequest } from './proofs/build-proof.ts'
 import type { SyncRequest, SyncResult } from './sync/sync-operation.ts'
@@ -28,7 +30,10 @@ export type {
   AnchorRequest,
   AnchoringResult,
   AnchoringStatus,
+  BackupMade,
+  BackupRequest,
   BuiltProof,
+  ConfigReloaded,
   Digest,
   EventsQuery,
   FetchedBundles,
@@ -60,6 +65,13 @@ export type {
  */
 export interface Operations extends AuditOperations {
   status(): Promise<NodeStatus>
+  /** Writes one moment of the node to a new folder of its machine. Throws `USAGE`, `NODE_NOT_RUNNING` without a folder. */
+  backup(request: BackupRequest, onProgress?: ProgressListener): Promise<BackupMade>
+  /**
+   * Reads the configuration again and goes by it: all of it or, where anything is wrong with it, nothing. Throws
+   * `CONFIG_INVALID` with every problem, keystore codes, `STORE_FULL`, `NODE_NOT_RUNNING`.
+   */
+  reloadConfig(): Promise<ConfigReloaded>
   /** The events of the log in log order. */
   events(query: EventsQuery, signal?: AbortSignal): AsyncIterable<LoggedEvent>
   /** The shared event with this id, or null when the log holds none. */

@@ -7,6 +7,7 @@ import { EquivocationWatch } from './authoring/equivocation-watch.ts'
 import { announceBatch, publishPack } from './authoring/publish.ts'
 import { sealReceipts } from './authoring/seal.ts'
 import { announcedByOwner, findSealedBatch, provenReceipts } from './authoring/sealed-batches.ts'
+import { makeBackup } from './backup/make-backup.ts'
 import { bundleProtocols } from './bundles/streams.ts'
 import type { Outcome } from './events/outcome.ts'
 import { loadBoundKeys } from './ingest/bound-keys.ts'
@@ -106,6 +107,19 @@ export class RunningNode implements AnchormeshNode {
   }
 
   reload: AnchormeshNode['reload'] = (next) => this.#reloading.reload(next)
+
+  backup: Operations['backup'] = async (request, onProgress) => {
+    const { ports, log, live, signer, audit } = this.#parts
+    const { backup: source } = ports
+    if (source === undefined) throw new AnchormeshError('NODE_NOT_RUNNING', 'this node has no folder to back up')
+    return await makeBackup(
+      request,
+      { ...ports, log, source, audit, did: signer().did, release: live.config().version },
+      (done, total) => onProgress?.({ done, total, unit: 'entries' })
+    )
+  }
+
+  reloadConfig: Operations['reloadConfig'] = () => this.#reloading.reloadConfig()
 
   close(): Promise<void> {
     this.#closing ??= this.#closeAll()

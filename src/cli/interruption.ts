@@ -18,6 +18,12 @@ export interface Interruption {
   interrupt(reason: Interrupted): void
 }
 
+/** Has SIGHUP call `hangup` in the place of ending the process; what is returned puts it back. */
+export function onHangup(hangup: () => void): () => void {
+  process.on('SIGHUP', hangup)
+  return () => void process.off('SIGHUP', hangup)
+}
+
 /**
  * Turns SIGINT and SIGTERM into an abort, so that work can end in order: stores are closed, files removed. A second
  * signal ends the process at once; nothing is lost by it, because what was acknowledged is synced.

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { checkpointFile } from '../log/checkpoint-file.ts'
 import { openLevelStore } from '../log/level-store.ts'
 import type { Store } from '../log/store.ts'
+import type { ConfigurationSource } from '../live-settings.ts'
 import type { Network } from '../network/network.ts'
 import { createNode } from '../node.ts'
 import type { AnchormeshNode } from '../node.ts'
@@ -12,18 +13,20 @@ import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
 import { SignatureThreads } from '../platform/signature-threads.ts'
 import type { CommandContext } from './command.ts'
+import { backupSource } from './data-folder/backup-files.ts'
 import { loadConfig } from './data-folder/load-config.ts'
 import type { LoadedConfig } from './data-folder/load-config.ts'
+import { nodeConfigOf } from './data-folder/node-config.ts'
 import { dataPaths } from './data-folder/paths.ts'
 import { configuredRails } from './data-folder/rails.ts'
 import { configuredSyslog } from './data-folder/syslog.ts'
-import { packageVersion } from './package-info.ts'
 
 export interface OwnNodeParts {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
   readonly network?: Network
+  readonly configuration?: ConfigurationSource
 }
 
 /** The node of a data folder for one command, without a mesh. Throws as `loadConfig` and `openNode` do. */
@@ -39,7 +42,7 @@ export async function openOwnNode(context: CommandContext): Promise<AnchormeshNo
  * `STORE_CORRUPT`, `STORE_NEWER`, `STORE_OLDER`.
  */
 export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promise<AnchormeshNode> {
-  const { federation, policy, signer } = config
+  const { federation, policy } = config
   const paths = dataPaths(config.folder)
   // The file stands for "there was a store": without it this is the first start, with it a missing store is a loss.
   const create = !(await exists(paths.storeState))
@@ -48,32 +51,18 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
   try {
     const blobs = await openLevelStore(paths.blobs, { create })
     opened.push(blobs)
-    const { clock: skews, sealing } = federation
-    const { futureSkewMs, requestSkewMs } = skews
-    const { intervalMs: syncIntervalMs } = federation.sync
     const rails = await configuredRails(federation, policy, { ...parts, folder: paths.folder })
     const syslog = await configuredSyslog(federation, paths.folder, parts.clock)
-    return await createNode(
-      {
-        policy,
-        signer,
-        version: packageVersion,
-        futureSkewMs,
-        requestSkewMs,
-        syncIntervalMs,
-        sealing,
-        audit: federation.audit
-      },
-      {
-        ...parts,
-        ...rails,
-        ...(syslog === null ? {} : { syslog }),
-        store,
-        blobs,
-        checkpoint: checkpointFile(paths.storeState),
-        signatureVerifiers: new SignatureThreads({ clock: parts.clock, logger: parts.logger })
-      }
-    )
+    return await createNode(nodeConfigOf(config), {
+      ...parts,
+      ...rails,
+      ...(syslog === null ? {} : { syslog }),
+      store,
+      blobs,
+      checkpoint: checkpointFile(paths.storeState),
+      backup: backupSource(config.sources, () => config),
+      signatureVerifiers: new SignatureThreads({ clock: parts.clock, logger: parts.logger })
+    })
   } catch (error) {
     for (const open of opened.toReversed())
       await open.close().catch((second: unknown) => reportSecond(parts.logger, second))

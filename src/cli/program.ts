@@ -6,7 +6,9 @@ import { examples } from './help.ts'
 import { registerAnchor } from './verbs/anchor.ts'
 import { registerAnnounce } from './verbs/announce.ts'
 import { registerAudit } from './verbs/audit.ts'
+import { registerBackup } from './verbs/backup.ts'
 import { registerBundle } from './verbs/bundle.ts'
+import { registerConfig } from './verbs/config.ts'
 import { registerDemo } from './verbs/demo.ts'
 import { registerDigest } from './verbs/digest.ts'
 import { registerEvents } from './verbs/events.ts'
@@ -17,6 +19,7 @@ import { registerLog } from './verbs/log.ts'
 import { registerPack } from './verbs/pack.ts'
 import { registerPeers } from './verbs/peers.ts'
 import { registerQuery } from './verbs/query.ts'
+import { registerRestore } from './verbs/restore.ts'
 import { registerSeal } from './verbs/seal.ts'
 import { registerStart } from './verbs/start.ts'
 import { registerStatus } from './verbs/status.ts'
@@ -32,6 +35,7 @@ const VERBS = [
   registerStatus,
   registerIdentity,
   registerPeers,
+  registerConfig,
   registerSeal,
   registerAnnounce,
   registerAnchor,
@@ -45,7 +49,9 @@ const VERBS = [
   registerSync,
   registerVerifyOnline,
   registerLog,
-  registerAudit
+  registerAudit,
+  registerBackup,
+  registerRestore
 ]
 
 /** The whole command line. Every way in which commander ends a command comes out of `parseAsync` as an error. */

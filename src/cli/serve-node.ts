@@ -6,14 +6,16 @@ import type { Network } from '../network/network.ts'
 import type { AnchormeshNode } from '../node.ts'
 import { AnchormeshError, EXIT, messageOf } from '../platform/errors.ts'
 import { createLogger } from '../platform/logger.ts'
-import type { Logger } from '../platform/logger.ts'
+import type { LevelLogger, Logger } from '../platform/logger.ts'
 import { viewPolicy } from '../policy/policy-view.ts'
 import { problemText } from '../policy/yaml.ts'
 import type { CommandContext } from './command.ts'
 import { removeAdminFile, writeAdminFile } from './data-folder/admin-file.ts'
 import { loadConfig } from './data-folder/load-config.ts'
 import type { LoadedConfig } from './data-folder/load-config.ts'
-import { Interrupted } from './interruption.ts'
+import { knownPeersOf } from './data-folder/node-config.ts'
+import { Interrupted, onHangup } from './interruption.ts'
+import { LiveConfig } from './live-config.ts'
 import { openNode } from './own-node.ts'
 import type { OwnNodeParts } from './own-node.ts'
 import { readyLine } from './ready-line.ts'
@@ -41,7 +43,10 @@ export async function serveNode(context: CommandContext, { whileStdin }: ServeOp
     logger.warn({ file, line, key }, problemText(setting))
   }
   if (Object.keys(config.federation.namespaces).length === 0) {
-    logger.warn({}, 'the node carries no namespace: name one under `namespaces` in federation.yaml, and restart')
+    logger.warn(
+      {},
+      'the node carries no namespace: name one under `namespaces` in federation.yaml, and reload it (anchormesh config reload)'
+    )
   }
   const closes: Close[] = []
   try {
@@ -57,11 +62,22 @@ export async function serveNode(context: CommandContext, { whileStdin }: ServeOp
   if (failure !== undefined) throw failure
 }
 
-async function open(config: LoadedConfig, logger: Logger, context: CommandContext, closes: Close[]): Promise<void> {
+async function open(
+  config: LoadedConfig,
+  logger: LevelLogger,
+  context: CommandContext,
+  closes: Close[]
+): Promise<void> {
   const { clock, random, signal, interruption, output, json } = context
   const { folder, federation } = config
   const network = networkOf(config, { clock, random, logger })
-  const node = await openUnlocked(config, { clock, random, logger, network }, context)
+  const configuration = new LiveConfig(config, context.configSources, {
+    clock,
+    random,
+    logger,
+    isLevelFixed: context.quiet
+  })
+  const node = await openUnlocked(config, { clock, random, logger, network, configuration }, context)
   closes.push(() => node.close())
   await node.start()
   signal.throwIfAborted()
@@ -84,6 +100,9 @@ async function open(config: LoadedConfig, logger: Logger, context: CommandContex
   const adminFile = { pid: process.pid, url: admin.url, token: admin.token }
   await writeAdminFile(folder, adminFile)
   closes.push(() => removeAdminFile(folder, adminFile))
+  // What is wrong with a configuration is in the log; that of before stays in force.
+  const stopHangups = onHangup(() => void node.reloadConfig().catch(() => undefined))
+  closes.push(() => Promise.resolve(stopHangups()))
   const { peerId, multiaddrs } = network.status()
   const ready = { did: federation.node.did, peerId, multiaddrs, http: http.url, admin: admin.url }
   await (json ? output.json({ ready: true, ...ready }) : output.line(readyLine(ready)))
@@ -119,11 +138,9 @@ async function adminUrl(context: CommandContext): Promise<string | null> {
 }
 
 function networkOf(config: LoadedConfig, ports: Libp2pNetworkDeps): Network {
-  const { federation, peers, policy, peerKeySeed } = config
-  const { did, listen, announce, bootstrap, mdns } = federation.node
-  const knownPeers = peers.peers.flatMap(({ addresses, peerId, ...peer }) =>
-    peerId === undefined || peer.did === did ? [] : [{ did: peer.did, peerId, addresses }]
-  )
+  const { federation, policy, peerKeySeed } = config
+  const { listen, announce, bootstrap, mdns } = federation.node
+  const knownPeers = knownPeersOf(config)
   const { namespaces } = viewPolicy(policy)
   return createLibp2pNetwork({ namespaces, knownPeers, listen, announce, bootstrap, mdns, peerKeySeed }, ports)
 }

@@ -15,6 +15,8 @@ import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import { AdminTransport } from './admin-transport.ts'
 import type { AdminAddress, AdminRequest } from './admin-transport.ts'
 import { auditClient } from './audit-client.ts'
+import { backupMade } from './backup-schemas.ts'
+import { configReloaded } from './config-schemas.ts'
 import { failureOfProblem } from './errors.ts'
 import { FRAMES_MEDIA_TYPE, frameOf, readFrames } from './frames.ts'
 import { LINES_MEDIA_TYPE } from './lines.ts'
@@ -40,6 +42,14 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
   return {
     ...auditClient(transport),
     status: () => transport.json(schemas.nodeStatus, { method: 'GET', path: 'status' }),
+    backup: (request, onProgress) =>
+      work(
+        transport,
+        backupMade,
+        { method: 'POST', path: 'backup', body: { type: 'application/json', content: JSON.stringify(request) } },
+        onProgress
+      ),
+    reloadConfig: () => transport.json(configReloaded, { method: 'POST', path: 'config/reload' }),
     events: (query, signal) => streamEvents(transport, query, signal),
     event: (id) => findEvent(transport, id),
     query: (projection, query) => {

@@ -51,6 +51,8 @@ const TOKEN_BYTES = 32
  * | `POST batches/announcements` | `{namespace, batchId, timestampAnchors}` | 201 |
  * | `GET batches/proofs?namespace&batchId` | | lines of proofs |
  * | `POST packs` | | 201 |
+ * | `POST backup` | `{directory, withoutKeys}` | lines as below |
+ * | `POST config/reload` | | what changed |
  * | `POST log/verify`, `log/rebuild` | | lines: `{"progress": …}`, at last `{"result": …}` |
  * | `GET log/export?namespace` | | events in frames |
  * | `POST log/import` | events in frames | lines as above |

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Operations, SubmitOutcome } from '../operations.ts'
+import { registerConfigRoutes } from './config-routes.ts'
 import { RequestRefused, problem, statusOf } from './errors.ts'
 import { sendProblem } from './failures.ts'
 import { BODY_BYTES_MAX } from './limits.ts'
@@ -38,6 +39,7 @@ export function registerAdminRoutes(app: App, operations: Operations, shutdown: 
     schema: { querystring: schemas.noQuery, response: { 201: schemas.publishedPack } },
     handler: async (_request, reply) => await reply.code(201).send(await operations.publishPack())
   })
+  registerConfigRoutes(app, operations)
   registerJsonBodies(app, operations)
   registerSubmit(app, operations)
   registerShutdown(app, shutdown)

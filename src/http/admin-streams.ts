@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Operations, ProgressListener } from '../operations.ts'
+import { registerBackupRoutes } from './backup-routes.ts'
 import { FRAMES_MEDIA_TYPE, frameOf, readFrames } from './frames.ts'
 import { LINES_MEDIA_TYPE, readReceipts } from './lines.ts'
 import type { App, RouteContext } from './listener.ts'
@@ -13,6 +14,7 @@ export function registerAdminStreams(app: App, operations: Operations, context: 
   registerExport(app, operations, context)
   registerWork(app, '/v1/admin/log/verify', (onProgress) => operations.verifyLog(onProgress), context)
   registerWork(app, '/v1/admin/log/rebuild', (onProgress) => operations.rebuild(onProgress), context)
+  registerBackupRoutes(app, operations, context)
   registerOnline(app, operations, context)
   registerFetching(app, operations, context)
   registerSync(app, operations, context)

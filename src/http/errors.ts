@@ -8,6 +8,7 @@ import type { FailureCode } from '../platform/errors.ts'
 const FAILURE_STATUS: Readonly<Record<FailureCode, number>> = {
   STORE_LOCKED: 500,
   STORE_CORRUPT: 503,
+  BACKUP_INVALID: 422,
   STORE_FULL: 503,
   STORE_NEWER: 500,
   STORE_OLDER: 500,
@@ -18,7 +19,7 @@ const FAILURE_STATUS: Readonly<Record<FailureCode, number>> = {
   NODE_NOT_RUNNING: 503,
   OWN_CHAIN_BEHIND: 409,
   PEER_UNREACHABLE: 503,
-  CONFIG_INVALID: 500,
+  CONFIG_INVALID: 422,
   USAGE: 400,
   ADMIN_TOKEN_INVALID: 401,
   NOT_FOUND: 404,

@@ -27,14 +27,30 @@ export function assertStoreFormat(formatVersion: number, what: string): void {
 const checkpointSchema = z.object({
   formatVersion: z.number().int().positive(),
   epoch: z.string().regex(/^[0-9a-f]{16}$/),
-  head: z.object({ logSeq: z.number().int().nonnegative(), hash: z.string().regex(/^[0-9a-f]{64}$/) })
+  head: z.object({ logSeq: z.number().int().nonnegative(), hash: z.string().regex(/^[0-9a-f]{64}$/) }),
+  /** The last state of the log that was restored here, in its own epoch; `root`: of the Merkle tree over it. */
+  restoredFrom: z
+    .object({
+      epoch: z.string().regex(/^[0-9a-f]{16}$/),
+      size: z.number().int().nonnegative(),
+      root: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .nullable()
+    })
+    .nullish()
+    .transform((restored) => restored ?? null)
 })
 
 /**
  * What is known of the store from outside of it. LevelDB opens silently with fewer rows after a damaged write-ahead
  * log, and as an empty store without its `CURRENT`; only a length that stands elsewhere shows that.
  */
-export type StoreCheckpoint = z.infer<typeof checkpointSchema>
+export type StoreCheckpoint = Omit<z.infer<typeof checkpointSchema>, 'restoredFrom'> & {
+  readonly restoredFrom?: RestoredFrom | null
+}
+/** What a log was restored from. */
+export type RestoredFrom = { readonly epoch: string; readonly size: number; readonly root: string | null }
 
 /** Where the checkpoint is kept; a port, so that a simulation keeps it in memory. */
 export interface CheckpointKeeper {

@@ -6,7 +6,7 @@ import { BoundedMap } from '../platform/bounded-map.ts'
 import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
-import type { CheckpointKeeper } from './checkpoint-file.ts'
+import type { CheckpointKeeper, RestoredFrom } from './checkpoint-file.ts'
 import { CheckpointWriter } from './checkpoint-writer.ts'
 import type { ChainPlace, EventPosition } from './event-index.ts'
 import { IndexWriter, placeOf } from './event-index.ts'
@@ -52,6 +52,8 @@ interface QueuedAppend {
  */
 export class EventLog extends LogReader {
   readonly epoch: string
+  /** What the log was restored from; `null` for one that began here. */
+  readonly restoredFrom: RestoredFrom | null
   readonly #store: Store
   readonly #clock: Clock
   readonly #logger: Logger
@@ -79,9 +81,13 @@ export class EventLog extends LogReader {
   #closed = false
 
   /** Use `openLog`, which checks the store first. */
-  constructor(opened: { readonly epoch: string; readonly head: LogHead }, ports: LogPorts) {
+  constructor(
+    opened: { readonly epoch: string; readonly head: LogHead; readonly restoredFrom?: RestoredFrom | null },
+    ports: LogPorts
+  ) {
     super(ports.store)
     this.epoch = opened.epoch
+    this.restoredFrom = opened.restoredFrom ?? null
     this.#head = opened.head
     this.#store = ports.store
     this.#clock = ports.clock

@@ -9,6 +9,7 @@ import type { LogPorts } from './event-log.ts'
 import { EventLog } from './event-log.ts'
 import { STORE_META_KEY } from './keys.ts'
 import { LogReader } from './log-reader.ts'
+import type { Store } from './store.ts'
 
 const EPOCH_BYTES = 8
 
@@ -38,7 +39,8 @@ export async function openLog(ports: LogPorts & { readonly random: Random }): Pr
       { logSeq: head.logSeq },
       'store.json is missing; the length of the log could not be checked from outside'
     )
-  const log = new EventLog({ epoch: meta.epoch, head }, ports)
+  const epoch = await adoptEpoch(ports.store, meta, checkpoint)
+  const log = new EventLog({ epoch, head, restoredFrom: checkpoint?.restoredFrom ?? null }, ports)
   try {
     await log.writeCheckpoint()
   } catch (error) {
@@ -75,8 +77,20 @@ async function beginLog(ports: LogPorts & { readonly random: Random }): Promise<
   return log
 }
 
+/**
+ * What a restore put back is of the epoch of its backup; store.json has the new one, under which it goes on. Written once,
+ * when it is first opened, because a restore can't write into a store that is encrypted.
+ */
+async function adoptEpoch(store: Store, meta: StoreMeta, checkpoint: StoreCheckpoint | null): Promise<string> {
+  if (checkpoint === null || checkpoint.epoch === meta.epoch) return meta.epoch
+  const value = utf8(JSON.stringify({ ...meta, epoch: checkpoint.epoch }))
+  await store.write([{ type: 'put', key: STORE_META_KEY, value }], { sync: true })
+  return checkpoint.epoch
+}
+
 async function compare(reader: LogReader, meta: StoreMeta, logSeq: number, checkpoint: StoreCheckpoint): Promise<void> {
-  if (meta.epoch !== checkpoint.epoch) throw corrupt(`it is of epoch ${meta.epoch}, store.json of ${checkpoint.epoch}`)
+  if (meta.epoch !== checkpoint.epoch && meta.epoch !== checkpoint.restoredFrom?.epoch)
+    throw corrupt(`it is of epoch ${meta.epoch}, store.json of ${checkpoint.epoch}`)
   const { head } = checkpoint
   if (head.logSeq > logSeq) throw corrupt(`it ends at record ${logSeq}, but had ${head.logSeq}`)
   if (head.logSeq === 0) return

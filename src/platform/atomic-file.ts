@@ -49,7 +49,8 @@ export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Makes the entries of a folder durable. */
+export async function syncFolder(folder: string): Promise<void> {
   // Windows opens no folders and keeps its directory entries by itself.
   if (process.platform === 'win32') return
   const handle = await open(folder, 'r')

@@ -40,6 +40,7 @@ export type FailureCode =
   | 'ANCHORING_EXISTS'
   | 'ANCHORING_UNKNOWN'
   | 'PROOF_INVALID'
+  | 'BACKUP_INVALID'
   | 'INTERNAL'
 
 /**

@@ -90,7 +90,7 @@ function byPlace(left: ConfigProblem, right: ConfigProblem): number {
 }
 
 /** `federation.yaml:3:5 node.orgId: is required`, or `environment ANCHORMESH_HTTP_LISTEN: …`. */
-export function problemText(problem: ConfigProblem): string {
+export function problemText(problem: Omit<ConfigProblem, 'code'> & { readonly code?: string }): string {
   const place = problem.line === null ? problem.file : `${problem.file}:${problem.line}:${problem.column}`
   const key = problem.key === '' ? '' : ` ${problem.key}`
   const hint = problem.didYouMean === undefined ? '' : ` (did you mean ${problem.didYouMean}?)`

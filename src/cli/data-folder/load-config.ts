@@ -19,6 +19,8 @@ import { dataPaths } from './paths.ts'
 import { peerIdOfSeed } from './peer-id.ts'
 import { readTsaCertificates } from './tsa-certificates.ts'
 import { unsupportedProblems } from './unsupported.ts'
+import { sourcedSettings } from './sourced-settings.ts'
+import type { SourcedSetting } from './sourced-settings.ts'
 import { settingsWithoutEffect } from './without-effect.ts'
 
 /** Where a node's configuration comes from, and what goes before the files. */
@@ -34,6 +36,8 @@ export interface ConfigSources {
 /** A node's whole configuration, checked. */
 export interface LoadedConfig {
   readonly folder: string
+  /** Where it was read from. */
+  readonly sources: ConfigSources
   readonly federation: FederationConfig
   readonly peers: PeersConfig
   readonly policy: EffectivePolicy
@@ -43,6 +47,8 @@ export interface LoadedConfig {
   /** The 32-byte seed of the PeerId's key. */
   readonly peerKeySeed: Uint8Array
   readonly peerId: string
+  /** Each setting of both files, with where its value comes from. */
+  readonly settings: readonly SourcedSetting[]
   /** What is set, and right, and does nothing in this version. */
   readonly withoutEffect: readonly ConfigProblem[]
 }
@@ -80,8 +86,9 @@ export async function readConfigTexts({ folder, configFile }: ConfigSources): Pr
 export async function checkConfig(
   texts: ConfigTexts,
   keystore: Keystore,
-  { folder, environment, flags = [] }: ConfigSources
+  sources: ConfigSources
 ): Promise<LoadedConfig> {
+  const { folder, environment, flags = [] } = sources
   const variables = environmentOverrides(environment)
   const overrides = [...variables.overrides, ...flags]
   const federation = parseConfig(texts.federation.text, texts.federation.file, federationSchema, overrides)
@@ -113,6 +120,7 @@ export async function checkConfig(
   if (!effective.ok || problems.length > 0) throw configInvalid(problems)
   return {
     folder: dataPaths(folder).folder,
+    sources,
     federation: federation.value,
     peers: peers.value,
     policy: effective.policy,
@@ -120,6 +128,7 @@ export async function checkConfig(
     signingKeys: signingKeys(keystore),
     peerKeySeed: seed,
     peerId,
+    settings: sourcedSettings({ federation, peers }, overrides),
     withoutEffect: settingsWithoutEffect(federation, peers)
   }
 }

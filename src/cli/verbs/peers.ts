@@ -16,7 +16,7 @@ export const registerPeers: RegisterVerb = (program, runner) => {
     .description(
       'Adds what another node’s `anchormesh identity` prints to peers.yaml, and lets it into the namespaces of ' +
         'federation.yaml. Organisations may do to each other what crossOrg in peers.yaml allows; what the roles of the ' +
-        'block need is added there. A running node takes it in at its next start.'
+        'block need is added there. A running node takes it in by anchormesh config reload.'
     )
     .argument('<file>', 'the file with the block, or - for standard input')
     .option('--namespace <namespace>', 'let it only into this namespace; can be given again', namespacesArgument)
@@ -35,7 +35,7 @@ export const registerPeers: RegisterVerb = (program, runner) => {
         if (context.json) await context.output.json(added)
         else await context.output.line(changes.join('\n'))
         if (added.changes.length > 0 && (await readAdminFile(context.folder)) !== null) {
-          context.output.note('A node is running on this folder: it takes this in when it is started again.')
+          context.output.note('A node is running on this folder: anchormesh config reload has it take this in.')
         }
       })
     )

@@ -10,7 +10,7 @@ export const registerStart: RegisterVerb = (program, runner) => {
     .description(
       'Runs the node of the data folder in the foreground: joins the mesh and serves HTTP and its admin listener. Prints ' +
         'one line, `ready` and an object with did, peerId, multiaddrs, http and admin, once it serves. SIGINT and SIGTERM ' +
-        'stop it in order; a second one ends it at once.'
+        'stop it in order; a second one ends it at once. SIGHUP has it read its configuration again.'
     )
     .option(
       '--while-stdin',

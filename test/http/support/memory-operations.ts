@@ -54,7 +54,12 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
     const known = log.find((logged) => logged.id === id)
     if (known !== undefined) return { outcome: 'duplicate', id, logSeq: known.logSeq }
     if (wire.length > 49_152)
-      return { outcome: 'rejected', code: 'EVENT_TOO_LARGE', detail: `${wire.length} bytes`, id: null }
+      return {
+        outcome: 'rejected',
+        code: 'EVENT_TOO_LARGE',
+        detail: `${wire.length} bytes`,
+        id: null
+      }
     if (wire.length === 0) return { outcome: 'rejected', code: 'MALFORMED', detail: 'no bytes', id: null }
     return { outcome: 'accepted', id, logSeq: append(wire).logSeq }
   }
@@ -74,6 +79,9 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
     sealed,
     append,
     followers: () => waiting.size,
+    backup: ({ directory }) =>
+      Promise.resolve({ directory, epoch: '0', logSeq: 0, headHash: '', files: 0, bytes: 0, warnings: [] }),
+    reloadConfig: () => Promise.resolve({ changes: [], isNewPolicy: false }),
     status: async () => status(log.length),
     async *audit({ limit = audited.length }) {
       yield* audited.slice(0, limit)

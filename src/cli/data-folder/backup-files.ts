@@ -1,0 +1,68 @@
+import { readFile, readdir, stat } from 'node:fs/promises'
+import { join, relative, resolve, sep } from 'node:path'
+import type { BackupSource, DataFile } from '../../backup/make-backup.ts'
+import { isBackupName } from '../../backup/manifest.ts'
+import type { ConfigSources, LoadedConfig } from './load-config.ts'
+import { dataPaths } from './paths.ts'
+
+// What is in the stores, or is about the process that runs now.
+const LEFT_OUT: ReadonlySet<string> = new Set(['store', 'blobs', 'store.json', 'run'])
+// Configuration, certificates and keys; nothing that a node keeps in its folder by itself is longer.
+const FILE_BYTES_MAX = 64 * 1024 * 1024
+
+/** The files of a data folder beside its stores, and which of them are keys. */
+export function backupSource({ folder, configFile }: ConfigSources, config: () => LoadedConfig): BackupSource {
+  const paths = dataPaths(folder)
+  return {
+    async files({ withoutKeys }) {
+      const files: DataFile[] = []
+      const warnings: string[] = []
+      const keys = keyFiles(config())
+      for await (const path of filesBelow(paths.folder, LEFT_OUT)) {
+        const name = relative(paths.folder, path).split(sep).join('/')
+        if (withoutKeys && keys.has(path)) continue
+        const { size, mode } = await stat(path)
+        if (!isBackupName(name) || size > FILE_BYTES_MAX) {
+          warnings.push(`${name} is not in the backup: its name or its size is none that a backup takes`)
+          continue
+        }
+        const from = name === 'federation.yaml' && configFile !== undefined ? resolve(configFile) : path
+        files.push({ name, mode: mode & 0o777, content: await readFile(from) })
+      }
+      if (!files.some(({ name }) => name === 'federation.yaml') && configFile !== undefined)
+        files.push({ name: 'federation.yaml', mode: 0o644, content: await readFile(resolve(configFile)) })
+      for (const path of keys)
+        if (!path.startsWith(paths.folder + sep))
+          warnings.push(`${path} is not in the backup: it is outside of the data folder`)
+      const keystore = files.find(({ name }) => name === 'keystore.json')
+      if (keystore !== undefined && isPlain(keystore.content))
+        warnings.push('keystore.json is in the backup and not sealed: whoever has the backup can sign as this node')
+      return { files, warnings }
+    }
+  }
+}
+
+/** Files that hold private keys, as the configuration names them. */
+function keyFiles({ folder, federation }: LoadedConfig): ReadonlySet<string> {
+  const named = [
+    ...Object.values(federation.rails.eip155).map(({ account }) => account?.keyFile),
+    federation.http.tls?.key,
+    federation.audit.syslogKey
+  ]
+  const given = named.filter((file) => file !== undefined)
+  return new Set([dataPaths(folder).keystore, ...given.map((file) => resolve(folder, file))])
+}
+
+function isPlain(content: Uint8Array): boolean {
+  return /"privateKey"\s*:/.test(Buffer.from(content).toString('utf8'))
+}
+
+async function* filesBelow(folder: string, without: ReadonlySet<string> = new Set()): AsyncGenerator<string> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    // Half-written files of a process that was killed, and what an editor keeps.
+    if (without.has(entry.name) || entry.name.startsWith('.')) continue
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) yield* filesBelow(path)
+    else if (entry.isFile()) yield path
+  }
+}
