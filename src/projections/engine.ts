@@ -13,7 +13,6 @@ import { ProjectionInstance } from './instance.ts'
 import { JOURNAL_POSITIONS_KEPT, pruneOperations } from './journal.ts'
 import { FoldProgress } from './fold-progress.ts'
 import { NO_TRUST } from './key-effects.ts'
-import { FOLD_RECORDS_MAX } from './log-records.ts'
 import { meaningAffected } from './policy-change.ts'
 import type { Projection } from './projection.ts'
 import { FoldAnew } from './projection.ts'
@@ -22,6 +21,10 @@ import type { ProjectionStatus, RebuildProgress, RebuiltProjection } from './pro
 import { isOutdated, statusOf } from './projection-status.ts'
 import { readState, writeState } from './state.ts'
 import { TrustKeeper, anchorsFirst } from './trust-keeper.ts'
+
+// Folding anew up to a position that the log has gone past begins the journal anew, which readers of changes notice; so
+// nearer than this every position is stopped at, and a refold that many records want is done this often at most.
+const NEAR_HEAD_RECORDS = 64
 
 // A disk that is full does not become free faster than this.
 const RETRY_AFTER_MS = 1_000
@@ -248,7 +251,7 @@ export class ProjectionEngine {
     const others = open.filter((instance) => !this.#trust.isBehind(instance))
     const [last] = others.sort((left, right) => left.state.cursor - right.state.cursor)
     if (behind === undefined || last === undefined) return behind ?? last
-    return this.head - (this.#trust.anchors?.state.cursor ?? 0) <= FOLD_RECORDS_MAX ? behind : last
+    return this.head - (this.#trust.anchors?.state.cursor ?? 0) <= NEAR_HEAD_RECORDS ? behind : last
   }
 
   async #foldAll(): Promise<void> {
