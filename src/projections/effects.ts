@@ -74,12 +74,11 @@ function effectOf(record: SharedRecord, basis: FoldBasis): NoEffect | null {
 
 function detailOf(effect: ClaimEffect, { event: { envelope } }: SharedRecord): string {
   const { namespace, signer, kid } = envelope
-  switch (effect) {
-    case 'KEY_CUT_OFF':
-      return `the key ${kid} counts only up to its last good events, and this is none of them nor before one`
-    case 'ROLE_MISSING':
-      return `${signer} may not announce in ${namespace}`
+  const details: Record<ClaimEffect, string> = {
+    KEY_CUT_OFF: `the key ${kid} counts only up to its last good events, and this is none of them nor before one`,
+    ROLE_MISSING: `${signer} may not announce in ${namespace}`
   }
+  return details[effect]
 }
 
 async function list(record: SharedRecord, { effect, detail }: NoEffect, { rows }: FoldContext): Promise<void> {

@@ -39,6 +39,8 @@ export class ProjectionEngine {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #instances: readonly ProjectionInstance[]
+  /** The same in the order in which they are folded. */
+  readonly #foldOrder: readonly ProjectionInstance[]
   readonly #progress: FoldProgress
   readonly #feed = new RecordFeed()
   readonly #trust: TrustKeeper
@@ -51,6 +53,7 @@ export class ProjectionEngine {
 
   private constructor(instances: readonly ProjectionInstance[], ports: EnginePorts) {
     this.#instances = instances
+    this.#foldOrder = anchorsFirst(instances)
     this.#log = ports.log
     this.#store = ports.store
     this.#clock = ports.clock
@@ -75,7 +78,7 @@ export class ProjectionEngine {
       await instance.removeOtherGenerations()
       instances.push(instance)
     }
-    const engine = new ProjectionEngine(anchorsFirst(instances), ports)
+    const engine = new ProjectionEngine(instances, ports)
     await engine.#takeUp(onProgress)
     engine.#stopListening = ports.log.onAppended((records) => engine.#take(records))
     engine.#advance()
@@ -150,7 +153,7 @@ export class ProjectionEngine {
   async rebuild(onProgress?: RebuildProgress): Promise<RebuiltProjection[]> {
     return await this.#exclusively(async () => {
       const results: RebuiltProjection[] = []
-      for (const instance of this.#instances) {
+      for (const instance of this.#foldOrder) {
         const before = await instance.fingerprint()
         await this.#refold(instance, onProgress)
         const after = await instance.fingerprint()
@@ -264,7 +267,7 @@ export class ProjectionEngine {
   }
 
   async #foldOn(from: number): Promise<void> {
-    const group = this.#instances.filter(
+    const group = this.#foldOrder.filter(
       (instance) => instance.halted === null && instance.state.cursor === from && !this.#trust.isBehind(instance)
     )
     let records: readonly LoggedRecord[] = []

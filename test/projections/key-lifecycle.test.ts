@@ -68,7 +68,7 @@ describe('the events of a key', () => {
     await ledger.append(await packs.next(ended(two)))
     await caughtUp(ledger)
     expect(await shown(ledger)).toEqual({ counting: ['batch-1', 'batch-2'], cutOff: ids(three) })
-    const [row] = (await allRows(ledger, 'batches')).filter(({ batchId }) => batchId === 'batch-3')
+    const row = (await allRows(ledger, 'batches')).find(({ batchId }) => batchId === 'batch-3')
     expect(row).toMatchObject({ effect: 'KEY_CUT_OFF', announcements: [{ eventId: three.id, effect: 'KEY_CUT_OFF' }] })
     // As it was before the pack.
     expect(await shown(ledger, ledger.log.head.logSeq - 1)).toMatchObject({ cutOff: [] })

@@ -131,7 +131,7 @@ test('packs, events and revocations in any order give the same state, which is t
         for (const coming of comings) expect(await stateAfter(events, policy, coming)).toEqual(fresh)
         const { cutOff } = keyModel(events, policy)
         const listed = fresh.effects.filter(({ effect }) => effect === 'KEY_CUT_OFF').map(({ eventId }) => eventId)
-        expect(listed.toSorted()).toEqual([...cutOff].sort())
+        expect(new Set(listed)).toEqual(cutOff)
         seen.cutOff += Number(cutOff.size > 0)
         seen.named += Number(cutOff.size > 0 && namedIn(events).some((id) => !cutOff.has(id)))
         seen.forked += Number(fresh.effects.some(({ effect }) => effect === 'PACK_FORK'))

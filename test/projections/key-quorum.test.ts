@@ -71,9 +71,8 @@ test('a claim that is cut off neither wins nor has another lose, and its evidenc
   expect(await winners(ledger)).toMatchObject([
     { winner: { eventId: good.id }, losers: [], loserCount: 0, earliestProvenTime: HERE.provenTime }
   ])
-  expect((await allRows(ledger, 'timestamp-anchors')).map(({ evidenceHash }) => evidenceHash).sort()).toEqual(
-    [good, stolen].map((event) => evidenceOf(event).evidenceHash).sort()
-  )
+  const kept = (await allRows(ledger, 'timestamp-anchors')).map(({ evidenceHash }) => evidenceHash)
+  expect(new Set(kept)).toEqual(new Set([good, stolen].map((event) => evidenceOf(event).evidenceHash)))
 })
 
 test('a root that only a cut-off key named, and evidence that only it brought, count for nothing', async () => {
