@@ -13,7 +13,6 @@ import { ProjectionInstance } from './instance.ts'
 import { JOURNAL_POSITIONS_KEPT, pruneOperations } from './journal.ts'
 import { FoldProgress } from './fold-progress.ts'
 import { NO_TRUST } from './key-effects.ts'
-import { FOLD_RECORDS_MAX } from './log-records.ts'
 import { meaningAffected } from './policy-change.ts'
 import type { Projection } from './projection.ts'
 import { FoldAnew } from './projection.ts'
@@ -22,6 +21,10 @@ import type { ProjectionStatus, RebuildProgress, RebuiltProjection } from './pro
 import { isOutdated, statusOf } from './projection-status.ts'
 import { readState, writeState } from './state.ts'
 import { TrustKeeper, anchorsFirst } from './trust-keeper.ts'
+
+// Folding anew up to a position that the log has gone past begins the journal anew, which readers of changes notice; so
+// nearer than this every position is stopped at, and a refold that many records want is done this often at most.
+const NEAR_HEAD_RECORDS = 64
 
 // A disk that is full does not become free faster than this.
 const RETRY_AFTER_MS = 1_000
@@ -36,6 +39,8 @@ export class ProjectionEngine {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #instances: readonly ProjectionInstance[]
+  /** The same in the order in which they are folded. */
+  readonly #foldOrder: readonly ProjectionInstance[]
   readonly #progress: FoldProgress
   readonly #feed = new RecordFeed()
   readonly #trust: TrustKeeper
@@ -48,6 +53,7 @@ export class ProjectionEngine {
 
   private constructor(instances: readonly ProjectionInstance[], ports: EnginePorts) {
     this.#instances = instances
+    this.#foldOrder = anchorsFirst(instances)
     this.#log = ports.log
     this.#store = ports.store
     this.#clock = ports.clock
@@ -72,7 +78,7 @@ export class ProjectionEngine {
       await instance.removeOtherGenerations()
       instances.push(instance)
     }
-    const engine = new ProjectionEngine(anchorsFirst(instances), ports)
+    const engine = new ProjectionEngine(instances, ports)
     await engine.#takeUp(onProgress)
     engine.#stopListening = ports.log.onAppended((records) => engine.#take(records))
     engine.#advance()
@@ -147,7 +153,7 @@ export class ProjectionEngine {
   async rebuild(onProgress?: RebuildProgress): Promise<RebuiltProjection[]> {
     return await this.#exclusively(async () => {
       const results: RebuiltProjection[] = []
-      for (const instance of this.#instances) {
+      for (const instance of this.#foldOrder) {
         const before = await instance.fingerprint()
         await this.#refold(instance, onProgress)
         const after = await instance.fingerprint()
@@ -248,7 +254,7 @@ export class ProjectionEngine {
     const others = open.filter((instance) => !this.#trust.isBehind(instance))
     const [last] = others.sort((left, right) => left.state.cursor - right.state.cursor)
     if (behind === undefined || last === undefined) return behind ?? last
-    return this.head - (this.#trust.anchors?.state.cursor ?? 0) <= FOLD_RECORDS_MAX ? behind : last
+    return this.head - (this.#trust.anchors?.state.cursor ?? 0) <= NEAR_HEAD_RECORDS ? behind : last
   }
 
   async #foldAll(): Promise<void> {
@@ -261,7 +267,7 @@ export class ProjectionEngine {
   }
 
   async #foldOn(from: number): Promise<void> {
-    const group = this.#instances.filter(
+    const group = this.#foldOrder.filter(
       (instance) => instance.halted === null && instance.state.cursor === from && !this.#trust.isBehind(instance)
     )
     let records: readonly LoggedRecord[] = []

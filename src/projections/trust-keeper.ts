@@ -54,7 +54,7 @@ export class TrustKeeper {
     let view = new TrustView()
     for await (const [key, fact] of this.anchors?.factsWithPrefix(HEADS_PREFIX) ?? []) {
       const orgId = key.slice(HEADS_PREFIX.length, -1)
-      view = view.with(orgId, await trustAt(orgId, fact as HeadFact, this.#storedFacts()))
+      view = view.with(orgId, await trustAt(orgId, fact, this.#storedFacts()))
     }
     this.#view = view
   }

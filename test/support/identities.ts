@@ -43,6 +43,7 @@ export interface PolicyOptions {
     readonly orgId: string
     readonly threshold: number
     readonly firstPack?: string
+    readonly pins?: readonly { readonly packSeq: number; readonly hash: string }[]
   }[]
 }
 

@@ -62,6 +62,8 @@ const after = (
   changes: Partial<AnchorPack> = {}
 ): AnchorPack => pack({ before, keys, signers, changes })
 
+const second = after(one, [packKey(k1), retired(k2)], [k1])
+
 interface Refused {
   readonly name: string
   /** The packs before, which all count. */
@@ -95,10 +97,25 @@ const REFUSED: Readonly<Record<Exclude<PackEffect, 'PACK_FORK'>, readonly Refuse
   ],
   PACK_GAP: [
     { name: 'no predecessor', before: [], pack: after(one, keysOf(k1, k2), [k1]) },
-    { name: 'a number two above the head', before: [one], pack: after(one, keysOf(k1, k2), [k1], { packSeq: 3 }) }
+    { name: 'a number two above the head', before: [one], pack: after(one, keysOf(k1, k2), [k1], { packSeq: 3 }) },
+    {
+      name: 'one stolen key of a 2-of-3 set, fast forward to a high number',
+      before: [twoOfThree],
+      pack: after(twoOfThree, keysOf(k1, k2, k3), [k1], { packSeq: 1_000, threshold: 1 })
+    }
   ],
   PACK_PREV_MISMATCH: [
     { name: 'another predecessor', before: [one], pack: after(twoOfThree, keysOf(k1, k2), [k1]) },
+    {
+      name: 'a number that goes back, after the head',
+      before: [one, second],
+      pack: after(second, keysOf(k1, k2), [k1], { packSeq: 2 })
+    },
+    {
+      name: 'the next number after a predecessor of before',
+      before: [one, second],
+      pack: after(one, [packKey(k1), retired(k2)], [k1], { packSeq: 3 })
+    },
     {
       name: 'a first pack that is not the pinned one',
       before: [],

@@ -1,6 +1,5 @@
-import { parseAnchorPack } from '../../../protocols/event/v1/anchor-pack.ts'
 import type { PackKey } from '../../../protocols/event/v1/anchor-pack.ts'
-import { packHash } from '../../../protocols/event/v1/anchor-pack.ts'
+import { packHash, parseAnchorPack } from '../../../protocols/event/v1/anchor-pack.ts'
 import { decodeEvent } from '../../../protocols/event/v1/codec.ts'
 import { viewPolicy } from '../../../src/policy/policy-view.ts'
 import type { EffectivePolicy } from '../../../src/policy/policy.ts'

@@ -308,11 +308,11 @@ class World {
   }
 
   /** Of each chain of a key the event so far before its end. */
-  #lastGood(back: 'none' | number): (kid: string) => Pick<PackKey, 'lastGood'> {
+  #lastGood(steps: 'none' | number): (kid: string) => Pick<PackKey, 'lastGood'> {
     return (kid) => {
-      if (back === 'none') return {}
+      if (steps === 'none') return {}
       const lastGood = [...this.#chains.values()].flatMap((chain) => {
-        const event = chain.at(-1 - back)
+        const event = chain.at(-1 - steps)
         if (event?.envelope.kid !== kid) return []
         const { signer, namespace: of, authorSeq } = event.envelope
         return [{ signer, kid, namespace: of, authorSeq, id: event.id }]
