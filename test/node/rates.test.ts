@@ -39,10 +39,9 @@ test('a flood by gossip is never rejected; it costs the peer that sends it, and 
   expect(verdicts).toEqual([...Array<string>(5).fill('accept'), ...Array<string>(15).fill('ignore')])
   // The eleventh is beyond twice its rate, and so is the seventeenth after as much again.
   expect(penalties).toEqual(['loud rate', 'loud rate'])
-  expect(Object.entries((await node.status()).ingest.outcomes).sort()).toEqual([
-    ['accepted', 5],
-    [expect.stringContaining('RATE_LIMITED'), 15]
-  ])
+  const { outcomes } = (await node.status()).ingest
+  expect(outcomes['accepted']).toBe(5)
+  expect(Object.entries(outcomes).find(([name]) => name.includes('RATE_LIMITED'))?.[1]).toBe(15)
   async function* rest(): AsyncGenerator<Uint8Array> {
     for (const { wire } of events) yield wire
     await Promise.resolve()
