@@ -137,6 +137,12 @@ describe('evidence for the root of another organisation', () => {
     expect(await allRows(ledger, 'winners')).toMatchObject([{ status: 'verified', loserCount: 0 }])
   })
 
+  test('needs it whatever role its signer lacks beside', async () => {
+    const { ledger } = await world({ announcers: [ALICE] })
+    expect(await effects(ledger)).toEqual(['CROSS_ORG_DENIED'])
+    expect(await allRows(ledger, 'winners')).toMatchObject([{ status: 'proposed' }])
+  })
+
   test('wins with one, and a rule for something else changes nothing', async () => {
     const { ledger } = await world({ crossOrg: [{ from: '*', to: ALICE.orgId, operations: ['timestamp'] }] })
     expect(await effects(ledger)).toEqual([])
