@@ -63,19 +63,17 @@ export class RequestGuard {
   async nonce({ signer, nonce, ts }: RequestFacts): Promise<RequestCheck> {
     // A clock that is set back by less than the skew brings no time back in which the nonce is not known.
     const expiresAt = ts + 2 * this.#ports.skewMs()
-    switch (await this.#ports.nonces.take(signer, nonce, { ts, expiresAt })) {
-      case 'taken':
-        return FINE
-      case 'replay':
-        return refused('REPLAY', 'this nonce was used before')
-      case 'forgotten':
-        return refused('TIMESTAMP_SKEW', 'it was signed before the time from which nonces are remembered here')
-      case 'busy':
-        return refused('OVERLOADED', 'too many requests of this signer')
-    }
+    const taken = await this.#ports.nonces.take(signer, nonce, { ts, expiresAt })
+    return taken === 'taken' ? FINE : NOT_TAKEN[taken]
   }
 }
 
 function refused(code: RequestCode, detail: string): RequestCheck {
   return { ok: false, code, detail }
 }
+
+const NOT_TAKEN = {
+  replay: refused('REPLAY', 'this nonce was used before'),
+  forgotten: refused('TIMESTAMP_SKEW', 'it was signed before the time from which nonces are remembered here'),
+  busy: refused('OVERLOADED', 'too many requests of this signer')
+} as const

@@ -29,8 +29,11 @@ export interface AnnounceFacts extends SignedFacts {
 /** One rule: pure, and silent where it has nothing against the event. */
 type EffectRule<Facts> = (facts: Facts, policy: PolicyView) => PolicyEffect | null
 
-/** In this order; the first rule that has something against the event gives the code. */
-const ANNOUNCE_RULES: readonly EffectRule<AnnounceFacts>[] = [mayAnnounce, isOfTenant, isMeasured, mayTimestamp]
+/**
+ * In this order; the first rule that has something against the event gives the code. The role comes last: evidence in an
+ * event that lacks nothing but that still proves what it proves (WIN-1), and must not get by the other rules with it.
+ */
+const ANNOUNCE_RULES: readonly EffectRule<AnnounceFacts>[] = [isOfTenant, isMeasured, mayTimestamp, mayAnnounce]
 const ATTESTATION_RULES: readonly EffectRule<SignedFacts>[] = [isOfTenant]
 
 // An operator sees by these what was meant; a detail is shown in one line.

@@ -299,7 +299,9 @@ describe('CONFIG_INVALID lists every problem as file:line:column key: message', 
     expect(failure.message).toMatch(expected)
     expect(failure.message.split('\n')).toHaveLength(1)
     const key = /\d (\S+): /.exec(failure.message)?.[1]
-    expect(failure.detail).toMatchObject({ problems: [{ file: folder.paths[file], key }] })
+    const code = /\[([A-Z_]+)\]$/.exec(failure.message)?.[1]
+    const problem = { file: folder.paths[file], key, ...(code === undefined ? {} : { code }) }
+    expect(failure.detail).toMatchObject({ problems: [problem] })
   })
 
   test('one address for both listeners, by a variable', async () => {
@@ -344,6 +346,7 @@ describe('CONFIG_INVALID lists every problem as file:line:column key: message', 
     const failure = await failureOf(load(folder))
     expect(failure.code).toBe('CONFIG_INVALID')
     expect(failure.message).toBe(`${folder.paths[file]} is missing`)
+    expect(failure.detail).toMatchObject({ problems: [{ file: folder.paths[file], code: 'FILE_MISSING' }] })
     expect(failure.hint).toContain(file === 'peers' ? 'peers: []' : 'anchormesh init')
   })
 })

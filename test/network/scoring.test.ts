@@ -118,8 +118,8 @@ test('the memory adds what gossipsub does not know, each reject once', async () 
 test('penalties for too much cost the score, and no number of them the hearing; the third shuts out for a while', async () => {
   const clock = createHandClock()
   const shutOut = createShutOut({ clock, logger: silentLogger })
-  const { appSpecificScore, appSpecificWeight } = scoreParams([TOPIC], createRejectMemory(clock), shutOut)
-  const score = (): number => appSpecificScore('b') * appSpecificWeight
+  const params = scoreParams([TOPIC], createRejectMemory(clock), shutOut)
+  const score = (): number => params.appSpecificScore('b') * params.appSpecificWeight
   expect([shutOut.exceeded('b'), score(), shutOut.isShutOut('b')]).toEqual([false, -10, false])
   expect([shutOut.exceeded('b'), score(), shutOut.note('b')]).toEqual([false, -40, undefined])
   await clock.advance(60_000)

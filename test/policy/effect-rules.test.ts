@@ -33,6 +33,12 @@ describe('the effect of an announce under the policy', () => {
   test.each<[string, string | null, PolicyOptions, Partial<AnnounceFacts>]>([
     ['nothing stands against it', null, {}, {}],
     ['the role is missing', 'ROLE_MISSING', { announcers: [self] }, {}],
+    [
+      'the role is missing, and something else is, too',
+      'CROSS_ORG_DENIED',
+      { announcers: [self] },
+      { owner: self.orgId }
+    ],
     ['nobody knows the signer', 'ROLE_MISSING', {}, { signer: eve.signer.did }],
     ["its key is of the namespace's tenant", null, { tenants: { [ada.orgId]: 'test' } }, {}],
     ['its key is of another tenant', 'MAPPING_VIOLATION', { tenants: { [ada.orgId]: 'other' } }, {}],

@@ -5,6 +5,7 @@ import type { EffectivePolicy } from '../../src/policy/policy.ts'
 import type { Verdict } from '../../src/timestamps/verdict.ts'
 import { verdictEvent } from '../../src/timestamps/verdict.ts'
 import type { SignedEvent } from '../support/events.ts'
+import type { PolicyOptions } from '../support/identities.ts'
 import { NAMESPACE, policyOf } from '../support/identities.ts'
 import { evidenceIn, identityName } from './support/evidence.ts'
 import type { Ledger } from './support/ledger.ts'
@@ -15,10 +16,14 @@ import { expectedWinnerLines, someJudgement, verdictsOf } from './support/winner
 import { ADAM, ALICE, BERTA, CARL, EVERYBODY, OTHER_NAMESPACE, eventsOf, someActs } from './support/world.ts'
 
 /** Carl may announce nowhere. */
-const policyWith = (quorum: { readonly k: number; readonly of: readonly number[] }): EffectivePolicy =>
+const policyWith = (
+  quorum: { readonly k: number; readonly of: readonly number[] },
+  effects: PolicyOptions = {}
+): EffectivePolicy =>
   policyOf(ALICE, EVERYBODY, {
     namespaces: [NAMESPACE, OTHER_NAMESPACE],
     announcers: [ALICE, ADAM, BERTA],
+    ...effects,
     quorum: { k: quorum.k, of: [ALICE, ADAM, BERTA, CARL].filter((_, index) => quorum.of.includes(index)) }
   })
 
@@ -30,6 +35,15 @@ function onChains(policy: EffectivePolicy, chains: readonly string[]): Effective
   const namespaces = Object.entries(policy.namespaces).map(([name, settings]) => [name, { ...settings, finality }])
   return { ...policy, namespaces: Object.fromEntries(namespaces) as EffectivePolicy['namespaces'] }
 }
+
+/** What takes the effect from some events: who may timestamp for whom, and whose keys are of which tenant. */
+const someEffects: fc.Arbitrary<PolicyOptions> = fc
+  .record({
+    from: fc.constantFrom('*', BERTA.orgId, CARL.orgId),
+    operations: fc.constantFrom(['timestamp'], ['*'], ['bundle']),
+    tenants: fc.constantFrom({}, {}, { [BERTA.orgId]: 'other' }, { [CARL.orgId]: 'test' })
+  })
+  .map(({ from, operations, tenants }) => ({ tenants, crossOrg: [{ from, to: '*', operations }] }))
 
 const someQuorum = fc
   .subarray([0, 1, 2, 3], { minLength: 1 })
@@ -81,9 +95,10 @@ test('any order of announces, verdicts, attestations and policies gives the same
       delays,
       someQuorum,
       fc.array(somePolicy, { maxLength: 2 }),
-      async (acts, judgements, arrival, waits, quorum, choices) => {
+      someEffects,
+      async (acts, judgements, arrival, waits, quorum, choices, effects) => {
         const events = await eventsOf(acts)
-        const last = policyWith(quorum)
+        const last = policyWith(quorum, effects)
         const verdicts = verdictsOf(events, judgements, last)
         const policies = choices.map((choice) => chosenPolicy(choice, events))
         const ledger = await openLedger({ policy: policies[0] ?? last })
@@ -128,6 +143,7 @@ const someWord = fc.record({
 })
 const someRules = fc.record({
   quorum: someQuorum,
+  effects: someEffects,
   chains: fc.subarray(['btc:*', 'eip155:1', 'rfc3161:*'], { minLength: 1 })
 })
 
@@ -141,7 +157,7 @@ test('the same on one batch whose roots, evidence, quorum and chains come in any
       fc.array(someRules, { minLength: 1, maxLength: 3 }),
       async (acts, judgements, arrival, delays, rules) => {
         const events = await eventsOf(acts)
-        const policies = rules.map(({ quorum, chains }) => onChains(policyWith(quorum), chains))
+        const policies = rules.map(({ quorum, chains, effects }) => onChains(policyWith(quorum, effects), chains))
         const [last = policyWith({ k: 1, of: [0] }), ...before] = policies
         const verdicts = verdictsOf(events, judgements, last)
         const ledger = await openLedger({ policy: before[0] ?? last })

@@ -55,7 +55,8 @@ async function fetchBundles({ namespace, batch }: FetchOptions, context: Command
 
 function exitCodeOf({ missing, failures, asked }: FetchedBundles): number {
   if (missing === 0) return EXIT.done
-  return asked > 0 && failures.denied === asked ? EXIT.failed : EXIT.undecided
+  const denied = (failures.denied ?? 0) + (failures['cross-org-denied'] ?? 0)
+  return asked > 0 && denied === asked ? EXIT.failed : EXIT.undecided
 }
 
 function fetchedText({ namespace, batches, held, missing, asked, failures }: FetchedBundles): string {

@@ -99,17 +99,38 @@ export function expectedWinnerLines(
     .sort()
 }
 
+/** Whether policy puts the key that signed into the key domain of another tenant than the namespace's. */
+function isForeignKey({ namespace, signer, kid }: SignedEvent['envelope'], view: PolicyView): boolean {
+  const tenant = view.boundKeys(signer).find((key) => key.kid === kid)?.tenant
+  return tenant !== undefined && tenant !== view.settings(namespace)?.tenant
+}
+
+function mayTimestamp(signer: string, owner: string, view: PolicyView): boolean {
+  const orgId = view.orgOf(signer)
+  return (
+    orgId === owner ||
+    view.policy.crossOrg.some(
+      ({ from, to, operations }) =>
+        ['*', orgId].includes(from) &&
+        ['*', owner].includes(to) &&
+        operations.some((one) => ['*', 'timestamp'].includes(one))
+    )
+  )
+}
+
 type Found = Candidate & { readonly batch: string }
 
 const batchName = (namespace: string, owner: string, batchId: string): string =>
   JSON.stringify([namespace, owner, batchId])
 
 function countingRoots(events: readonly SignedEvent[], view: PolicyView): { batch: string; root: string }[] {
-  return events.flatMap(({ envelope: { type, namespace, signer, body } }) => {
+  return events.flatMap(({ envelope }) => {
+    const { type, namespace, signer, body } = envelope
     const reading = type === 'announce' && namespace !== '_trust' ? parseAnnounce(body) : null
     const orgId = view.orgOf(signer)
     if (reading?.ok !== true || orgId === undefined || !view.hasRole(namespace, signer, 'announce')) return []
     const { owner = orgId, batchId, batchRoot } = reading.announce
+    if (isForeignKey(envelope, view)) return []
     return owner === orgId ? [{ batch: batchName(namespace, orgId, batchId), root: batchRoot }] : []
   })
 }
@@ -119,6 +140,7 @@ function candidatesOf(events: readonly SignedEvent[], verdicts: readonly Verdict
   const found = new Map<string, Found>()
   for (const event of events.toSorted((left, right) => (left.id < right.id ? -1 : 1))) {
     for (const identity of evidenceIn(event, (did) => view.orgOf(did))) {
+      if (isForeignKey(event.envelope, view) || !mayTimestamp(event.envelope.signer, identity.owner, view)) continue
       const name = identityName(identity)
       const verdict = last.get(name)
       const { namespace, owner, batchId, chainId, evidenceId, evidenceHash, batchRoot } = identity
@@ -147,7 +169,7 @@ function winnerRow(
   const rule = view.settings(namespace)?.quorum
   const said = rule?.of.map((did) => ({
     did,
-    ...saidOf(did, { namespace, owner, batchId, ...selected.winner }, events)
+    ...saidOf(did, { namespace, owner, batchId, ...selected.winner }, events, view)
   }))
   const didsOf = (how: (one: NonNullable<typeof said>[number]) => boolean): string[] =>
     (said ?? [])
@@ -184,10 +206,12 @@ function winnerRow(
 function saidOf(
   did: string,
   identity: EvidenceIdentity,
-  events: readonly SignedEvent[]
+  events: readonly SignedEvent[],
+  view: PolicyView
 ): { says?: Attestation; ts?: number } {
   const made = events.flatMap((event) => {
     const { type, namespace, signer, body } = event.envelope
+    if (isForeignKey(event.envelope, view)) return []
     const reading = type === 'attestation' && signer === did && namespace !== '_trust' ? parseAttestation(body) : null
     if (reading?.ok !== true) return []
     const name = identityName({ namespace, ...reading.attestation })
