@@ -63,8 +63,9 @@ export function createTlsSyslogTransport(options: TlsTransportOptions, clock: Cl
 class CollectorSocket implements SyslogConnection {
   readonly #socket: TLSSocket
   readonly #clock: Clock
-  /** Rejects when the connection is lost. */
-  readonly #lost = Promise.withResolvers<never>()
+  /** Why the connection was lost, and who waits to hear of that. */
+  #loss: Error | null = null
+  #onLoss: ((loss: Error) => void) | null = null
   /** Resolves when the collector has closed in its turn. */
   readonly #finished = Promise.withResolvers<void>()
   /** Whether all was handed over, and our end with it. */
@@ -75,9 +76,7 @@ class CollectorSocket implements SyslogConnection {
   constructor(socket: TLSSocket, clock: Clock) {
     this.#socket = socket
     this.#clock = clock
-    // Whoever waits is told; a loss while nobody waits shows at the next call.
-    this.#lost.promise.catch(() => {})
-    socket.once('error', (error) => this.#lost.reject(error))
+    socket.on('error', (error) => this.#lose(error))
     socket.once('finish', () => {
       this.#isSent = true
     })
@@ -87,47 +86,56 @@ class CollectorSocket implements SyslogConnection {
     socket.once('close', (hadError) => {
       // Its end came in order, after ours, which was the last that it had to read.
       if (!hadError && this.#isAnswered) this.#finished.resolve()
-      else this.#lost.reject(new Error('the collector closed the connection before it had read everything'))
+      else this.#lose(new Error('the collector closed the connection before it had read everything'))
     })
     // A collector says nothing, but tickets of its session come, and what is unread when a connection is closed resets it.
     socket.resume()
   }
 
   async opened(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#socket.once('secureConnect', resolve)
-    await this.#within(promise, CONNECT_WITHIN_MS, 'the collector can’t be reached')
+    const connected = (): Promise<void> =>
+      new Promise((resolve) => {
+        this.#socket.once('secureConnect', resolve)
+      })
+    await this.#within(connected, CONNECT_WITHIN_MS, 'the collector can’t be reached')
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.#socket.write(bytes, (error) => (error === null || error === undefined ? resolve() : reject(error)))
-    promise.catch(() => {})
-    await this.#within(promise, WRITE_WITHIN_MS, 'the collector takes nothing')
+    const taken = (): Promise<void> =>
+      new Promise((resolve, reject) => {
+        this.#socket.write(bytes, (error) => (error === null || error === undefined ? resolve() : reject(error)))
+      })
+    await this.#within(taken, WRITE_WITHIN_MS, 'the collector takes nothing')
   }
 
   async finish(): Promise<void> {
-    if (this.#socket.destroyed) await this.#lost.promise
-    this.#socket.end()
-    await this.#within(
-      this.#finished.promise,
-      FINISH_WITHIN_MS,
-      'the collector does not say that it has read everything'
-    )
+    const finished = (): Promise<void> => {
+      this.#socket.end()
+      return this.#finished.promise
+    }
+    await this.#within(finished, FINISH_WITHIN_MS, 'the collector does not say that it has read everything')
   }
 
   abort(): void {
     this.#socket.destroy()
   }
 
-  /** Settles as `work` does; rejects when it takes too long, or the connection is lost with an error. */
-  async #within(work: Promise<void>, limitMs: number, what: string): Promise<void> {
-    const late = Promise.withResolvers<never>()
-    const cancel = this.#clock.after(limitMs, () => late.reject(new Error(`${what}: no answer within ${limitMs} ms`)))
+  #lose(loss: Error): void {
+    this.#loss ??= loss
+    this.#onLoss?.(this.#loss)
+  }
+
+  /** Settles as `work` does; rejects when it takes too long, or the connection is lost. */
+  async #within(work: () => Promise<void>, limitMs: number, what: string): Promise<void> {
+    if (this.#loss !== null) throw this.#loss
+    const { promise: ended, reject } = Promise.withResolvers<never>()
+    this.#onLoss = reject
+    const cancel = this.#clock.after(limitMs, () => reject(new Error(`${what}: no answer within ${limitMs} ms`)))
     try {
-      await Promise.race([work, this.#lost.promise, late.promise])
+      await Promise.race([work(), ended])
     } finally {
       cancel()
+      this.#onLoss = null
     }
   }
 }
