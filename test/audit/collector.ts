@@ -41,7 +41,7 @@ export interface CollectorOptions {
   readonly certificate?: 'server' | 'other'
   readonly asksClients?: boolean
   /** Does what the test wants with a connection; by default everything is read. */
-  readonly onConnection?: (socket: TLSSocket, take: (chunk: Buffer) => void) => void
+  readonly onConnection?: (socket: TLSSocket, take: (chunk: Buffer) => void, tcp: Socket) => void
 }
 
 /** A syslog collector over TLS, that keeps what it has read. */
@@ -84,8 +84,9 @@ export async function startCollector(
     }
     // A connection that a test breaks.
     socket.on('error', () => socket.destroy())
-    if (options.onConnection === undefined) socket.on('data', take)
-    else options.onConnection(socket, take)
+    const tcp = [...sockets].find(({ remotePort }) => remotePort === socket.remotePort)
+    if (options.onConnection === undefined || tcp === undefined) socket.on('data', take)
+    else options.onConnection(socket, take, tcp)
   })
   await new Promise<void>((listening) => {
     server.listen(port, '127.0.0.1', listening)
