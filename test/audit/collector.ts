@@ -70,7 +70,7 @@ export async function startCollector(
     requestCert: asksClients,
     rejectUnauthorized: asksClients
   })
-  server.on('connection', (socket) => {
+  server.on('connection', (socket: Socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
   })

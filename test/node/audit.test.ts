@@ -1,6 +1,4 @@
 import { expect, test } from 'vitest'
-import { createMemoryHub } from '../../simulations/ports/memory-network.ts'
-import { createVirtualClock } from '../../simulations/ports/virtual-clock.ts'
 import type { AuditRecord } from '../../src/audit/operations.ts'
 import type { AnchormeshNode } from '../../src/node.ts'
 import { AUDIT_PREFIX } from '../../src/log/keys.ts'
@@ -9,6 +7,8 @@ import { announceBody, next } from '../support/events.ts'
 import { NAMESPACE, policyOf } from '../support/identities.ts'
 import { settled } from '../support/settled.ts'
 import { ADAM, ALICE, BERTA } from '../projections/support/world.ts'
+import { openSyncMesh } from '../sync/mesh.ts'
+import type { MemoryNode } from './nodes.ts'
 import { openNode, peerIdOf, quiet, reopen } from './nodes.ts'
 
 const members = [ALICE, ADAM, BERTA]
@@ -73,13 +73,15 @@ test('an event that is accepted is its own record, and has none here', async () 
 })
 
 test('sync sessions have records on both sides', async () => {
-  const hub = createMemoryHub()
-  const clock = createVirtualClock({ settle: settled })
-  const alice = await openNode(ALICE, members, { hub, ports: { clock } })
+  const mesh = await openSyncMesh([ALICE, BERTA])
+  const [alice, berta] = mesh.nodes as [MemoryNode, MemoryNode]
+  await mesh.pass(1_000)
+  mesh.cut(ALICE, BERTA)
   await alice.node.submit((await next(BERTA, null, announceBody('b1'))).wire)
-  const berta = await openNode(BERTA, members, { hub, ports: { clock } })
-  for (let second = 0; second < 130; second += 1) await clock.advance(1_000)
-  await quiet(alice, berta)
+  await mesh.hub.drain()
+  mesh.heal(ALICE, BERTA)
+  // Sessions that a peer has opened are counted for a minute.
+  await mesh.pass(70_000)
   const records = [...(await auditOf(alice.node, 'SYNC_SESSION')), ...(await auditOf(berta.node, 'SYNC_SESSION'))]
   expect(records.map(({ actor }) => actor)).toContain(peerIdOf(ALICE))
   expect(records.map(({ actor }) => actor)).toContain(peerIdOf(BERTA))
@@ -89,8 +91,6 @@ test('sync sessions have records on both sides', async () => {
     expect([subject, outcome, code, detail['end']]).toEqual([NAMESPACE, 'ok', null, 'synced'])
   }
   expect(new Set(records.map(({ detail }) => detail['role']))).toEqual(new Set(['initiator', 'responder']))
-  await alice.node.close()
-  await berta.node.close()
 })
 
 test('a receipt that is erased has a record with the reason', async () => {

@@ -85,8 +85,8 @@ class CollectorSocket implements SyslogConnection {
     this.#tcp = tcp
     this.#socket = socket
     this.#clock = clock
-    tcp.on('error', (error) => this.#lose(error))
-    socket.on('error', (error) => this.#lose(error))
+    tcp.on('error', (error: Error) => this.#lose(error))
+    socket.on('error', (error: Error) => this.#lose(error))
     socket.once('close', (hadError) => {
       if (!hadError && this.#isAnswered()) this.#finished.resolve()
       else this.#lose(new Error('the collector did not say that it had read everything'))
