@@ -84,7 +84,9 @@ export class AuditLog implements AuditTrail {
   #cancelRetry: (() => void) | null = null
   #cancelRetention: (() => void) | null = null
   #retentionDue = true
+  /** Whether it takes nothing more, and whether all that it took is written or given up. */
   #closed = false
+  #ended = false
 
   private constructor(opened: OpenedAudit, ports: AuditLogPorts) {
     this.#ports = ports
@@ -123,8 +125,9 @@ export class AuditLog implements AuditTrail {
     return this.#base
   }
 
+  /** Whether there will be no more records. */
   get closed(): boolean {
-    return this.#closed
+    return this.#ended
   }
 
   status(): AuditLogStatus {
@@ -183,6 +186,7 @@ export class AuditLog implements AuditTrail {
     this.#cancelRetention?.()
     await this.#writing
     this.#cancelRetry?.()
+    this.#ended = true
     for (const listener of this.#listeners) listener()
     if (this.#queue.length === 0) return
     const fields = { records: this.#queue.length, reason: this.#fault }
@@ -202,22 +206,22 @@ export class AuditLog implements AuditTrail {
   }
 
   #write(): void {
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = null
-    })
+    this.#writing ??= this.#writeAll()
   }
 
   async #writeAll(): Promise<void> {
     // One turn of the microtask queue lets records of the same moment share the first batch.
     await Promise.resolve()
-    while (this.#queue.length > 0 || this.#retentionDue) {
-      try {
+    try {
+      while (this.#queue.length > 0 || this.#retentionDue) {
         await this.#writeGroup()
-      } catch (error) {
-        this.#failed(error)
-        return
+        if (this.#queue.length === 0) this.#queueLost()
       }
-      if (this.#queue.length === 0) this.#queueLost()
+    } catch (error) {
+      this.#failed(error)
+    } finally {
+      // At once with the last look at the queue: what comes later begins anew.
+      this.#writing = null
     }
   }
 

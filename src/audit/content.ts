@@ -86,5 +86,6 @@ function valueOf(value: DetailValue): DetailValue {
   if (typeof value === 'string') return textOf(value, DETAIL_TEXT_BYTES_MAX)
   if (typeof value !== 'number') return value
   if (!Number.isFinite(value)) return null
-  return Math.abs(value) <= Number.MAX_SAFE_INTEGER ? value : String(value)
+  // JSON has no −0.
+  return Math.abs(value) <= Number.MAX_SAFE_INTEGER ? value + 0 : String(value)
 }

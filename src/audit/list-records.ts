@@ -32,8 +32,10 @@ export async function* listRecords(
       if (left === 0) return
     }
     after = Math.max(after, head)
-    if (query.follow !== true || log.closed) return
-    if (log.head.seq === after) await untilWritten(log, signal)
+    if (query.follow !== true) return
+    if (log.head.seq > after) continue
+    if (log.closed) return
+    await untilWritten(log, signal)
   }
 }
 

@@ -26,13 +26,14 @@ export async function openAudit(store: StoreReader): Promise<OpenedAudit> {
   const last = await lastStored(store)
   const lastSeq = Math.max(base.seq, last?.seq ?? 0)
   const head = noted !== null && noted.seq >= lastSeq ? noted : headOf(last, base, noted)
-  const end = await recordsFrom(store, Math.max(base.seq, lastSeq - CHECKED_AT_OPEN))
+  const checkedAfter = Math.max(base.seq, lastSeq - CHECKED_AT_OPEN)
+  const end = await recordsFrom(store, checkedAfter)
   return {
     base,
     head,
     oldest: await oldestAt(store, base.seq),
     newest: last === null ? null : (recordIn(last.bytes)?.at ?? null),
-    damage: damageOf(base, noted, lastSeq, end)
+    damage: damageOf(noted, lastSeq, end, checkedAfter === base.seq ? base : null)
   }
 }
 
@@ -42,17 +43,17 @@ function headOf(last: StoredRecord | null, base: AuditBase, noted: AuditHead | n
   return { seq: last.seq, hash: recordIn(last.bytes)?.hash ?? '0'.repeat(64), policySeq }
 }
 
-/** Damage that has a record of its own is not told again. */
+/** What is wrong with the last records, behind `base` where that is known; what has a record is not told again. */
 function damageOf(
-  base: AuditBase,
   noted: AuditHead | null,
   lastSeq: number,
-  end: readonly StoredRecord[]
+  end: readonly StoredRecord[],
+  base: AuditBase | null
 ): string | null {
   const told = end.findLastIndex(({ bytes }) => recordIn(bytes)?.action === 'AUDIT_DAMAGED')
   const [first, ...rest] = told < 0 ? end : end.slice(told)
   if (first !== undefined) {
-    const chain = new AuditChain(told < 0 && first.seq === base.seq + 1 ? base : beforeOf(first))
+    const chain = new AuditChain(told < 0 && base !== null ? base : beforeOf(first))
     for (const { seq, bytes } of [first, ...rest]) {
       const problem = chain.take(seq, bytes)
       if (problem !== null) return `record ${problem.seq}: ${problem.problem}`

@@ -11,6 +11,7 @@ export function statusText(status: NodeStatus): string {
     ingestText(status),
     verificationText(status),
     receiptsText(status),
+    auditText(status),
     anchoringText(status),
     sealingText(status),
     meshText(status.network),
@@ -124,6 +125,19 @@ function receiptsText({ receipts }: NodeStatus): string {
     ['requests for receipts', answered.length === 0 ? null : answered.join(', ')]
   ])
   return [summary, missing === 0 ? '' : lacking].filter((part) => part !== '').join('\n\n')
+}
+
+function auditText({ audit }: NodeStatus): string {
+  if (audit === null) return ''
+  const { records, oldest, newest, queue, lost, syslog } = audit
+  return facts([
+    ['audit', records === 0 ? 'no records' : `${figure(records)} records, ${time(oldest)} to ${time(newest)}`],
+    ['audit waiting', queue === 0 ? null : `${figure(queue)} records`],
+    ['audit lost', lost === 0 ? null : `the detail of ${figure(lost)} records`],
+    ['syslog', syslog === null ? null : `${syslog.collector}: ${syslog.state}, ${figure(syslog.behind)} behind`],
+    ['syslog missed', syslog === null || syslog.missed === 0 ? null : `${figure(syslog.missed)} records`],
+    ['syslog error', syslog?.lastError]
+  ])
 }
 
 /** Nothing while no evidence is being made. */

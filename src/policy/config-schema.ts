@@ -157,7 +157,7 @@ const audit = z
   .strictObject({
     // The collector that gets a copy of each record, by RFC 5424 over TLS.
     syslog: listenAddress.exactOptional(),
-    // PEM files: whom the collector's certificate must lead to (the system's authorities, if none), and this node's own.
+    // PEM files: whom the collector's certificate must lead to (those that Node knows, if none), and this node's own.
     syslogCa: text.exactOptional(),
     syslogCert: text.exactOptional(),
     syslogKey: text.exactOptional(),

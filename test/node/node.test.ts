@@ -98,6 +98,16 @@ test('status says what there is, before the start, after it and when something i
   expect(status).toEqual({
     did: ALICE.signer.did,
     orgId: 'org-a',
+    audit: {
+      records: 1,
+      oldest: ports.clock.now() - 1_500,
+      newest: ports.clock.now() - 1_500,
+      queue: 0,
+      lost: 0,
+      fault: null,
+      damage: null,
+      syslog: null
+    },
     kid: ALICE.signer.kid,
     version: 'test',
     startedAt: ports.clock.now() - 1_500,

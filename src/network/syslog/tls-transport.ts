@@ -1,6 +1,7 @@
+import { connect as connectTcp, isIP } from 'node:net'
+import type { Socket } from 'node:net'
 import { connect } from 'node:tls'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
-import { isIP } from 'node:net'
 import type { SyslogConnection, SyslogTransport } from '../../audit/syslog-transport.ts'
 import type { Clock } from '../../platform/clock.ts'
 
@@ -10,6 +11,11 @@ const CONNECT_WITHIN_MS = 10_000
 const WRITE_WITHIN_MS = 30_000
 // The collector has to read what is on its way before it closes.
 const FINISH_WITHIN_MS = 30_000
+
+// Tickets of the session come right behind the handshake, a round trip at the most; they are no answer to our end.
+const SETTLE_MS = 100
+// An alert is 23 to 31 bytes with the common ciphers of TLS 1.2 and 1.3, and a ticket more than a hundred.
+const CLOSE_NOTIFY_BYTES_MAX = 64
 
 /** Where the collector is, and what it and this node show each other. */
 export interface TlsTransportOptions {
@@ -30,7 +36,6 @@ export function createTlsSyslogTransport(options: TlsTransportOptions, clock: Cl
   const collector = `${host.includes(':') ? `[${host}]` : host}:${port}`
   const settings: ConnectionOptions = {
     host,
-    port,
     minVersion: 'TLSv1.2',
     rejectUnauthorized: true,
     // A name only (RFC 6066 section 3): an address is compared all the same.
@@ -43,7 +48,7 @@ export function createTlsSyslogTransport(options: TlsTransportOptions, clock: Cl
     collector,
     hostname,
     connect: async (signal) => {
-      const socket = new CollectorSocket(connect(settings), clock)
+      const socket = new CollectorSocket(connectTcp({ host, port }), settings, clock)
       const abort = (): void => socket.abort()
       signal.addEventListener('abort', abort, { once: true })
       try {
@@ -61,73 +66,96 @@ export function createTlsSyslogTransport(options: TlsTransportOptions, clock: Cl
 }
 
 class CollectorSocket implements SyslogConnection {
+  readonly #tcp: Socket
   readonly #socket: TLSSocket
   readonly #clock: Clock
-  /** Rejects when the connection is lost. */
-  readonly #lost = Promise.withResolvers<never>()
+  /** Why the connection was lost, and who waits to hear of that. */
+  #loss: Error | null = null
+  #onLoss: ((loss: Error) => void) | null = null
   /** Resolves when the collector has closed in its turn. */
   readonly #finished = Promise.withResolvers<void>()
-  /** Whether all was handed over, and our end with it. */
-  #isSent = false
-  /** Whether the collector's end came after that. */
-  #isAnswered = false
+  /** When the handshake was done, and how long it had taken; milliseconds. */
+  #openedMs = 0
+  #handshakeMs = 0
+  /** What had come before our end; null before that. */
+  #bytesBeforeEnd: number | null = null
 
-  constructor(socket: TLSSocket, clock: Clock) {
+  constructor(tcp: Socket, settings: ConnectionOptions, clock: Clock) {
+    const socket = connect({ ...settings, socket: tcp })
+    this.#tcp = tcp
     this.#socket = socket
     this.#clock = clock
-    // Whoever waits is told; a loss while nobody waits shows at the next call.
-    this.#lost.promise.catch(() => {})
-    socket.once('error', (error) => this.#lost.reject(error))
-    socket.once('finish', () => {
-      this.#isSent = true
-    })
-    socket.once('end', () => {
-      this.#isAnswered = this.#isSent
-    })
+    tcp.on('error', (error: Error) => this.#lose(error))
+    socket.on('error', (error: Error) => this.#lose(error))
     socket.once('close', (hadError) => {
-      // Its end came in order, after ours, which was the last that it had to read.
-      if (!hadError && this.#isAnswered) this.#finished.resolve()
-      else this.#lost.reject(new Error('the collector closed the connection before it had read everything'))
+      if (!hadError && this.#isAnswered()) this.#finished.resolve()
+      else this.#lose(new Error('the collector did not say that it had read everything'))
     })
     // A collector says nothing, but tickets of its session come, and what is unread when a connection is closed resets it.
     socket.resume()
   }
 
   async opened(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#socket.once('secureConnect', resolve)
-    await this.#within(promise, CONNECT_WITHIN_MS, 'the collector can’t be reached')
+    const startedMs = this.#clock.monotonicMs()
+    const connected = (): Promise<void> =>
+      new Promise((resolve) => {
+        this.#socket.once('secureConnect', resolve)
+      })
+    await this.#within(connected, CONNECT_WITHIN_MS, 'the collector can’t be reached')
+    this.#openedMs = this.#clock.monotonicMs()
+    this.#handshakeMs = this.#openedMs - startedMs
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.#socket.write(bytes, (error) => (error === null || error === undefined ? resolve() : reject(error)))
-    promise.catch(() => {})
-    await this.#within(promise, WRITE_WITHIN_MS, 'the collector takes nothing')
+    const taken = (): Promise<void> =>
+      new Promise((resolve, reject) => {
+        this.#socket.write(bytes, (error) => (error === null || error === undefined ? resolve() : reject(error)))
+      })
+    await this.#within(taken, WRITE_WITHIN_MS, 'the collector takes nothing')
   }
 
   async finish(): Promise<void> {
-    if (this.#socket.destroyed) await this.#lost.promise
-    this.#socket.end()
-    await this.#within(
-      this.#finished.promise,
-      FINISH_WITHIN_MS,
-      'the collector does not say that it has read everything'
-    )
+    const finished = async (): Promise<void> => {
+      const ageMs = this.#clock.monotonicMs() - this.#openedMs
+      await this.#clock.sleep(Math.max(0, Math.max(SETTLE_MS, this.#handshakeMs) - ageMs))
+      this.#bytesBeforeEnd = this.#tcp.bytesRead
+      this.#socket.end()
+      await this.#finished.promise
+    }
+    await this.#within(finished, FINISH_WITHIN_MS, 'the collector does not say that it has read everything')
   }
 
   abort(): void {
     this.#socket.destroy()
+    this.#tcp.destroy()
   }
 
-  /** Settles as `work` does; rejects when it takes too long, or the connection is lost with an error. */
-  async #within(work: Promise<void>, limitMs: number, what: string): Promise<void> {
-    const late = Promise.withResolvers<never>()
-    const cancel = this.#clock.after(limitMs, () => late.reject(new Error(`${what}: no answer within ${limitMs} ms`)))
+  /**
+   * Whether the collector answered our `close_notify` by its own, as RFC 5425 section 4.4 has it: a record that is as
+   * short came behind our end, and TLS found it good. A process that was killed, or somebody on the way, only ends TCP.
+   */
+  #isAnswered(): boolean {
+    if (this.#bytesBeforeEnd === null) return false
+    const bytes = this.#tcp.bytesRead - this.#bytesBeforeEnd
+    return bytes > 0 && bytes <= CLOSE_NOTIFY_BYTES_MAX
+  }
+
+  #lose(loss: Error): void {
+    this.#loss ??= loss
+    this.#onLoss?.(this.#loss)
+  }
+
+  /** Settles as `work` does; rejects when it takes too long, or the connection is lost. */
+  async #within(work: () => Promise<void>, limitMs: number, what: string): Promise<void> {
+    if (this.#loss !== null) throw this.#loss
+    const { promise: ended, reject } = Promise.withResolvers<never>()
+    this.#onLoss = reject
+    const cancel = this.#clock.after(limitMs, () => reject(new Error(`${what}: no answer within ${limitMs} ms`)))
     try {
-      await Promise.race([work, this.#lost.promise, late.promise])
+      await Promise.race([work(), ended])
     } finally {
       cancel()
+      this.#onLoss = null
     }
   }
 }
