@@ -9,6 +9,7 @@ import type { EventLog } from './log/event-log.ts'
 import type { Store } from './log/store.ts'
 import type { Network } from './network/network.ts'
 import type { Operations } from './operations.ts'
+import type { AuditTrail } from './platform/audit.ts'
 import type { Clock } from './platform/clock.ts'
 import type { Logger } from './platform/logger.ts'
 import type { Random } from './platform/random.ts'
@@ -23,6 +24,8 @@ import type { NodeSync } from './sync/node-sync.ts'
 import type { Keyring } from './trust/keyring.ts'
 import type { TimestampVerifier } from './timestamps/verifier.ts'
 import type { Signer } from './trust/signer.ts'
+import type { SignerRegistry } from './trust/signer-registry.ts'
+import type { TrustPins } from './trust/trust-pins.ts'
 import type { Verification } from './verification/verification.ts'
 
 /** Who the node is and what it may do. */
@@ -58,6 +61,12 @@ export interface NodePorts {
   readonly verifiers?: readonly TimestampVerifier[]
   /** Make timestamp anchors, each on its chain. Without any `anchor` is refused. */
   readonly anchorers?: readonly Anchorer[]
+  /** The organisation's keys on this machine; by default the one of `signer`, in memory. */
+  readonly signers?: SignerRegistry
+  /** The pins of packs in the configuration; without it packs can't be pinned by command. */
+  readonly pins?: TrustPins
+  /** Where decisions are recorded; by default nowhere. */
+  readonly audit?: AuditTrail
   /** Verify the signatures of many events that come together; by default the calling thread does. Closed with the node. */
   readonly signatureVerifiers?: SignatureVerifiers
 }

@@ -2,6 +2,7 @@ import { encodeCanonical } from '../protocols/canonical-json/v1/codec.ts'
 import type { JsonObject } from '../protocols/canonical-json/v1/json.ts'
 import { ReceiptQueue } from './anchoring/receipt-queue.ts'
 import { Author } from './authoring/author.ts'
+import type { SigningGate } from './authoring/author.ts'
 import { Bundles } from './bundles/bundles.ts'
 import { bundlePeers } from './bundles/streams.ts'
 import { localEvent } from './events/local.ts'
@@ -14,6 +15,7 @@ import type { Clock } from './platform/clock.ts'
 import { AnchormeshError, messageOf } from './platform/errors.ts'
 import type { EffectivePolicy } from './policy/policy.ts'
 import { viewPolicy } from './policy/policy-view.ts'
+import { refuseCutOffKey } from './packs/own-key-gate.ts'
 import { PROJECTIONS } from './projections/all.ts'
 import { NamespaceDigests } from './projections/digest.ts'
 import { ProjectionEngine } from './projections/engine.ts'
@@ -70,8 +72,16 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
           keyGeneration: () => keyring.generation,
           intervalMs: config.syncIntervalMs ?? SYNC_INTERVAL_MS_DEFAULT
         })
-  const gate = sync === null ? {} : { gate: sync.ownChains }
-  const author = new Author({ signer: config.signer, log, door, clock: ports.clock, ...gate })
+  const chains = sync?.ownChains
+  const gate: SigningGate = {
+    ready: async (namespace) => {
+      await chains?.ready(namespace)
+      await refuseCutOffKey({ engine, policy: () => policy }, config.signer.kid, namespace)
+    },
+    signing: (eventId) => chains?.signing(eventId),
+    signed: (eventId) => chains?.signed(eventId)
+  }
+  const author = new Author({ signer: config.signer, log, door, clock: ports.clock, gate })
   const stopFollowing = await followBoundKeys({ log, engine, keyring, door, clock: ports.clock, logger: ports.logger })
   const { store, clock, random, logger, verifiers = [] } = ports
   const blobs = new BlobStore(ports.blobs)

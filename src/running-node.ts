@@ -2,7 +2,7 @@ import { decodeEvent } from '../protocols/event/v1/codec.ts'
 import { NodeAnchoring } from './anchoring/node-anchoring.ts'
 import type { AuthoredEvent } from './authoring/author.ts'
 import { EquivocationWatch } from './authoring/equivocation-watch.ts'
-import { announceBatch, publishPack } from './authoring/publish.ts'
+import { announceBatch } from './authoring/publish.ts'
 import { sealReceipts } from './authoring/seal.ts'
 import { announcedByOwner, findSealedBatch, provenReceipts } from './authoring/sealed-batches.ts'
 import { bundleProtocols } from './bundles/streams.ts'
@@ -13,18 +13,10 @@ import { listEvents, listed } from './log/list-events.ts'
 import { parseRecord } from './log/log-reader.ts'
 import { verifyLog } from './log/verify-log.ts'
 import type { GossipVerdict } from './network/network.ts'
-import type {
-  EventsQuery,
-  ImportResult,
-  LoggedEvent,
-  Operations,
-  Published,
-  PublishedPack,
-  ReceiptProof
-} from './operations.ts'
+import type { EventsQuery, ImportResult, LoggedEvent, Operations, Published, ReceiptProof } from './operations.ts'
 import { AnchormeshError, messageOf } from './platform/errors.ts'
-import { InTurn } from './platform/in-turn.ts'
 import { hasNoBatches } from './policy/not-carried.ts'
+import { NodeTrust } from './packs/node-trust.ts'
 import type { ChangesQuery, ProjectionUpdate } from './projections/changes.ts'
 import { followChanges } from './projections/changes.ts'
 import { queryRows } from './projections/query.ts'
@@ -45,8 +37,6 @@ export class RunningNode implements AnchormeshNode {
   readonly #startedMonotonic: number
   #joined = false
   #closing: Promise<void> | null = null
-  /** Two packs that are made at the same time would take the same number, and freeze the organisation. */
-  readonly #packs = new InTurn()
   /**
    * Batches whose receipts are being read, as many as there are callers: two seals of one batch could both find that it
    * is new.
@@ -55,6 +45,7 @@ export class RunningNode implements AnchormeshNode {
   readonly #equivocations: EquivocationWatch
   readonly #attester: Attester
   readonly #anchoring: NodeAnchoring
+  readonly #trust: NodeTrust
 
   constructor(parts: NodeParts) {
     this.#parts = parts
@@ -77,6 +68,7 @@ export class RunningNode implements AnchormeshNode {
       sealing: config.sealing ?? {},
       announce: (request) => this.announce(request)
     })
+    this.#trust = new NodeTrust({ ...parts, ...ports, policy: () => policy, send: publish })
   }
 
   async start(): Promise<void> {
@@ -96,6 +88,7 @@ export class RunningNode implements AnchormeshNode {
     this.#equivocations.start()
     this.#attester.start()
     this.#anchoring.start()
+    this.#trust.start()
   }
 
   close(): Promise<void> {
@@ -115,6 +108,7 @@ export class RunningNode implements AnchormeshNode {
       () => verification.stop(),
       () => bundles.stop(),
       () => this.#equivocations.stop(),
+      () => this.#trust.stop(),
       stopFollowing,
       () => ports.signatureVerifiers?.close(),
       () => log.close(),
@@ -195,9 +189,22 @@ export class RunningNode implements AnchormeshNode {
   }
 
   announce: Operations['announce'] = async (request) =>
-    await this.#published(await announceBatch(request, await this.#publishing('batches')))
+    await this.#published(await announceBatch(request, await this.#announcing()))
 
-  publishPack: Operations['publishPack'] = () => this.#packs.run(() => this.#publishNextPack())
+  signers: Operations['signers'] = () => this.#trust.signers()
+  addKey: Operations['addKey'] = (request) => this.#trust.addKey(request)
+  rotateKey: Operations['rotateKey'] = (request) => this.#trust.rotateKey(request)
+  retireKey: Operations['retireKey'] = (request) => this.#trust.retireKey(request)
+  revokeKey: Operations['revokeKey'] = (request) => this.#trust.revokeKey(request)
+  setKeyThreshold: Operations['setKeyThreshold'] = (request) => this.#trust.setKeyThreshold(request)
+  publishPack: Operations['publishPack'] = (request) => this.#trust.publishPack(request)
+  draftPack: Operations['draftPack'] = (request) => this.#trust.draftPack(request)
+  signPack: Operations['signPack'] = (draft) => this.#trust.signPack(draft)
+  completePack: Operations['completePack'] = (draft) => this.#trust.completePack(draft)
+  packs: Operations['packs'] = (query) => this.#trust.packs(query)
+  viewDraft: Operations['viewDraft'] = (draft) => this.#trust.viewDraft(draft)
+  trustProof: Operations['trustProof'] = (query) => this.#trust.trustProof(query)
+  pinPack: Operations['pinPack'] = (pin) => this.#trust.pinPack(pin)
 
   anchor: Operations['anchor'] = async (request) => await this.#anchoring.anchor(request)
 
@@ -266,7 +273,8 @@ export class RunningNode implements AnchormeshNode {
       startedMonotonicMs: this.#startedMonotonic,
       isJoined: this.#joined,
       equivocations: this.#equivocations,
-      anchoring: this.#anchoring
+      anchoring: this.#anchoring,
+      trust: this.#trust
     })
 
   async #sealNew(
@@ -290,17 +298,12 @@ export class RunningNode implements AnchormeshNode {
     return await sealReceipts(identity, receipts, { log, blobs, clock: ports.clock, random: ports.random })
   }
 
-  async #publishNextPack(): Promise<PublishedPack> {
-    const { orgId, packSeq, packHash, ...authored } = await publishPack(await this.#publishing('trust-anchors'))
-    return { ...(await this.#published(authored)), orgId, packSeq, packHash }
-  }
-
-  /** What publishing works with, once the projection that it reads is up to date. */
-  async #publishing(projection: 'batches' | 'trust-anchors'): Promise<Parameters<typeof announceBatch>[1]> {
-    const { engine, author, policy, blobs, ports, log } = this.#parts
+  /** What announcing works with, once the projection that it reads is up to date. */
+  async #announcing(): Promise<Parameters<typeof announceBatch>[1]> {
+    const { engine, author, policy, blobs, log } = this.#parts
     await log.recover()
-    await engine.reached(log.head.logSeq, null, projection)
-    return { engine, blobs, author, policy: () => policy, clock: ports.clock }
+    await engine.reached(log.head.logSeq, null, 'batches')
+    return { engine, blobs, author, policy: () => policy }
   }
 
   /**

@@ -13,9 +13,11 @@ import type { Random } from '../platform/random.ts'
 import { SignatureThreads } from '../platform/signature-threads.ts'
 import type { CommandContext } from './command.ts'
 import { loadConfig } from './data-folder/load-config.ts'
-import type { LoadedConfig } from './data-folder/load-config.ts'
+import type { ConfigSources, LoadedConfig } from './data-folder/load-config.ts'
+import { filePins } from './data-folder/file-pins.ts'
 import { dataPaths } from './data-folder/paths.ts'
 import { configuredRails } from './data-folder/rails.ts'
+import { fileSignerRegistry } from './data-folder/signers-file.ts'
 import { packageVersion } from './package-info.ts'
 
 export interface OwnNodeParts {
@@ -23,6 +25,8 @@ export interface OwnNodeParts {
   readonly random: Random
   readonly logger: Logger
   readonly network?: Network
+  /** Where the configuration was read from: pins are written there. Without it none can be. */
+  readonly configSources?: ConfigSources
 }
 
 /** The node of a data folder for one command, without a mesh. Throws as `loadConfig` and `openNode` do. */
@@ -30,7 +34,12 @@ export async function openOwnNode(context: CommandContext): Promise<AnchormeshNo
   const { configSources, clock, random, json, quiet } = context
   const config = await loadConfig(configSources)
   // The command tells its own errors; in its JSON nothing else should stand.
-  return await openNode(config, { clock, random, logger: createLogger(json || quiet ? 'silent' : 'warn') })
+  return await openNode(config, {
+    clock,
+    random,
+    configSources,
+    logger: createLogger(json || quiet ? 'silent' : 'warn')
+  })
 }
 
 /**
@@ -56,6 +65,8 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
       {
         ...parts,
         ...rails,
+        signers: fileSignerRegistry({ ...parts, paths, signer }),
+        ...(parts.configSources === undefined ? {} : { pins: filePins(parts.configSources) }),
         store,
         blobs,
         checkpoint: checkpointFile(paths.storeState),

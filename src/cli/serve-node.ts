@@ -58,10 +58,10 @@ export async function serveNode(context: CommandContext, { whileStdin }: ServeOp
 }
 
 async function open(config: LoadedConfig, logger: Logger, context: CommandContext, closes: Close[]): Promise<void> {
-  const { clock, random, signal, interruption, output, json } = context
+  const { clock, random, signal, interruption, output, json, configSources } = context
   const { folder, federation } = config
   const network = networkOf(config, { clock, random, logger })
-  const node = await openUnlocked(config, { clock, random, logger, network }, context)
+  const node = await openUnlocked(config, { clock, random, logger, network, configSources }, context)
   closes.push(() => node.close())
   await node.start()
   signal.throwIfAborted()

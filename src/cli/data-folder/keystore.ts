@@ -93,6 +93,12 @@ export function signingEntry(keystore: Keystore): KeystoreEntry {
   return chosen ?? newest(keystore, 'event')
 }
 
+/** A signer for `did` by the key `kid`; `null` where the keystore holds no such key. */
+export function signerOf(keystore: Keystore, did: string, kid: string): Signer | null {
+  const entry = keystore.keys.find((key) => key.kid === kid)
+  return entry === undefined ? null : localSigner(bytesOf(entry.privateKey), { did, kid })
+}
+
 /** A signer for `did` by `signingEntry`. Throws `KEYSTORE_CORRUPT` when there is none. */
 export function signerFrom(keystore: Keystore, did: string): Signer {
   const entry = signingEntry(keystore)
@@ -109,6 +115,15 @@ export function signingKeys(keystore: Keystore): readonly { readonly kid: string
   return keystore.keys
     .filter(({ purpose }) => purpose.some((use) => use !== 'peer'))
     .map(({ kid, publicKey }) => ({ kid, publicKey }))
+}
+
+/** The keys that are older than the one that signs events now. */
+export function formerKeys(keystore: Keystore): readonly { readonly kid: string; readonly publicKey: string }[] {
+  const keys = signingKeys(keystore)
+  return keys.slice(
+    0,
+    keys.findIndex(({ kid }) => kid === signingEntry(keystore).kid)
+  )
 }
 
 async function readOwnerOnly(path: string): Promise<string> {

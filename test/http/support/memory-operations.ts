@@ -12,6 +12,7 @@ import type {
   SyncResult
 } from '../../../src/operations.ts'
 import { AnchormeshError } from '../../../src/platform/errors.ts'
+import { noPacks } from './memory-packs.ts'
 
 /** What a node holds that is only this: a list of events, and batches by their id. */
 export interface MemoryNode extends Operations {
@@ -71,6 +72,7 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
     sealed,
     append,
     followers: () => waiting.size,
+    ...noPacks(),
     status: async () => status(log.length),
     async *events(query, signal) {
       let position = query.after ?? 0

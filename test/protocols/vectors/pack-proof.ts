@@ -50,7 +50,7 @@ function proofsOf(size: number): Vector[] {
 
 function invalid(): Vector[] {
   const [, good] = proofsOf(3)
-  const { proof, root } = good as { proof: Readonly<Record<string, unknown>>; root: string }
+  const { proof, root } = good as unknown as { proof: Readonly<Record<string, unknown>>; root: string }
   const { key } = proof as { key: Readonly<Record<string, unknown>> }
   const broken = (description: string, changes: Readonly<Record<string, unknown>>, under = root): Vector => ({
     description,
