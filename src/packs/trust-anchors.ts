@@ -18,6 +18,7 @@ export interface Anchor extends PackKey {
 
 /** What can be asked for rows: a node, or the client of one. */
 export interface Queryable {
+  status(): Promise<{ readonly log: { readonly logSeq: number } }>
   query(projection: string, query: ProjectionQuery): Promise<ProjectionPage>
 }
 
@@ -29,9 +30,11 @@ export async function listTrustAnchors(
   { orgId }: { readonly orgId?: string | undefined } = {}
 ): Promise<readonly Anchor[]> {
   const anchors: Anchor[] = []
+  // What was taken in before the question is in the answer.
+  const { logSeq: waitFor } = (await node.status()).log
   let cursor: string | null = null
   do {
-    const query: ProjectionQuery = { limit: ROWS_AT_ONCE, ...(cursor === null ? {} : { cursor }) }
+    const query: ProjectionQuery = { limit: ROWS_AT_ONCE, waitFor, ...(cursor === null ? {} : { cursor }) }
     const page: ProjectionPage = await node.query('trust-anchors', query)
     for (const row of page.rows) if (orgId === undefined || row['orgId'] === orgId) anchors.push(anchorOf(row))
     cursor = page.nextCursor
