@@ -12,12 +12,14 @@ import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
 import { SignatureThreads } from '../platform/signature-threads.ts'
 import type { CommandContext } from './command.ts'
+import { readKeystore, writeKeystore } from './data-folder/keystore.ts'
 import { loadConfig } from './data-folder/load-config.ts'
 import type { ConfigSources, LoadedConfig } from './data-folder/load-config.ts'
 import { filePins } from './data-folder/file-pins.ts'
 import { dataPaths } from './data-folder/paths.ts'
 import { configuredRails } from './data-folder/rails.ts'
 import { fileSignerRegistry } from './data-folder/signers-file.ts'
+import type { SignersFileParts } from './data-folder/signers-file.ts'
 import { packageVersion } from './package-info.ts'
 
 export interface OwnNodeParts {
@@ -65,7 +67,7 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
       {
         ...parts,
         ...rails,
-        signers: fileSignerRegistry({ ...parts, paths, signer }),
+        signers: fileSignerRegistry({ paths, keystore: keystoreFile(paths.keystore), signer, random: parts.random }),
         ...(parts.configSources === undefined ? {} : { pins: filePins(parts.configSources) }),
         store,
         blobs,
@@ -78,6 +80,11 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
       await open.close().catch((second: unknown) => reportSecond(parts.logger, second))
     throw error
   }
+}
+
+/** The keystore, read anew each time: a command may have changed it. */
+function keystoreFile(path: string): SignersFileParts['keystore'] {
+  return { read: () => readKeystore(path), write: (next) => writeKeystore(path, next, false) }
 }
 
 /** Why the node did not open is what counts; that a store would not close either is worth a line. */

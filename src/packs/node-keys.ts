@@ -187,6 +187,9 @@ export class NodeKeys {
     const kid = asked ?? kidOf(given)
     const before = stored.head.keys.get(kid)?.key ?? book.plan.keys.find((intended) => intended.kid === kid)
     if (before !== undefined) refuseBackward(kid, before.status, 'ACTIVE')
+    // What a key has signed while it was for packs alone must not count all at once.
+    if (before !== undefined && uses.includes('event') && !before.uses.includes('event'))
+      throw packRefused('PACK_STATUS_BACKWARD', `${kid} is not for events, and can't become so: add another key`)
     this.#refuseDouble(book, kid, given)
     if (before !== undefined && before.uses.join() === uses.join())
       throw keyExists(`${kid} is a key of ${stored.root.orgId} already, with the same uses`)

@@ -211,7 +211,7 @@ export interface PackChange {
   readonly members: readonly string[]
 }
 
-/** All that a third party needs to check that a key is an organisation's (EV-35 to EV-37). */
+/** All that a third party needs to check that a key is an organisation's (EV-35 to EV-38). */
 export interface TrustProof extends PackKeyProof {
   readonly orgId: string
   readonly packSeq: number

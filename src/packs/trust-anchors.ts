@@ -44,7 +44,7 @@ export async function listTrustAnchors(
 
 /**
  * Checks a proof as a third party would who trusts the pack hash: the event's body is the pack of that hash and
- * organisation, and the key is under its root (EV-35 to EV-37). Whether the pack is the organisation's is not asked.
+ * organisation, and the key is under its root (EV-35 to EV-38). Whether the pack is the organisation's is not asked.
  */
 export function checkTrustProof(
   proof: TrustProof

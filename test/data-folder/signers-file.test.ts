@@ -1,6 +1,7 @@
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { readKeystore } from '../../src/cli/data-folder/keystore.ts'
+import { readKeystore, writeKeystore } from '../../src/cli/data-folder/keystore.ts'
+import type { Keystore } from '../../src/cli/data-folder/keystore.ts'
 import { fileSignerRegistry } from '../../src/cli/data-folder/signers-file.ts'
 import { systemRandom } from '../../src/platform/random.ts'
 import type { SignerPlan, SignerRegistry, StoredDraft } from '../../src/trust/signer-registry.ts'
@@ -11,8 +12,16 @@ import type { TestFolder } from './support.ts'
 
 async function open(): Promise<{ readonly folder: TestFolder; readonly registry: SignerRegistry }> {
   const folder = await initialised({ orgId: 'alpha' })
-  const registry = fileSignerRegistry({ paths: folder.paths, signer: folder, random: systemRandom })
-  return { folder, registry }
+  return { folder, registry: registryOf(folder) }
+}
+
+function registryOf(folder: TestFolder): SignerRegistry {
+  const path = folder.paths.keystore
+  const keystore = {
+    read: () => readKeystore(path),
+    write: (next: Keystore) => writeKeystore(path, next, false)
+  }
+  return fileSignerRegistry({ paths: folder.paths, keystore, signer: folder, random: systemRandom })
 }
 
 const PLAN: SignerPlan = {
@@ -54,7 +63,7 @@ describe('the registry of a data folder', () => {
     expect([await registry.plan(), await registry.draft()]).toEqual([{ threshold: null, keys: [] }, null])
     await registry.savePlan(PLAN)
     await registry.saveDraft(DRAFT)
-    const again = fileSignerRegistry({ paths: folder.paths, signer: folder, random: systemRandom })
+    const again = registryOf(folder)
     expect([await again.plan(), await again.draft()]).toEqual([PLAN, DRAFT])
     for (const path of [folder.paths.signers, folder.paths.pendingPack]) {
       expect((await stat(path)).mode & 0o777).toBe(0o600)

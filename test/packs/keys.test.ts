@@ -98,20 +98,23 @@ describe('a rotation by one key', () => {
 })
 
 describe('a key is added', () => {
-  test('of another machine, for packs alone; then its uses change', async () => {
+  test('of another machine; then it is for packs alone, and for ever', async () => {
     const { node, self } = await open()
     const other = keyOf(member('other'))
-    expect(await node.addKey({ ...other, uses: ['pack'] })).toMatchObject({
+    expect(await node.addKey({ ...other })).toMatchObject({
       kid: other.kid,
       held: false,
-      intended: { status: 'ACTIVE', uses: ['pack'] }
+      intended: { status: 'ACTIVE', uses: ['event', 'pack'] }
     })
     await node.publishPack()
-    await node.addKey({ kid: other.kid, uses: ['event', 'pack'] })
+    await node.addKey({ kid: other.kid, uses: ['pack'] })
     await node.publishPack()
+    await expect(node.addKey({ kid: other.kid, uses: ['event', 'pack'] })).rejects.toMatchObject(
+      refusedWith('PACK_STATUS_BACKWARD')
+    )
     expect((await node.signers()).signers).toMatchObject(
       [
-        { kid: other.kid, inForce: { uses: ['event', 'pack'] }, packSeq: 2 },
+        { kid: other.kid, inForce: { uses: ['pack'] }, packSeq: 2 },
         { kid: self.signer.kid, packSeq: 1 }
       ].sort((left, right) => (left.kid < right.kid ? -1 : 1))
     )

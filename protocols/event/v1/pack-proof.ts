@@ -4,7 +4,7 @@ import { fromHex, toHex, utf8 } from '../../primitives/bytes.ts'
 import type { AnchorPack, PackKey } from './anchor-pack.ts'
 import { packLeaves } from './anchor-pack.ts'
 
-/** That a key is under the root of a pack (SPEC EV-37). */
+/** That a key is under the root of a pack (SPEC EV-38). */
 export interface PackKeyProof {
   readonly key: PackKey
   /** The key's leaf; leaf 0 is that of the organisation and its threshold. */

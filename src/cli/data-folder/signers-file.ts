@@ -18,7 +18,7 @@ import type { HeldKey, SignerPlan, SignerRegistry, StoredDraft } from '../../tru
 import { NO_PLAN } from '../../trust/signer-registry.ts'
 import type { Signer } from '../../trust/signer.ts'
 import type { Keystore } from './keystore.ts'
-import { newKey, readKeystore, signerOf, signingEntry, withKey, withSigning, writeKeystore } from './keystore.ts'
+import { newKey, signerOf, signingEntry, withKey, withSigning } from './keystore.ts'
 import type { DataPaths } from './paths.ts'
 
 const OWNER_ONLY = 0o600
@@ -61,7 +61,12 @@ const draftSchema = z.strictObject({
 })
 
 export interface SignersFileParts {
-  readonly paths: Pick<DataPaths, 'keystore' | 'signers' | 'pendingPack'>
+  readonly paths: Pick<DataPaths, 'signers' | 'pendingPack'>
+  /** The keystore as it is now: commands may have changed it since the node opened. */
+  readonly keystore: {
+    read(): Promise<Keystore>
+    write(next: Keystore): Promise<void>
+  }
   /** Who the node is. */
   readonly signer: Pick<Signer, 'did'>
   readonly random: Random
@@ -69,11 +74,10 @@ export interface SignersFileParts {
 
 /**
  * The registry of a data folder: `signers.json` for what the next pack shall say, `pending-pack.json` for the draft
- * that waits, both for their owner alone, and the private keys of `keystore.json`. A file that is not there is empty.
+ * that waits, both for their owner alone, and the private keys of the keystore. A file that is not there is empty.
  */
-export function fileSignerRegistry({ paths, signer: { did }, random }: SignersFileParts): SignerRegistry {
-  const keystore = async (): Promise<Keystore> => await readKeystore(paths.keystore)
-  const write = async (next: Keystore): Promise<void> => await writeKeystore(paths.keystore, next, false)
+export function fileSignerRegistry({ paths, keystore, signer, random }: SignersFileParts): SignerRegistry {
+  const { did } = signer
   return {
     plan: async () => {
       const read = await readOwnFile(paths.signers, planSchema)
@@ -82,14 +86,14 @@ export function fileSignerRegistry({ paths, signer: { did }, random }: SignersFi
     savePlan: async ({ threshold, keys }: SignerPlan) => {
       await writeOwnFile(paths.signers, { v: 1, threshold, keys })
     },
-    held: async () => heldKeys(await keystore()),
+    held: async () => heldKeys(await keystore.read()),
     newKey: async (uses, createdAt) => {
       const entry = newKey(uses, random, createdAt)
-      await write(withKey(await keystore(), entry))
+      await keystore.write(withKey(await keystore.read(), entry))
       return { kid: entry.kid, publicKey: entry.publicKey, uses, createdAt }
     },
-    signer: async (of) => signerOf(await keystore(), did, of),
-    moveSigning: async (to) => await write(withSigning(await keystore(), to)),
+    signer: async (of) => signerOf(await keystore.read(), did, of),
+    moveSigning: async (to) => await keystore.write(withSigning(await keystore.read(), to)),
     draft: async () => await readOwnFile(paths.pendingPack, draftSchema),
     saveDraft: async (draft: StoredDraft | null) => {
       if (draft === null) await rm(paths.pendingPack, { force: true })

@@ -52,9 +52,9 @@ export const registerPack: RegisterVerb = (program, runner) => {
     )
     .action((file: string | undefined, options: PublishOptions, command: Command) =>
       runner.run(command, async (context) => {
+        if (file !== undefined) refuseMixed(options)
         const made = await withOperations(context, async (operations) => {
           if (file === undefined) return await publishOrDraft(operations, options)
-          refuseMixed(options)
           return await operations.completePack(await readDraftFile(file, context))
         })
         await ('draft' in made ? showDrafted(made, options.out, context) : showPublished(made, context))

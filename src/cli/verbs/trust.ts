@@ -47,7 +47,7 @@ const registerProof: RegisterVerb = (trust, runner) => {
     .summary('prove to others that a key is an organisation’s')
     .description(
       'Makes the inclusion proof of a key under the root of its organisation’s last pack, and checks it. With --json it ' +
-        'holds all that a third party needs: the pack with its signatures, the key, and the path (event/v1, EV-37).'
+        'holds all that a third party needs: the pack with its signatures, the key, and the path (event/v1, EV-38).'
     )
     .argument('<kid>', 'the key')
     .option('--org <org>', 'its organisation (default: this node’s own)', orgArgument)

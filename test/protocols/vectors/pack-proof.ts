@@ -5,7 +5,7 @@ import type { Vector, VectorFile } from './vector-file.ts'
 
 const ORG = 'vaultmesh'
 
-/** The vectors of EV-37. */
+/** The vectors of EV-38. */
 export function packProofVectors(): readonly VectorFile[] {
   return [
     {
@@ -39,7 +39,7 @@ function proofsOf(size: number): Vector[] {
   const leaves = [canonicalOf({ orgId: ORG, threshold: 1 }), ...keys.map(canonicalOf)]
   return keys.map((key, place) => ({
     description: `key ${place + 1} of ${size}`,
-    rule: 'EV-37',
+    rule: 'EV-38',
     orgId: ORG,
     threshold: 1,
     keys,
@@ -54,7 +54,7 @@ function invalid(): Vector[] {
   const { key } = proof as { key: Readonly<Record<string, unknown>> }
   const broken = (description: string, changes: Readonly<Record<string, unknown>>, under = root): Vector => ({
     description,
-    rule: 'EV-37',
+    rule: 'EV-38',
     root: under,
     proof: { ...proof, ...changes }
   })
