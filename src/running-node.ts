@@ -83,12 +83,12 @@ export class RunningNode implements AnchormeshNode {
       disconnected: (peerId) => sync?.disconnected(peerId)
     })
     this.#joined = true
+    await this.#trust.start()
     verification.start()
     bundles.start()
     this.#equivocations.start()
     this.#attester.start()
     this.#anchoring.start()
-    this.#trust.start()
   }
 
   close(): Promise<void> {

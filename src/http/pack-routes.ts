@@ -21,8 +21,8 @@ export function registerPackRoutes(app: App, operations: PackOperations): void {
   app.register(async (plain) => {
     const scope = plain.withTypeProvider<ZodTypeProvider>()
     scope.addContentTypeParser('application/json', { parseAs: 'string' }, scope.getDefaultJsonParser('error', 'error'))
-    registerKeyChanges(scope as unknown as App, operations)
-    registerPackChanges(scope as unknown as App, operations)
+    registerKeyChanges(scope, operations)
+    registerPackChanges(scope, operations)
   })
 }
 

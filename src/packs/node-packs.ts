@@ -40,9 +40,15 @@ export class NodePacks {
   readonly #ports: NodePacksPorts
   /** Two packs that are made at the same time would take the same number, and freeze the organisation. */
   readonly #line = new InTurn()
+  #holdsDraft = false
 
   constructor(ports: NodePacksPorts) {
     this.#ports = ports
+  }
+
+  /** Whether a draft of this node waits for signatures, as of the last `settle`. */
+  get holdsDraft(): boolean {
+    return this.#holdsDraft
   }
 
   /** Work that nothing else of this node's keys and packs runs beside. */
@@ -81,6 +87,7 @@ export class NodePacks {
         const draft = await this.#signedDraft(pen, next)
         // Before anybody else can see it: what was signed must not be forgotten.
         await registry.saveDraft(draft)
+        this.#holdsDraft = true
         const { pack, hash, missing } = next
         return { orgId: pack.orgId, packSeq: pack.packSeq, packHash: hash, draft, missing }
       })
@@ -155,7 +162,8 @@ export class NodePacks {
     const plan = await registry.plan()
     const open = openPlan(plan, head)
     if (open.keys.length < plan.keys.length || open.threshold !== plan.threshold) await registry.savePlan(open)
-    if ((await registry.draft()) !== null && (await this.waitingDraft()) === null) await registry.saveDraft(null)
+    this.#holdsDraft = (await this.waitingDraft()) !== null
+    if (!this.#holdsDraft && (await registry.draft()) !== null) await registry.saveDraft(null)
     await this.#moveSigning(head)
   }
 
@@ -177,7 +185,10 @@ export class NodePacks {
     return await storedPacks(engine, policy().self.orgId, policy())
   }
 
-  /** A draft that others may still complete keeps its number, and its place in this node's chain. */
+  /**
+   * A draft that others may still complete keeps its number, and its place in this node's chain. One that is given up is
+   * forgotten with the next, or once its number is taken.
+   */
   async #makeRoomForNext({ discardDraft = false }: PublishPackRequest): Promise<void> {
     const waiting = await this.waitingDraft()
     if (waiting !== null && !discardDraft) {
@@ -188,7 +199,6 @@ export class NodePacks {
         detail: { packSeq: waiting.pack.packSeq, packHash: waiting.hash, missing: missingKids(waiting) }
       })
     }
-    if (waiting !== null) await this.#ports.registry.saveDraft(null)
   }
 
   async #signedDraft(pen: Pen, { body, cosigners }: NextPackMade): Promise<PackDraft> {

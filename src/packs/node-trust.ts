@@ -68,13 +68,17 @@ export class NodeTrust implements PackOperations {
     this.#keys = new NodeKeys({ ...shared, packs: this.#packs })
   }
 
-  /** From now on what packs bring is taken note of as it comes: a key that is good now, a draft that is done. */
-  start(): void {
+  /**
+   * From now on what packs bring is taken note of as it comes: a key that is good now, a draft that is done. Resolves
+   * when what came before is.
+   */
+  async start(): Promise<void> {
     this.#stopFollowing = this.#ports.log.onAppended((records) => {
       this.#isDue ||= records.some(isPack)
       this.#goOn()
     })
     this.#goOn()
+    await this.#following
   }
 
   async stop(): Promise<void> {
@@ -84,8 +88,8 @@ export class NodeTrust implements PackOperations {
   }
 
   /** Whether a draft of this node waits for signatures; nothing else may take its place in the chain meanwhile. */
-  async holdsDraft(): Promise<boolean> {
-    return (await this.#packs.waitingDraft()) !== null
+  get holdsDraft(): boolean {
+    return this.#packs.holdsDraft
   }
 
   /** What the operator should know of this node's keys. */

@@ -19,7 +19,7 @@ export async function refuseCutOffKey(
     if (row['kid'] !== kid) continue
     const { status, uses } = row
     if (status === 'ACTIVE' && Array.isArray(uses) && uses.includes('event')) return
-    const why = status === 'ACTIVE' ? 'is not for events' : `is ${String(status)}`
+    const why = status === 'ACTIVE' ? 'is not for events' : 'is retired or revoked'
     throw new AnchormeshError('PUBLISH_REFUSED', `not signed: the key ${kid} ${why} in the packs of ${orgId}`, {
       hint: 'Start the node again if it has another key by now (anchormesh keys list); else make one: anchormesh keys add',
       detail: { code: 'KEY_CUT_OFF' }

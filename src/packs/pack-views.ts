@@ -155,8 +155,7 @@ function changesOf(before: PackState, keys: readonly PackKey[]): readonly PackCh
 function changedMembers(known: PackKey | undefined, key: PackKey): readonly string[] {
   const [was, is] = [known ?? {}, key] as readonly Readonly<Record<string, unknown>>[]
   const names = new Set([...Object.keys(was ?? {}), ...Object.keys(is ?? {})])
-  const textOf = (value: unknown): string =>
-    value === undefined ? '' : encodeCanonical(value as Parameters<typeof encodeCanonical>[0])
+  const textOf = (value: unknown): string => (value === undefined ? '' : encodeCanonical(value))
   return [...names].filter((name) => textOf(was?.[name]) !== textOf(is?.[name])).sort()
 }
 

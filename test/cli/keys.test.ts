@@ -52,7 +52,12 @@ async function carry(from: string, ...to: readonly string[]): Promise<void> {
 
 async function statuses(folder: string): Promise<Readonly<Record<string, string>>> {
   const rows = await runJsonLines<{ readonly kid: string; readonly status: string }>([
-    ...['trust', 'list', '--org', ORG, '--data', folder]
+    'trust',
+    'list',
+    '--org',
+    ORG,
+    '--data',
+    folder
   ])
   return Object.fromEntries(rows.map(({ kid, status }) => [kid, status]))
 }
@@ -115,7 +120,11 @@ describe('an organisation governs its keys from three machines', () => {
     expect(await statuses(c)).toEqual(expected)
     expect(await runJsonLines(['query', 'effects', '--data', c])).toEqual([])
     const announced = await runJsonLines<{ readonly event: { readonly kid: string } }>([
-      ...['events', '--type', 'announce', '--data', c]
+      'events',
+      '--type',
+      'announce',
+      '--data',
+      c
     ])
     expect(announced.map(({ event }) => event.kid)).toEqual([rotated.added.kid])
     const proof = await runJson<TrustProof>(['trust', 'proof', keyA.kid, '--org', ORG, '--data', c])

@@ -3,8 +3,7 @@ import { makeDraft, readDraft } from '../../src/packs/pack-draft.ts'
 import type { PackDraft } from '../../src/packs/pack-operations.ts'
 import { packHash, packRoot } from '../../protocols/event/v1/anchor-pack.ts'
 import type { AnchorPack, PackKey } from '../../protocols/event/v1/anchor-pack.ts'
-import { eventSigningInput } from '../../protocols/event/v1/codec.ts'
-import { canonicalEvent } from '../../protocols/event/v1/codec.ts'
+import { canonicalEvent, eventSigningInput } from '../../protocols/event/v1/codec.ts'
 import type { Envelope } from '../../protocols/event/v1/envelope.ts'
 import { fromBase64url, toBase64url } from '../../protocols/primitives/bytes.ts'
 import type { Signer } from '../../src/trust/signer.ts'
@@ -102,6 +101,11 @@ describe('a pack that two of three sign', () => {
       code: 'PACK_DRAFT_PENDING',
       detail: { packHash: drafted.packHash }
     })
+    await expect(a.node.draftPack({ with: ['nobody'], discardDraft: true })).rejects.toMatchObject(
+      refusedWith('PACK_SIGNER_FOREIGN')
+    )
+    // What was refused gave nothing up.
+    expect((await a.node.signers()).draft).toMatchObject({ packHash: drafted.packHash })
     expect(await a.node.draftPack({ with: [kidOf(c)], discardDraft: true })).toMatchObject({ missing: [kidOf(c)] })
   })
 })
