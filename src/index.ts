@@ -57,6 +57,24 @@ export type { Logger, LogLevel } from './platform/logger.ts'
 export { systemRandom } from './platform/random.ts'
 export type { Random } from './platform/random.ts'
 
+/** Keys and packs of organisations: functions over a node, or over what `Operations` it offers. */
+export { listSigners, publishAnchorPack, signAnchorPack } from './packs/library.ts'
+export { checkTrustProof, listTrustAnchors } from './packs/trust-anchors.ts'
+export type { Anchor } from './packs/trust-anchors.ts'
+export type {
+  DraftedPack,
+  ListedSigner,
+  PackDraft,
+  PackOperations,
+  PackView,
+  PublishPackRequest,
+  SignersReport,
+  TrustProof
+} from './packs/pack-operations.ts'
+export type { AnchorPack, PackKey } from '../protocols/event/v1/anchor-pack.ts'
+export type { HeldKey, IntendedKey, SignerPlan, SignerRegistry } from './trust/signer-registry.ts'
+export type { TrustPins } from './trust/trust-pins.ts'
+
 export { checkProof } from './proofs/check-proof.ts'
 export type { ProofCheck, ProofTrust } from './proofs/check-proof.ts'
 export type { ProofReport, ProofStep } from './proofs/report.ts'

@@ -26,6 +26,8 @@ import type { Keyring } from './trust/keyring.ts'
 import type { TimestampVerifier } from './timestamps/verifier.ts'
 import type { Signer } from './trust/signer.ts'
 import type { ConfigurationSource, LiveSettings, NodeReload, NodeReloaded } from './live-settings.ts'
+import type { SignerRegistry } from './trust/signer-registry.ts'
+import type { TrustPins } from './trust/trust-pins.ts'
 import type { Verification } from './verification/verification.ts'
 
 export type { NodeConfig } from './live-settings.ts'
@@ -51,6 +53,10 @@ export interface NodePorts {
   readonly configuration?: ConfigurationSource
   /** What the node's folder holds beside its stores; without it `backup` is refused. */
   readonly backup?: BackupSource
+  /** The organisation's keys on this machine; by default the one of `signer`, in memory. */
+  readonly signers?: SignerRegistry
+  /** The pins of packs in the configuration; without it packs can't be pinned by command. */
+  readonly pins?: TrustPins
   /** Verify the signatures of many events that come together; by default the calling thread does. Closed with the node. */
   readonly signatureVerifiers?: SignatureVerifiers
   /** Takes the audit records in the place of the node's own audit log. */

@@ -20,6 +20,7 @@ import type { NetworkStatus } from './network/network.ts'
 import type { Digest } from './projections/digest.ts'
 import type { ProjectionStatus, RebuiltProjection } from './projections/projection-status.ts'
 import type { ConfigReloaded } from './policy/config-change.ts'
+import type { PackOperations, PublishedPack } from './packs/pack-operations.ts'
 import type { ProjectionPage, ProjectionQuery } from './projections/query.ts'
 import type { BuiltProof, ProofRequest } from './proofs/build-proof.ts'
 import type { SyncRequest, SyncResult } from './sync/sync-operation.ts'
@@ -48,6 +49,7 @@ export type {
   OnlineVerification,
   ProjectionPage,
   ProjectionQuery,
+  PublishedPack,
   ProofRequest,
   RebuiltProjection,
   ReceiptProof,
@@ -63,7 +65,7 @@ export type {
  * listener serves it; the client of the admin listener offers it again, so that a command need not know whether a
  * node is running.
  */
-export interface Operations extends AuditOperations {
+export interface Operations extends AuditOperations, PackOperations {
   status(): Promise<NodeStatus>
   /** Writes one moment of the node to a new folder of its machine. Throws `USAGE`, `NODE_NOT_RUNNING` without a folder. */
   backup(request: BackupRequest, onProgress?: ProgressListener): Promise<BackupMade>
@@ -117,8 +119,6 @@ export interface Operations extends AuditOperations {
    * `RECEIPTS_INVALID`, `RECEIPTS_QUEUE_FULL`, `STORE_FULL`.
    */
   handIn(request: HandInRequest): Promise<HandInResult>
-  /** Publishes the next anchor pack of this node's organisation. Throws `PUBLISH_REFUSED`. */
-  publishPack(): Promise<PublishedPack>
   /**
    * Fetches what is missing of the receipts of a namespace (of one batch) from the peers that serve it. Throws
    * `NOT_FOUND`, `BATCH_UNKNOWN`, `PUBLISH_REFUSED` (`ROLE_MISSING`), `NODE_NOT_RUNNING` without a mesh.
@@ -203,12 +203,6 @@ export interface Published {
   readonly logSeq: number
   /** How many peers the event was handed to at once; 0 when none is connected. */
   readonly recipients: number
-}
-
-export interface PublishedPack extends Published {
-  readonly orgId: string
-  readonly packSeq: number
-  readonly packHash: string
 }
 
 /** How syncing a namespace with a peer goes. */

@@ -4,7 +4,7 @@ import type { AuditQuery, AuditRecord } from './audit/operations.ts'
 import { NOTHING_AUDITED } from './audit/verify.ts'
 import type { AuthoredEvent } from './authoring/author.ts'
 import { EquivocationWatch } from './authoring/equivocation-watch.ts'
-import { announceBatch, publishPack } from './authoring/publish.ts'
+import { announceBatch } from './authoring/publish.ts'
 import { sealReceipts } from './authoring/seal.ts'
 import { announcedByOwner, findSealedBatch, provenReceipts } from './authoring/sealed-batches.ts'
 import { makeBackup } from './backup/make-backup.ts'
@@ -16,19 +16,11 @@ import { listEvents, listed } from './log/list-events.ts'
 import { parseRecord } from './log/log-reader.ts'
 import { verifyLog } from './log/verify-log.ts'
 import type { GossipVerdict } from './network/network.ts'
-import type {
-  EventsQuery,
-  ImportResult,
-  LoggedEvent,
-  Operations,
-  Published,
-  PublishedPack,
-  ReceiptProof
-} from './operations.ts'
+import type { EventsQuery, ImportResult, LoggedEvent, Operations, Published, ReceiptProof } from './operations.ts'
 import type { CountingTrail } from './platform/audit.ts'
 import { AnchormeshError, messageOf } from './platform/errors.ts'
-import { InTurn } from './platform/in-turn.ts'
 import { hasNoBatches } from './policy/not-carried.ts'
+import { NodeTrust } from './packs/node-trust.ts'
 import type { ChangesQuery, ProjectionUpdate } from './projections/changes.ts'
 import { followChanges } from './projections/changes.ts'
 import { queryRows } from './projections/query.ts'
@@ -50,8 +42,6 @@ export class RunningNode implements AnchormeshNode {
   readonly #startedMonotonic: number
   #joined = false
   #closing: Promise<void> | null = null
-  /** Two packs that are made at the same time would take the same number, and freeze the organisation. */
-  readonly #packs = new InTurn()
   /**
    * Batches whose receipts are being read, as many as there are callers: two seals of one batch could both find that it
    * is new.
@@ -61,6 +51,7 @@ export class RunningNode implements AnchormeshNode {
   readonly #attester: Attester
   readonly #anchoring: NodeAnchoring
   readonly #reloading: NodeReloading
+  readonly #trust: NodeTrust
 
   constructor(parts: NodeParts) {
     this.#parts = parts
@@ -84,6 +75,16 @@ export class RunningNode implements AnchormeshNode {
       announce: (request) => this.announce(request)
     })
     this.#reloading = new NodeReloading(parts, { anchoring: this.#anchoring, attester: this.#attester })
+    this.#trust = new NodeTrust({
+      ...ports,
+      ...parts,
+      send: publish,
+      reload: async () => {
+        if (ports.configuration === undefined) return false
+        await this.#reloading.reloadConfig()
+        return true
+      }
+    })
   }
 
   async start(): Promise<void> {
@@ -98,6 +99,7 @@ export class RunningNode implements AnchormeshNode {
       disconnected: (peerId) => sync?.disconnected(peerId)
     })
     this.#joined = true
+    await this.#trust.start()
     verification.start()
     bundles.start()
     this.#equivocations.start()
@@ -138,6 +140,7 @@ export class RunningNode implements AnchormeshNode {
       () => verification.stop(),
       () => bundles.stop(),
       () => this.#equivocations.stop(),
+      () => this.#trust.stop(),
       stopFollowing,
       () => ports.signatureVerifiers?.close(),
       () => nodeAudit?.close(),
@@ -219,9 +222,22 @@ export class RunningNode implements AnchormeshNode {
   }
 
   announce: Operations['announce'] = async (request) =>
-    await this.#published(await announceBatch(request, await this.#publishing('batches')))
+    await this.#published(await announceBatch(request, await this.#announcing()))
 
-  publishPack: Operations['publishPack'] = () => this.#packs.run(() => this.#publishNextPack())
+  signers: Operations['signers'] = () => this.#trust.signers()
+  addKey: Operations['addKey'] = (request) => this.#trust.addKey(request)
+  rotateKey: Operations['rotateKey'] = (request) => this.#trust.rotateKey(request)
+  retireKey: Operations['retireKey'] = (request) => this.#trust.retireKey(request)
+  revokeKey: Operations['revokeKey'] = (request) => this.#trust.revokeKey(request)
+  setKeyThreshold: Operations['setKeyThreshold'] = (request) => this.#trust.setKeyThreshold(request)
+  publishPack: Operations['publishPack'] = (request) => this.#trust.publishPack(request)
+  draftPack: Operations['draftPack'] = (request) => this.#trust.draftPack(request)
+  signPack: Operations['signPack'] = (draft) => this.#trust.signPack(draft)
+  completePack: Operations['completePack'] = (draft) => this.#trust.completePack(draft)
+  packs: Operations['packs'] = (query) => this.#trust.packs(query)
+  viewDraft: Operations['viewDraft'] = (draft) => this.#trust.viewDraft(draft)
+  trustProof: Operations['trustProof'] = (query) => this.#trust.trustProof(query)
+  pinPack: Operations['pinPack'] = (pin) => this.#trust.pinPack(pin)
 
   anchor: Operations['anchor'] = async (request) => await this.#anchoring.anchor(request)
 
@@ -301,7 +317,8 @@ export class RunningNode implements AnchormeshNode {
       startedMonotonicMs: this.#startedMonotonic,
       isJoined: this.#joined,
       equivocations: this.#equivocations,
-      anchoring: this.#anchoring
+      anchoring: this.#anchoring,
+      trust: this.#trust
     })
 
   async #sealNew(
@@ -326,17 +343,12 @@ export class RunningNode implements AnchormeshNode {
     return await sealReceipts(identity, receipts, { log, blobs, clock: ports.clock, random: ports.random })
   }
 
-  async #publishNextPack(): Promise<PublishedPack> {
-    const { orgId, packSeq, packHash, ...authored } = await publishPack(await this.#publishing('trust-anchors'))
-    return { ...(await this.#published(authored)), orgId, packSeq, packHash }
-  }
-
-  /** What publishing works with, once the projection that it reads is up to date. */
-  async #publishing(projection: 'batches' | 'trust-anchors'): Promise<Parameters<typeof announceBatch>[1]> {
-    const { engine, author, policy, blobs, ports, log } = this.#parts
+  /** What announcing works with, once the projection that it reads is up to date. */
+  async #announcing(): Promise<Parameters<typeof announceBatch>[1]> {
+    const { engine, author, policy, blobs, log } = this.#parts
     await log.recover()
-    await engine.reached(log.head.logSeq, null, projection)
-    return { engine, blobs, author, policy, clock: ports.clock }
+    await engine.reached(log.head.logSeq, null, 'batches')
+    return { engine, blobs, author, policy }
   }
 
   /**

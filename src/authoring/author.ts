@@ -28,6 +28,19 @@ export interface SigningGate {
   signed(eventId: string): void
 }
 
+/** Another key that signs an event of this node: packs have such. */
+export type Cosigner = Pick<Signer, 'kid' | 'sign'>
+
+/** What may be written while everybody else waits (`Author.holding`). */
+export interface Pen {
+  /** The envelope that this node's next event would have. */
+  envelope(type: string, namespace: string, body: JsonObject): Promise<Envelope>
+  /** As `Author.author`, with the signatures of further keys. */
+  write(type: string, namespace: string, body: JsonObject, cosigners: readonly Cosigner[]): Promise<AuthoredEvent>
+  /** Hands in an event of this node that is whole already. Throws as `Author.author`. */
+  handIn(event: { readonly id: string; readonly namespace: string; readonly wire: Uint8Array }): Promise<AuthoredEvent>
+}
+
 /** Where nobody else can hold more of the chain. */
 const OPEN_GATE: SigningGate = { ready: () => Promise.resolve(), signing: () => {}, signed: () => {} }
 
@@ -45,6 +58,12 @@ export class Author {
 
   readonly #gate: SigningGate
   readonly #isCutOff: CutOffCheck
+  /** One `holding` at a time. */
+  readonly #holdings = new InTurn()
+  /** Resolves when events may be signed again; `null` while they may. */
+  #held: Promise<void> | null = null
+  #writing = 0
+  #written: () => void = () => {}
 
   constructor(ports: {
     signer: () => Signer
@@ -96,24 +115,75 @@ export class Author {
     })
   }
 
+  /**
+   * Does work that must know all of this node's events: nothing is signed from before `work` begins until it ends, but
+   * for what `work` writes itself, in `namespace`. `work` must not wait for other events of this node.
+   */
+  async holding<Result>(namespace: string, work: (pen: Pen) => Promise<Result>): Promise<Result> {
+    return await this.#holdings.run(async () => {
+      await this.#gate.ready(namespace)
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#held = promise
+      try {
+        while (this.#writing > 0) await new Promise<void>((written) => (this.#written = written))
+        return await work({
+          envelope: (type, of, body) => this.#nextEnvelope(type, of, body, this.#signer()),
+          write: (type, of, body, cosigners) => this.#authorNext(type, of, body, cosigners),
+          handIn: (event) => this.#handIn(event)
+        })
+      } finally {
+        this.#held = null
+        resolve()
+      }
+    })
+  }
+
   async #inLine<Authored>(namespace: string, write: () => Promise<Authored>): Promise<Authored> {
     const line = this.#lines.get(namespace) ?? new InTurn()
     this.#lines.set(namespace, line)
     return await line.run(async () => {
       await this.#gate.ready(namespace)
-      return await write()
+      while (this.#held !== null) {
+        await this.#held
+        // What was written meanwhile may have ended this key.
+        await this.#gate.ready(namespace)
+      }
+      this.#writing += 1
+      try {
+        return await write()
+      } finally {
+        this.#writing -= 1
+        this.#written()
+      }
     })
   }
 
-  async #authorNext(type: string, namespace: string, body: JsonObject): Promise<AuthoredEvent> {
+  async #authorNext(
+    type: string,
+    namespace: string,
+    body: JsonObject,
+    cosigners: readonly Cosigner[] = []
+  ): Promise<AuthoredEvent> {
     // The same one for all of the event, whoever takes its place meanwhile.
-    const signer = this.#signer()
-    if (namespace !== TRUST_NAMESPACE && this.#isCutOff(signer)) throw cutOff(signer)
-    const envelope = await this.#nextEnvelope(type, namespace, body, signer)
+    const own = this.#signer()
+    if (namespace !== TRUST_NAMESPACE && this.#isCutOff(own)) throw cutOff(own)
+    const envelope = await this.#nextEnvelope(type, namespace, body, own)
     const canonical = canonicalEvent(envelope)
-    const signature = await signer.sign(eventSigningInput(type, signer.kid, canonical))
-    const wire = encodeEvent(envelope, [{ kid: signer.kid, signature }])
-    const id = eventId(canonical)
+    const signatures = await Promise.all(
+      [own, ...cosigners].map(async (signer) => ({
+        kid: signer.kid,
+        signature: await signer.sign(eventSigningInput(type, signer.kid, canonical))
+      }))
+    )
+    return await this.#handIn({ id: eventId(canonical), namespace, wire: encodeEvent(envelope, signatures) })
+  }
+
+  async #handIn(event: {
+    readonly id: string
+    readonly namespace: string
+    readonly wire: Uint8Array
+  }): Promise<AuthoredEvent> {
+    const { id, namespace, wire } = event
     this.#gate.signing(id)
     const outcome = await this.#door.submit(wire, { via: 'own' }).finally(() => this.#gate.signed(id))
     if (outcome.outcome === 'accepted') return { id: outcome.id, logSeq: outcome.logSeq, namespace, wire }

@@ -14,12 +14,16 @@ import type { Random } from '../platform/random.ts'
 import { SignatureThreads } from '../platform/signature-threads.ts'
 import type { CommandContext } from './command.ts'
 import { backupSource } from './data-folder/backup-files.ts'
-import { loadConfig } from './data-folder/load-config.ts'
-import type { LoadedConfig } from './data-folder/load-config.ts'
 import { nodeConfigOf } from './data-folder/node-config.ts'
 import { dataPaths } from './data-folder/paths.ts'
 import { configuredRails } from './data-folder/rails.ts'
 import { configuredSyslog } from './data-folder/syslog.ts'
+import { readKeystore, writeKeystore } from './data-folder/keystore.ts'
+import { loadConfig } from './data-folder/load-config.ts'
+import type { LoadedConfig } from './data-folder/load-config.ts'
+import { filePins } from './data-folder/file-pins.ts'
+import { fileSignerRegistry } from './data-folder/signers-file.ts'
+import type { SignersFileParts } from './data-folder/signers-file.ts'
 
 export interface OwnNodeParts {
   readonly clock: Clock
@@ -34,7 +38,11 @@ export async function openOwnNode(context: CommandContext): Promise<AnchormeshNo
   const { configSources, clock, random, json, quiet } = context
   const config = await loadConfig(configSources)
   // The command tells its own errors; in its JSON nothing else should stand.
-  return await openNode(config, { clock, random, logger: createLogger(json || quiet ? 'silent' : 'warn') })
+  return await openNode(config, {
+    clock,
+    random,
+    logger: createLogger(json || quiet ? 'silent' : 'warn')
+  })
 }
 
 /**
@@ -61,6 +69,13 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
       blobs,
       checkpoint: checkpointFile(paths.storeState),
       backup: backupSource(config.sources, () => config),
+      signers: fileSignerRegistry({
+        paths,
+        keystore: keystoreFile(paths.keystore),
+        signer: config.signer,
+        random: parts.random
+      }),
+      pins: filePins(config.sources),
       signatureVerifiers: new SignatureThreads({ clock: parts.clock, logger: parts.logger })
     })
   } catch (error) {
@@ -68,6 +83,11 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
       await open.close().catch((second: unknown) => reportSecond(parts.logger, second))
     throw error
   }
+}
+
+/** The keystore, read anew each time: a command may have changed it. */
+function keystoreFile(path: string): SignersFileParts['keystore'] {
+  return { read: () => readKeystore(path), write: (next) => writeKeystore(path, next, false) }
 }
 
 /** Why the node did not open is what counts; that a store would not close either is worth a line. */

@@ -15,6 +15,7 @@ import { registerEvents } from './verbs/events.ts'
 import { registerForget } from './verbs/forget.ts'
 import { registerIdentity } from './verbs/identity.ts'
 import { registerInit } from './verbs/init.ts'
+import { registerKeys } from './verbs/keys.ts'
 import { registerLog } from './verbs/log.ts'
 import { registerPack } from './verbs/pack.ts'
 import { registerPeers } from './verbs/peers.ts'
@@ -24,6 +25,7 @@ import { registerSeal } from './verbs/seal.ts'
 import { registerStart } from './verbs/start.ts'
 import { registerStatus } from './verbs/status.ts'
 import { registerSync } from './verbs/sync.ts'
+import { registerTrust } from './verbs/trust.ts'
 import { registerVerify } from './verbs/verify.ts'
 import { registerVerifyOnline } from './verbs/verify-online.ts'
 
@@ -39,7 +41,9 @@ const VERBS = [
   registerSeal,
   registerAnnounce,
   registerAnchor,
+  registerKeys,
   registerPack,
+  registerTrust,
   registerBundle,
   registerForget,
   registerEvents,

@@ -21,6 +21,7 @@ import { failureOfProblem } from './errors.ts'
 import { FRAMES_MEDIA_TYPE, frameOf, readFrames } from './frames.ts'
 import { LINES_MEDIA_TYPE } from './lines.ts'
 import * as anchoringSchemas from './anchoring-schemas.ts'
+import { createPackClient } from './pack-client.ts'
 import { builtProof } from './proof-schemas.ts'
 import * as schemas from './schemas.ts'
 import { onlineVerification } from './verification-schemas.ts'
@@ -107,7 +108,7 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
         query: { namespace },
         body: { type: LINES_MEDIA_TYPE, content: receiptLines(receipts) }
       }),
-    publishPack: () => transport.json(schemas.publishedPack, { method: 'POST', path: 'packs' }),
+    ...createPackClient(transport),
     fetchBundles: (query, onProgress) =>
       work(
         transport,

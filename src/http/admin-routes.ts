@@ -8,6 +8,7 @@ import { BODY_BYTES_MAX } from './limits.ts'
 import type { App } from './listener.ts'
 import { findEvent } from './public-routes.ts'
 import * as anchoringSchemas from './anchoring-schemas.ts'
+import { registerPackRoutes } from './pack-routes.ts'
 import { builtProof, proofRequest } from './proof-schemas.ts'
 import * as schemas from './schemas.ts'
 
@@ -35,11 +36,8 @@ export function registerAdminRoutes(app: App, operations: Operations, shutdown: 
     schema: { querystring: schemas.namespaceQuery, response: { 200: schemas.digest } },
     handler: async ({ query }) => await operations.digest(query.namespace)
   })
-  app.post('/v1/admin/packs', {
-    schema: { querystring: schemas.noQuery, response: { 201: schemas.publishedPack } },
-    handler: async (_request, reply) => await reply.code(201).send(await operations.publishPack())
-  })
   registerConfigRoutes(app, operations)
+  registerPackRoutes(app, operations)
   registerJsonBodies(app, operations)
   registerSubmit(app, operations)
   registerShutdown(app, shutdown)

@@ -25,7 +25,6 @@ import type {
   ProjectionPage,
   ProjectionQuery,
   Published,
-  PublishedPack,
   RebuiltProjection,
   ReceiptProof,
   ReceiptsStatus,
@@ -203,14 +202,7 @@ export const receiptProof: z.ZodType<ReceiptProof> = z.object({
   record: z.string().nullable()
 })
 
-const publishedMembers = { id: z.string(), logSeq: z.int(), recipients: z.int() }
-export const published: z.ZodType<Published> = z.object(publishedMembers)
-export const publishedPack: z.ZodType<PublishedPack> = z.object({
-  ...publishedMembers,
-  orgId: z.string(),
-  packSeq: z.int(),
-  packHash: z.string()
-})
+export const published: z.ZodType<Published> = z.object({ id: z.string(), logSeq: z.int(), recipients: z.int() })
 
 export const logVerification: z.ZodType<LogVerification> = z.object({
   ok: z.boolean(),

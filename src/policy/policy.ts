@@ -117,6 +117,8 @@ export interface PolicySelf {
   readonly orgId: string
   readonly kid: string
   readonly publicKey: Uint8Array
+  /** Those that it signed with before: others know it by them, and its organisation's first packs are signed by them. */
+  readonly formerKeys?: readonly BoundKey[]
 }
 
 export type EffectivePolicyResult =
@@ -277,7 +279,8 @@ function knownPeers(peers: PeersConfig, self: PolicySelf, problems: PolicyProble
   const peerIds = new Set<string>()
 
   const own = ownKey(self, problems)
-  kids.bind(self.orgId, own, { file: 'federation.yaml', path: ['node', 'did'] })
+  const ownKeys = [own, ...(self.formerKeys ?? []).filter(({ kid }) => kid !== own.kid)]
+  for (const key of ownKeys) kids.bind(self.orgId, key, { file: 'federation.yaml', path: ['node', 'did'] })
   peers.peers.forEach((peer, index) => {
     const at = (...rest: (string | number)[]): (string | number)[] => ['peers', index, ...rest]
     if (known.has(peer.did)) problems.push(inPeers(at('did'), `names ${peer.did} a second time`))
@@ -289,7 +292,7 @@ function knownPeers(peers: PeersConfig, self: PolicySelf, problems: PolicyProble
       problems.push(inPeers(at('orgId'), `is ${peer.orgId}, but this node's own orgId is ${self.orgId}`))
     }
     const keys = peerKeys(peer, index, kids, problems)
-    if (peer.did === self.did && !keys.some(({ kid }) => kid === own.kid)) keys.push(own)
+    if (peer.did === self.did) keys.push(...ownKeys.filter(({ kid }) => !keys.some((key) => key.kid === kid)))
     if (peer.keys.length === 0 && !peer.did.startsWith('did:key:') && !pinned.has(peer.orgId)) {
       problems.push(inPeers(at('keys'), `names no key of ${peer.did}, so nothing it signs could be verified`))
     }
@@ -302,7 +305,12 @@ function knownPeers(peers: PeersConfig, self: PolicySelf, problems: PolicyProble
     })
   })
   if (!known.has(self.did)) {
-    known.set(self.did, { did: self.did, orgId: self.orgId, roles: ROLES.toSorted(), keys: [own] })
+    known.set(self.did, {
+      did: self.did,
+      orgId: self.orgId,
+      roles: ROLES.toSorted(),
+      keys: sortedBy(ownKeys, ({ kid }) => kid)
+    })
   }
   return sortedBy([...known.values()], ({ did }) => did)
 }

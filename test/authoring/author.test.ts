@@ -175,3 +175,37 @@ test('a clock that was set back far: the node says that it can not publish, unti
   ingest.clock.setNow(ts - 100_000)
   expectChain([first, await announce(ingest, 'batch-2')])
 })
+
+test('while work holds the author nothing else is signed, in whatever namespace; then all of it is', async () => {
+  const ingest = await openIngest(self, everybody, {
+    policy: policyOf(self, everybody, { namespaces: [NAMESPACE, 'dao:second'] })
+  })
+  const { author, log } = ingest
+  const early = announce(ingest, 'early')
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const heads: number[] = []
+  const holding = author.holding('dao:second', async (pen) => {
+    heads.push(log.head.logSeq)
+    await promise
+    heads.push(log.head.logSeq)
+    const written = await pen.write('announce', 'dao:second', announceBody('held'), [])
+    heads.push(log.head.logSeq)
+    return written
+  })
+  await early
+  const late = [announce(ingest, 'late'), announce(ingest, 'late', 'dao:second')]
+  resolve()
+  const held = await holding
+  expect(heads[1]).toBe(heads[0])
+  expect(heads[2]).toBe((heads[0] ?? 0) + 1)
+  expectChain([await early, await (late[0] as Promise<AuthoredEvent>)])
+  expectChain([held, await (late[1] as Promise<AuthoredEvent>)])
+})
+
+test('work that fails while it holds the author lets the others go on', async () => {
+  const ingest = await openIngest(self, everybody)
+  const failing = ingest.author.holding(NAMESPACE, () => Promise.reject(new Error('no')))
+  const event = announce(ingest, 'batch')
+  await expect(failing).rejects.toThrow('no')
+  expectChain([await event])
+})

@@ -12,6 +12,7 @@ import type { OnlineVerification, Operations } from '../../src/operations.ts'
 import { AnchormeshError } from '../../src/platform/errors.ts'
 import type { FailureCode } from '../../src/platform/errors.ts'
 import { json } from '../protocols/json-arbitrary.ts'
+import { ORG, keyOf, openMachines, share } from '../packs/organisation.ts'
 import { until } from '../support/until.ts'
 import { adminListener, all, nodeWith } from './support/listeners.ts'
 import { NAMESPACE, memoryNode } from './support/memory-operations.ts'
@@ -32,6 +33,44 @@ async function otherServer(listener: Parameters<typeof createServer>[1]): Promis
 }
 
 describe('every operation gives over HTTP what it gives in the process', () => {
+  it('keys and packs', async () => {
+    const [first, second] = await openMachines(['first', 'second'])
+    if (first === undefined || second === undefined) throw new Error('no machines')
+    const [client, other] = await Promise.all([first, second].map(async ({ node }) => await clientOf(node)))
+    if (client === undefined || other === undefined) throw new Error('no clients')
+    const guest = keyOf(second.self)
+    expect(await client.addKey({ ...guest, uses: ['event', 'pack'], notAfter: 7 })).toMatchObject({ kid: guest.kid })
+    expect(await client.publishPack({ validDays: 7 })).toMatchObject({ packSeq: 1, orgId: ORG })
+    await share(first, second)
+    expect(await client.signers()).toEqual(await first.node.signers())
+    expect(await client.setKeyThreshold({ threshold: 2 })).toMatchObject({ intendedThreshold: 2 })
+    const rotated = await client.rotateKey({ reason: 'yearly' })
+    const drafted = await client.draftPack({ with: [guest.kid], delta: true })
+    expect(drafted.missing).toEqual([guest.kid])
+    expect(await other.viewDraft(drafted.draft)).toEqual(await second.node.viewDraft(drafted.draft))
+    const signed = await other.signPack(drafted.draft)
+    expect(await client.completePack(signed.draft)).toMatchObject({ packSeq: 2, packHash: drafted.packHash })
+    expect(await client.packs({ packSeq: 2 })).toEqual(await first.node.packs({ packSeq: 2 }))
+    expect(await client.packs({ orgId: ORG })).toMatchObject([{ packSeq: 2 }])
+    const { kid } = rotated.added
+    expect(await client.trustProof({ kid, orgId: ORG })).toEqual(await first.node.trustProof({ kid }))
+    expect(await client.retireKey({ kid: guest.kid, reason: 'gone' })).toMatchObject({ intended: { reason: 'gone' } })
+    expect(await client.revokeKey({ kid: guest.kid, reason: 'lost', lastGood: 'none' })).toMatchObject({
+      intended: { status: 'REVOKED', lastGood: [] }
+    })
+    await expect(client.revokeKey({ kid, reason: 'lost' })).rejects.toMatchObject({
+      code: 'LAST_GOOD_REQUIRED',
+      detail: { kid, tips: [] }
+    })
+    await expect(client.draftPack({ with: ['nobody'] })).rejects.toMatchObject({
+      code: 'PUBLISH_REFUSED',
+      detail: { code: 'PACK_SIGNER_FOREIGN' }
+    })
+    await expect(client.pinPack({ orgId: ORG, packSeq: 1, hash: 'a'.repeat(64) })).rejects.toMatchObject({
+      code: 'PINS_NOT_KEPT'
+    })
+  })
+
   it('status, query, digest, publishPack', async () => {
     const node = nodeWith(3)
     const client = await clientOf(node)

@@ -82,7 +82,7 @@ describe('small routes', () => {
     ['GET', 'log/export?namespace=A', 400, 'QUERY_INVALID'],
     ['GET', 'batches/proofs', 400, 'QUERY_INVALID'],
     ['GET', 'nothing', 404, 'NOT_FOUND'],
-    ['GET', 'packs', 404, 'NOT_FOUND'],
+    ['GET', 'shutdown', 404, 'NOT_FOUND'],
     ['DELETE', 'events', 404, 'NOT_FOUND'],
     ['GET', `events/${'0'.repeat(64)}`, 404, 'NOT_FOUND'],
     ['GET', 'digest?namespace=dao:other', 404, 'NOT_FOUND'],

@@ -13,6 +13,9 @@ import type { Logger } from '../../src/platform/logger.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
 import type { EffectivePolicy } from '../../src/policy/policy.ts'
 import { viewPolicy } from '../../src/policy/policy-view.ts'
+import type { AuditTrail } from '../../src/platform/audit.ts'
+import type { SignerRegistry } from '../../src/trust/signer-registry.ts'
+import type { Signer } from '../../src/trust/signer.ts'
 import type { TimestampVerifier } from '../../src/timestamps/verifier.ts'
 import type { TestMember } from '../support/identities.ts'
 import { policyOf } from '../support/identities.ts'
@@ -43,6 +46,10 @@ export interface NodeOptions {
   readonly network?: Network
   readonly seed?: string
   readonly verifiers?: readonly TimestampVerifier[]
+  readonly signers?: SignerRegistry
+  readonly audit?: AuditTrail
+  /** Instead of the member's own. */
+  readonly signer?: Signer
 }
 
 /** The PeerId that a member has in the memory mesh. */
@@ -65,13 +72,15 @@ export async function openNode(
   const network = options.network ?? options.hub?.join({ did: self.signer.did, peerId: peerIdOf(self), namespaces })
   const random = seededRandom(options.seed ?? 'node').fork(self.signer.did)
   const node = await createNode(
-    { policy, signer: self.signer, version: 'test' },
+    { policy, signer: options.signer ?? self.signer, version: 'test' },
     {
       ...ports,
       random,
       logger: options.logger ?? silentLogger,
       ...(network === undefined ? {} : { network }),
-      ...(options.verifiers === undefined ? {} : { verifiers: options.verifiers })
+      ...(options.verifiers === undefined ? {} : { verifiers: options.verifiers }),
+      ...(options.signers === undefined ? {} : { signers: options.signers }),
+      ...(options.audit === undefined ? {} : { audit: options.audit })
     }
   )
   if (options.hub !== undefined) await node.start()

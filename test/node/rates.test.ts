@@ -23,6 +23,7 @@ test('a flood by gossip is never rejected; it costs the peer that sends it, and 
     }),
     connected: () => [],
     open: () => Promise.resolve({ ok: false, reason: 'offline', detail: '' }),
+    prepare: () => () => Promise.resolve(),
     penalise: (peerId, reason) => void penalties.push(`${peerId} ${reason}`),
     stop: () => Promise.resolve()
   }

@@ -21,7 +21,7 @@ const argumentsOf = (line: string): readonly string[] =>
   line
     .replace(/\s+#.*$/, '')
     .replace(/\s+>.*$/, '')
-    .replace('LEAFHASH', 'a'.repeat(64))
+    .replace(/LEAFHASH|PACKHASH/, 'a'.repeat(64))
     .split(/\s+/)
     .slice(2)
 

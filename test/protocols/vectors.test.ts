@@ -7,6 +7,8 @@ import { decodeCanonical, encodeCanonical } from '../../protocols/canonical-json
 import type { JsonObject, JsonValue } from '../../protocols/canonical-json/v1/json.ts'
 import { packHash, packRoot, parseAnchorPack } from '../../protocols/event/v1/anchor-pack.ts'
 import type { AnchorPack } from '../../protocols/event/v1/anchor-pack.ts'
+import type { PackKeyProof } from '../../protocols/event/v1/pack-proof.ts'
+import { provePackKey, verifyPackKeyProof } from '../../protocols/event/v1/pack-proof.ts'
 import { evidenceHashOf, evidenceIdOf, parseAnnounce } from '../../protocols/event/v1/announce.ts'
 import type { AttestationPlace } from '../../protocols/event/v1/attestation.ts'
 import { countsBefore, parseAttestation } from '../../protocols/event/v1/attestation.ts'
@@ -295,5 +297,16 @@ describe('event/v1', () => {
   const invalidPacks = vectorsOf('event/v1/vectors/anchor-pack-invalid.json') as readonly { body: JsonObject }[]
   test.each(invalidPacks)('pack, $rule: $description', ({ body }) => {
     expect(parseAnchorPack(body)).toMatchObject({ ok: false, code: 'BODY_INVALID' })
+  })
+
+  type Proven = Pick<AnchorPack, 'orgId' | 'threshold' | 'keys' | 'root'> & { proof: PackKeyProof }
+  test.each(vectorsOf('event/v1/vectors/pack-proof.json') as readonly Proven[])('key proof: $description', (vector) => {
+    expect(provePackKey(vector, vector.proof.key.kid)).toEqual(vector.proof)
+    expect(verifyPackKeyProof(vector.proof, vector.root)).toBe(true)
+  })
+
+  const invalidProofs = vectorsOf('event/v1/vectors/pack-proof-invalid.json') as readonly Proven[]
+  test.each(invalidProofs)('key proof that does not hold: $description', ({ proof, root }) => {
+    expect(verifyPackKeyProof(proof, root)).toBe(false)
   })
 })

@@ -182,10 +182,14 @@ export function packHash(body: AnchorPack | JsonObject): string {
  * The Merkle root (hex) over an organisation's resulting trust anchors: leaf 0 is the canonical JSON of `orgId` and
  * `threshold`, then each key's in ascending order of kid, in whatever order they are given.
  */
-export function packRoot({ orgId, threshold, keys }: Pick<AnchorPack, 'orgId' | 'threshold' | 'keys'>): string {
+export function packRoot(resulting: Pick<AnchorPack, 'orgId' | 'threshold' | 'keys'>): string {
+  return toHex(merkleRoot(packLeaves(resulting)))
+}
+
+/** The hashes of the leaves under the pack root, in their order. */
+export function packLeaves({ orgId, threshold, keys }: Pick<AnchorPack, 'orgId' | 'threshold' | 'keys'>): Uint8Array[] {
   const ordered = keys.toSorted((left, right) => (left.kid < right.kid ? -1 : 1))
-  const leaves = [{ orgId, threshold }, ...ordered].map((leaf) => leafHash(utf8(encodeCanonical(leaf))))
-  return toHex(merkleRoot(leaves))
+  return [{ orgId, threshold }, ...ordered].map((leaf) => leafHash(utf8(encodeCanonical(leaf))))
 }
 
 /** Bytes of an organisation's resulting trust anchors as canonical JSON, in one list; in whatever order they are. */

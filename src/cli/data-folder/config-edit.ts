@@ -73,7 +73,7 @@ function shownEntry({ certificatePins, peerId, ...entry }: PeerConfig): Partial<
 }
 
 /** The list at `path`; made where there is none. An empty one is written over several lines from now on. */
-function listAt(document: Document, path: readonly string[]): YAMLSeq {
+function listAt(document: Document, path: readonly (string | number)[]): YAMLSeq {
   const found = document.getIn(path, true)
   if (isSeq(found)) {
     if (found.items.length === 0) found.flow = false
@@ -85,4 +85,23 @@ function listAt(document: Document, path: readonly string[]): YAMLSeq {
   if (comment) made.commentBefore = comment
   document.setIn(path, made)
   return made
+}
+
+/** `peers.yaml` with a pack pinned: in the place of a pin of the same number, else at the end of its organisation's. */
+export function editPins(
+  text: string,
+  { orgId, packSeq, hash }: { readonly orgId: string; readonly packSeq: number; readonly hash: string }
+): string {
+  const document = parseDocument(text)
+  const organisations = listAt(document, ['organisations'])
+  let place = organisations.items.findIndex((item) => isMap(item) && item.get('orgId') === orgId)
+  if (place < 0) {
+    place = organisations.items.length
+    organisations.add(document.createNode({ orgId }))
+  }
+  const pins = listAt(document, ['organisations', place, 'pins'])
+  const known = pins.items.find((item): item is YAMLMap => isMap(item) && item.get('packSeq') === packSeq)
+  if (known === undefined) pins.add(document.createNode({ packSeq, hash }))
+  else known.set('hash', hash)
+  return document.toString(YAML_STYLE)
 }

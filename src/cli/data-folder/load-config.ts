@@ -11,7 +11,7 @@ import { parseConfig, problemText } from '../../policy/yaml.ts'
 import type { ConfigOverride, ConfigProblem } from '../../policy/yaml.ts'
 import type { Signer } from '../../trust/signer.ts'
 import { errnoOf } from '../../platform/atomic-file.ts'
-import { peerKeySeed, readKeystore, signerFrom, signingKeys } from './keystore.ts'
+import { formerKeys, peerKeySeed, readKeystore, signerFrom, signingKeys } from './keystore.ts'
 import type { Keystore } from './keystore.ts'
 import { meshProblems } from './mesh-checks.ts'
 import { namedFileProblems } from './named-files.ts'
@@ -103,7 +103,13 @@ export async function checkConfig(
   const seed = peerKeySeed(keystore)
   const peerId = await peerIdOfSeed(seed)
   const tsas = await readTsaCertificates(federation.value, dataPaths(folder).tsaRoots)
-  const self = { did: node.did, orgId: node.orgId, kid: signer.kid, publicKey: signer.publicKey }
+  const self = {
+    did: node.did,
+    orgId: node.orgId,
+    kid: signer.kid,
+    publicKey: signer.publicKey,
+    formerKeys: formerKeys(keystore)
+  }
   const effective = effectivePolicy(federation.value, peers.value, self, tsas.certificates)
   const found: readonly PolicyProblem[] = [
     ...didProblems(node.did, keystore),

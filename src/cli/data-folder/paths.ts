@@ -8,6 +8,10 @@ export interface DataPaths {
   readonly federation: string
   readonly peers: string
   readonly keystore: string
+  /** What the next anchor pack shall say of the organisation's keys. */
+  readonly signers: string
+  /** The draft of a pack that waits for signatures. */
+  readonly pendingPack: string
   /** LevelDB. */
   readonly store: string
   readonly blobs: string
@@ -32,6 +36,8 @@ export function dataPaths(folder: string): DataPaths {
     federation: resolve(folder, 'federation.yaml'),
     peers: resolve(folder, 'peers.yaml'),
     keystore: resolve(folder, 'keystore.json'),
+    signers: resolve(folder, 'signers.json'),
+    pendingPack: resolve(folder, 'pending-pack.json'),
     store: resolve(folder, 'store'),
     blobs: resolve(folder, 'blobs'),
     storeState: resolve(folder, 'store.json'),

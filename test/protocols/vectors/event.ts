@@ -14,6 +14,7 @@ import {
 import type { Author, EnvelopeParts } from './event-parts.ts'
 import { invalidEvents } from './event-invalid.ts'
 import { packOf, packSigners, secondPack } from './pack-parts.ts'
+import { packProofVectors } from './pack-proof.ts'
 import { hex, sha256 } from './vector-file.ts'
 import type { Vector, VectorFile } from './vector-file.ts'
 
@@ -40,7 +41,8 @@ export function eventVectors(): readonly VectorFile[] {
         'Events (hex) whose form is right and whose signatures are not: SIGNATURE_INVALID once the keys are known.',
       vectors: badSignatures()
     },
-    ...bodyVectors()
+    ...bodyVectors(),
+    ...packProofVectors()
   ]
 }
 
