@@ -142,7 +142,13 @@ export type { DevelopmentTsa, DevelopmentTsaOptions } from './timestamps/clients
 
 /** Which timestamp anchor of a batch wins, as a pure function (protocols/winner/v1). */
 export { countQuorum, winnerState } from '../protocols/winner/v1/quorum.ts'
-export type { EvidenceFinding, QuorumCount, QuorumRule, WinnerState } from '../protocols/winner/v1/quorum.ts'
+export type {
+  EvidenceFinding,
+  QuorumCount,
+  QuorumRule,
+  QuorumStatement,
+  WinnerState
+} from '../protocols/winner/v1/quorum.ts'
 export { decidingRule, selectWinner } from '../protocols/winner/v1/winner.ts'
 export type { Candidate, Loser, Superseded, WinnerRule } from '../protocols/winner/v1/winner.ts'
 

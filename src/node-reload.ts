@@ -146,5 +146,5 @@ export async function keysFolded(engine: ProjectionEngine, logSeq: number): Prom
 }
 
 function isSamePolicy(one: EffectivePolicy, other: EffectivePolicy): boolean {
-  return encodeCanonical(one as unknown as JsonObject) === encodeCanonical(other as unknown as JsonObject)
+  return encodeCanonical(one) === encodeCanonical(other)
 }

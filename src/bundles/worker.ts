@@ -89,7 +89,7 @@ export class BundleWorker {
 
   /** Another policy is in force: goes through the projection once more, and drops what may not be asked for now. */
   lookAgain(): void {
-    for (const [key, want] of [...this.#wants.entries()])
+    for (const [key, want] of Array.from(this.#wants.entries()))
       if (want.state !== 'running' && !this.#ports.mayRequest(namespaceOf(key))) this.#drop(key, want)
     this.#pass.abort()
   }

@@ -95,7 +95,7 @@ export class LiveConfig implements ConfigurationSource {
         line: line === undefined ? null : Number(line),
         column: column === undefined ? null : Number(column)
       }
-      return [{ file, ...at, key, message: `is another node's: this one runs as ${String(before)}` }]
+      return [{ file, ...at, key, message: `is another node's: this one runs as ${JSON.stringify(before)}` }]
     })
     if (problems.length > 0) throw configInvalid(problems)
     if (config.peerId !== this.#config.peerId)

@@ -74,7 +74,7 @@ const TOKEN = /^[A-Za-z0-9_-]{20,}$/
 function maskedUrl(text: string): string {
   const scheme = /^(?:[a-z][a-z0-9]*\+)?[a-z][a-z0-9]*:\/\//i.exec(text)?.[0]
   if (scheme === undefined) return text
-  const [address = '', query] = splitAt(text.slice(scheme.length), '?')
+  const [address, query] = splitAt(text.slice(scheme.length), '?')
   const [authority = '', ...segments] = address.split('/')
   const host = authority.slice(authority.lastIndexOf('@') + 1)
   const credentials = authority.includes('@') ? `${MASK}@` : ''
@@ -89,7 +89,7 @@ function splitAt(text: string, mark: string): readonly [string, string?] {
 
 function nameOf(item: JsonValue, index: number): string {
   const found = NAMES.map((name) => (item as Record<string, JsonValue>)[name]).find((name) => name !== undefined)
-  return String(found ?? index)
+  return typeof found === 'string' || typeof found === 'number' ? String(found) : String(index)
 }
 
 function isMapping(value: JsonValue): value is { readonly [name: string]: JsonValue } {

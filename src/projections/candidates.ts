@@ -1,6 +1,6 @@
 import type { AttestationPlace } from '../../protocols/event/v1/attestation.ts'
 import { countsBefore } from '../../protocols/event/v1/attestation.ts'
-import type { EvidenceFinding, Statement } from '../../protocols/winner/v1/quorum.ts'
+import type { EvidenceFinding, QuorumStatement } from '../../protocols/winner/v1/quorum.ts'
 import type { Candidate } from '../../protocols/winner/v1/winner.ts'
 import { rankOf } from '../../protocols/winner/v1/winner.ts'
 import { sortableNumber } from '../log/keys.ts'
@@ -107,7 +107,7 @@ export class Candidates {
   async statementsOn(
     candidate: Pick<Candidate, 'batchRoot' | 'chainId' | 'evidenceId' | 'evidenceHash'>,
     members: number
-  ): Promise<ReadonlyMap<string, Statement>> {
+  ): Promise<ReadonlyMap<string, QuorumStatement>> {
     const prefix = this.#statementKey(candidate, '')
     const found = await this.#facts.range(prefix, members)
     return new Map(

@@ -46,14 +46,13 @@ const configOf = ({ self }: MemoryNode, policy: EffectivePolicy): NodeReload => 
 /** Lets messages arrive and time pass at all nodes while the work goes on. */
 async function during<Result>(hub: MemoryHub, nodes: readonly MemoryNode[], work: Promise<Result>): Promise<Result> {
   let ended = false
-  const done = (): void => void (ended = true)
-  work.then(done, done)
+  const ending = work.finally(() => (ended = true))
   await untilAnswer('the nodes come to it', async () => {
     await hub.drain()
     for (const { ports } of nodes) await ports.clock.advance(500)
     return ended
   })
-  return await work
+  return await ending
 }
 
 /** Lets messages arrive and time pass at all nodes until the answer is there. */

@@ -263,6 +263,22 @@ describe('problems of both files together', () => {
       expected: 'peers.yaml organisations.1.orgId: names x a second time'
     },
     {
+      name: 'a number that is pinned twice',
+      peers: {
+        peers: [{ did: bob.did, orgId: 'beta' }],
+        organisations: [{ orgId: 'x', pins: ['ab', 'cd'].map((hex) => ({ packSeq: 2, hash: hex.repeat(32) })) }]
+      },
+      expected: 'peers.yaml organisations.0.pins.1.packSeq: pins pack 2 of x a second time'
+    },
+    {
+      name: 'a pin of the first pack that is not its firstPack',
+      peers: {
+        peers: [{ did: bob.did, orgId: 'beta' }],
+        organisations: [{ orgId: 'x', firstPack: 'ab'.repeat(32), pins: [{ packSeq: 1, hash: 'cd'.repeat(32) }] }]
+      },
+      expected: 'peers.yaml organisations.0.pins.0.hash: is not the firstPack of x'
+    },
+    {
       name: 'this node under another organisation',
       peers: {
         peers: [

@@ -5,7 +5,7 @@ import type {
   EvidenceFinding,
   QuorumCount,
   QuorumRule,
-  Statement,
+  QuorumStatement,
   WinnerState
 } from '../../protocols/winner/v1/quorum.ts'
 import { countQuorum, winnerState } from '../../protocols/winner/v1/quorum.ts'
@@ -37,7 +37,7 @@ interface QuorumVector {
   readonly found: EvidenceFinding | null
   readonly rule: QuorumRule | null
   readonly validUntil: number | null
-  readonly statements: Readonly<Record<string, Statement>>
+  readonly statements: Readonly<Record<string, QuorumStatement>>
   readonly quorum: QuorumCount | null
   readonly state: WinnerState
 }

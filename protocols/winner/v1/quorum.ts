@@ -7,7 +7,7 @@ export type EvidenceFinding =
   | { readonly outcome: 'refuted'; readonly provenTime: null; readonly position: null }
 
 /** What a member of the quorum attests, and the `ts` of its event (milliseconds since 1970). */
-export type Statement = EvidenceFinding & { readonly ts: number }
+export type QuorumStatement = EvidenceFinding & { readonly ts: number }
 
 /** `proposed`: nothing that counts is verified here; `verified`: here; `settled`: and by the quorum (SPEC WIN-9). */
 export type WinnerState = 'proposed' | 'verified' | 'settled'
@@ -42,7 +42,7 @@ export function agrees(one: EvidenceFinding, other: EvidenceFinding): boolean {
 export function countQuorum(
   { k, of }: QuorumRule,
   found: EvidenceFinding,
-  statements: ReadonlyMap<string, Statement>,
+  statements: ReadonlyMap<string, QuorumStatement>,
   validUntil: number | null
 ): QuorumCount {
   const attested: string[] = []

@@ -27,7 +27,10 @@ export function backupSource({ folder, configFile }: ConfigSources, config: () =
           continue
         }
         const from = name === 'federation.yaml' && configFile !== undefined ? resolve(configFile) : path
-        files.push({ name, mode: mode & 0o777, content: await readFile(from) })
+        const content = await readFile(from)
+        // One that a reload has named since, or none that the configuration names.
+        if (withoutKeys && isPrivateKey(content)) continue
+        files.push({ name, mode: mode & 0o777, content })
       }
       if (!files.some(({ name }) => name === 'federation.yaml') && configFile !== undefined)
         files.push({ name: 'federation.yaml', mode: 0o644, content: await readFile(resolve(configFile)) })
@@ -51,6 +54,11 @@ function keyFiles({ folder, federation }: LoadedConfig): ReadonlySet<string> {
   ]
   const given = named.filter((file) => file !== undefined)
   return new Set([dataPaths(folder).keystore, ...given.map((file) => resolve(folder, file))])
+}
+
+/** A key in PEM, or that of an EVM account. */
+function isPrivateKey(content: Uint8Array): boolean {
+  return /PRIVATE KEY|^\s*(?:0x)?[0-9a-f]{64}\s*$/i.test(Buffer.from(content).toString('utf8'))
 }
 
 function isPlain(content: Uint8Array): boolean {
