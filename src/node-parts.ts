@@ -9,6 +9,8 @@ import type { EventLog } from './log/event-log.ts'
 import type { Store } from './log/store.ts'
 import type { Network } from './network/network.ts'
 import type { Operations } from './operations.ts'
+import type { PackServing } from './pack-sync/server.ts'
+import type { AuditTrail } from './platform/audit.ts'
 import type { Clock } from './platform/clock.ts'
 import type { Logger } from './platform/logger.ts'
 import type { Random } from './platform/random.ts'
@@ -39,6 +41,8 @@ export interface NodeConfig {
   readonly syncIntervalMs?: number
   /** What is sealed by schedule, by namespace; default nothing. */
   readonly sealing?: Readonly<Record<string, SealingConfig>>
+  /** Where packs can be had beside the mesh, by organisation; default nowhere. */
+  readonly packSources?: Readonly<Record<string, readonly string[]>>
 }
 
 /** Everything that the node needs of the world. Simulations bring their own. */
@@ -60,10 +64,14 @@ export interface NodePorts {
   readonly anchorers?: readonly Anchorer[]
   /** Verify the signatures of many events that come together; by default the calling thread does. Closed with the node. */
   readonly signatureVerifiers?: SignatureVerifiers
+  /** Takes what is audited; by default nobody does. */
+  readonly audit?: AuditTrail
 }
 
 /** A federation node: its operations, changes of projections, and its life. */
 export interface AnchormeshNode extends Operations {
+  /** Answers those who pull packs from this node, or push theirs. */
+  readonly packs: PackServing
   /**
    * Joins the mesh, if a network was given, begins to verify, if verifiers were, and to attest what it verified, where a
    * quorum names it. Throws `PORT_IN_USE`,

@@ -15,6 +15,10 @@ import type { ImportResult } from './ingest/import.ts'
 import type { EventsQuery, LoggedEvent } from './log/list-events.ts'
 import type { LogVerification } from './log/verify-log.ts'
 import type { NetworkStatus } from './network/network.ts'
+import type { PackPullQuery, PackPushQuery, PackSyncOperations } from './pack-sync/node-pack-sync.ts'
+import type { SyncPlan } from './pack-sync/plan.ts'
+import type { PackPushResult } from './pack-sync/push.ts'
+import type { SyncResult as PackSyncResult } from './pack-sync/result.ts'
 import type { Digest } from './projections/digest.ts'
 import type { ProjectionStatus, RebuiltProjection } from './projections/engine.ts'
 import type { ProjectionPage, ProjectionQuery } from './projections/query.ts'
@@ -40,6 +44,10 @@ export type {
   LoggedEvent,
   OnlineQuery,
   OnlineVerification,
+  PackPullQuery,
+  PackPushQuery,
+  PackPushResult,
+  PackSyncResult,
   ProjectionPage,
   ProjectionQuery,
   ProofRequest,
@@ -47,6 +55,7 @@ export type {
   ReceiptProof,
   ReceiptsStatus,
   SealedBatch,
+  SyncPlan,
   SyncRequest,
   SyncResult,
   VerificationStatus
@@ -57,7 +66,7 @@ export type {
  * listener serves it; the client of the admin listener offers it again, so that a command need not know whether a
  * node is running.
  */
-export interface Operations {
+export interface Operations extends PackSyncOperations {
   status(): Promise<NodeStatus>
   /** The events of the log in log order. */
   events(query: EventsQuery, signal?: AbortSignal): AsyncIterable<LoggedEvent>

@@ -10,6 +10,8 @@ import type { Outcome } from './events/outcome.ts'
 import { loadBoundKeys } from './ingest/bound-keys.ts'
 import { importEvents } from './ingest/import.ts'
 import { listEvents, listed } from './log/list-events.ts'
+import { httpTransport } from './http/pack-transport.ts'
+import type { EventSource } from './ingest/source.ts'
 import { parseRecord } from './log/log-reader.ts'
 import { verifyLog } from './log/verify-log.ts'
 import type { GossipVerdict } from './network/network.ts'
@@ -22,6 +24,8 @@ import type {
   PublishedPack,
   ReceiptProof
 } from './operations.ts'
+import { NodePackSync } from './pack-sync/node-pack-sync.ts'
+import { NO_AUDIT } from './platform/audit.ts'
 import { AnchormeshError, messageOf } from './platform/errors.ts'
 import { InTurn } from './platform/in-turn.ts'
 import { hasNoBatches } from './policy/not-carried.ts'
@@ -55,6 +59,7 @@ export class RunningNode implements AnchormeshNode {
   readonly #equivocations: EquivocationWatch
   readonly #attester: Attester
   readonly #anchoring: NodeAnchoring
+  readonly #packSync: NodePackSync
 
   constructor(parts: NodeParts) {
     this.#parts = parts
@@ -77,13 +82,24 @@ export class RunningNode implements AnchormeshNode {
       sealing: config.sealing ?? {},
       announce: (request) => this.announce(request)
     })
+    this.#packSync = new NodePackSync({
+      ...ports,
+      engine,
+      log,
+      policy: () => policy,
+      audit: ports.audit ?? NO_AUDIT,
+      submit: (wire, source) => this.#submitFrom(wire, source),
+      streams: ports.network ?? null,
+      sources: () => config.packSources ?? {},
+      http: (address) => httpTransport(address, clock)
+    })
   }
 
   async start(): Promise<void> {
     const { ports, verification, sync, bundles } = this.#parts
     await ports.network?.start({
       judge: (namespace, wire, peer) => this.#judgeGossip(namespace, wire, peer),
-      protocols: { ...sync?.protocols, ...bundleProtocols(bundles, ports.clock) },
+      protocols: { ...sync?.protocols, ...bundleProtocols(bundles, ports.clock), ...this.#packSync.protocols },
       connected: (peerId) => {
         sync?.connected(peerId)
         bundles.connected(peerId)
@@ -109,7 +125,7 @@ export class RunningNode implements AnchormeshNode {
     const failures: unknown[] = []
     const parts: (() => Promise<void> | void)[] = [
       // At once: an announce may wait for peers, whom sync calls off.
-      async () => void (await Promise.all([this.#anchoring.stop(), sync?.stop()])),
+      async () => void (await Promise.all([this.#anchoring.stop(), sync?.stop(), this.#packSync.stop()])),
       () => this.#attester.stop(),
       () => ports.network?.stop(),
       () => verification.stop(),
@@ -163,13 +179,7 @@ export class RunningNode implements AnchormeshNode {
     return digests.at(log.head.logSeq, namespace)
   }
 
-  submit: Operations['submit'] = async (wire) => {
-    const outcome = await this.#parts.door.submit(wire, { via: 'import' })
-    if (outcome.outcome !== 'accepted') return outcome
-    const decoded = decodeEvent(wire)
-    if (decoded.ok) await this.#published({ ...outcome, namespace: decoded.event.envelope.namespace, wire })
-    return outcome
-  }
+  submit: Operations['submit'] = (wire) => this.#submitFrom(wire, { via: 'import' })
 
   seal: Operations['seal'] = async ({ namespace, batchId, receipts }) => {
     const key = `${namespace}!${batchId}`
@@ -198,6 +208,16 @@ export class RunningNode implements AnchormeshNode {
     await this.#published(await announceBatch(request, await this.#publishing('batches')))
 
   publishPack: Operations['publishPack'] = () => this.#packs.run(() => this.#publishNextPack())
+
+  planPackSync: Operations['planPackSync'] = (query) => this.#packSync.planPackSync(query)
+
+  pullPacks: Operations['pullPacks'] = (query, onProgress) => this.#packSync.pullPacks(query, onProgress)
+
+  pushPacks: Operations['pushPacks'] = (query, onProgress) => this.#packSync.pushPacks(query, onProgress)
+
+  get packs(): AnchormeshNode['packs'] {
+    return this.#packSync.server
+  }
 
   anchor: Operations['anchor'] = async (request) => await this.#anchoring.anchor(request)
 
@@ -268,6 +288,14 @@ export class RunningNode implements AnchormeshNode {
       equivocations: this.#equivocations,
       anchoring: this.#anchoring
     })
+
+  async #submitFrom(wire: Uint8Array, source: EventSource): Promise<Outcome> {
+    const outcome = await this.#parts.door.submit(wire, source)
+    if (outcome.outcome !== 'accepted') return outcome
+    const decoded = decodeEvent(wire)
+    if (decoded.ok) await this.#published({ ...outcome, namespace: decoded.event.envelope.namespace, wire })
+    return outcome
+  }
 
   async #sealNew(
     namespace: string,

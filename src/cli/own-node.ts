@@ -38,7 +38,7 @@ export async function openOwnNode(context: CommandContext): Promise<AnchormeshNo
  * `STORE_CORRUPT`, `STORE_NEWER`, `STORE_OLDER`.
  */
 export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promise<AnchormeshNode> {
-  const { federation, policy, signer } = config
+  const { federation, peers, policy, signer } = config
   const paths = dataPaths(config.folder)
   // The file stands for "there was a store": without it this is the first start, with it a missing store is a loss.
   const create = !(await exists(paths.storeState))
@@ -51,8 +51,9 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
     const { futureSkewMs, requestSkewMs } = skews
     const { intervalMs: syncIntervalMs } = federation.sync
     const rails = await configuredRails(federation, policy, { ...parts, folder: paths.folder })
+    const packSources = Object.fromEntries(peers.organisations.map(({ orgId, sources }) => [orgId, sources]))
     return await createNode(
-      { policy, signer, version: packageVersion, futureSkewMs, requestSkewMs, syncIntervalMs, sealing },
+      { policy, signer, version: packageVersion, futureSkewMs, requestSkewMs, syncIntervalMs, sealing, packSources },
       {
         ...parts,
         ...rails,

@@ -66,7 +66,7 @@ async function open(config: LoadedConfig, logger: Logger, context: CommandContex
   await node.start()
   signal.throwIfAborted()
   const { listen, corsOrigins } = federation.http
-  const http = await startPublicListener({ operations: node, listen, corsOrigins, logger, clock })
+  const http = await startPublicListener({ operations: node, packs: node.packs, listen, corsOrigins, logger, clock })
   closes.push(() => http.close())
   const shutdown = (): void => interruption.interrupt(new Interrupted(EXIT.done, 'shutdown by the admin listener'))
   const { listen: adminListen } = federation.admin

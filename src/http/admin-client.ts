@@ -19,6 +19,7 @@ import { FRAMES_MEDIA_TYPE, frameOf, readFrames } from './frames.ts'
 import { LINES_MEDIA_TYPE } from './lines.ts'
 import * as anchoringSchemas from './anchoring-schemas.ts'
 import { builtProof } from './proof-schemas.ts'
+import { packSyncClient } from './pack-client.ts'
 import * as schemas from './schemas.ts'
 import { onlineVerification } from './verification-schemas.ts'
 
@@ -96,6 +97,7 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
         body: { type: LINES_MEDIA_TYPE, content: receiptLines(receipts) }
       }),
     publishPack: () => transport.json(schemas.publishedPack, { method: 'POST', path: 'packs' }),
+    ...packSyncClient((...call) => work(transport, ...call), transport),
     fetchBundles: (query, onProgress) =>
       work(
         transport,

@@ -5,6 +5,7 @@ import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
 import { registerAdminRoutes } from './admin-routes.ts'
 import { registerAdminStreams } from './admin-streams.ts'
+import { registerPackAdminRoutes } from './pack-routes.ts'
 import { requireToken } from './admin-token.ts'
 import { ADMIN_LIMITS } from './limits.ts'
 import type { ListenerLimits } from './limits.ts'
@@ -45,6 +46,8 @@ const TOKEN_BYTES = 32
  * | `POST batches/announcements` | `{namespace, batchId, timestampAnchors}` | 201 |
  * | `GET batches/proofs?namespace&batchId` | | lines of proofs |
  * | `POST packs` | | 201 |
+ * | `GET packs/plan?orgId&from` | | 200 |
+ * | `POST packs/pull?orgId&from`, `packs/push?orgId&to` | | lines as below |
  * | `POST log/verify`, `log/rebuild` | | lines: `{"progress": …}`, at last `{"result": …}` |
  * | `GET log/export?namespace` | | events in frames |
  * | `POST log/import` | events in frames | lines as above |
@@ -66,6 +69,7 @@ export async function startAdminListener(options: AdminListenerOptions): Promise
       requireToken(app, token)
       registerAdminRoutes(app, operations, shutdown)
       registerAdminStreams(app, operations, context)
+      registerPackAdminRoutes(app, operations, context)
     }
   })
   return { ...listener, token }

@@ -79,3 +79,6 @@ export const batchCutKey = (namespace: string): string => BATCH_CUT_PREFIX + nam
 export const ERASURE_PREFIX = 'z!'
 /** `z!<leaf hash>` → empty: the receipt's blob is being deleted. */
 export const erasureKey = (leafHash: string): string => ERASURE_PREFIX + leafHash
+
+/** Trust anchors of organisations, and where the sync of their packs stands (`src/pack-sync/keys.ts`). */
+export const PACK_SYNC_PREFIX = 'y!'
