@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { checkpointFile } from '../log/checkpoint-file.ts'
 import { openLevelStore } from '../log/level-store.ts'
 import type { Store } from '../log/store.ts'
@@ -51,7 +52,9 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
     const { futureSkewMs, requestSkewMs } = skews
     const { intervalMs: syncIntervalMs } = federation.sync
     const rails = await configuredRails(federation, policy, { ...parts, folder: paths.folder })
-    const packSources = Object.fromEntries(peers.organisations.map(({ orgId, sources }) => [orgId, sources]))
+    const packSources = Object.fromEntries(
+      peers.organisations.map(({ orgId, sources }) => [orgId, sources.map((source) => placed(source, paths.folder))])
+    )
     return await createNode(
       { policy, signer, version: packageVersion, futureSkewMs, requestSkewMs, syncIntervalMs, sealing, packSources },
       {
@@ -68,6 +71,11 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
       await open.close().catch((second: unknown) => reportSecond(parts.logger, second))
     throw error
   }
+}
+
+/** Files that configuration names stand in the data folder, if nothing else is said. */
+function placed(source: string, folder: string): string {
+  return source.startsWith('file:') ? `file:${resolve(folder, source.slice('file:'.length))}` : source
 }
 
 /** Why the node did not open is what counts; that a store would not close either is worth a line. */

@@ -19,6 +19,8 @@ export const PACK_FILE_BYTES_MAX = 64 * 1024 * 1024
 const LINE_FEED = 0x0a
 // Looked through backwards for the last line feed.
 const TAIL_BYTES = 64 * 1024
+// A page is written in far less; who was stopped in it writes no more.
+const UNFINISHED_LOOK_MS = 100
 
 /** Why a file is no source. */
 class FileRefused extends Error {
@@ -61,7 +63,7 @@ export function fileTransport(path: string, clock: Clock): PackTransport {
           const { packSeq } = event.envelope.body
           const headPackSeq = isPackEvent(event) && typeof packSeq === 'number' ? packSeq : 0
           const page: PackPage = { packs: [wire], nextPageToken: null, headPackSeq, servedAt: clock.now() }
-          await append(path, concat(encodePackPage(page), Uint8Array.of(LINE_FEED)))
+          await append(path, concat(encodePackPage(page), Uint8Array.of(LINE_FEED)), clock)
           return said('accepted')
         })
       } catch (error) {
@@ -136,24 +138,32 @@ async function readPages(
 }
 
 /** [WRITE] PS-17. A page is written in one go at the end; what somebody left unfinished there goes first. */
-async function append(path: string, line: Uint8Array): Promise<void> {
+async function append(path: string, line: Uint8Array, clock: Clock): Promise<void> {
   const file = await openOrCreate(path)
   try {
-    const { size } = await file.stat()
-    const whole = await endOfLastLine(file, size)
+    const { whole, size } = await settledEnd(file, clock)
     if (size + line.length > PACK_FILE_BYTES_MAX) {
       const detail = `${path} is full: a file of packs has at most ${PACK_FILE_BYTES_MAX} bytes`
       throw new FileRefused({ ok: false, reason: 'refused', code: 'too-big', detail })
     }
     if (whole < size) await file.truncate(whole)
     const { bytesWritten } = await file.write(line, 0, line.length, null)
-    if (bytesWritten < line.length) {
-      await file.truncate(whole)
+    if (bytesWritten < line.length)
       throw Object.assign(new Error(`no space left for a page in ${path}`), { code: 'ENOSPC' })
-    }
     await file.sync()
   } finally {
     await file.close()
+  }
+}
+
+/** Where the file ends. An end that looks unfinished may be one that somebody is writing just now. */
+async function settledEnd(file: FileHandle, clock: Clock): Promise<{ readonly whole: number; readonly size: number }> {
+  for (let before = -1; ;) {
+    const { size } = await file.stat()
+    const whole = await endOfLastLine(file, size)
+    if (whole === size || size === before) return { whole, size }
+    before = size
+    await clock.sleep(UNFINISHED_LOOK_MS)
   }
 }
 

@@ -3,8 +3,9 @@ import type { RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'
 import { noteIfUnsent, publishedText } from '../published.ts'
 import { withOperations } from '../with-operations.ts'
+import { addPackSyncCommands } from './pack-sync.ts'
 
-/** `anchormesh pack publish`: this organisation's trust anchors, signed and numbered. */
+/** `anchormesh pack publish` and packs beside the mesh (`pack-sync.ts`): this organisation's trust anchors, signed and numbered. */
 export const registerPack: RegisterVerb = (program, runner) => {
   const pack = program.command('pack').description('Anchor packs: the signed publications of an organisation’s keys.')
   pack
@@ -26,4 +27,5 @@ export const registerPack: RegisterVerb = (program, runner) => {
         noteIfUnsent(published, context.output)
       })
     )
+  addPackSyncCommands(pack, runner)
 }
