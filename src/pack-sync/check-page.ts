@@ -90,7 +90,7 @@ export class PageRow {
     if (event.envelope.namespace !== TRUST_NAMESPACE) return bad(`an event of ${event.envelope.namespace}`)
     if (!isPackEvent(event)) return links ? { event, isPack: false } : bad('an event that is no pack')
     const { packSeq, orgId: of } = event.envelope.body
-    if (of !== orgId) return { code: 'PACK_SIGNER_FOREIGN', detail: `a pack of ${String(of)} for ${orgId}` }
+    if (of !== orgId) return { code: 'PACK_SIGNER_FOREIGN', detail: `a pack of another organisation than ${orgId}` }
     if (typeof packSeq !== 'number') return { code: 'BODY_INVALID', detail: 'a pack without a number' }
     if (packSeq <= afterPackSeq) return bad(`pack ${packSeq}, where those after ${afterPackSeq} were asked for`)
     const place = { packSeq, eventId: event.id }

@@ -84,7 +84,8 @@ export class PackServer implements PackServing {
           detail: `${asker.did ?? signer} is not known here`
         })
       const check = checkCrossOrgPolicy(view.policy, { from, to: view.self.orgId, operation: 'pack-push' })
-      const subject = String(event.envelope.body['orgId'] ?? from)
+      const { orgId } = event.envelope.body
+      const subject = typeof orgId === 'string' ? orgId : from
       if (!check.ok) {
         if (isPackEvent(event)) this.#audit(asker, subject, 'refused', check.code)
         return refused('denied', check.detail)

@@ -3,13 +3,13 @@ import { NO_AUDIT } from '../platform/audit.ts'
 import { rootState } from '../trust/pack-chain.ts'
 import type { AnchorName, StoredAnchors, SyncState } from './anchors.ts'
 import { anchorSetOf, getAnchors, getSyncState, setSyncState, stateOf } from './anchors.ts'
-import type { CheckedPage, PageCode } from './check-page.ts'
+import type { CheckedPage } from './check-page.ts'
 import { PageRow } from './check-page.ts'
 import { endOfRefusal } from './refusal.ts'
 import type { SyncOutcome, SyncProgress, SyncResult, SyncWarning } from './result.ts'
 import type { AnchorSyncOptions, SyncedOrganisation } from './sync-options.ts'
 import type { PackTransport } from './transport.ts'
-import type { Walk, WalkCode } from './walk.ts'
+import type { Walk } from './walk.ts'
 import { takePack } from './walk.ts'
 
 // A page of 64 packs of usual size is 200 KiB: a second of a slow link.
@@ -69,20 +69,53 @@ export class SourceSync {
     this.#from = this.#walk.state.packSeq
     const resume = this.#state.resume?.source === source ? this.#state.resume : null
     this.#resumed = resume !== null
-    let end = await this.#row(resume, signal)
-    if (end.code === 'BAD_TOKEN' && resume !== null) end = await this.#row(null, signal)
+    let end =
+      resume === null ? await this.#anew(signal) : await this.#row(resume.afterPackSeq, resume.pageToken, signal)
+    if (end.code === 'BAD_TOKEN' && resume !== null) end = await this.#anew(signal)
     return await this.#conclude(end)
   }
 
-  /** One row of pages: from a token, or from the last pack that is known, which a source that agrees gives again. */
-  async #row(resume: SyncState['resume'], signal: AbortSignal): Promise<End> {
+  /** From the last pack that is known on, which a source that agrees gives once more. */
+  async #anew(signal: AbortSignal): Promise<End> {
+    const { packSeq } = this.#walk.state
+    const afterPackSeq = Math.max(0, packSeq - 1)
+    if (packSeq === 0 || this.#parts.options.door === undefined) return await this.#row(afterPackSeq, undefined, signal)
+    // Before that pack there may be a year of events on its chain: they are asked for only where it is news.
+    const compared = await this.#compare(signal)
+    return typeof compared === 'number' ? await this.#row(compared, undefined, signal) : compared
+  }
+
+  /** Asks for the last pack that is known, without anything else. Answers from which one on there is something new. */
+  async #compare(signal: AbortSignal): Promise<End | number> {
+    const { organisation, transport, options, name } = this.#parts
+    const { packSeq: last } = this.#walk.state
+    const asked = { orgId: name.orgId, afterPackSeq: last - 1, limit: options.limit ?? LIMIT_DEFAULT }
+    const answer = await transport.pull(asked, signal)
+    signal.throwIfAborted()
+    if (!answer.ok) return { ...endOfRefusal(answer), isLie: false }
+    const row = new PageRow(asked)
+    const checked = row.check(answer.page)
+    if (!checked.ok) return lie(checked.code, checked.detail)
+    const { page } = checked
+    const same = page.events.filter(({ event }) => event.envelope.body['packSeq'] === last)
+    const taken = this.#walkPage({ ...page, events: same }, organisation)
+    if (!('walk' in taken)) return taken
+    if (taken.walk.forkedAt !== null) return last - 1
+    if (page.headPackSeq > last && same.length > 0) return last
+    this.#noteSkew(page)
+    this.#pages += 1
+    this.#known += taken.known
+    return this.#endOfRow(page, row, last)
+  }
+
+  /** One row of pages, from its beginning or from a token on. */
+  async #row(afterPackSeq: number, from: string | undefined, signal: AbortSignal): Promise<End> {
     const { organisation, transport, options, onProgress, source, name } = this.#parts
     const started = this.#walk.state.packSeq
-    const afterPackSeq = resume?.afterPackSeq ?? Math.max(0, started - 1)
     const links = options.door === undefined ? {} : { links: true as const }
     const asked = { orgId: name.orgId, afterPackSeq, limit: options.limit ?? LIMIT_DEFAULT, ...links }
     const row = new PageRow(asked)
-    for (let pageToken = resume?.pageToken; ;) {
+    for (let pageToken = from; ;) {
       const answer = await transport.pull({ ...asked, ...(pageToken === undefined ? {} : { pageToken }) }, signal)
       signal.throwIfAborted()
       if (!answer.ok) return { ...endOfRefusal(answer), isLie: false }
@@ -102,7 +135,7 @@ export class SourceSync {
         pageToken = page.nextPageToken
         continue
       }
-      return this.#endOfRow(page, row, resume === null ? started : 0)
+      return this.#endOfRow(page, row, from === undefined && afterPackSeq < started ? started : 0)
     }
   }
 
@@ -174,7 +207,7 @@ export class SourceSync {
     const at = options.clock.now()
     await options.door?.settled(name.orgId, this.#walk.state.hash)
     const liars = new Map(Object.entries(this.#state.liars))
-    liars.delete(source)
+    if (outcome === 'done') liars.delete(source)
     if (isLie && code !== null) liars.set(source, { code, at })
     const kept = [...liars].toSorted(([, left], [, right]) => right.at - left.at).slice(0, LIARS_MAX)
     const goesOn = outcome === 'unreachable' || outcome === 'undecided'
@@ -216,7 +249,7 @@ export class SourceSync {
       if (!isPack || ts - clock.now() <= skewMs) continue
       this.#warn(
         'PACK_TS_SKEW',
-        `pack ${String(body['packSeq'])} says it is from ${Math.round((ts - clock.now()) / 1000)} s ahead`
+        `pack ${Number(body['packSeq'])} says it is from ${Math.round((ts - clock.now()) / 1000)} s ahead`
       )
     }
   }
@@ -255,7 +288,7 @@ function storedOf({ namespace, orgId }: AnchorName, { state, previous, forkedAt 
   return { namespace, orgId, ...anchorSetOf(orgId, state), previous: before, forkedAt }
 }
 
-function lie(code: PageCode | WalkCode | string, detail: string): End {
+function lie(code: string, detail: string): End {
   return { outcome: 'refused', code, detail, isLie: true }
 }
 

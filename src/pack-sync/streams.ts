@@ -14,6 +14,7 @@ import { untilAborted } from '../platform/until-aborted.ts'
 import type { FrameReading, FrameStream } from '../streams/frames.ts'
 import { FrameError, frameStream } from '../streams/frames.ts'
 import type { PeerStream, PeerStreams } from '../streams/peer-stream.ts'
+import { PACK_REQUESTS_OF_ASKER_MAX } from './server.ts'
 import type { PackAsker, PackServing } from './server.ts'
 import type { PackRefusal, PackTransport } from './transport.ts'
 
@@ -22,6 +23,9 @@ export const PACK_SYNC_PROTOCOL = '/anchormesh/pack-sync/1'
 
 // One page of 1 MiB over a slow link (35 KiB a second), building it included.
 export const PACK_EXCHANGE_MS_MAX = 30_000
+
+// Of one peer: those that it may have under way, and as many that wait. Each holds one message of 48 KiB at the most.
+export const PACK_STREAMS_OF_PEER_MAX = 2 * PACK_REQUESTS_OF_ASKER_MAX
 
 export interface StreamTransportOptions {
   readonly streams: PeerStreams
@@ -59,11 +63,21 @@ export function packSyncProtocols(
   didOfPeer: (peerId: string) => string | undefined,
   clock: Clock
 ): Readonly<Record<string, (stream: PeerStream) => Promise<void>>> {
+  const open = new Map<string, number>()
   return {
-    [PACK_SYNC_PROTOCOL]: (stream) => {
+    [PACK_SYNC_PROTOCOL]: async (stream) => {
+      const streams = open.get(stream.peerId) ?? 0
+      if (streams >= PACK_STREAMS_OF_PEER_MAX) {
+        stream.abort(new Error('too many streams for packs'))
+        return
+      }
+      open.set(stream.peerId, streams + 1)
       // Only peers that policy knows may connect; one that it has forgotten meanwhile is nobody's.
       const did = didOfPeer(stream.peerId) ?? `peer:${stream.peerId}`
-      return serve(serving, { did, address: stream.peerId, via: 'sync' }, stream, clock)
+      await serve(serving, { did, address: stream.peerId, via: 'sync' }, stream, clock)
+      const left = (open.get(stream.peerId) ?? 1) - 1
+      if (left === 0) open.delete(stream.peerId)
+      else open.set(stream.peerId, left)
     }
   }
 }

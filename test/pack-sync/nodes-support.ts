@@ -10,6 +10,7 @@ import type { AnchormeshNode } from '../../src/node.ts'
 import { createNode } from '../../src/node.ts'
 import type { AuditEntry } from '../../src/platform/audit.ts'
 import { systemClock } from '../../src/platform/clock.ts'
+import type { Clock } from '../../src/platform/clock.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
 import { systemRandom } from '../../src/platform/random.ts'
 import { federationSchema, peersSchema } from '../../src/policy/config-schema.ts'
@@ -39,7 +40,7 @@ export interface PackNode {
   readonly network: Network | null
   readonly audited: AuditEntry[]
   /** Serves HTTP; ends with the test. */
-  serve(): Promise<string>
+  serve(clock?: Clock): Promise<string>
 }
 
 const peerSeed = ({ orgId }: TestMember): Uint8Array => seedOf(`packs of ${orgId}`)
@@ -76,8 +77,8 @@ export async function openPackNode(self: TestMember, options: PackNodeOptions = 
     node,
     network,
     audited,
-    serve: async () => {
-      const parts = { operations: node, packs: node.packs, logger: silentLogger, clock: systemClock }
+    serve: async (clock = systemClock) => {
+      const parts = { operations: node, packs: node.packs, logger: silentLogger, clock }
       const listener = await startPublicListener({ listen: '127.0.0.1:0', ...parts })
       onTestFinished(() => listener.close())
       return listener.url

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { AnchorPack } from '../../protocols/event/v1/anchor-pack.ts'
 import { packHash } from '../../protocols/event/v1/anchor-pack.ts'
+import { decodePackPage } from '../../protocols/pack-sync/v1/page.ts'
 import { PACK_SYNC_PREFIX } from '../../src/log/keys.ts'
 import { openLevelStore } from '../../src/log/level-store.ts'
 import { prefixRange } from '../../src/log/store.ts'
@@ -59,6 +60,29 @@ test('a node that is in no mesh comes to the same keys over HTTP, with all that 
   for await (const [key] of disk.range(prefixRange(PACK_SYNC_PREFIX))) stored.push(key)
   expect(stored).toEqual([`y!a!_trust!${ORG}`, `y!s!_trust!${ORG}`])
   await disk.close()
+})
+
+test('what stands between packs comes once, and no more when there is nothing new', async () => {
+  const { wires } = await packChain(3, { links: 5 })
+  const { bea, url } = await serving(wires.slice(0, 12))
+  const carl = await openPackNode(CARL, { sources: { [ORG]: [url] } })
+  const asked: number[] = []
+  const { packs } = bea.node
+  const answer = packs.packPage.bind(packs)
+  packs.packPage = async (request, asker) => {
+    const given = await answer(request, asker)
+    if (given.ok) {
+      const decoding = decodePackPage(given.page)
+      if (decoding.ok) asked.push(decoding.page.packs.length)
+    }
+    return given
+  }
+  expect(await carl.node.pullPacks({})).toMatchObject([{ outcome: 'done', to: 2, applied: 2 }])
+  expect(await carl.node.pullPacks({})).toMatchObject([{ outcome: 'done', to: 2, applied: 0, known: 1 }])
+  await fill(bea, wires.slice(12))
+  expect(await carl.node.pullPacks({})).toMatchObject([{ outcome: 'done', from: 2, to: 3, applied: 1 }])
+  expect(asked).toEqual([12, 1, 2, 6])
+  expect(await trustDigest(carl)).toEqual(await trustDigest(bea))
 })
 
 test('packs that a key carries which an earlier one brought are taken up when it is bound', async () => {

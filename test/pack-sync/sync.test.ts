@@ -46,8 +46,8 @@ describe('a sync', () => {
     })
     const anchors = await getAnchors(store, NAME)
     expect(anchors).toMatchObject({ packSeq: 6, hash: packHash(chain.packs[5] ?? {}), threshold: 1, forkedAt: null })
-    expect(anchors?.anchors.map(({ kid, status, orgId }) => [kid, status, orgId]).sort()).toEqual(
-      [ADA.signer, ...KEYS].map(({ kid }) => [kid, 'ACTIVE', ORG]).sort()
+    expect(anchors?.anchors.map(({ kid, status, orgId }) => `${kid} ${status} ${orgId}`)).toEqual(
+      [ADA.signer, ...KEYS].map(({ kid }) => `${kid} ACTIVE ${ORG}`).sort()
     )
     expect(await getSyncState(store, NAME)).toMatchObject({
       resume: null,

@@ -11,7 +11,7 @@ import { ORG, packChain, syncWorld } from './support.ts'
 /** What the contract is run against. */
 export interface TransportRig {
   /** A source that has these events, in their order, and takes more; it ends with the test. */
-  open(wires: readonly Uint8Array[]): Promise<PackTransport>
+  readonly open: (wires: readonly Uint8Array[]) => Promise<PackTransport>
 }
 
 const never = new AbortController().signal

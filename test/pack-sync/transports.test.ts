@@ -9,7 +9,7 @@ import { httpTransport } from '../../src/http/pack-transport.ts'
 import { decodePackPage, encodePackPage } from '../../protocols/pack-sync/v1/page.ts'
 import { fileTransport } from '../../src/pack-sync/file-transport.ts'
 import { PACK_REQUESTS_OF_ASKER_MAX } from '../../src/pack-sync/server.ts'
-import { PACK_SYNC_PROTOCOL, streamTransport } from '../../src/pack-sync/streams.ts'
+import { PACK_STREAMS_OF_PEER_MAX, PACK_SYNC_PROTOCOL, streamTransport } from '../../src/pack-sync/streams.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { frameStream } from '../../src/streams/frames.ts'
 import { createHandClock } from '../support/hand-clock.ts'
@@ -61,6 +61,23 @@ describe('over libp2p', () => {
     expect(reading?.ok === true ? Buffer.from(reading.frame).toString() : '').toContain('bad-request')
     await frames.end()
     expect(await overStreams(carl).pull(ASK, never)).toMatchObject({ ok: true })
+  })
+
+  test('a peer has so many streams open and no more, and is served again when they end', async () => {
+    const { carl } = await linked((await packChain(1)).wires)
+    const [peerId = ''] = carl.network?.connected() ?? []
+    const streams = []
+    for (let count = 0; count < PACK_STREAMS_OF_PEER_MAX; count += 1) {
+      const opening = await carl.network?.open(peerId, PACK_SYNC_PROTOCOL, never)
+      if (opening?.ok !== true) throw new Error('no stream')
+      const frames = frameStream(opening.stream, { frameBytesMax: 4_096 })
+      streams.push({ frames, read: frames.read() })
+    }
+    const transport = overStreams(carl)
+    await until('it refuses', async () => !(await transport.pull(ASK, never)).ok)
+    for (const { frames } of streams) frames.abort(new Error('enough'))
+    await Promise.all(streams.map(({ read }) => read))
+    await until('it serves', async () => (await transport.pull(ASK, never)).ok)
   })
 
   test('one peer has as many requests under way as it may, and no more', async () => {
@@ -118,7 +135,8 @@ describe('over HTTP', () => {
 
   test('takes no more requests a minute than it says, and says when to come back', async () => {
     const bea = await openPackNode(BEA)
-    const url = `${await bea.serve()}/v1/packs/${BEA.orgId}`
+    // Time stands still: no bucket fills while the test asks.
+    const url = `${await bea.serve(createHandClock())}/v1/packs/${BEA.orgId}`
     let response = await fetch(url)
     for (let asked = 1; asked <= PACK_REQUESTS_PER_MINUTE && response.status === 200; asked += 1) {
       await response.arrayBuffer()
@@ -242,8 +260,8 @@ describe('in a file', () => {
   test('takes pushes at the same time, each whole', async () => {
     const { wires } = await packChain(12)
     const path = join(newFolder(), 'many.packs')
-    const transports = [fileTransport(path, systemClock), fileTransport(path, systemClock)]
-    await Promise.all(wires.map((wire, index) => transports[index % 2]?.push(wire, never)))
+    const [one, other] = [fileTransport(path, systemClock), fileTransport(path, systemClock)]
+    await Promise.all(wires.map((wire, index) => (index % 2 === 0 ? one : other).push(wire, never)))
     const answer = await fileTransport(path, systemClock).pull({ ...ASK, limit: 64 }, never)
     if (!answer.ok) throw new Error(answer.detail)
     const decoding = decodePackPage(answer.page)
