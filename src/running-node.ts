@@ -88,6 +88,7 @@ export class RunningNode implements AnchormeshNode {
       log,
       policy: () => policy,
       audit: ports.audit ?? NO_AUDIT,
+      skewMs: config.requestSkewMs,
       submit: (wire, source) => this.#submitFrom(wire, source),
       streams: ports.network ?? null,
       sources: () => config.packSources ?? {},

@@ -64,6 +64,8 @@ export interface NodePackSyncPorts {
   readonly random: Random
   readonly logger: Logger
   readonly audit: AuditTrail
+  /** From how far a clock is off a person is told, in milliseconds; default five minutes. */
+  readonly skewMs?: number | undefined
   /** Takes an event in by the door, and passes what is new on. */
   readonly submit: (wire: Uint8Array, source: EventSource) => Promise<Outcome>
   /** `null` without a mesh. */
@@ -112,10 +114,17 @@ export class NodePackSync implements PackSyncOperations {
       return await runAnchorSync(plan, this.#options(query), { signal: this.#stop.signal, onProgress: told })
     })
 
-  pushPacks = async (
-    { orgId, to }: PackPushQuery,
-    onProgress: OnProgress = () => {}
-  ): Promise<readonly PackPushResult[]> => {
+  pushPacks = async (query: PackPushQuery, onProgress: OnProgress = () => {}): Promise<readonly PackPushResult[]> =>
+    await this.#inTurn.run(() => this.#push(query, onProgress))
+
+  /** Ends what is under way; it goes on at the next sync. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new AnchormeshError('NODE_NOT_RUNNING', 'the node is stopping'))
+    await this.#inTurn.idle()
+  }
+
+  async #push({ orgId, to }: PackPushQuery, onProgress: OnProgress): Promise<readonly PackPushResult[]> {
+    this.#stop.signal.throwIfAborted()
     this.#requireOther(orgId)
     await this.#folded()
     const { policy, audit, random } = this.#ports
@@ -133,12 +142,6 @@ export class NodePackSync implements PackSyncOperations {
       results.push(await pushAnchorPack({ ...request, audit, requestId }, run))
     }
     return results
-  }
-
-  /** Ends what is under way; it goes on at the next sync. */
-  async stop(): Promise<void> {
-    this.#stop.abort(new AnchormeshError('NODE_NOT_RUNNING', 'the node is stopping'))
-    await this.#inTurn.idle()
   }
 
   #requireOther(orgId: string | undefined): void {
@@ -181,7 +184,7 @@ export class NodePackSync implements PackSyncOperations {
   }
 
   #options({ orgId }: PackPullQuery): AnchorSyncOptions {
-    const { store, policy, clock, audit, random, engine } = this.#ports
+    const { store, policy, clock, audit, random, engine, skewMs } = this.#ports
     const view = policy()
     return {
       store: nodeAnchorStore(storedAnchorStore(store), { engine, log: this.#ports.log, policy: () => view }),
@@ -192,7 +195,8 @@ export class NodePackSync implements PackSyncOperations {
       clock,
       audit,
       requestId: () => toHex(random.bytes(8)),
-      door: this.#door()
+      door: this.#door(),
+      ...(skewMs === undefined ? {} : { skewMs })
     }
   }
 
@@ -227,6 +231,8 @@ export class NodePackSync implements PackSyncOperations {
       wake()
     })
     const stopEngine = engine.onAdvanced(() => wake())
+    const stopped = (): void => wake()
+    this.#stop.signal.addEventListener('abort', stopped)
     try {
       for (;;) {
         const { promise, resolve } = Promise.withResolvers<void>()
@@ -239,6 +245,7 @@ export class NodePackSync implements PackSyncOperations {
     } finally {
       cancel()
       stopEngine()
+      this.#stop.signal.removeEventListener('abort', stopped)
     }
   }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { decodeEvent } from '../../protocols/event/v1/codec.ts'
 import { encodePackPage } from '../../protocols/pack-sync/v1/page.ts'
 import { packHash } from '../../protocols/event/v1/anchor-pack.ts'
 import { getAnchors, getSyncState, setAnchors, setSyncState } from '../../src/pack-sync/anchors.ts'
@@ -7,7 +8,7 @@ import { memoryAnchorStore, storedAnchorStore } from '../../src/pack-sync/anchor
 import { LIAR_REST_MS, planAnchorSync } from '../../src/pack-sync/plan.ts'
 import type { SyncResult } from '../../src/pack-sync/result.ts'
 import { runAnchorSync } from '../../src/pack-sync/run.ts'
-import type { AnchorSyncOptions } from '../../src/pack-sync/sync-options.ts'
+import type { AnchorDoor, AnchorSyncOptions } from '../../src/pack-sync/sync-options.ts'
 import type { PackTransport, PullAnswer } from '../../src/pack-sync/transport.ts'
 import { openLevelStore } from '../../src/log/level-store.ts'
 import { createHandClock } from '../support/hand-clock.ts'
@@ -140,6 +141,58 @@ test('pages of any size, interruptions anywhere, and repeats come to the same an
         }
         expect(await getAnchors(store, NAME)).toEqual(expected)
         expect((await getSyncState(store, NAME)).resume).toBeNull()
+      }
+    ),
+    { numRuns: 60 }
+  )
+})
+
+test('with a door, what stands between packs comes before them, however the pages are cut', async () => {
+  const long = await packChain(4, { links: 3 })
+  const whole = honestSource(long.wires, clock)
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.record({ limit: fc.integer({ min: 1, max: 5 }), pages: fc.integer({ min: 0, max: 5 }) }), {
+        maxLength: 5
+      }),
+      fc.nat(long.wires.length),
+      async (runs, held) => {
+        const store = memoryAnchorStore()
+        const ids = new Set<string>()
+        const door: AnchorDoor = {
+          submit: (wire) => {
+            const decoding = decodeEvent(wire)
+            if (!decoding.ok) throw new Error(decoding.detail)
+            const { id, envelope } = decoding.event
+            if (envelope.prev !== null && !ids.has(envelope.prev))
+              return Promise.resolve({ outcome: 'pending', code: 'PREDECESSOR_MISSING', detail: '', id })
+            const outcome = ids.has(id) ? 'duplicate' : 'accepted'
+            ids.add(id)
+            return Promise.resolve({ outcome, id, logSeq: ids.size })
+          },
+          settled: () => Promise.resolve()
+        }
+        const early = honestSource(long.wires.slice(0, held), clock)
+        for (const { limit, pages, from } of [
+          ...runs.map((run) => ({ ...run, from: early })),
+          ...runs.map((run) => ({ ...run, from: whole })),
+          { limit: 2, pages: Infinity, from: whole }
+        ]) {
+          let given = 0
+          const interrupted: PackTransport = {
+            ...from,
+            pull: async (request, signal): Promise<PullAnswer> => {
+              given += 1
+              if (given > pages) return { ok: false, reason: 'unreachable', detail: 'cut off' }
+              return await from.pull(request, signal)
+            }
+          }
+          const { waiting, outcome } = await sync(syncWorld({ [SOURCE]: interrupted }, { store, limit, door }).options)
+          expect(waiting).toBe(0)
+          expect(['done', 'unreachable', 'refused']).toContain(outcome)
+        }
+        expect(ids.size).toBe(long.wires.length)
+        expect((await getAnchors(store, NAME))?.packSeq).toBe(4)
       }
     ),
     { numRuns: 60 }
