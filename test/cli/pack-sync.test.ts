@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { PackPushResult, PackSyncResult, SyncPlan } from '../../src/operations.ts'
 import { newFolder, run, runFailing, runJson, runJsonLines, runWell } from '../support/cli.ts'
-import { LOOPBACK, init, introduce, startNode } from '../support/nodes.ts'
+import { LOOPBACK, init, startNode } from '../support/nodes.ts'
 
 /** Two folders that know each other, allow the exchange of packs, and have one source of alpha's. */
 async function twoFolders(source: string): Promise<{ readonly alpha: string; readonly beta: string }> {
@@ -11,13 +11,18 @@ async function twoFolders(source: string): Promise<{ readonly alpha: string; rea
   const [alpha, beta] = [join(folder, 'alpha'), join(folder, 'beta')]
   await init(alpha, 'alpha')
   await init(beta, 'beta')
-  await introduce([alpha, beta])
-  for (const of of [alpha, beta]) {
-    const path = join(of, 'peers.yaml')
-    const text = readFileSync(path, 'utf8')
-    const rules = `organisations:\n  - { orgId: ${of === alpha ? 'beta' : 'alpha'}, sources: ['${source}'] }\n`
-    const allow = `crossOrg: { allow: [{ from: '*', to: '*', operations: [pack-pull, pack-push] }] }\n`
-    writeFileSync(path, `${text.replaceAll(/^(?:organisations|crossOrg):.*\n(?:[ #].*\n)*/gm, '')}\n${rules}${allow}`)
+  const didOf = (of: string): string => /did:key:\w+/.exec(readFileSync(join(of, 'federation.yaml'), 'utf8'))?.[0] ?? ''
+  for (const [of, other, orgId] of [
+    [alpha, beta, 'beta'],
+    [beta, alpha, 'alpha']
+  ] as const) {
+    const lines = [
+      'v: 1',
+      `peers: [{ did: '${didOf(other)}', orgId: ${orgId} }]`,
+      `organisations: [{ orgId: ${orgId}, sources: ['${source}'] }]`,
+      `crossOrg: { allow: [{ from: '*', to: '*', operations: [pack-pull, pack-push] }] }`
+    ]
+    writeFileSync(join(of, 'peers.yaml'), `${lines.join('\n')}\n`)
   }
   return { alpha, beta }
 }
@@ -28,9 +33,6 @@ describe('packs beside the mesh', () => {
     const file = join(beta, 'alpha.packs')
     const [plan] = await runJsonLines<SyncPlan['entries'][number]>(['pack', 'plan', '--data', beta])
     expect(plan).toMatchObject({ orgId: 'alpha', source: `file:${file}`, afterPackSeq: 0, reason: null })
-    const absent = await run(['pack', 'pull', '--data', beta])
-    expect([absent.code, absent.stdout]).toEqual([3, expect.stringContaining('SOURCE_UNREACHABLE')])
-
     await runWell(['pack', 'publish', '--data', alpha])
     const pushed = await runJson<PackPushResult>(['pack', 'push', '--to', `file:${file}`, '--data', alpha])
     expect(pushed).toMatchObject({ orgId: 'alpha', outcome: 'done', headPackSeq: 1, outcomes: { accepted: 1 } })
@@ -38,9 +40,16 @@ describe('packs beside the mesh', () => {
     expect(pulled).toMatchObject({ orgId: 'alpha', outcome: 'done', from: 0, to: 1, applied: 1 })
     const again = await runWell(['pack', 'pull', '--data', beta])
     expect(again).toMatch(/^ORGANISATION +SOURCE +END +PACK +NEW\nalpha +file:.+ +done +1 +0\n$/)
-    expect(await runWell(['query', 'trust-anchors', '--json', '--data', beta])).toBe(
-      await runWell(['query', 'trust-anchors', '--json', '--data', alpha])
-    )
+    const query = ['query', 'trust-anchors', '--json', '--data']
+    const [here, there] = await Promise.all([runWell([...query, beta]), runWell([...query, alpha])])
+    expect(here).toBe(there)
+  })
+
+  test('a file that is not there is 3, one that holds something else is 1', async () => {
+    const { beta } = await twoFolders('file:alpha.packs')
+    const file = join(beta, 'alpha.packs')
+    const absent = await run(['pack', 'pull', '--data', beta])
+    expect([absent.code, absent.stdout]).toEqual([3, expect.stringContaining('SOURCE_UNREACHABLE')])
     writeFileSync(file, 'notes\n')
     const lying = await run(['pack', 'pull', 'alpha', '--data', beta])
     expect([lying.code, lying.stdout]).toEqual([1, expect.stringContaining('SOURCE_BROKEN')])
