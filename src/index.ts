@@ -60,7 +60,7 @@ export type { Random } from './platform/random.ts'
 /** Keys and packs of organisations: functions over a node, or over what `Operations` it offers. */
 export { listSigners, publishAnchorPack, signAnchorPack } from './packs/library.ts'
 export { checkTrustProof, listTrustAnchors } from './packs/trust-anchors.ts'
-export type { Anchor } from './packs/trust-anchors.ts'
+export type { ListedAnchor } from './packs/trust-anchors.ts'
 export type {
   DraftedPack,
   ListedSigner,
@@ -74,6 +74,24 @@ export type {
 export type { AnchorPack, PackKey } from '../protocols/event/v1/anchor-pack.ts'
 export type { HeldKey, IntendedKey, SignerPlan, SignerRegistry } from './trust/signer-registry.ts'
 export type { TrustPins } from './trust/trust-pins.ts'
+/** Packs beside the mesh: what is known of other organisations' keys, and how it gets on, with a node or without. */
+export { getAnchors, getSyncState, setAnchors, setSyncState } from './pack-sync/anchors.ts'
+export type { Anchor, AnchorName, AnchorStore, StoredAnchors, SyncState } from './pack-sync/anchors.ts'
+export { memoryAnchorStore, storedAnchorStore } from './pack-sync/anchor-store.ts'
+export { planAnchorSync } from './pack-sync/plan.ts'
+export type { PlanQuery, SyncPlan, SyncPlanEntry } from './pack-sync/plan.ts'
+export { runAnchorSync } from './pack-sync/run.ts'
+export type { RunOptions } from './pack-sync/run.ts'
+export type { SyncProgress, SyncResult, SyncWarning } from './pack-sync/result.ts'
+export type { AnchorDoor, AnchorSyncOptions, SyncedOrganisation } from './pack-sync/sync-options.ts'
+export { pushAnchorPack } from './pack-sync/push.ts'
+export type { PackPushResult, PushRequest, PushRunOptions } from './pack-sync/push.ts'
+export { shelfOfEvents } from './pack-sync/event-shelf.ts'
+export type { PackPlace, PackShelf } from './pack-sync/shelf.ts'
+export { fileTransport } from './pack-sync/file-transport.ts'
+export { httpTransport } from './http/pack-transport.ts'
+export { streamTransport } from './pack-sync/streams.ts'
+export type { PackTransport, PullAnswer, PushAnswer } from './pack-sync/transport.ts'
 
 export { checkProof } from './proofs/check-proof.ts'
 export type { ProofCheck, ProofTrust } from './proofs/check-proof.ts'

@@ -23,6 +23,8 @@ export interface NodeConfig {
   readonly syncIntervalMs?: number
   /** What is sealed by schedule, by namespace; default nothing. */
   readonly sealing?: Readonly<Record<string, SealingConfig>>
+  /** Where packs can be had beside the mesh, by organisation; default nowhere. */
+  readonly packSources?: Readonly<Record<string, readonly string[]>>
   /** How long audit records are kept, and how many at most; default a year, a million. */
   readonly audit?: Retention
 }

@@ -12,6 +12,7 @@ import type { EventLog } from './log/event-log.ts'
 import type { Store } from './log/store.ts'
 import type { Network } from './network/network.ts'
 import type { Operations } from './operations.ts'
+import type { PackServing } from './pack-sync/server.ts'
 import type { AuditTrail, CountingTrail } from './platform/audit.ts'
 import type { Clock } from './platform/clock.ts'
 import type { Logger } from './platform/logger.ts'
@@ -69,6 +70,8 @@ export interface NodePorts {
 export interface AnchormeshNode extends Operations {
   /** For those who serve the node's operations. */
   readonly auditTrail: CountingTrail
+  /** Answers those who pull packs from this node, or push theirs. */
+  readonly packServing: PackServing
   /**
    * Joins the mesh, if a network was given, begins to verify, if verifiers were, and to attest what it verified, where a
    * quorum names it. Throws `PORT_IN_USE`,

@@ -17,6 +17,10 @@ import type { ImportResult } from './ingest/import.ts'
 import type { EventsQuery, LoggedEvent } from './log/list-events.ts'
 import type { LogVerification } from './log/verify-log.ts'
 import type { NetworkStatus } from './network/network.ts'
+import type { PackPullQuery, PackPushQuery, PackSyncOperations } from './pack-sync/node-pack-sync.ts'
+import type { SyncPlan } from './pack-sync/plan.ts'
+import type { PackPushResult } from './pack-sync/push.ts'
+import type { SyncResult as PackSyncResult } from './pack-sync/result.ts'
 import type { Digest } from './projections/digest.ts'
 import type { ProjectionStatus, RebuiltProjection } from './projections/projection-status.ts'
 import type { ConfigReloaded } from './policy/config-change.ts'
@@ -47,6 +51,10 @@ export type {
   LoggedEvent,
   OnlineQuery,
   OnlineVerification,
+  PackPullQuery,
+  PackPushQuery,
+  PackPushResult,
+  PackSyncResult,
   ProjectionPage,
   ProjectionQuery,
   PublishedPack,
@@ -55,6 +63,7 @@ export type {
   ReceiptProof,
   ReceiptsStatus,
   SealedBatch,
+  SyncPlan,
   SyncRequest,
   SyncResult,
   VerificationStatus
@@ -65,7 +74,7 @@ export type {
  * listener serves it; the client of the admin listener offers it again, so that a command need not know whether a
  * node is running.
  */
-export interface Operations extends AuditOperations, PackOperations {
+export interface Operations extends AuditOperations, PackOperations, PackSyncOperations {
   status(): Promise<NodeStatus>
   /** Writes one moment of the node to a new folder of its machine. Throws `USAGE`, `NODE_NOT_RUNNING` without a folder. */
   backup(request: BackupRequest, onProgress?: ProgressListener): Promise<BackupMade>

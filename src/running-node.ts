@@ -13,11 +13,14 @@ import type { Outcome } from './events/outcome.ts'
 import { loadBoundKeys } from './ingest/bound-keys.ts'
 import { importEvents } from './ingest/import.ts'
 import { listEvents, listed } from './log/list-events.ts'
+import { httpTransport } from './http/pack-transport.ts'
+import type { EventSource } from './ingest/source.ts'
 import { parseRecord } from './log/log-reader.ts'
 import { verifyLog } from './log/verify-log.ts'
 import type { GossipVerdict } from './network/network.ts'
 import type { EventsQuery, ImportResult, LoggedEvent, Operations, Published, ReceiptProof } from './operations.ts'
 import type { CountingTrail } from './platform/audit.ts'
+import { NodePackSync } from './pack-sync/node-pack-sync.ts'
 import { AnchormeshError, messageOf } from './platform/errors.ts'
 import { hasNoBatches } from './policy/not-carried.ts'
 import { NodeTrust } from './packs/node-trust.ts'
@@ -52,6 +55,7 @@ export class RunningNode implements AnchormeshNode {
   readonly #anchoring: NodeAnchoring
   readonly #reloading: NodeReloading
   readonly #trust: NodeTrust
+  readonly #packSync: NodePackSync
 
   constructor(parts: NodeParts) {
     this.#parts = parts
@@ -85,13 +89,25 @@ export class RunningNode implements AnchormeshNode {
         return true
       }
     })
+    this.#packSync = new NodePackSync({
+      ...ports,
+      engine,
+      log,
+      policy,
+      audit: parts.audit,
+      skewMs: live.config().requestSkewMs,
+      submit: (wire, source) => this.#submitFrom(wire, source),
+      streams: ports.network ?? null,
+      sources: () => live.config().packSources ?? {},
+      http: (address) => httpTransport(address, clock)
+    })
   }
 
   async start(): Promise<void> {
     const { ports, verification, sync, bundles } = this.#parts
     await ports.network?.start({
       judge: (namespace, wire, peer) => this.#judgeGossip(namespace, wire, peer),
-      protocols: { ...sync?.protocols, ...bundleProtocols(bundles, ports.clock) },
+      protocols: { ...sync?.protocols, ...bundleProtocols(bundles, ports.clock), ...this.#packSync.protocols },
       connected: (peerId) => {
         sync?.connected(peerId)
         bundles.connected(peerId)
@@ -134,7 +150,7 @@ export class RunningNode implements AnchormeshNode {
     const failures: unknown[] = []
     const parts: (() => Promise<void> | void)[] = [
       // At once: an announce may wait for peers, whom sync calls off.
-      async () => void (await Promise.all([this.#anchoring.stop(), sync?.stop()])),
+      async () => void (await Promise.all([this.#anchoring.stop(), sync?.stop(), this.#packSync.stop()])),
       () => this.#attester.stop(),
       () => ports.network?.stop(),
       () => verification.stop(),
@@ -190,13 +206,7 @@ export class RunningNode implements AnchormeshNode {
     return digests.at(log.head.logSeq, namespace)
   }
 
-  submit: Operations['submit'] = async (wire) => {
-    const outcome = await this.#parts.door.submit(wire, { via: 'import' })
-    if (outcome.outcome !== 'accepted') return outcome
-    const decoded = decodeEvent(wire)
-    if (decoded.ok) await this.#published({ ...outcome, namespace: decoded.event.envelope.namespace, wire })
-    return outcome
-  }
+  submit: Operations['submit'] = (wire) => this.#submitFrom(wire, { via: 'import' })
 
   seal: Operations['seal'] = async ({ namespace, batchId, receipts }) => {
     const key = `${namespace}!${batchId}`
@@ -238,6 +248,16 @@ export class RunningNode implements AnchormeshNode {
   viewDraft: Operations['viewDraft'] = (draft) => this.#trust.viewDraft(draft)
   trustProof: Operations['trustProof'] = (query) => this.#trust.trustProof(query)
   pinPack: Operations['pinPack'] = (pin) => this.#trust.pinPack(pin)
+
+  planPackSync: Operations['planPackSync'] = (query) => this.#packSync.planPackSync(query)
+
+  pullPacks: Operations['pullPacks'] = (query, onProgress) => this.#packSync.pullPacks(query, onProgress)
+
+  pushPacks: Operations['pushPacks'] = (query, onProgress) => this.#packSync.pushPacks(query, onProgress)
+
+  get packServing(): AnchormeshNode['packServing'] {
+    return this.#packSync.server
+  }
 
   anchor: Operations['anchor'] = async (request) => await this.#anchoring.anchor(request)
 
@@ -320,6 +340,14 @@ export class RunningNode implements AnchormeshNode {
       anchoring: this.#anchoring,
       trust: this.#trust
     })
+
+  async #submitFrom(wire: Uint8Array, source: EventSource): Promise<Outcome> {
+    const outcome = await this.#parts.door.submit(wire, source)
+    if (outcome.outcome !== 'accepted') return outcome
+    const decoded = decodeEvent(wire)
+    if (decoded.ok) await this.#published({ ...outcome, namespace: decoded.event.envelope.namespace, wire })
+    return outcome
+  }
 
   async #sealNew(
     namespace: string,

@@ -23,6 +23,7 @@ import { LINES_MEDIA_TYPE } from './lines.ts'
 import * as anchoringSchemas from './anchoring-schemas.ts'
 import { createPackClient } from './pack-client.ts'
 import { builtProof } from './proof-schemas.ts'
+import { packSyncClient } from './pack-sync-client.ts'
 import * as schemas from './schemas.ts'
 import { onlineVerification } from './verification-schemas.ts'
 
@@ -109,6 +110,7 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
         body: { type: LINES_MEDIA_TYPE, content: receiptLines(receipts) }
       }),
     ...createPackClient(transport),
+    ...packSyncClient((...call) => work(transport, ...call), transport),
     fetchBundles: (query, onProgress) =>
       work(
         transport,

@@ -7,6 +7,7 @@ import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
 import { registerAdminRoutes } from './admin-routes.ts'
 import { registerAdminStreams } from './admin-streams.ts'
+import { registerPackSyncRoutes } from './pack-sync-routes.ts'
 import { requireToken } from './admin-token.ts'
 import { auditCalls } from './audit-calls.ts'
 import { registerAuditRoutes } from './audit-routes.ts'
@@ -53,6 +54,8 @@ const TOKEN_BYTES = 32
  * | `POST packs` | | 201 |
  * | `POST backup` | `{directory, withoutKeys}` | lines as below |
  * | `POST config/reload` | | what changed |
+ * | `GET packs/plan?orgId&from` | | 200 |
+ * | `POST packs/pull?orgId&from`, `packs/push?orgId&to` | | lines as below |
  * | `POST log/verify`, `log/rebuild` | | lines: `{"progress": …}`, at last `{"result": …}` |
  * | `GET log/export?namespace` | | events in frames |
  * | `POST log/import` | events in frames | lines as above |
@@ -78,6 +81,7 @@ export async function startAdminListener(options: AdminListenerOptions): Promise
       registerAdminRoutes(app, operations, shutdown)
       registerAdminStreams(app, operations, context)
       registerAuditRoutes(app, operations, context)
+      registerPackSyncRoutes(app, operations, context)
     }
   })
   return { ...listener, token }

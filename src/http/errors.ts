@@ -125,6 +125,8 @@ const EVENT_STATUS: Readonly<
 /** Statuses of what a listener refuses by itself, before the node hears of it. */
 const LISTENER_STATUS = {
   HOST_NOT_ALLOWED: 403,
+  BAD_TOKEN: 400,
+  UNKNOWN_ORGANISATION: 404,
   BODY_MALFORMED: 400,
   BODY_TOO_LARGE: 413,
   MEDIA_TYPE_UNSUPPORTED: 415,

@@ -5,6 +5,8 @@ import { PUBLIC_LIMITS } from './limits.ts'
 import type { ListenerLimits } from './limits.ts'
 import { startListener } from './listener.ts'
 import type { Listener } from './listener.ts'
+import type { PackServing } from '../pack-sync/server.ts'
+import { registerPackServing } from './pack-sync-routes.ts'
 import { registerPublicRoutes } from './public-routes.ts'
 import type { PublicOperations } from './public-routes.ts'
 
@@ -12,6 +14,8 @@ export interface PublicListenerOptions {
   /** `HOST:PORT` on loopback (`http.listen`); port 0 lets the system choose. */
   readonly listen: string
   readonly operations: PublicOperations
+  /** Without it packs are neither served nor taken. */
+  readonly packs?: PackServing
   readonly logger: Logger
   readonly clock: Clock
   /** Origins whose pages may read the answers (`http.corsOrigins`); default none. */
@@ -25,7 +29,7 @@ export interface PublicListenerOptions {
  * address: reading from elsewhere needs access control, which is not there yet.
  */
 export async function startPublicListener(options: PublicListenerOptions): Promise<Listener> {
-  const { listen, operations, logger, clock, corsOrigins = [], limits = PUBLIC_LIMITS } = options
+  const { listen, operations, packs, logger, clock, corsOrigins = [], limits = PUBLIC_LIMITS } = options
   return await startListener({
     listen,
     key: 'http.listen',
@@ -35,6 +39,7 @@ export async function startPublicListener(options: PublicListenerOptions): Promi
     routes: (app) => {
       allowOrigins(app, corsOrigins)
       registerPublicRoutes(app, operations)
+      if (packs !== undefined) registerPackServing(app, packs, clock)
     }
   })
 }

@@ -92,3 +92,5 @@ export const AUDIT_BASE_KEY = `${AUDIT_PREFIX}base`
 export const AUDIT_HEAD_KEY = `${AUDIT_PREFIX}head`
 /** `u!sent` → the last record that the syslog collector has got. */
 export const AUDIT_SENT_KEY = `${AUDIT_PREFIX}sent`
+/** Trust anchors of organisations, and where the sync of their packs stands (`src/pack-sync/keys.ts`). */
+export const PACK_SYNC_PREFIX = 'y!'

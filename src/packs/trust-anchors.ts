@@ -8,7 +8,7 @@ import type { ProjectionPage, ProjectionQuery } from '../projections/query.ts'
 import type { TrustProof } from './pack-operations.ts'
 
 /** A trust anchor: a key of an organisation as its packs in force have it. */
-export interface Anchor extends PackKey {
+export interface ListedAnchor extends PackKey {
   readonly orgId: string
   /** The pack that changed it last. */
   readonly packSeq: number
@@ -28,8 +28,8 @@ const ROWS_AT_ONCE = 500
 export async function listTrustAnchors(
   node: Queryable,
   { orgId }: { readonly orgId?: string | undefined } = {}
-): Promise<readonly Anchor[]> {
-  const anchors: Anchor[] = []
+): Promise<readonly ListedAnchor[]> {
+  const anchors: ListedAnchor[] = []
   // What was taken in before the question is in the answer.
   const { logSeq: waitFor } = (await node.status()).log
   let cursor: string | null = null
@@ -63,6 +63,6 @@ export function checkTrustProof(
   return verifyPackKeyProof(proof, root) ? { ok: true } : { ok: false, detail: 'the key is not under the pack root' }
 }
 
-function anchorOf(row: JsonObject): Anchor {
-  return row as unknown as Anchor
+function anchorOf(row: JsonObject): ListedAnchor {
+  return row as unknown as ListedAnchor
 }

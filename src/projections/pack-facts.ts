@@ -44,7 +44,8 @@ export type HeadFact = PackHead & JsonObject
 // Each key ends in a part of fixed length or in a mark that no name contains, so that none is the beginning of another.
 export const HEADS_PREFIX = 'head!'
 export const headKey = (orgId: string): string => `${HEADS_PREFIX}${orgId}!`
-export const packKey = (orgId: string, hash: string): string => `pack!${orgId}!${hash}`
+export const PACK_FACTS_PREFIX = 'pack!'
+export const packKey = (orgId: string, hash: string): string => `${PACK_FACTS_PREFIX}${orgId}!${hash}`
 export const stateKey = (orgId: string, hash: string): string => `state!${orgId}!${hash}`
 export const levelKey = (orgId: string, packSeq: number): string => `level!${orgId}!${sortableNumber(packSeq)}`
 export const copyKey = (orgId: string, eventId: string): string => `copy!${orgId}!${eventId}`

@@ -9,8 +9,8 @@ import type { OrganisationPins } from '../policy/policy.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { OrganisationRoot, PackState } from '../trust/pack-chain.ts'
 import { rootState } from '../trust/pack-chain.ts'
-import type { HeadFact } from './pack-facts.ts'
-import { headKey } from './pack-facts.ts'
+import type { HeadFact, PackFact } from './pack-facts.ts'
+import { PACK_FACTS_PREFIX, headKey } from './pack-facts.ts'
 import { readState } from './pack-states.ts'
 
 /** Whether a shared record is an anchor pack in its namespace. */
@@ -73,6 +73,34 @@ export async function storedPacks(engine: FactsSource, orgId: string, policy: Po
   const state = await readState((key) => storedFact(engine, key), orgId, head.hash)
   if (state === undefined) throw new Error(`the state of pack ${head.hash} of ${orgId} is not among the facts`)
   return { root, head: state, frozen }
+}
+
+/** A pack that counts, or would but for a fork, with the event that speaks for it. */
+export interface ValidPack {
+  readonly packSeq: number
+  readonly hash: string
+  readonly eventId: string
+}
+
+/** All valid packs of an organisation, on both sides of a fork, in no order. One small fact of each is read. */
+export async function validPacks(engine: FactsSource, orgId: string): Promise<readonly ValidPack[]> {
+  const packs: ValidPack[] = []
+  const prefix = `${PACK_FACTS_PREFIX}${orgId}!`
+  for await (const [key, fact] of engine.instance('trust-anchors').factsWithPrefix(prefix)) {
+    const { packSeq, verdict, spokesman } = fact as PackFact
+    if (verdict !== 'valid' || spokesman === null) continue
+    packs.push({ packSeq, hash: key.slice(prefix.length), eventId: spokesman.eventId })
+  }
+  return packs
+}
+
+/** The keys after a valid pack, by its hash. Undefined for one that is not valid. */
+export async function stateAfter(
+  engine: FactsSource,
+  orgId: string,
+  hash: string
+): Promise<PackState | undefined> {
+  return await readState((key) => storedFact(engine, key), orgId, hash)
 }
 
 async function storedFact(engine: FactsSource, key: string): Promise<JsonObject | undefined> {

@@ -29,6 +29,9 @@ const commands = blocks('sh')
   .flatMap((block) => block.split('\n'))
   .filter((line) => line.startsWith('npx anchormesh '))
 
+/** A piece of `peers.yaml` begins with one of its keys. */
+const isOfPeers = (piece: string): boolean => /^(?:peers|organisations|crossOrg):/.test(piece)
+
 describe('the README', () => {
   test('shows commands', () => expect(commands.length).toBeGreaterThan(10))
 
@@ -39,15 +42,12 @@ describe('the README', () => {
     expect(ran).toBe(1)
   })
 
-  const pieces = blocks('yaml')
-  const isOfPeers = (piece: string): boolean => piece.startsWith('crossOrg:')
-
-  test.each(pieces.filter(isOfPeers))('a piece of peers.yaml: %s', (piece) => {
+  test.each(blocks('yaml').filter(isOfPeers))('a piece of peers.yaml: %s', (piece) => {
     const parsed = parseConfig(`v: 1\n${piece}`, 'peers.yaml', peersSchema)
     expect(parsed.ok ? [] : parsed.problems).toEqual([])
   })
 
-  test.each(pieces.filter((piece) => !isOfPeers(piece)))('a piece of federation.yaml: %s', (piece) => {
+  test.each(blocks('yaml').filter((piece) => !isOfPeers(piece)))('a piece of federation.yaml: %s', (piece) => {
     const text = `v: 1\nnode: { did: 'did:key:z6MkewaoF7UJp3y899UYa7xfcnPaXU3vkpbX81x9MNwdjTRL', orgId: alpha }\n${piece}`
     const parsed = parseConfig(text, 'federation.yaml', federationSchema)
     expect(parsed.ok ? [] : parsed.problems).toEqual([])

@@ -9,6 +9,7 @@ import { canonicalJsonVectors } from './vectors/canonical-json.ts'
 import { eventVectors } from './vectors/event.ts'
 import { evmEvidenceVectors } from './vectors/evm-evidence.ts'
 import { negentropyVectors } from './vectors/negentropy.ts'
+import { packSyncVectors } from './vectors/pack-sync.ts'
 import { proofVectors } from './vectors/proof.ts'
 import { rangeSyncVectors } from './vectors/range-sync.ts'
 import { signatureVectors } from './vectors/signature.ts'
@@ -30,6 +31,7 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...negentropyVectors(),
     ...(await rangeSyncVectors()),
     ...bundleVectors(),
+    ...packSyncVectors(),
     ...proofVectors(),
     ...evmEvidenceVectors(),
     ...bitcoinEvidenceVectors(),

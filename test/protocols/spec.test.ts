@@ -14,6 +14,7 @@ const PATHS = [
   'negentropy/v1',
   'range-sync/v1',
   'bundle/v1',
+  'pack-sync/v1',
   'proof/v1',
   'evm-evidence/v1',
   'bitcoin-evidence/v1',

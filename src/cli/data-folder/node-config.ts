@@ -1,14 +1,19 @@
+import { resolve } from 'node:path'
 import type { NodeConfig } from '../../node.ts'
 import type { KnownPeer } from '../../network/network.ts'
 import { packageVersion } from '../package-info.ts'
 import type { LoadedConfig } from './load-config.ts'
 
 /** What the node itself goes by of a configuration. */
-export function nodeConfigOf({ federation, policy, signer }: LoadedConfig): NodeConfig {
+export function nodeConfigOf({ federation, peers, policy, signer, folder }: LoadedConfig): NodeConfig {
   const { audit, clock, sealing, sync } = federation
   const { futureSkewMs, requestSkewMs } = clock
   const { intervalMs: syncIntervalMs } = sync
-  return { policy, signer, version: packageVersion, futureSkewMs, requestSkewMs, syncIntervalMs, sealing, audit }
+  const packSources = Object.fromEntries(
+    peers.organisations.map(({ orgId, sources }) => [orgId, sources.map((source) => placed(source, folder))])
+  )
+  const skews = { futureSkewMs, requestSkewMs }
+  return { policy, signer, version: packageVersion, ...skews, syncIntervalMs, sealing, audit, packSources }
 }
 
 /** Whom the mesh knows by a configuration. */
@@ -16,4 +21,9 @@ export function knownPeersOf({ federation, peers }: LoadedConfig): readonly Know
   return peers.peers.flatMap(({ addresses, peerId, did }) =>
     peerId === undefined || did === federation.node.did ? [] : [{ did, peerId, addresses }]
   )
+}
+
+/** Files that configuration names stand in the data folder, if nothing else is said. */
+function placed(source: string, folder: string): string {
+  return source.startsWith('file:') ? `file:${resolve(folder, source.slice('file:'.length))}` : source
 }

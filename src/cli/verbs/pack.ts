@@ -14,6 +14,7 @@ import { packText } from '../pack-text.ts'
 import { noteIfUnsent, publishedText } from '../published.ts'
 import { facts } from '../table.ts'
 import { withOperations } from '../with-operations.ts'
+import { addPackSyncCommands } from './pack-sync.ts'
 
 interface PublishOptions {
   readonly threshold?: number
@@ -92,6 +93,7 @@ const registerSign: RegisterVerb = (pack, runner) => {
         if (target !== '-') await showDrafted(signed, target, context)
       })
     )
+  addPackSyncCommands(pack, runner)
 }
 
 const registerShow: RegisterVerb = (pack, runner) => {

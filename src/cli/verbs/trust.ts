@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { NAME_PATTERN } from '../../../protocols/event/v1/announce.ts'
 import { HASH_PATTERN } from '../../../protocols/event/v1/envelope.ts'
 import type { PinnedPack, TrustProof } from '../../packs/pack-operations.ts'
-import type { Anchor } from '../../packs/trust-anchors.ts'
+import type { ListedAnchor } from '../../packs/trust-anchors.ts'
 import { AnchormeshError } from '../../platform/errors.ts'
 import { countArgument } from '../arguments.ts'
 import type { CommandContext, RegisterVerb } from '../command.ts'
@@ -101,8 +101,8 @@ async function showPinned(pinned: PinnedPack, { json, output, folder }: CommandC
     output.note('A node is running on this folder: it takes this in when it is started again.')
 }
 
-function anchorsTable(anchors: readonly Anchor[]): string {
-  return table<Anchor>(
+function anchorsTable(anchors: readonly ListedAnchor[]): string {
+  return table<ListedAnchor>(
     [
       { heading: 'ORGANISATION', cell: ({ orgId }) => orgId },
       { heading: 'KID', cell: ({ kid }) => kid },

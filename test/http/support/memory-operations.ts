@@ -197,6 +197,9 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
     fetchBundles: ({ namespace }) =>
       Promise.resolve({ namespace, batches: 0, held: 0, missing: 0, asked: 0, failures: {} }),
     forget: ({ receipt }) => Promise.resolve({ receipt, places: 1 }),
+    planPackSync: async () => ({ entries: [] }),
+    pullPacks: async () => [],
+    pushPacks: async () => [],
     publishPack: async () => ({ ...published, orgId: 'org', packSeq: 1, packHash: sha256Hex('pack') }),
     verifyLog: async (onProgress) => {
       onProgress?.({ done: 1, total: log.length, unit: 'records' })

@@ -1,0 +1,109 @@
+import type { FastifyReply } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { PackErrorCode, PushOutcome } from '../../protocols/pack-sync/v1/message.ts'
+import { EVENT_BYTES_MAX } from '../../protocols/event/v1/envelope.ts'
+import { RateLimiter, perMinute } from '../ingest/rate-limiter.ts'
+import type { Operations } from '../operations.ts'
+import type { PackAsker, PackServing } from '../pack-sync/server.ts'
+import type { PackRefusal } from '../pack-sync/transport.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { HttpCode } from './errors.ts'
+import { RequestRefused, problem, statusOf } from './errors.ts'
+import { sendProblem } from './failures.ts'
+import type { App, RouteContext } from './listener.ts'
+import { LINES_MEDIA_TYPE } from './lines.ts'
+import * as schemas from './pack-sync-schemas.ts'
+import { lineStream, workLines } from './streams.ts'
+
+const WIRE_MEDIA_TYPE = 'application/octet-stream'
+
+// Requests of one address in a minute. A page costs some milliseconds and gives up to 256 events, a pushed event a
+// verification; an organisation with a year of hourly packs is through in two minutes.
+export const PACK_REQUESTS_PER_MINUTE = 120
+// Addresses that asked lately; forgetting one only lets it ask anew. About 1 MiB.
+const ADDRESSES_MAX = 10_000
+
+/** The codes of PS-14 as those that HTTP has for the same. */
+const HTTP_CODES: Readonly<Record<PackErrorCode, HttpCode>> = {
+  'bad-request': 'QUERY_INVALID',
+  'too-big': 'BODY_TOO_LARGE',
+  'bad-token': 'BAD_TOKEN',
+  'unknown-organisation': 'UNKNOWN_ORGANISATION',
+  denied: 'CROSS_ORG_DENIED',
+  busy: 'OVERLOADED'
+}
+
+/** `GET /v1/packs/{orgId}` and `POST /v1/packs` on the public listener (protocols/pack-sync/v1, PS-15). */
+export function registerPackServing(app: App, packs: PackServing, clock: Clock): void {
+  const rates = new RateLimiter(clock, ADDRESSES_MAX)
+  const askerOf = (address: string): PackAsker => {
+    if (!rates.take(perMinute(address, PACK_REQUESTS_PER_MINUTE)))
+      throw new RequestRefused('RATE_LIMITED', `more than ${PACK_REQUESTS_PER_MINUTE} requests for packs a minute`)
+    return { did: null, address, via: 'http' }
+  }
+  app.get('/v1/packs/:orgId', {
+    schema: { params: schemas.packParams, querystring: schemas.packQuery },
+    handler: async ({ params, query, ip }, reply) => {
+      const asker = askerOf(ip)
+      const { after = 0, limit = schemas.PACK_LIMIT_DEFAULT, pageToken, links } = query
+      const token = pageToken === undefined ? {} : { pageToken }
+      const request = { orgId: params.orgId, afterPackSeq: after, limit, ...token, ...(links ? { links } : {}) }
+      const answer = await packs.packPage(request, asker)
+      if (!answer.ok) throw refusedBy(answer)
+      reply.header('cache-control', 'no-store')
+      return await reply.type('application/json').send(Buffer.from(answer.page))
+    }
+  })
+  app.register(async (plain) => {
+    const scope = plain.withTypeProvider<ZodTypeProvider>()
+    scope.addContentTypeParser(WIRE_MEDIA_TYPE, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    scope.post('/v1/packs', {
+      bodyLimit: EVENT_BYTES_MAX,
+      schema: { querystring: schemas.noPackQuery },
+      // Before the body is read.
+      preParsing: async (request) => void askerOf(request.ip),
+      handler: async (request, reply) => {
+        const wire = request.body instanceof Uint8Array ? request.body : new Uint8Array()
+        const answer = await packs.takePack(wire, { did: null, address: request.ip, via: 'http' })
+        if (!answer.ok) throw refusedBy(answer)
+        return answerPush(reply, answer.outcome, request.id)
+      },
+      errorHandler: (error, request, reply) => {
+        if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') throw error
+        request.raw.resume()
+        reply.removeHeader('connection')
+        const detail = `more than ${EVENT_BYTES_MAX} bytes`
+        answerPush(reply, { outcome: 'rejected', code: 'EVENT_TOO_LARGE', detail }, request.id)
+      }
+    })
+  })
+}
+
+/** Packs beside the mesh on the admin listener: what is planned, and long work as progress lines and a result. */
+export function registerPackSyncRoutes(app: App, operations: Operations, { clock, streamOf }: RouteContext): void {
+  app.get('/v1/admin/packs/plan', {
+    schema: { querystring: schemas.packSyncQuery, response: { 200: schemas.syncPlan } },
+    handler: async ({ query }) => await operations.planPackSync(query)
+  })
+  app.post('/v1/admin/packs/pull', { schema: { querystring: schemas.packSyncQuery } }, (request, reply) => {
+    const lines = workLines((onProgress) => operations.pullPacks(request.query, onProgress), clock)
+    return reply.type(LINES_MEDIA_TYPE).send(lineStream(lines, streamOf(request, reply, 'by-itself')))
+  })
+  app.post('/v1/admin/packs/push', { schema: { querystring: schemas.packPushQuery } }, (request, reply) => {
+    const lines = workLines((onProgress) => operations.pushPacks(request.query, onProgress), clock)
+    return reply.type(LINES_MEDIA_TYPE).send(lineStream(lines, streamOf(request, reply, 'by-itself')))
+  })
+}
+
+function refusedBy(refusal: PackRefusal): RequestRefused {
+  const code = refusal.reason === 'refused' ? HTTP_CODES[refusal.code] : 'OVERLOADED'
+  return new RequestRefused(code, refusal.detail)
+}
+
+function answerPush(reply: FastifyReply, told: PushOutcome, requestId: string): FastifyReply {
+  const { outcome, code, detail } = told
+  if (outcome === 'accepted') return reply.code(201).send(told)
+  if (outcome === 'duplicate') return reply.code(200).send(told)
+  if (outcome === 'pending') return reply.code(statusOf(code)).send(told)
+  return sendProblem(reply, problem(code, detail, requestId, { outcome }))
+}
