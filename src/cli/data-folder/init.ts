@@ -49,7 +49,7 @@ export async function initDataFolder(options: InitOptions): Promise<InitResult> 
 
   const createdAt = options.clock.now()
   const signing = newKey(['event', 'pack'], options.random, createdAt)
-  const keystore: Keystore = { v: 1, keys: [signing, newKey(['peer'], options.random, createdAt)] }
+  const keystore: Keystore = { v: 2, keys: [signing, newKey(['peer'], options.random, createdAt)] }
   const publicKey = fromBase64url(signing.publicKey) ?? new Uint8Array()
   const did = options.did ?? didKeyOf(publicKey)
   const orgId = options.orgId ?? `org-${sha256Hex(publicKey).slice(0, 8)}`

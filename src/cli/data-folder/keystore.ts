@@ -19,27 +19,36 @@ const KEYSTORE_BYTES_MAX = 1024 * 1024
 
 const base64urlBytes = z.string().refine((text) => fromBase64url(text)?.length === SEED_BYTES)
 
-const keystoreSchema = z.strictObject({
-  v: z.literal(1),
-  keys: z
-    .array(
-      z.strictObject({
-        kid: z.string().regex(KID_PATTERN),
-        purpose: z.array(z.enum(PURPOSES)).min(1),
-        publicKey: base64urlBytes,
-        privateKey: base64urlBytes,
-        createdAt: z.int().min(0)
-      })
-    )
-    .min(1)
+const entrySchema = z.strictObject({
+  kid: z.string().regex(KID_PATTERN),
+  purpose: z.array(z.enum(PURPOSES)).min(1),
+  publicKey: base64urlBytes,
+  privateKey: base64urlBytes,
+  createdAt: z.int().min(0)
 })
 
+const keystoreSchema = z.discriminatedUnion('v', [
+  z.strictObject({ v: z.literal(1), keys: z.array(entrySchema).min(1) }),
+  z.strictObject({
+    v: z.literal(2),
+    keys: z.array(entrySchema).min(1),
+    signing: z.string().regex(KID_PATTERN).exactOptional()
+  })
+])
+
+/** One key pair. `privateKey` is the 32-byte Ed25519 seed, keys are base64url, `createdAt` is milliseconds since 1970. */
+export type KeystoreEntry = z.output<typeof entrySchema>
+
 /**
- * `keystore.json`: a node's private keys, oldest first. `privateKey` is the 32-byte Ed25519 seed, keys are base64url,
- * `createdAt` is milliseconds since 1970. Version 1 is not sealed: the file's permissions are its protection.
+ * `keystore.json`: a node's private keys, oldest first. Version 1, which is still read, names no `signing`. Unsealed,
+ * the file's permissions are its protection.
  */
-export type Keystore = z.output<typeof keystoreSchema>
-export type KeystoreEntry = Keystore['keys'][number]
+export interface Keystore {
+  readonly v: 2
+  readonly keys: readonly KeystoreEntry[]
+  /** The kid of the key that events are signed with; without it the newest one for events. */
+  readonly signing?: string
+}
 
 /** A new Ed25519 key; its kid is the multibase part of its did:key. */
 export function newKey(purpose: readonly KeyPurpose[], random: Random, createdAt: number): KeystoreEntry {
@@ -61,9 +70,32 @@ export async function readKeystore(path: string): Promise<Keystore> {
   return decodeKeystore(await readOwnerOnly(path), path)
 }
 
-/** A signer for `did` by the newest key for events. Throws `KEYSTORE_CORRUPT` when there is none. */
+/**
+ * The keystore with one more key. The key that events were signed with goes on signing them. Throws `RangeError` when
+ * there is a key of this name already.
+ */
+export function withKey(keystore: Keystore, entry: KeystoreEntry): Keystore {
+  if (keystore.keys.some(({ kid }) => kid === entry.kid)) throw new RangeError(`there is a key named ${entry.kid}`)
+  const signing = keystore.signing ?? keystore.keys.findLast(isForEvents)?.kid
+  return { ...keystore, keys: [...keystore.keys, entry], ...(signing === undefined ? {} : { signing }) }
+}
+
+/** The keystore with `kid` as the key that signs events. Throws `RangeError` when it holds no such key for events. */
+export function withSigning(keystore: Keystore, kid: string): Keystore {
+  const entry = keystore.keys.find((key) => key.kid === kid)
+  if (entry === undefined || !isForEvents(entry)) throw new RangeError(`there is no key for events named ${kid}`)
+  return { ...keystore, signing: kid }
+}
+
+/** The key that events are signed with. Throws `KEYSTORE_CORRUPT` when there is none. */
+export function signingEntry(keystore: Keystore): KeystoreEntry {
+  const chosen = keystore.keys.find(({ kid }) => kid === keystore.signing)
+  return chosen ?? newest(keystore, 'event')
+}
+
+/** A signer for `did` by `signingEntry`. Throws `KEYSTORE_CORRUPT` when there is none. */
 export function signerFrom(keystore: Keystore, did: string): Signer {
-  const entry = newest(keystore, 'event')
+  const entry = signingEntry(keystore)
   return localSigner(bytesOf(entry.privateKey), { did, kid: entry.kid })
 }
 
@@ -112,7 +144,7 @@ function decodeKeystore(text: string, path: string): Keystore {
   const parsed = keystoreSchema.safeParse(json)
   if (!parsed.success) {
     const places = parsed.error.issues.map((issue) => issue.path.join('.') || 'the top level')
-    throw corrupt(path, `is not a keystore of version 1 (see ${[...new Set(places)].join(', ')})`)
+    throw corrupt(path, `is not a keystore of version 1 or 2 (see ${[...new Set(places)].join(', ')})`)
   }
   const kids = new Set<string>()
   for (const { kid, publicKey, privateKey } of parsed.data.keys) {
@@ -122,7 +154,16 @@ function decodeKeystore(text: string, path: string): Keystore {
     if (kids.has(kid)) throw corrupt(path, `holds two keys named ${kid}`)
     kids.add(kid)
   }
+  if (parsed.data.v === 1) return { v: 2, keys: parsed.data.keys }
+  const { signing } = parsed.data
+  if (signing !== undefined && !parsed.data.keys.some((entry) => entry.kid === signing && isForEvents(entry))) {
+    throw corrupt(path, `names ${signing} as the key that signs, but holds no such key for events`)
+  }
   return parsed.data
+}
+
+function isForEvents({ purpose }: KeystoreEntry): boolean {
+  return purpose.includes('event')
 }
 
 function newest(keystore: Keystore, purpose: KeyPurpose): KeystoreEntry {
