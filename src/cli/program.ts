@@ -12,13 +12,16 @@ import { registerEvents } from './verbs/events.ts'
 import { registerForget } from './verbs/forget.ts'
 import { registerIdentity } from './verbs/identity.ts'
 import { registerInit } from './verbs/init.ts'
+import { registerKeysSeal } from './verbs/keys-seal.ts'
 import { registerLog } from './verbs/log.ts'
 import { registerPack } from './verbs/pack.ts'
 import { registerPeers } from './verbs/peers.ts'
 import { registerQuery } from './verbs/query.ts'
 import { registerSeal } from './verbs/seal.ts'
+import { registerSigner } from './verbs/signer.ts'
 import { registerStart } from './verbs/start.ts'
 import { registerStatus } from './verbs/status.ts'
+import { registerStore } from './verbs/store.ts'
 import { registerSync } from './verbs/sync.ts'
 import { registerVerify } from './verbs/verify.ts'
 import { registerVerifyOnline } from './verbs/verify-online.ts'
@@ -43,7 +46,10 @@ const VERBS = [
   registerDigest,
   registerSync,
   registerVerifyOnline,
-  registerLog
+  registerLog,
+  registerKeysSeal,
+  registerStore,
+  registerSigner
 ]
 
 /** The whole command line. Every way in which commander ends a command comes out of `parseAsync` as an error. */
@@ -53,6 +59,7 @@ export function createProgram(runner: VerbRunner, { json = false }: { readonly j
     .version(packageVersion, '-V, --version', 'print the version')
     .option('--data <folder>', 'the data folder (default: ANCHORMESH_DATA, else ./anchormesh-data)')
     .option('--config <file>', 'another file in the place of the data folder’s federation.yaml')
+    .option('--passphrase-file <file>', 'the passphrase of a sealed keystore (see README, “Keys at rest”)')
     .option('--json', 'answer in JSON: lists one object a line, everything else one object')
     .option('--quiet', 'no progress and no notes')
     .helpOption('-h, --help', 'show this help')

@@ -60,7 +60,7 @@ export async function serveNode(context: CommandContext, { whileStdin }: ServeOp
 async function open(config: LoadedConfig, logger: Logger, context: CommandContext, closes: Close[]): Promise<void> {
   const { clock, random, signal, interruption, output, json } = context
   const { folder, federation } = config
-  const network = networkOf(config, { clock, random, logger })
+  const network = networkOf(config, await config.peerKeySeed(), { clock, random, logger })
   const node = await openUnlocked(config, { clock, random, logger, network }, context)
   closes.push(() => node.close())
   await node.start()
@@ -110,8 +110,8 @@ async function adminUrl(context: CommandContext): Promise<string | null> {
   }
 }
 
-function networkOf(config: LoadedConfig, ports: Libp2pNetworkDeps): Network {
-  const { federation, peers, policy, peerKeySeed } = config
+function networkOf(config: LoadedConfig, peerKeySeed: Uint8Array, ports: Libp2pNetworkDeps): Network {
+  const { federation, peers, policy } = config
   const { did, listen, announce, bootstrap, mdns } = federation.node
   const knownPeers = peers.peers.flatMap(({ addresses, peerId, ...peer }) =>
     peerId === undefined || peer.did === did ? [] : [{ did: peer.did, peerId, addresses }]
