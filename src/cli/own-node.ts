@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises'
 import { checkpointFile } from '../log/checkpoint-file.ts'
-import { openLevelStore } from '../log/level-store.ts'
 import type { Store } from '../log/store.ts'
 import type { Network } from '../network/network.ts'
 import { createNode } from '../node.ts'
@@ -14,6 +13,7 @@ import { SignatureThreads } from '../platform/signature-threads.ts'
 import type { CommandContext } from './command.ts'
 import { loadConfig } from './data-folder/load-config.ts'
 import type { LoadedConfig } from './data-folder/load-config.ts'
+import { openStores } from './data-folder/open-stores.ts'
 import { dataPaths } from './data-folder/paths.ts'
 import { configuredRails } from './data-folder/rails.ts'
 import { packageVersion } from './package-info.ts'
@@ -35,18 +35,16 @@ export async function openOwnNode(context: CommandContext): Promise<AnchormeshNo
 
 /**
  * Opens the stores of a data folder and the node on them; closing the node closes them. Throws `STORE_LOCKED`,
- * `STORE_CORRUPT`, `STORE_NEWER`, `STORE_OLDER`.
+ * `STORE_CORRUPT`, `STORE_NEWER`, `STORE_OLDER`, `STORE_KEY_MISSING`, `STORE_REKEY_UNFINISHED`.
  */
 export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promise<AnchormeshNode> {
   const { federation, policy, signer } = config
   const paths = dataPaths(config.folder)
   // The file stands for "there was a store": without it this is the first start, with it a missing store is a loss.
   const create = !(await exists(paths.storeState))
-  const store = await openLevelStore(paths.store, { create })
-  const opened: Store[] = [store]
+  const { store, blobs } = await openStores(config, { create, clock: parts.clock, random: parts.random })
+  const opened: readonly Store[] = [store, blobs]
   try {
-    const blobs = await openLevelStore(paths.blobs, { create })
-    opened.push(blobs)
     const { clock: skews, sealing } = federation
     const { futureSkewMs, requestSkewMs } = skews
     const { intervalMs: syncIntervalMs } = federation.sync

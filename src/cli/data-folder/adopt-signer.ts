@@ -6,7 +6,7 @@ import { openKeystore, writeKeystore } from './keystore.ts'
 import type { Keystore, KeystoreEntry, PublicKeystoreEntry } from './keystore.ts'
 import { publicPart } from './keystore-seal.ts'
 import type { ConfigSources } from './load-config.ts'
-import { readNodeSettings } from './load-config.ts'
+import { readFederation } from './load-config.ts'
 import { dataPaths } from './paths.ts'
 
 export interface AdoptedKeys {
@@ -22,7 +22,7 @@ export interface AdoptedKeys {
  * `SIGNER_UNAVAILABLE`, and as `loadConfig` does.
  */
 export async function adoptSigner(sources: ConfigSources, clock: Clock, removePrivate: boolean): Promise<AdoptedKeys> {
-  const { did, signer } = await readNodeSettings(sources)
+  const { did, signer } = (await readFederation(sources)).node
   if (signer === undefined) {
     throw new AnchormeshError('USAGE', 'federation.yaml names no node.signer', {
       hint: 'Add `signer: unix:PATH` under `node`.'

@@ -15,9 +15,12 @@ const OWNER_ONLY = 0o600
 /** A keystore of which the secrets may still be sealed. */
 export interface OpenedKeystore {
   readonly isSealed: boolean
+  /** As it was read. */
   readonly known: PublicKeystore
   /** All of it; asks for the passphrase at most once. Throws `KEYSTORE_PASSPHRASE`, `KEYSTORE_CORRUPT`. */
   unlock(): Promise<Keystore>
+  /** Writes the file anew; `unlock` answers this from now on. */
+  save(keystore: Keystore): Promise<void>
 }
 
 /** Writes the keystore so that only its owner can read it. With `exclusive`, `EEXIST` when there is one already. */
@@ -33,23 +36,30 @@ export async function writeKeystore(path: string, keystore: Keystore, exclusive:
  */
 export async function openKeystore(path: string, passphrases: PassphraseSource = NO_PASSPHRASE): Promise<OpenedKeystore> {
   const file = decode(await readOwnerOnly(path, KEYSTORE_BYTES_MAX), path)
-  if (!('sealed' in file)) return openedKeystore(checked(file, path))
-  const { sealed: _sealed, checksum: _checksum, ...known } = file
-  checkNames(known, path)
+  const isSealed = 'sealed' in file
   let unlocked: Promise<Keystore> | null = null
+  let known: PublicKeystore
+  if (isSealed) {
+    const { sealed: _sealed, checksum: _checksum, ...rest } = file
+    checkNames(rest, path)
+    known = rest
+  } else {
+    const whole = checked(file, path)
+    known = whole
+    unlocked = Promise.resolve(whole)
+  }
   return {
-    isSealed: true,
+    isSealed,
     known,
     unlock: () => {
-      unlocked ??= unsealed(file, path, passphrases)
-      return unlocked
+      if (isSealed) unlocked ??= unsealed(file, path, passphrases)
+      return unlocked ?? Promise.reject(new Error('a keystore that is not sealed is open'))
+    },
+    save: async (keystore) => {
+      await writeKeystore(path, keystore, false)
+      unlocked = Promise.resolve(keystore)
     }
   }
-}
-
-/** A keystore that is at hand. */
-export function openedKeystore(keystore: Keystore): OpenedKeystore {
-  return { isSealed: keystore.seal !== undefined, known: keystore, unlock: () => Promise.resolve(keystore) }
 }
 
 /** Reads all of the keystore, as `openKeystore` and its `unlock` do. */

@@ -7,7 +7,7 @@ import { keystoreCorrupt } from './keystore-failures.ts'
 import type { KeyPurpose, Keystore, PublicKeystore } from './keystore-types.ts'
 
 export type { KeystoreEntry, PublicKeystoreEntry, StoreKeyEntry } from '../../../protocols/keystore/v1/sealed.ts'
-export { openKeystore, openedKeystore, readKeystore, writeKeystore } from './keystore-file.ts'
+export { openKeystore, readKeystore, writeKeystore } from './keystore-file.ts'
 export type { OpenedKeystore } from './keystore-file.ts'
 export type { KeyPurpose, Keystore, PublicKeystore } from './keystore-types.ts'
 

@@ -81,12 +81,12 @@ export async function readConfigTexts({ folder, configFile }: ConfigSources): Pr
   }
 }
 
-/** What `federation.yaml` alone says of the node. Throws `CONFIG_INVALID`. */
-export async function readNodeSettings(sources: ConfigSources): Promise<FederationConfig['node']> {
+/** What `federation.yaml` alone says, as it stands there. Throws `CONFIG_INVALID`. */
+export async function readFederation(sources: ConfigSources): Promise<FederationConfig> {
   const { federation } = await readConfigTexts(sources)
   const parsed = parseConfig(federation.text, federation.file, federationSchema)
   if (!parsed.ok) throw configInvalid(parsed.problems)
-  return parsed.value.node
+  return parsed.value
 }
 
 /** Checks the texts together with the keystore, as `loadConfig` does with those on disk. */
