@@ -36,6 +36,7 @@ export async function nodeStatus(parts: NodeParts, running: Running): Promise<No
     uptimeMs: Math.round(ports.clock.monotonicMs() - running.startedMonotonicMs),
     health: { ok: reasons.length === 0, reasons },
     warnings: [
+      ...(typeof config.signer.problem === 'string' ? [config.signer.problem] : []),
       ...(await running.equivocations.warnings()),
       ...verification.warnings(),
       ...(sync?.warnings() ?? []),

@@ -61,6 +61,7 @@ async function open(config: LoadedConfig, logger: Logger, context: CommandContex
   const { clock, random, signal, interruption, output, json } = context
   const { folder, federation } = config
   const network = networkOf(config, await config.peerKeySeed(), { clock, random, logger })
+  if (config.federation.node.signer !== undefined) closes.push(watchSigner(config, logger))
   const node = await openUnlocked(config, { clock, random, logger, network }, context)
   closes.push(() => node.close())
   await node.start()
@@ -79,6 +80,18 @@ async function open(config: LoadedConfig, logger: Logger, context: CommandContex
   const { peerId, multiaddrs } = network.status()
   const ready = { did: federation.node.did, peerId, multiaddrs, http: http.url, admin: admin.url }
   await (json ? output.json({ ready: true, ...ready }) : output.line(readyLine(ready)))
+}
+
+/** Keeps the connection to the process of `node.signer`; the node starts also while that is away. */
+function watchSigner({ signer }: LoadedConfig, logger: Logger): Close {
+  const watching = new AbortController()
+  const watched = signer.watch(watching.signal).catch((error: unknown) => {
+    logger.error({ reason: messageOf(error) }, 'the signer is no longer watched')
+  })
+  return async () => {
+    watching.abort()
+    await watched
+  }
 }
 
 /**

@@ -7,10 +7,12 @@ import { bundleVectors } from './vectors/bundle.ts'
 import { canonicalJsonVectors } from './vectors/canonical-json.ts'
 import { eventVectors } from './vectors/event.ts'
 import { evmEvidenceVectors } from './vectors/evm-evidence.ts'
+import { keystoreVectors } from './vectors/keystore.ts'
 import { negentropyVectors } from './vectors/negentropy.ts'
 import { proofVectors } from './vectors/proof.ts'
 import { rangeSyncVectors } from './vectors/range-sync.ts'
 import { signatureVectors } from './vectors/signature.ts'
+import { signerVectors } from './vectors/signer.ts'
 import { tsaEvidenceVectors } from './vectors/tsa-evidence.ts'
 import { textOf } from './vectors/vector-file.ts'
 import type { VectorFile } from './vectors/vector-file.ts'
@@ -34,7 +36,9 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...bitcoinEvidenceVectors(),
     ...bitcoinHeadersVectors(),
     ...tsaEvidenceVectors(),
-    ...winnerVectors()
+    ...winnerVectors(),
+    ...keystoreVectors(),
+    ...signerVectors()
   ]
 }
 

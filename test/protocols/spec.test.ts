@@ -19,7 +19,9 @@ const PATHS = [
   'bitcoin-evidence/v1',
   'bitcoin-headers/v1',
   'tsa-evidence/v1',
-  'winner/v1'
+  'winner/v1',
+  'keystore/v1',
+  'signer/v1'
 ] as const
 
 /** Whose codes a SPEC can name by reference. */

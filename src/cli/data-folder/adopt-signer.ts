@@ -37,7 +37,8 @@ export async function adoptSigner(sources: ConfigSources, clock: Clock, removePr
   for (const { kid, publicKey, did: spokenFor } of offered) {
     if (spokenFor !== undefined && spokenFor !== did) continue
     const here = keystore.keys.find((entry) => entry.kid === kid)
-    if (here !== undefined && here.publicKey !== publicKey) {
+    const known = here ?? keystore.external?.find((entry) => entry.kid === kid)
+    if (known !== undefined && known.publicKey !== publicKey) {
       throw new AnchormeshError('USAGE', `the signer has another key named ${kid} than keystore.json`, {
         hint: 'Give one of them another kid.'
       })
@@ -47,7 +48,6 @@ export async function adoptSigner(sources: ConfigSources, clock: Clock, removePr
       continue
     }
     if (here !== undefined) moved.add(here)
-    const known = here ?? keystore.external?.find((entry) => entry.kid === kid && entry.publicKey === publicKey)
     external.push(publicPart(known ?? { kid, purpose: ['event', 'pack'], publicKey, createdAt: clock.now() }))
   }
   const next: Keystore = { ...keystore, keys: keystore.keys.filter((entry) => !moved.has(entry)), external }

@@ -9,7 +9,6 @@ import type { EffectivePolicy, PolicyProblem } from '../../policy/policy.ts'
 import { CONFIG_CHARS_MAX } from '../../policy/yaml-reader.ts'
 import { parseConfig, problemText } from '../../policy/yaml.ts'
 import type { ConfigOverride, ConfigProblem } from '../../policy/yaml.ts'
-import type { Signer } from '../../trust/signer.ts'
 import { errnoOf } from '../../platform/atomic-file.ts'
 import { openKeystore, peerEntry, peerKeySeed, signingKeys } from './keystore.ts'
 import type { OpenedKeystore, PublicKeystore } from './keystore.ts'
@@ -17,6 +16,7 @@ import type { PassphraseSource } from './keystore-seal.ts'
 import { meshProblems } from './mesh-checks.ts'
 import { dataPaths } from './paths.ts'
 import { nodeSigner } from './node-signer.ts'
+import type { NodeSigner } from './node-signer.ts'
 import { peerIdOfPublicKey } from './peer-id.ts'
 import { readTsaCertificates } from './tsa-certificates.ts'
 import { unsupportedProblems } from './unsupported.ts'
@@ -41,7 +41,7 @@ export interface LoadedConfig {
   readonly peers: PeersConfig
   readonly policy: EffectivePolicy
   /** Opens a sealed keystore, or asks the process of `node.signer`, when something is to be signed. */
-  readonly signer: Signer
+  readonly signer: NodeSigner
   /** The keys that this node signs events and packs with, newest last; base64url. */
   readonly signingKeys: readonly { readonly kid: string; readonly publicKey: string; readonly createdAt: number }[]
   readonly keystore: OpenedKeystore

@@ -8,6 +8,11 @@ import type { Signer } from '../../trust/signer.ts'
 import { externalEntry, signerFrom, signingEntry } from './keystore.ts'
 import type { OpenedKeystore, PublicKeystoreEntry } from './keystore.ts'
 
+/** A signer of this machine: what it needs to be ready is done by `watch`, until the signal aborts. */
+export interface NodeSigner extends Signer {
+  watch(signal: AbortSignal): Promise<void>
+}
+
 type NodeSettings = Pick<FederationConfig['node'], 'did' | 'signer'>
 
 /**
@@ -19,7 +24,7 @@ export function nodeSigner(
   keystore: OpenedKeystore,
   folder: string,
   clock: Clock = systemClock
-): Signer {
+): NodeSigner {
   if (signer === undefined) return keystoreSigner(did, keystore)
   const { kid, publicKey } = externalEntry(keystore.known) ?? keyOfDid(did) ?? signingEntry(keystore.known)
   const path = resolve(folder, signer.slice('unix:'.length))
@@ -27,7 +32,7 @@ export function nodeSigner(
 }
 
 /** A signer that opens the keystore for its first signature. */
-function keystoreSigner(did: string, keystore: OpenedKeystore): Signer {
+function keystoreSigner(did: string, keystore: OpenedKeystore): NodeSigner {
   const { kid, publicKey } = signingEntry(keystore.known)
   let unlocked: Promise<Signer> | null = null
   return {
@@ -37,7 +42,8 @@ function keystoreSigner(did: string, keystore: OpenedKeystore): Signer {
     sign: async (message) => {
       unlocked ??= keystore.unlock().then((whole) => signerFrom(whole, did))
       return await (await unlocked).sign(message)
-    }
+    },
+    watch: () => Promise.resolve()
   }
 }
 
