@@ -1,5 +1,6 @@
 import type { Anchorer } from './anchoring/anchorer.ts'
 import type { ReceiptQueue } from './anchoring/receipt-queue.ts'
+import type { KeySchedule } from './authoring/key-watch.ts'
 import type { Author } from './authoring/author.ts'
 import type { Bundles } from './bundles/bundles.ts'
 import type { IngestDoor } from './ingest/door.ts'
@@ -29,6 +30,8 @@ import type { Verification } from './verification/verification.ts'
 export interface NodeConfig {
   readonly policy: EffectivePolicy
   readonly signer: Signer
+  /** When keys are to be rotated, and what is told ahead of an end; default: nothing is. */
+  readonly keys?: KeySchedule
   /** The release, for `status`. */
   readonly version: string
   /** How far ahead an event's `ts` may be, in milliseconds; default two minutes. */

@@ -1,5 +1,6 @@
 import { toHex } from '../protocols/primitives/bytes.ts'
 import type { NodeAnchoring } from './anchoring/node-anchoring.ts'
+import type { KeyWatch } from './authoring/key-watch.ts'
 import type { EquivocationWatch } from './authoring/equivocation-watch.ts'
 import type { NodeParts } from './node-parts.ts'
 import type { NodeStatus, PeerSync } from './operations.ts'
@@ -14,6 +15,8 @@ export interface Running {
   readonly isJoined: boolean
   readonly equivocations: EquivocationWatch
   readonly anchoring: NodeAnchoring
+  /** `null` where no schedule was given. */
+  readonly keyWatch: KeyWatch | null
 }
 
 /** How the node is, for those who operate it. */
@@ -38,6 +41,7 @@ export async function nodeStatus(parts: NodeParts, running: Running): Promise<No
     warnings: [
       ...(typeof config.signer.problem === 'string' ? [config.signer.problem] : []),
       ...(await running.equivocations.warnings()),
+      ...((await running.keyWatch?.warnings()) ?? []).map(({ text }) => text),
       ...verification.warnings(),
       ...(sync?.warnings() ?? []),
       ...running.anchoring.warningsOf(anchoring)

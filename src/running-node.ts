@@ -33,6 +33,7 @@ import { queryReceipts } from './proofs/standing-rows.ts'
 import { withoutMesh } from './sync/node-sync.ts'
 import { Attester } from './verification/attester.ts'
 import type { AnchormeshNode, NodeParts } from './node-parts.ts'
+import { KeyWatch } from './authoring/key-watch.ts'
 import { nodeStatus } from './node-status.ts'
 
 /** The projection whose rows show a standing that is not stored. */
@@ -53,6 +54,7 @@ export class RunningNode implements AnchormeshNode {
    */
   readonly #sealing = new Set<string>()
   readonly #equivocations: EquivocationWatch
+  readonly #keyWatch: KeyWatch | null
   readonly #attester: Attester
   readonly #anchoring: NodeAnchoring
 
@@ -63,6 +65,11 @@ export class RunningNode implements AnchormeshNode {
     const { engine, log, policy, ports, config, author } = parts
     const { clock, logger, store } = ports
     this.#equivocations = new EquivocationWatch({ engine, log, policy, self: config.signer.did, clock, logger })
+    const { keys, signer } = config
+    this.#keyWatch =
+      keys === undefined
+        ? null
+        : new KeyWatch({ engine, policy: () => policy, signing: () => signer.kid, schedule: () => keys, clock, logger })
     const publish = (authored: AuthoredEvent): Promise<Published> => this.#published(authored)
     this.#attester = new Attester({ author, publish, log, engine, store, policy: () => policy, clock, logger })
     this.#anchoring = new NodeAnchoring({
@@ -94,6 +101,7 @@ export class RunningNode implements AnchormeshNode {
     verification.start()
     bundles.start()
     this.#equivocations.start()
+    this.#keyWatch?.start()
     this.#attester.start()
     this.#anchoring.start()
   }
@@ -115,6 +123,7 @@ export class RunningNode implements AnchormeshNode {
       () => verification.stop(),
       () => bundles.stop(),
       () => this.#equivocations.stop(),
+      () => this.#keyWatch?.stop(),
       stopFollowing,
       () => ports.signatureVerifiers?.close(),
       () => log.close(),
@@ -266,6 +275,7 @@ export class RunningNode implements AnchormeshNode {
       startedMonotonicMs: this.#startedMonotonic,
       isJoined: this.#joined,
       equivocations: this.#equivocations,
+      keyWatch: this.#keyWatch,
       anchoring: this.#anchoring
     })
 

@@ -50,7 +50,16 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
     const { intervalMs: syncIntervalMs } = federation.sync
     const rails = await configuredRails(federation, policy, { ...parts, folder: paths.folder })
     return await createNode(
-      { policy, signer, version: packageVersion, futureSkewMs, requestSkewMs, syncIntervalMs, sealing },
+      {
+        policy,
+        signer,
+        keys: { ...federation.keys, ownKeys: config.signingKeys, certificates: config.certificates },
+        version: packageVersion,
+        futureSkewMs,
+        requestSkewMs,
+        syncIntervalMs,
+        sealing
+      },
       {
         ...parts,
         ...rails,

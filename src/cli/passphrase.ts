@@ -39,8 +39,7 @@ export interface Passphrases extends PassphraseSource {
 export function passphrasesOf(options: PassphraseOptions): Passphrases {
   const { environment, terminal, random } = options
   let current: Promise<string> | null = null
-  const given = (path: string): Promise<string | null> =>
-    find(options.file, 'ANCHORMESH_PASSPHRASE', environment, path)
+  const given = (path: string): Promise<string | null> => find(options.file, 'ANCHORMESH_PASSPHRASE', environment, path)
   return {
     random,
     current: (path) => {
@@ -137,7 +136,11 @@ function longEnough(passphrase: string): string {
 }
 
 function noWay(path: string, flag: string, variable: string, what = 'the passphrase'): AnchormeshError {
-  return new AnchormeshError('KEYSTORE_PASSPHRASE', `${what} of ${path} is needed, and there is no terminal to ask at`, {
-    hint: `Give it by ${flag} (mode 0600), ${variable}_FILE, or ${variable}.`
-  })
+  return new AnchormeshError(
+    'KEYSTORE_PASSPHRASE',
+    `${what} of ${path} is needed, and there is no terminal to ask at`,
+    {
+      hint: `Give it by ${flag} (mode 0600), ${variable}_FILE, or ${variable}.`
+    }
+  )
 }

@@ -22,7 +22,9 @@ export async function serveKeystore(
   await ensureFolder(dirname(path))
   const server = await serveSigners(path, keys, createLogger(quiet ? 'error' : 'info'))
   const kids = keys.map(({ kid }) => kid)
-  await (json ? output.json({ ready: true, socket: path, kids }) : output.line(`ready socket=${path} keys=${kids.join()}`))
+  await (json
+    ? output.json({ ready: true, socket: path, kids })
+    : output.line(`ready socket=${path} keys=${kids.join()}`))
   const ended = Promise.withResolvers<void>()
   signal.addEventListener('abort', () => ended.resolve(), { once: true })
   if (signal.aborted) ended.resolve()

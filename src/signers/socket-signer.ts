@@ -273,7 +273,9 @@ class SignerConnection {
   take(answer: Exclude<SignerAnswer, { type: 'hello' }>): void {
     const asked = answer.id === null ? undefined : this.#asked.get(answer.id)
     if (asked === undefined || answer.id === null) {
-      this.end(answer.type === 'error' ? `it refused (${answer.code}: ${answer.detail})` : 'it answered what nobody asked')
+      this.end(
+        answer.type === 'error' ? `it refused (${answer.code}: ${answer.detail})` : 'it answered what nobody asked'
+      )
       return
     }
     this.#asked.delete(answer.id)

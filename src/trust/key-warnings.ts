@@ -117,7 +117,8 @@ function ownDrift({ kid, publicKey, signs }: OwnKey, { packSeq, keys }: NewestPa
   if (!signs) return []
   const packed = keys.find((key) => key.kid === kid)
   const where = `this organisation's pack ${packSeq}`
-  if (packed === undefined) return [warning('DRIFT_MISSING', kid, `this node signs with ${kid}, which ${where} does not name`)]
+  if (packed === undefined)
+    return [warning('DRIFT_MISSING', kid, `this node signs with ${kid}, which ${where} does not name`)]
   if (packed.publicKey !== publicKey)
     return [warning('DRIFT_OTHER_KEY', kid, `this node signs with another key ${kid} than ${where} names`)]
   if (packed.status === 'ACTIVE') return []

@@ -24,7 +24,8 @@ interface Cost {
 const signers = members(SIGNERS)
 const events = await announces(signers, EVENTS)
 const key = { id: 1, key: systemRandom.bytes(32) }
-const encrypt = (store: Store, name: string): Store => new EncryptedStore(store, new ValueCipher(key, name, systemRandom))
+const encrypt = (store: Store, name: string): Store =>
+  new EncryptedStore(store, new ValueCipher(key, name, systemRandom))
 
 const costs = { plain: [] as Cost[], encrypted: [] as Cost[] }
 for (let round = 0; round <= ROUNDS; round += 1) {

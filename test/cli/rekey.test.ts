@@ -39,7 +39,9 @@ async function folderWith(receipts: number, options: { readonly encrypt: boolean
 }
 
 async function seal(data: string, batch: string, receipts: number): Promise<void> {
-  const lines = Array.from({ length: receipts }, (_, at) => JSON.stringify(`${SECRET}-${batch}-${at}-${'x'.repeat(80)}`))
+  const lines = Array.from({ length: receipts }, (_, at) =>
+    JSON.stringify(`${SECRET}-${batch}-${at}-${'x'.repeat(80)}`)
+  )
   const file = join(newFolder(), 'receipts.jsonl')
   writeFileSync(file, `${lines.join('\n')}\n`)
   const place = ['--data', data, '--namespace', NAMESPACE, '--batch', batch]
@@ -91,7 +93,10 @@ describe('an encrypted store', () => {
     const others = storeKeys.map((key) => ({ ...key, key: 'A'.repeat(43) }))
     for (const changed of [without, { ...without, storeKeys: others }]) {
       writeFileSync(path, JSON.stringify(changed))
-      for (const verb of [['digest', '--namespace', NAMESPACE], ['store', 'rekey']]) {
+      for (const verb of [
+        ['digest', '--namespace', NAMESPACE],
+        ['store', 'rekey']
+      ]) {
         const { exitCode, error } = await runFailing([...verb, '--data', data])
         expect([exitCode, error.code]).toEqual([1, 'STORE_KEY_MISSING'])
       }

@@ -103,7 +103,10 @@ describe('a node that another process signs for', () => {
     const path = join(other, 'keystore.json')
     const kid = read(join(data, 'keystore.json')).external?.[0]?.kid ?? ''
     const lying = read(path)
-    writeFileSync(path, JSON.stringify({ ...lying, keys: lying.keys.map((key, at) => (at === 0 ? { ...key, kid } : key)) }))
+    writeFileSync(
+      path,
+      JSON.stringify({ ...lying, keys: lying.keys.map((key, at) => (at === 0 ? { ...key, kid } : key)) })
+    )
     chmodSync(path, 0o600)
     await startSigner(socket, path)
     const refused = await publish(data, 'b-1')

@@ -146,12 +146,20 @@ describe('keys seal', () => {
       ...(next === undefined ? {} : { ANCHORMESH_NEW_PASSPHRASE: next })
     })
     const seal = async (first: string, next?: string): Promise<unknown> =>
-      await sealKeystoreFile(path, passphrasesOf({ environment: environment(first, next), ...noTerminal }), systemRandom)
+      await sealKeystoreFile(
+        path,
+        passphrasesOf({ environment: environment(first, next), ...noTerminal }),
+        systemRandom
+      )
     expect((await failureOf(seal('short'))).code).toBe('KEYSTORE_PASSPHRASE')
     expect(await readKeystore(path)).toEqual(plain)
     expect(await seal(PASSPHRASE)).toMatchObject({ wasSealed: false, kdf: 'argon2id' })
     const text = await readFile(path, 'utf8')
-    for (const attempt of [['wrong', 'another one'], [PASSPHRASE, undefined], [PASSPHRASE, 'short']] as const) {
+    for (const attempt of [
+      ['wrong', 'another one'],
+      [PASSPHRASE, undefined],
+      [PASSPHRASE, 'short']
+    ] as const) {
       expect((await failureOf(seal(attempt[0], attempt[1]))).code).toBe('KEYSTORE_PASSPHRASE')
       expect(await readFile(path, 'utf8')).toBe(text)
     }

@@ -28,7 +28,7 @@ describe('an encrypted value', () => {
         expect(cipher('other').open(place, sealed)).toBeNull()
         expect(new ValueCipher(keyOf('key'), 'blobs', systemRandom).open(place, sealed)).toBeNull()
         const damaged = Uint8Array.from(sealed)
-        damaged[at % sealed.length] = (damaged[at % sealed.length] ?? 0) ^ (1 << at % 8)
+        damaged[at % sealed.length] = (damaged[at % sealed.length] ?? 0) ^ (1 << (at % 8))
         expect(cipher().open(place, damaged)).toBeNull()
         expect(cipher().open(place, sealed.subarray(0, at % sealed.length))).toBeNull()
       })

@@ -61,18 +61,24 @@ describe('signer/v1', () => {
   test('frames come out as they went in, however the stream is cut', () => {
     const hello = encodeFrame({ v: 1, type: 'hello' }).subarray(4)
     fc.assert(
-      fc.property(fc.array(fc.nat(300), { maxLength: 8 }), fc.infiniteStream(fc.integer({ min: 1, max: 90 })), (sizes, cuts) => {
-        const requests = sizes.map((size, at) => ({ type: 'sign', id: at + 1, kid: 'k', message: 'A'.repeat(size * 4) }) as const)
-        const stream = Buffer.concat(requests.map((request) => encodeFrame(request)))
-        const reader = new FrameReader()
-        const read: unknown[] = []
-        for (let at = 0; at < stream.length; ) {
-          const cut = cuts.next().value
-          for (const payload of reader.push(stream.subarray(at, at + cut)) ?? []) read.push(decodeRequest(payload))
-          at += cut
+      fc.property(
+        fc.array(fc.nat(300), { maxLength: 8 }),
+        fc.infiniteStream(fc.integer({ min: 1, max: 90 })),
+        (sizes, cuts) => {
+          const requests = sizes.map(
+            (size, at) => ({ type: 'sign', id: at + 1, kid: 'k', message: 'A'.repeat(size * 4) }) as const
+          )
+          const stream = Buffer.concat(requests.map((request) => encodeFrame(request)))
+          const reader = new FrameReader()
+          const read: unknown[] = []
+          for (let at = 0; at < stream.length;) {
+            const cut = cuts.next().value
+            for (const payload of reader.push(stream.subarray(at, at + cut)) ?? []) read.push(decodeRequest(payload))
+            at += cut
+          }
+          expect(read).toEqual(requests)
         }
-        expect(read).toEqual(requests)
-      })
+      )
     )
     expect(decodeRequest(hello)).toEqual({ v: 1, type: 'hello' })
   })

@@ -34,7 +34,10 @@ export async function writeKeystore(path: string, keystore: Keystore, exclusive:
  * Reads what of the keystore is no secret, and, unless it is sealed, the rest. Throws `KEYSTORE_PERMISSIONS` when others
  * than the owner could read or change it, and `KEYSTORE_CORRUPT` when it is missing, is no keystore, or was damaged.
  */
-export async function openKeystore(path: string, passphrases: PassphraseSource = NO_PASSPHRASE): Promise<OpenedKeystore> {
+export async function openKeystore(
+  path: string,
+  passphrases: PassphraseSource = NO_PASSPHRASE
+): Promise<OpenedKeystore> {
   const file = decode(await readOwnerOnly(path, KEYSTORE_BYTES_MAX), path)
   const isSealed = 'sealed' in file
   let unlocked: Promise<Keystore> | null = null

@@ -37,11 +37,7 @@ export interface SealedParts {
 }
 
 /** A seal under a new passphrase, with a new salt. */
-export async function newSeal(
-  passphrase: string,
-  random: Random,
-  name?: KeyDerivation['name']
-): Promise<KeystoreSeal> {
+export async function newSeal(passphrase: string, random: Random, name?: KeyDerivation['name']): Promise<KeystoreSeal> {
   const kdf = newKeyDerivation(random, name)
   return { kdf, key: await keyOfPassphrase(passphrase, kdf), random }
 }

@@ -1,4 +1,9 @@
-import type { KeystoreEntry, PURPOSES, PublicKeystoreEntry, StoreKeyEntry } from '../../../protocols/keystore/v1/sealed.ts'
+import type {
+  KeystoreEntry,
+  PURPOSES,
+  PublicKeystoreEntry,
+  StoreKeyEntry
+} from '../../../protocols/keystore/v1/sealed.ts'
 import type { KeystoreSeal } from './keystore-seal.ts'
 
 /** What a key is for. */
@@ -25,4 +30,3 @@ export interface Keystore extends PublicKeystore {
   /** With it the file is written sealed. It stands in no file. */
   readonly seal?: KeystoreSeal
 }
-

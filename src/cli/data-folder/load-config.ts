@@ -9,12 +9,14 @@ import type { EffectivePolicy, PolicyProblem } from '../../policy/policy.ts'
 import { CONFIG_CHARS_MAX } from '../../policy/yaml-reader.ts'
 import { parseConfig, problemText } from '../../policy/yaml.ts'
 import type { ConfigOverride, ConfigProblem } from '../../policy/yaml.ts'
+import type { DatedCertificate } from '../../trust/key-warnings.ts'
 import { errnoOf } from '../../platform/atomic-file.ts'
 import { openKeystore, peerEntry, peerKeySeed, signingKeys } from './keystore.ts'
 import type { OpenedKeystore, PublicKeystore } from './keystore.ts'
 import type { PassphraseSource } from './keystore-seal.ts'
 import { meshProblems } from './mesh-checks.ts'
 import { dataPaths } from './paths.ts'
+import { certificateEnds } from './certificate-ends.ts'
 import { nodeSigner } from './node-signer.ts'
 import type { NodeSigner } from './node-signer.ts'
 import { peerIdOfPublicKey } from './peer-id.ts'
@@ -48,6 +50,8 @@ export interface LoadedConfig {
   /** The 32-byte seed of the PeerId's key. Throws as `unlock` of the keystore does. */
   peerKeySeed(): Promise<Uint8Array>
   readonly peerId: string
+  /** When the certificates that the configuration names end. */
+  readonly certificates: readonly DatedCertificate[]
   /** What is set, and right, and does nothing in this version. */
   readonly withoutEffect: readonly ConfigProblem[]
 }
@@ -132,6 +136,7 @@ export async function checkConfig(
     keystore,
     peerKeySeed: async () => peerKeySeed(await keystore.unlock()),
     peerId,
+    certificates: await certificateEnds(federation.value, tsas.certificates, dataPaths(folder).folder),
     withoutEffect: settingsWithoutEffect(federation, peers)
   }
 }

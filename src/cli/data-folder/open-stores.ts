@@ -36,7 +36,12 @@ export async function openStores(
   const opened: Store[] = []
   try {
     for (const path of [paths.store, paths.blobs]) opened.push(await openLevelStore(path, { create: parts.create }))
-    const [store, blobs] = await encryptedAsSaid(opened, [paths.store, paths.blobs].map((path) => basename(path)), config, parts)
+    const [store, blobs] = await encryptedAsSaid(
+      opened,
+      [paths.store, paths.blobs].map((path) => basename(path)),
+      config,
+      parts
+    )
     if (store === undefined || blobs === undefined) throw new Error('there are two stores')
     return { store, blobs }
   } catch (error) {

@@ -19,15 +19,10 @@ export const registerKeysSeal: RegisterVerb = (program, runner) => {
         'the terminal.'
     )
     .option('--new-passphrase-file <file>', 'the new passphrase of a keystore that is sealed already')
-    .addOption(
-      new Option('--kdf <name>', 'how the key is made from the passphrase').choices(['argon2id', 'scrypt'])
-    )
+    .addOption(new Option('--kdf <name>', 'how the key is made from the passphrase').choices(['argon2id', 'scrypt']))
     .addHelpText(
       'after',
-      examples(
-        'anchormesh keys seal',
-        'anchormesh keys seal --passphrase-file old.txt --new-passphrase-file new.txt'
-      )
+      examples('anchormesh keys seal', 'anchormesh keys seal --passphrase-file old.txt --new-passphrase-file new.txt')
     )
     .action((options: { readonly kdf?: 'argon2id' | 'scrypt' }, command: Command) =>
       runner.run(command, async ({ folder, passphrases, random, json, output }) => {

@@ -34,8 +34,18 @@ export function keystoreVectors(): readonly VectorFile[] {
         'Sealed files (`file`, JSON), the passphrase (text), the key that it gives (hex), and what the box holds (JSON).',
       vectors: [
         sealed('argon2id', ARGON2ID, {}, SECRETS),
-        sealed('argon2id, with a key that signs and keys of the store', ARGON2ID, { signing: 'event-1' }, { ...SECRETS, storeKeys: STORE_KEYS }),
-        sealed('scrypt, with a key that another process holds', SCRYPT, { external: [{ ...KEYS[0], kid: 'hsm' }] }, SECRETS)
+        sealed(
+          'argon2id, with a key that signs and keys of the store',
+          ARGON2ID,
+          { signing: 'event-1' },
+          { ...SECRETS, storeKeys: STORE_KEYS }
+        ),
+        sealed(
+          'scrypt, with a key that another process holds',
+          SCRYPT,
+          { external: [{ ...KEYS[0], kid: 'hsm' }] },
+          SECRETS
+        )
       ]
     },
     {
@@ -50,7 +60,9 @@ function fileOf(kdf: Kdf, more: Parts, secrets: unknown): Parts {
   const open = { v: 2, keys: KEYS, ...more }
   const head = { kdf, cipher: 'aes-256-gcm', nonce: base64url(NONCE) }
   const cipher = createCipheriv('aes-256-gcm', keyFrom(PASSPHRASE, kdf), NONCE)
-  cipher.setAAD(Buffer.from(`anchormesh.keystore.v2\n${Buffer.from(canonicalOf({ ...open, sealed: head })).toString()}`))
+  cipher.setAAD(
+    Buffer.from(`anchormesh.keystore.v2\n${Buffer.from(canonicalOf({ ...open, sealed: head })).toString()}`)
+  )
   const box = Buffer.concat([cipher.update(JSON.stringify(secrets)), cipher.final(), cipher.getAuthTag()])
   return withChecksum({ ...open, sealed: { ...head, box: base64url(box) } })
 }
@@ -95,19 +107,49 @@ function invalid(): readonly Vector[] {
     vector('another passphrase', 'KS-7', LOCKED, good, 'Grusse, 5 Anker'),
     vector('a public key that was exchanged', 'KS-5', CORRUPT, { ...good, keys: exchanged }),
     vector('the same with its checksum put right', 'KS-7', LOCKED, withChecksum({ ...good, keys: exchanged })),
-    vector('another purpose, checksum put right', 'KS-7', LOCKED, withChecksum({ ...good, keys: KEYS.map((key) => ({ ...key, purpose: ['event'] })) })),
+    vector(
+      'another purpose, checksum put right',
+      'KS-7',
+      LOCKED,
+      withChecksum({ ...good, keys: KEYS.map((key) => ({ ...key, purpose: ['event'] })) })
+    ),
     vector('a box that is cut off', 'KS-7', LOCKED, resealed({ box: (head['box'] as string).slice(0, 40) })),
     vector('a nonce of 11 bytes', 'KS-4', CORRUPT, resealed({ nonce: base64url(NONCE.subarray(1)) })),
     vector('another cipher', 'KS-4', CORRUPT, resealed({ cipher: 'aes-128-gcm' })),
     vector('more memory than the bound', 'KS-6', CORRUPT, resealed({ kdf: { ...ARGON2ID, memoryKiB: 1_048_577 } })),
     vector('more passes than the bound', 'KS-6', CORRUPT, resealed({ kdf: { ...ARGON2ID, passes: 17 } })),
     vector('a cost that is no power of two', 'KS-6', CORRUPT, resealed({ kdf: { ...SCRYPT, cost: 1_000 } })),
-    vector('more memory than the bound, by scrypt', 'KS-6', CORRUPT, resealed({ kdf: { ...SCRYPT, cost: 1_048_576, blockSize: 16 } })),
-    vector('private keys beside the box', 'KS-3', CORRUPT, withChecksum({ ...good, keys: KEYS.map((key, at) => ({ ...key, privateKey: SECRETS.privateKeys[at] })) })),
-    vector('two keys of one name', 'KS-3', CORRUPT, withChecksum({ ...good, keys: KEYS.map((key) => ({ ...key, kid: 'same' })) })),
+    vector(
+      'more memory than the bound, by scrypt',
+      'KS-6',
+      CORRUPT,
+      resealed({ kdf: { ...SCRYPT, cost: 1_048_576, blockSize: 16 } })
+    ),
+    vector(
+      'private keys beside the box',
+      'KS-3',
+      CORRUPT,
+      withChecksum({ ...good, keys: KEYS.map((key, at) => ({ ...key, privateKey: SECRETS.privateKeys[at] })) })
+    ),
+    vector(
+      'two keys of one name',
+      'KS-3',
+      CORRUPT,
+      withChecksum({ ...good, keys: KEYS.map((key) => ({ ...key, kid: 'same' })) })
+    ),
     vector('a key that signs and is not there', 'KS-2', CORRUPT, withChecksum({ ...good, signing: 'gone' })),
-    vector('fewer private keys than keys', 'KS-8', CORRUPT, fileOf(ARGON2ID, {}, { privateKeys: SECRETS.privateKeys.slice(1) })),
-    vector('private keys in another order', 'KS-8', CORRUPT, fileOf(ARGON2ID, {}, { privateKeys: SECRETS.privateKeys.toReversed() })),
+    vector(
+      'fewer private keys than keys',
+      'KS-8',
+      CORRUPT,
+      fileOf(ARGON2ID, {}, { privateKeys: SECRETS.privateKeys.slice(1) })
+    ),
+    vector(
+      'private keys in another order',
+      'KS-8',
+      CORRUPT,
+      fileOf(ARGON2ID, {}, { privateKeys: SECRETS.privateKeys.toReversed() })
+    ),
     vector('a member more', 'KS-2', CORRUPT, withChecksum({ ...good, more: 1 }))
   ]
 }

@@ -42,13 +42,27 @@ function frames(): readonly Vector[] {
   })
   return [
     said('node', 'hello of a node', { v: 1, type: 'hello' }),
-    said('signer', 'hello of a signer', { v: 1, type: 'hello', keys: [{ did: 'did:web:a.example', kid: 'k-1', publicKey }] }),
+    said('signer', 'hello of a signer', {
+      v: 1,
+      type: 'hello',
+      keys: [{ did: 'did:web:a.example', kid: 'k-1', publicKey }]
+    }),
     said('signer', 'hello of a signer that knows no DID', { v: 1, type: 'hello', keys: [{ kid: 'k-1', publicKey }] }),
     said('node', 'a request', { type: 'sign', id: 1, kid: 'k-1', message: base64url(message) }),
-    said('signer', 'its signature', { type: 'signature', id: 1, signature: base64url(key.sign(message)) }, { seed: hex(key.seed) }),
+    said(
+      'signer',
+      'its signature',
+      { type: 'signature', id: 1, signature: base64url(key.sign(message)) },
+      { seed: hex(key.seed) }
+    ),
     said('node', 'a request to sign nothing', { type: 'sign', id: 2, kid: 'k-1', message: '' }),
     said('signer', 'an error', { type: 'error', id: 3, code: 'kid-unknown', detail: 'there is no key k-2 here' }),
-    said('signer', 'an error of no request', { type: 'error', id: null, code: 'bad-request', detail: 'that is no JSON' })
+    said('signer', 'an error of no request', {
+      type: 'error',
+      id: null,
+      code: 'bad-request',
+      detail: 'that is no JSON'
+    })
   ]
 }
 
@@ -71,9 +85,24 @@ function invalid(): readonly Vector[] {
     bad('signer', 'SGN-2', 'a member more', json({ v: 1, type: 'hello', more: 1 })),
     bad('signer', 'SGN-2', 'an id of zero', json({ type: 'sign', id: 0, kid: 'k-1', message: '' })),
     bad('signer', 'SGN-2', 'a message with padding', json({ type: 'sign', id: 1, kid: 'k-1', message: 'YQ==' })),
-    bad('signer', 'SGN-2', 'what only a signer says', json({ type: 'signature', id: 1, signature: base64url(Buffer.alloc(64)) })),
-    bad('node', 'SGN-2', 'a signature of 63 bytes', json({ type: 'signature', id: 1, signature: base64url(Buffer.alloc(63)) })),
+    bad(
+      'signer',
+      'SGN-2',
+      'what only a signer says',
+      json({ type: 'signature', id: 1, signature: base64url(Buffer.alloc(64)) })
+    ),
+    bad(
+      'node',
+      'SGN-2',
+      'a signature of 63 bytes',
+      json({ type: 'signature', id: 1, signature: base64url(Buffer.alloc(63)) })
+    ),
     bad('node', 'SGN-2', 'an unknown code', json({ type: 'error', id: 1, code: 'other', detail: '' })),
-    bad('node', 'SGN-2', 'a public key of 31 bytes', json({ v: 1, type: 'hello', keys: [{ kid: 'k-1', publicKey: base64url(Buffer.alloc(31)) }] }))
+    bad(
+      'node',
+      'SGN-2',
+      'a public key of 31 bytes',
+      json({ v: 1, type: 'hello', keys: [{ kid: 'k-1', publicKey: base64url(Buffer.alloc(31)) }] })
+    )
   ]
 }
