@@ -16,8 +16,8 @@ export async function serveKeystore(
   const keystore = await readKeystore(resolve(options.keystore ?? dataPaths(folder).keystore), passphrases)
   const held = keystore.keys.filter(({ purpose }) => purpose.some((use) => use !== 'peer'))
   const keys = held.map(({ kid, privateKey }) => {
-    const { publicKey, sign } = localSigner(new Uint8Array(Buffer.from(privateKey, 'base64url')))
-    return { kid, publicKey, sign }
+    const signer = localSigner(new Uint8Array(Buffer.from(privateKey, 'base64url')))
+    return { kid, publicKey: signer.publicKey, sign: (message: Uint8Array) => signer.sign(message) }
   })
   await ensureFolder(dirname(path))
   const server = await serveSigners(path, keys, createLogger(quiet ? 'error' : 'info'))

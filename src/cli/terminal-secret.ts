@@ -39,7 +39,8 @@ function isTerminal(input: object): input is RawInput {
 /**
  * Asks for one line that is not shown. Throws `KEYSTORE_PASSPHRASE` when the input ends, or Ctrl-C or Ctrl-D is typed.
  */
-export async function askSecret({ input, output, interrupt }: SecretTerminal, question: string): Promise<string> {
+export async function askSecret(terminal: SecretTerminal, question: string): Promise<string> {
+  const { input, output } = terminal
   output.write(question)
   input.setRawMode(true)
   const answer = Promise.withResolvers<string>()
@@ -52,7 +53,7 @@ export async function askSecret({ input, output, interrupt }: SecretTerminal, qu
       return false
     }
     if (byte === 0x03 || byte === 0x04) {
-      if (byte === 0x03) interrupt()
+      if (byte === 0x03) terminal.interrupt()
       giveUp()
       return false
     }

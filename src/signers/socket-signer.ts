@@ -7,6 +7,7 @@ import { FrameReader, IN_FLIGHT_MAX, decodeAnswer, encodeFrame, signRequest } fr
 import type { SignerAnswer, SignerKey } from '../../protocols/signer/v1/codec.ts'
 import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
+import { pause } from '../platform/pause.ts'
 import type { Signer } from '../trust/signer.ts'
 import { signerUnavailable } from './unavailable.ts'
 
@@ -75,15 +76,12 @@ export class SocketSigner implements Signer {
   async watch(signal: AbortSignal): Promise<void> {
     let pauseMs = RECONNECT_MS_MIN
     while (!signal.aborted) {
-      try {
-        const connection = await this.#connected()
+      const connection = await this.#connectedOrNull()
+      if (connection !== null) {
         pauseMs = RECONNECT_MS_MIN
         await ended(connection, signal)
-      } catch {
-        // `problem` says it.
       }
-      if (signal.aborted) break
-      await this.#clock.sleep(pauseMs, signal).catch(() => {})
+      await pause(this.#clock, pauseMs, signal)
       pauseMs = Math.min(pauseMs * 2, RECONNECT_MS_MAX)
     }
     await this.close()
@@ -91,7 +89,8 @@ export class SocketSigner implements Signer {
 
   /** Ends the connection; a further `sign` makes a new one. */
   async close(): Promise<void> {
-    const connection = await this.#connection?.catch(() => null)
+    if (this.#connection === null) return
+    const connection = await this.#connectedOrNull()
     connection?.end('the connection was closed')
   }
 
@@ -130,6 +129,16 @@ export class SocketSigner implements Signer {
     } catch (error) {
       if (this.#connection === connection) this.#connection = null
       throw error
+    }
+  }
+
+  /** `null` when it is away; `problem` says why. */
+  async #connectedOrNull(): Promise<SignerConnection | null> {
+    try {
+      return await this.#connected()
+    } catch (error) {
+      this.#problem ??= messageOf(error)
+      return null
     }
   }
 

@@ -198,13 +198,6 @@ describe('CONFIG_INVALID lists every problem as file:line:column key: message', 
       expected: /federation\.yaml:\d+:64 rails\.rfc3161\.tsa\.roots\[0\]: holds no certificates: ENOENT/
     },
     {
-      name: 'protection that this version does not give: encryption',
-      file: 'federation',
-      from: /$/,
-      to: 'store: { encrypt: true }\n',
-      expected: /federation\.yaml:\d+:19 store\.encrypt: is not supported by this version/
-    },
-    {
       name: 'protection that this version does not give: readers who are not on this machine',
       file: 'federation',
       from: '127.0.0.1:8088',

@@ -22,10 +22,10 @@ type InvalidVector = Pick<SealedVector, 'description' | 'passphrase' | 'file'> &
   readonly code: string
 }
 
-const vectorsOf = <Vector>(name: string): readonly Vector[] =>
-  (readJson(PROTOCOLS, 'keystore', 'v1', 'vectors', name) as { vectors: readonly Vector[] }).vectors
-const sealed = vectorsOf<SealedVector>('sealed.json')
-const invalid = vectorsOf<InvalidVector>('sealed-invalid.json')
+const vectorsOf = (name: string): readonly unknown[] =>
+  (readJson(PROTOCOLS, 'keystore', 'v1', 'vectors', name) as { vectors: readonly unknown[] }).vectors
+const sealed = vectorsOf('sealed.json') as readonly SealedVector[]
+const invalid = vectorsOf('sealed-invalid.json') as readonly InvalidVector[]
 
 async function fileWith(content: object): Promise<string> {
   const path = join(await emptyFolder(), 'keystore.json')
