@@ -1,5 +1,6 @@
 import type { Anchorer } from './anchoring/anchorer.ts'
 import type { Retention } from './audit/retention.ts'
+import type { KeySchedule } from './authoring/key-watch.ts'
 import type { NetworkUpdate } from './network/network.ts'
 import type { ConfigChange } from './policy/config-change.ts'
 import type { SealingConfig } from './policy/config-schema.ts'
@@ -23,6 +24,8 @@ export interface NodeConfig {
   readonly syncIntervalMs?: number
   /** What is sealed by schedule, by namespace; default nothing. */
   readonly sealing?: Readonly<Record<string, SealingConfig>>
+  /** When keys are to be rotated, and what is told ahead of an end; default: nothing is. */
+  readonly keys?: KeySchedule
   /** Where packs can be had beside the mesh, by organisation; default nowhere. */
   readonly packSources?: Readonly<Record<string, readonly string[]>>
   /** How long audit records are kept, and how many at most; default a year, a million. */

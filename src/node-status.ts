@@ -1,5 +1,6 @@
 import { toHex } from '../protocols/primitives/bytes.ts'
 import type { NodeAnchoring } from './anchoring/node-anchoring.ts'
+import type { KeyWatch } from './authoring/key-watch.ts'
 import type { EquivocationWatch } from './authoring/equivocation-watch.ts'
 import type { NodeParts } from './node-parts.ts'
 import type { NodeStatus, PeerSync } from './operations.ts'
@@ -16,6 +17,8 @@ export interface Running {
   readonly equivocations: EquivocationWatch
   readonly anchoring: NodeAnchoring
   readonly trust: NodeTrust
+  /** `null` where no schedule was given. */
+  readonly keyWatch: KeyWatch | null
 }
 
 /** How the node is, for those who operate it. */
@@ -40,7 +43,9 @@ export async function nodeStatus(parts: NodeParts, running: Running): Promise<No
     uptimeMs: Math.round(ports.clock.monotonicMs() - running.startedMonotonicMs),
     health: { ok: reasons.length === 0, reasons },
     warnings: [
+      ...(typeof signer.problem === 'string' ? [signer.problem] : []),
       ...(await running.equivocations.warnings()),
+      ...((await running.keyWatch?.warnings()) ?? []).map(({ text }) => text),
       ...verification.warnings(),
       ...(sync?.warnings() ?? []),
       ...running.anchoring.warningsOf(anchoring),

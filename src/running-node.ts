@@ -33,6 +33,7 @@ import { withoutMesh } from './sync/node-sync.ts'
 import { Attester } from './verification/attester.ts'
 import type { AnchormeshNode, NodeParts } from './node-parts.ts'
 import { NodeReloading } from './node-reload.ts'
+import { KeyWatch } from './authoring/key-watch.ts'
 import { nodeStatus } from './node-status.ts'
 
 /** The projection whose rows show a standing that is not stored. */
@@ -51,6 +52,7 @@ export class RunningNode implements AnchormeshNode {
    */
   readonly #sealing = new Set<string>()
   readonly #equivocations: EquivocationWatch
+  readonly #keyWatch: KeyWatch | null
   readonly #attester: Attester
   readonly #anchoring: NodeAnchoring
   readonly #reloading: NodeReloading
@@ -64,6 +66,12 @@ export class RunningNode implements AnchormeshNode {
     const { engine, log, policy, ports, live, author } = parts
     const { clock, logger, store } = ports
     this.#equivocations = new EquivocationWatch({ engine, log, policy, self: parts.signer().did, clock, logger })
+    const signing = (): string => parts.signer().kid
+    const { keys } = live.config()
+    this.#keyWatch =
+      keys === undefined
+        ? null
+        : new KeyWatch({ engine, policy, signing, schedule: () => live.config().keys ?? keys, clock, logger })
     const publish = (authored: AuthoredEvent): Promise<Published> => this.#published(authored)
     this.#attester = new Attester({ author, publish, log, engine, store, policy, clock, logger })
     this.#anchoring = new NodeAnchoring({
@@ -119,6 +127,7 @@ export class RunningNode implements AnchormeshNode {
     verification.start()
     bundles.start()
     this.#equivocations.start()
+    this.#keyWatch?.start()
     this.#attester.start()
     this.#anchoring.start()
     this.#parts.nodeAudit?.start()
@@ -157,6 +166,7 @@ export class RunningNode implements AnchormeshNode {
       () => bundles.stop(),
       () => this.#equivocations.stop(),
       () => this.#trust.stop(),
+      () => this.#keyWatch?.stop(),
       stopFollowing,
       () => ports.signatureVerifiers?.close(),
       () => nodeAudit?.close(),
@@ -338,7 +348,8 @@ export class RunningNode implements AnchormeshNode {
       isJoined: this.#joined,
       equivocations: this.#equivocations,
       anchoring: this.#anchoring,
-      trust: this.#trust
+      trust: this.#trust,
+      keyWatch: this.#keyWatch
     })
 
   async #submitFrom(wire: Uint8Array, source: EventSource): Promise<Outcome> {

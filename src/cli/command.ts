@@ -4,15 +4,19 @@ import { EXIT } from '../platform/errors.ts'
 import type { Random } from '../platform/random.ts'
 import type { ConfigSources } from './data-folder/load-config.ts'
 import { resolveDataFolder } from './data-folder/paths.ts'
+import { Interrupted } from './interruption.ts'
 import type { Interruption } from './interruption.ts'
 import { createOutput } from './output.ts'
 import type { Output, TextStream } from './output.ts'
 import { createProgress } from './progress.ts'
 import type { Progress } from './progress.ts'
+import { passphrasesOf } from './passphrase.ts'
+import type { Passphrases } from './passphrase.ts'
+import { secretTerminal } from './terminal-secret.ts'
 
 /** What the process gives to its command. */
 export interface Surroundings {
-  readonly stdin: AsyncIterable<Uint8Array>
+  readonly stdin: AsyncIterable<Uint8Array> & object
   readonly stdout: TextStream
   readonly stderr: TextStream
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -26,6 +30,7 @@ export interface CommandContext {
   /** The data folder, an absolute path. */
   readonly folder: string
   readonly configSources: ConfigSources
+  readonly passphrases: Passphrases
   readonly json: boolean
   readonly quiet: boolean
   readonly output: Output
@@ -44,6 +49,8 @@ interface GlobalOptions {
   readonly quiet?: true
   readonly data?: string
   readonly config?: string
+  readonly passphraseFile?: string
+  readonly newPassphraseFile?: string
 }
 
 /** Runs the one verb of a command line and keeps how it ended. */
@@ -73,9 +80,17 @@ function contextOf(options: GlobalOptions, surroundings: Surroundings): CommandC
   const json = options.json === true
   const quiet = options.quiet === true
   const configFile = options.config === undefined ? {} : { configFile: options.config }
+  const passphrases = passphrasesOf({
+    ...(options.passphraseFile === undefined ? {} : { file: options.passphraseFile }),
+    ...(options.newPassphraseFile === undefined ? {} : { newFile: options.newPassphraseFile }),
+    environment,
+    terminal: secretTerminal(stdin, stderr, () => interruption.interrupt(new Interrupted(EXIT.interrupted, 'SIGINT'))),
+    random
+  })
   return {
     folder,
-    configSources: { folder, environment, ...configFile },
+    configSources: { folder, environment, passphrases, ...configFile },
+    passphrases,
     json,
     quiet,
     output: createOutput(stdout, stderr, { json, quiet, interruption }),

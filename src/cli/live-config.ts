@@ -28,7 +28,6 @@ export const RESTART_KEYS = [
   'admin',
   'store',
   'audit',
-  'keys',
   'log.checkpointMs'
 ] as const
 

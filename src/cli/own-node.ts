@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises'
 import { checkpointFile } from '../log/checkpoint-file.ts'
-import { openLevelStore } from '../log/level-store.ts'
 import type { Store } from '../log/store.ts'
 import type { ConfigurationSource } from '../live-settings.ts'
 import type { Network } from '../network/network.ts'
@@ -15,10 +14,12 @@ import { SignatureThreads } from '../platform/signature-threads.ts'
 import type { CommandContext } from './command.ts'
 import { backupSource } from './data-folder/backup-files.ts'
 import { nodeConfigOf } from './data-folder/node-config.ts'
+import { openStores } from './data-folder/open-stores.ts'
 import { dataPaths } from './data-folder/paths.ts'
 import { configuredRails } from './data-folder/rails.ts'
 import { configuredSyslog } from './data-folder/syslog.ts'
-import { readKeystore, writeKeystore } from './data-folder/keystore.ts'
+import { openKeystore } from './data-folder/keystore.ts'
+import type { PassphraseSource } from './data-folder/keystore-seal.ts'
 import { loadConfig } from './data-folder/load-config.ts'
 import type { LoadedConfig } from './data-folder/load-config.ts'
 import { filePins } from './data-folder/file-pins.ts'
@@ -47,18 +48,16 @@ export async function openOwnNode(context: CommandContext): Promise<AnchormeshNo
 
 /**
  * Opens the stores of a data folder and the node on them; closing the node closes them. Throws `STORE_LOCKED`,
- * `STORE_CORRUPT`, `STORE_NEWER`, `STORE_OLDER`.
+ * `STORE_CORRUPT`, `STORE_NEWER`, `STORE_OLDER`, `STORE_KEY_MISSING`, `STORE_REKEY_UNFINISHED`.
  */
 export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promise<AnchormeshNode> {
   const { federation, policy } = config
   const paths = dataPaths(config.folder)
   // The file stands for "there was a store": without it this is the first start, with it a missing store is a loss.
   const create = !(await exists(paths.storeState))
-  const store = await openLevelStore(paths.store, { create })
-  const opened: Store[] = [store]
+  const { store, blobs } = await openStores(config, { create, clock: parts.clock, random: parts.random })
+  const opened: readonly Store[] = [store, blobs]
   try {
-    const blobs = await openLevelStore(paths.blobs, { create })
-    opened.push(blobs)
     const rails = await configuredRails(federation, policy, { ...parts, folder: paths.folder })
     const syslog = await configuredSyslog(federation, paths.folder, parts.clock)
     return await createNode(nodeConfigOf(config), {
@@ -71,7 +70,7 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
       backup: backupSource(config.sources, () => config),
       signers: fileSignerRegistry({
         paths,
-        keystore: keystoreFile(paths.keystore),
+        keystore: keystoreFile(paths.keystore, config.sources.passphrases),
         signer: config.signer,
         random: parts.random
       }),
@@ -86,8 +85,8 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
 }
 
 /** The keystore, read anew each time: a command may have changed it. */
-function keystoreFile(path: string): SignersFileParts['keystore'] {
-  return { read: () => readKeystore(path), write: (next) => writeKeystore(path, next, false) }
+function keystoreFile(path: string, passphrases: PassphraseSource | undefined): SignersFileParts['keystore'] {
+  return { open: () => openKeystore(path, passphrases) }
 }
 
 /** Why the node did not open is what counts; that a store would not close either is worth a line. */

@@ -16,14 +16,17 @@ import { registerForget } from './verbs/forget.ts'
 import { registerIdentity } from './verbs/identity.ts'
 import { registerInit } from './verbs/init.ts'
 import { registerKeys } from './verbs/keys.ts'
+import { registerKeysSeal } from './verbs/keys-seal.ts'
 import { registerLog } from './verbs/log.ts'
 import { registerPack } from './verbs/pack.ts'
 import { registerPeers } from './verbs/peers.ts'
 import { registerQuery } from './verbs/query.ts'
 import { registerRestore } from './verbs/restore.ts'
 import { registerSeal } from './verbs/seal.ts'
+import { registerSigner } from './verbs/signer.ts'
 import { registerStart } from './verbs/start.ts'
 import { registerStatus } from './verbs/status.ts'
+import { registerStore } from './verbs/store.ts'
 import { registerSync } from './verbs/sync.ts'
 import { registerTrust } from './verbs/trust.ts'
 import { registerVerify } from './verbs/verify.ts'
@@ -55,7 +58,10 @@ const VERBS = [
   registerLog,
   registerAudit,
   registerBackup,
-  registerRestore
+  registerRestore,
+  registerKeysSeal,
+  registerStore,
+  registerSigner
 ]
 
 /** The whole command line. Every way in which commander ends a command comes out of `parseAsync` as an error. */
@@ -65,6 +71,7 @@ export function createProgram(runner: VerbRunner, { json = false }: { readonly j
     .version(packageVersion, '-V, --version', 'print the version')
     .option('--data <folder>', 'the data folder (default: ANCHORMESH_DATA, else ./anchormesh-data)')
     .option('--config <file>', 'another file in the place of the data folder’s federation.yaml')
+    .option('--passphrase-file <file>', 'the passphrase of a sealed keystore (see README, “Keys at rest”)')
     .option('--json', 'answer in JSON: lists one object a line, everything else one object')
     .option('--quiet', 'no progress and no notes')
     .helpOption('-h, --help', 'show this help')

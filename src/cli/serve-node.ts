@@ -70,7 +70,8 @@ async function open(
 ): Promise<void> {
   const { clock, random, signal, interruption, output, json } = context
   const { folder, federation } = config
-  const network = networkOf(config, { clock, random, logger })
+  const network = networkOf(config, await config.peerKeySeed(), { clock, random, logger })
+  if (config.federation.node.signer !== undefined) closes.push(watchSigner(config, logger))
   const configuration = new LiveConfig(config, context.configSources, {
     clock,
     random,
@@ -108,6 +109,18 @@ async function open(
   await (json ? output.json({ ready: true, ...ready }) : output.line(readyLine(ready)))
 }
 
+/** Keeps the connection to the process of `node.signer`; the node starts also while that is away. */
+function watchSigner({ signer }: LoadedConfig, logger: Logger): Close {
+  const watching = new AbortController()
+  const watched = signer.watch(watching.signal).catch((error: unknown) => {
+    logger.error({ reason: messageOf(error) }, 'the signer is no longer watched')
+  })
+  return async () => {
+    watching.abort()
+    await watched
+  }
+}
+
 /**
  * Opens the node. Where another one has the folder, and answers, `STORE_LOCKED` says where; a command may have it, too.
  */
@@ -137,8 +150,8 @@ async function adminUrl(context: CommandContext): Promise<string | null> {
   }
 }
 
-function networkOf(config: LoadedConfig, ports: Libp2pNetworkDeps): Network {
-  const { federation, policy, peerKeySeed } = config
+function networkOf(config: LoadedConfig, peerKeySeed: Uint8Array, ports: Libp2pNetworkDeps): Network {
+  const { federation, policy } = config
   const { listen, announce, bootstrap, mdns } = federation.node
   const knownPeers = knownPeersOf(config)
   const { namespaces } = viewPolicy(policy)

@@ -3,6 +3,9 @@
  * order is the order in which it is read. Projections stand under `v!` and `w!` (`src/projections/keys.ts`).
  */
 
+/** How the values of the store are encrypted, itself in clear. It comes before all others, so that ranges pass it by. */
+export const ENCRYPTION_KEY = '!encryption'
+
 /** `m!store`: format version and epoch. */
 export const STORE_META_KEY = 'm!store'
 

@@ -50,6 +50,34 @@ export async function openLevelStore(location: string, options: { readonly creat
   }
 }
 
+/**
+ * Writes the tables of a store that nobody has open anew, so that nothing stands in them that was overwritten or
+ * deleted. Throws as `openLevelStore` does.
+ */
+export async function compactLevelStore(location: string): Promise<void> {
+  const folder = resolve(location)
+  if (openFolders.has(folder)) throw locked(location, 'this process')
+  try {
+    const database: object & Pick<Database, 'open' | 'close'> = new Level<string, Uint8Array>(location, {
+      keyEncoding: 'utf8',
+      createIfMissing: false
+    })
+    await database.open()
+    try {
+      if (canCompact(database)) await database.compactRange('', '\uffff')
+    } finally {
+      await database.close()
+    }
+  } catch (error) {
+    throw openFailure(location, error)
+  }
+}
+
+/** LevelDB on a disk; the types are those of `level` in browsers, too. */
+function canCompact(database: object): database is { compactRange(start: string, end: string): Promise<void> } {
+  return 'compactRange' in database
+}
+
 /** A store in memory, for simulations and tests: the same behaviour without a disk. */
 export async function openMemoryStore(): Promise<Store> {
   const database: Database = new MemoryLevel<string, Uint8Array>({ keyEncoding: 'utf8', valueEncoding: 'view' })

@@ -39,6 +39,12 @@ export async function writeAtomically(path: string, content: string, options: At
   await syncFolder(folder)
 }
 
+/** Puts a complete, synced file in the place of another of the same folder, durably. */
+export async function replaceFile(complete: string, path: string): Promise<void> {
+  await rename(complete, path)
+  await syncFolder(dirname(path))
+}
+
 /** Makes the folder and those above it; none but the owner may look into a new one. */
 export async function ensureFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })

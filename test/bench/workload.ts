@@ -6,6 +6,7 @@ import type { AnchormeshNode, NodePorts } from '../../src/node.ts'
 import { createNode } from '../../src/node.ts'
 import { checkpointFile } from '../../src/log/checkpoint-file.ts'
 import { openLevelStore } from '../../src/log/level-store.ts'
+import type { Store } from '../../src/log/store.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { AnchormeshError } from '../../src/platform/errors.ts'
 import type { EffectivePolicy } from '../../src/policy/policy.ts'
@@ -46,6 +47,8 @@ export interface BenchOptions {
   /** The first of the signers, if absent. */
   readonly self?: TestMember
   readonly policy?: EffectivePolicy
+  /** Puts something between the node and each of its stores. */
+  readonly wrap?: (store: Store, name: 'store' | 'blobs') => Store
   readonly ports?: Pick<NodePorts, 'signatureVerifiers' | 'network' | 'verifiers'>
 }
 
@@ -59,11 +62,12 @@ export async function openNode(
   if (self === undefined) throw new Error('a node needs a signer')
   const checkpoint = checkpointFile(join(folder, 'store.json'))
   const create = (await checkpoint.read()) === null
+  const wrap = options.wrap ?? ((store: Store) => store)
   const node = await createNode(
     { policy: options.policy ?? policyOf(self, signers), signer: self.signer, version: 'bench' },
     {
-      store: await openLevelStore(join(folder, 'store'), { create }),
-      blobs: await openLevelStore(join(folder, 'blobs'), { create }),
+      store: wrap(await openLevelStore(join(folder, 'store'), { create }), 'store'),
+      blobs: wrap(await openLevelStore(join(folder, 'blobs'), { create }), 'blobs'),
       checkpoint,
       clock: systemClock,
       random: systemRandom,

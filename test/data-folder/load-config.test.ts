@@ -262,13 +262,6 @@ describe('CONFIG_INVALID lists every problem as file:line:column key: message', 
         /federation\.yaml:\d+:\d+ namespaces\.dao:x\.attestations\.signers\.did:web:stranger\.example: .* \[UNKNOWN_DID\]/
     },
     {
-      name: 'protection that this version does not give: encryption',
-      file: 'federation',
-      from: /$/,
-      to: 'store: { encrypt: true }\n',
-      expected: /federation\.yaml:\d+:19 store\.encrypt: is not supported by this version/
-    },
-    {
       name: 'protection that this version does not give: readers who are not on this machine',
       file: 'federation',
       from: '127.0.0.1:8088',

@@ -1,7 +1,6 @@
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { readKeystore, writeKeystore } from '../../src/cli/data-folder/keystore.ts'
-import type { Keystore } from '../../src/cli/data-folder/keystore.ts'
+import { openKeystore } from '../../src/cli/data-folder/keystore.ts'
 import { fileSignerRegistry } from '../../src/cli/data-folder/signers-file.ts'
 import { systemRandom } from '../../src/platform/random.ts'
 import type { SignerPlan, SignerRegistry, StoredDraft } from '../../src/trust/signer-registry.ts'
@@ -16,12 +15,10 @@ async function open(): Promise<{ readonly folder: TestFolder; readonly registry:
 }
 
 function registryOf(folder: TestFolder): SignerRegistry {
-  const path = folder.paths.keystore
-  const keystore = {
-    read: () => readKeystore(path),
-    write: (next: Keystore) => writeKeystore(path, next, false)
-  }
-  return fileSignerRegistry({ paths: folder.paths, keystore, signer: folder, random: systemRandom })
+  const keystore = { open: () => openKeystore(folder.paths.keystore) }
+  // Another process would sign for the node; all keys of these tests are in the keystore.
+  const signer = { ...member('elsewhere').signer, did: folder.did }
+  return fileSignerRegistry({ paths: folder.paths, keystore, signer, random: systemRandom })
 }
 
 const PLAN: SignerPlan = {

@@ -3,9 +3,11 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { utf8 } from '../../protocols/primitives/bytes.ts'
+import { EncryptedStore } from '../../src/log/encrypted-store.ts'
 import { openLevelStore, openMemoryStore } from '../../src/log/level-store.ts'
 import type { Store, WriteOperation } from '../../src/log/store.ts'
 import { prefixRange } from '../../src/log/store.ts'
+import { ValueCipher } from '../../src/log/value-cipher.ts'
 import { findDamage } from '../../src/log/write-ahead-check.ts'
 import { collect } from '../support/collect.ts'
 import { temporaryFolder } from '../support/folders.ts'
@@ -15,13 +17,17 @@ const put = (key: string, value: string): WriteOperation => ({ type: 'put', key,
 const textOf = (bytes: Uint8Array | undefined): string | undefined =>
   bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8')
 
-async function opened(kind: 'disk' | 'memory'): Promise<Store> {
-  return kind === 'memory'
-    ? await openMemoryStore()
-    : await openLevelStore(join(temporaryFolder(), 'store'), { create: true })
+type Kind = 'disk' | 'memory' | 'disk, encrypted'
+
+async function opened(kind: Kind): Promise<Store> {
+  if (kind === 'memory') return await openMemoryStore()
+  const store = await openLevelStore(join(temporaryFolder(), 'store'), { create: true })
+  if (kind === 'disk') return store
+  const random = seededRandom('the key of the store')
+  return new EncryptedStore(store, new ValueCipher({ id: 1, key: random.bytes(32) }, 'store', random))
 }
 
-describe.each(['disk', 'memory'] as const)('a store on %s', (kind) => {
+describe.each<Kind>(['disk', 'memory', 'disk, encrypted'])('a store on %s', (kind) => {
   test('keeps what it is given, in key order, and gives ranges either way', async () => {
     const store = await opened(kind)
     await store.write([put('b', '2'), put('a', '1'), put('c', '3'), { type: 'put', key: 'd', value: 'text' }], {

@@ -2,6 +2,7 @@ import type { MemoryHub } from '../../simulations/ports/memory-network.ts'
 import { seededRandom } from '../../simulations/ports/seeded-random.ts'
 import { createVirtualClock } from '../../simulations/ports/virtual-clock.ts'
 import type { VirtualClock } from '../../simulations/ports/virtual-clock.ts'
+import type { KeySchedule } from '../../src/authoring/key-watch.ts'
 import type { CheckpointKeeper } from '../../src/log/checkpoint-file.ts'
 import { memoryCheckpoint } from '../../src/log/checkpoint-file.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
@@ -50,6 +51,7 @@ export interface NodeOptions {
   readonly audit?: AuditTrail
   /** Instead of the member's own. */
   readonly signer?: Signer
+  readonly keys?: KeySchedule
 }
 
 /** The PeerId that a member has in the memory mesh. */
@@ -72,7 +74,12 @@ export async function openNode(
   const network = options.network ?? options.hub?.join({ did: self.signer.did, peerId: peerIdOf(self), namespaces })
   const random = seededRandom(options.seed ?? 'node').fork(self.signer.did)
   const node = await createNode(
-    { policy, signer: options.signer ?? self.signer, version: 'test' },
+    {
+      policy,
+      signer: options.signer ?? self.signer,
+      version: 'test',
+      ...(options.keys === undefined ? {} : { keys: options.keys })
+    },
     {
       ...ports,
       random,

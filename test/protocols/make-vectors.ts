@@ -8,11 +8,13 @@ import { bundleVectors } from './vectors/bundle.ts'
 import { canonicalJsonVectors } from './vectors/canonical-json.ts'
 import { eventVectors } from './vectors/event.ts'
 import { evmEvidenceVectors } from './vectors/evm-evidence.ts'
+import { keystoreVectors } from './vectors/keystore.ts'
 import { negentropyVectors } from './vectors/negentropy.ts'
 import { packSyncVectors } from './vectors/pack-sync.ts'
 import { proofVectors } from './vectors/proof.ts'
 import { rangeSyncVectors } from './vectors/range-sync.ts'
 import { signatureVectors } from './vectors/signature.ts'
+import { signerVectors } from './vectors/signer.ts'
 import { tsaEvidenceVectors } from './vectors/tsa-evidence.ts'
 import { textOf } from './vectors/vector-file.ts'
 import type { VectorFile } from './vectors/vector-file.ts'
@@ -38,7 +40,9 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...bitcoinHeadersVectors(),
     ...tsaEvidenceVectors(),
     ...winnerVectors(),
-    ...auditVectors()
+    ...auditVectors(),
+    ...keystoreVectors(),
+    ...signerVectors()
   ]
 }
 

@@ -21,7 +21,9 @@ const PATHS = [
   'bitcoin-headers/v1',
   'tsa-evidence/v1',
   'winner/v1',
-  'audit/v1'
+  'audit/v1',
+  'keystore/v1',
+  'signer/v1'
 ] as const
 
 /** Whose codes a SPEC can name by reference. */

@@ -7,7 +7,7 @@ import type { PeersConfig } from '../../policy/config-schema.ts'
 import { parseConfig } from '../../policy/yaml.ts'
 import type { TrustPins } from '../../trust/trust-pins.ts'
 import { editPins } from './config-edit.ts'
-import { readKeystore } from './keystore.ts'
+import { openKeystore } from './keystore.ts'
 import { checkConfig, readConfigTexts } from './load-config.ts'
 import type { ConfigSources } from './load-config.ts'
 import { dataPaths } from './paths.ts'
@@ -22,7 +22,7 @@ export function filePins(sources: ConfigSources): TrustPins {
   return {
     pin: async (pin) => {
       const texts = await readConfigTexts(sources)
-      const keystore = await readKeystore(dataPaths(sources.folder).keystore)
+      const keystore = await openKeystore(dataPaths(sources.folder).keystore, sources.passphrases)
       const before = await checkConfig(texts, keystore, sources)
       const meant = withPin(before.peers, pin)
       if (isDeepStrictEqual(meant, before.peers)) return false

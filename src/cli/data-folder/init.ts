@@ -11,6 +11,7 @@ import type { Random } from '../../platform/random.ts'
 import { ensureFolder, errnoOf, writeAtomically } from '../../platform/atomic-file.ts'
 import { newKey, peerKeySeed, writeKeystore } from './keystore.ts'
 import type { Keystore } from './keystore.ts'
+import type { KeystoreSeal } from './keystore-seal.ts'
 import { dataPaths } from './paths.ts'
 import type { DataPaths } from './paths.ts'
 import { peerIdOfSeed } from './peer-id.ts'
@@ -25,6 +26,8 @@ export interface InitOptions {
   readonly namespaces: readonly string[]
   readonly random: Random
   readonly clock: Clock
+  /** Makes what the keystore at this path is sealed with; without it the file's permissions are its protection. */
+  readonly seal?: (path: string) => Promise<KeystoreSeal>
 }
 
 export interface InitResult {
@@ -49,7 +52,11 @@ export async function initDataFolder(options: InitOptions): Promise<InitResult> 
 
   const createdAt = options.clock.now()
   const signing = newKey(['event', 'pack'], options.random, createdAt)
-  const keystore: Keystore = { v: 2, keys: [signing, newKey(['peer'], options.random, createdAt)] }
+  const keystore: Keystore = {
+    v: 2,
+    keys: [signing, newKey(['peer'], options.random, createdAt)],
+    ...(options.seal === undefined ? {} : { seal: await options.seal(paths.keystore) })
+  }
   const publicKey = fromBase64url(signing.publicKey) ?? new Uint8Array()
   const did = options.did ?? didKeyOf(publicKey)
   const orgId = options.orgId ?? `org-${sha256Hex(publicKey).slice(0, 8)}`

@@ -9,14 +9,18 @@ import type { EffectivePolicy, PolicyProblem } from '../../policy/policy.ts'
 import { CONFIG_CHARS_MAX } from '../../policy/yaml-reader.ts'
 import { parseConfig, problemText } from '../../policy/yaml.ts'
 import type { ConfigOverride, ConfigProblem } from '../../policy/yaml.ts'
-import type { Signer } from '../../trust/signer.ts'
+import type { DatedCertificate } from '../../trust/key-warnings.ts'
 import { errnoOf } from '../../platform/atomic-file.ts'
-import { formerKeys, peerKeySeed, readKeystore, signerFrom, signingKeys } from './keystore.ts'
-import type { Keystore } from './keystore.ts'
+import { formerKeys, openKeystore, peerEntry, peerKeySeed, signingKeys } from './keystore.ts'
+import type { OpenedKeystore, PublicKeystore } from './keystore.ts'
+import type { PassphraseSource } from './keystore-seal.ts'
 import { meshProblems } from './mesh-checks.ts'
 import { namedFileProblems } from './named-files.ts'
 import { dataPaths } from './paths.ts'
-import { peerIdOfSeed } from './peer-id.ts'
+import { certificateEnds } from './certificate-ends.ts'
+import { nodeSigner } from './node-signer.ts'
+import type { NodeSigner } from './node-signer.ts'
+import { peerIdOfPublicKey } from './peer-id.ts'
 import { readTsaCertificates } from './tsa-certificates.ts'
 import { unsupportedProblems } from './unsupported.ts'
 import { sourcedSettings } from './sourced-settings.ts'
@@ -31,6 +35,8 @@ export interface ConfigSources {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Values of flags; they go before the environment. */
   readonly flags?: readonly ConfigOverride[]
+  /** How to learn the passphrase of a sealed keystore, when a secret of it is needed. */
+  readonly passphrases?: PassphraseSource
 }
 
 /** A node's whole configuration, checked. */
@@ -41,14 +47,18 @@ export interface LoadedConfig {
   readonly federation: FederationConfig
   readonly peers: PeersConfig
   readonly policy: EffectivePolicy
-  readonly signer: Signer
+  /** Opens a sealed keystore, or asks the process of `node.signer`, when something is to be signed. */
+  readonly signer: NodeSigner
   /** The keys that this node signs events and packs with, newest last; base64url. */
-  readonly signingKeys: readonly { readonly kid: string; readonly publicKey: string }[]
-  /** The 32-byte seed of the PeerId's key. */
-  readonly peerKeySeed: Uint8Array
+  readonly signingKeys: readonly { readonly kid: string; readonly publicKey: string; readonly createdAt: number }[]
+  readonly keystore: OpenedKeystore
+  /** The 32-byte seed of the PeerId's key. Throws as `unlock` of the keystore does. */
+  peerKeySeed(): Promise<Uint8Array>
   readonly peerId: string
   /** Each setting of both files, with where its value comes from. */
   readonly settings: readonly SourcedSetting[]
+  /** When the certificates that the configuration names end. */
+  readonly certificates: readonly DatedCertificate[]
   /** What is set, and right, and does nothing in this version. */
   readonly withoutEffect: readonly ConfigProblem[]
 }
@@ -70,7 +80,7 @@ export interface ConfigText {
  */
 export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
   const texts = await readConfigTexts(sources)
-  return checkConfig(texts, await readKeystore(dataPaths(sources.folder).keystore), sources)
+  return checkConfig(texts, await openKeystore(dataPaths(sources.folder).keystore, sources.passphrases), sources)
 }
 
 /** Reads both files. Throws `CONFIG_INVALID` when one is missing or can't be a configuration file. */
@@ -82,10 +92,18 @@ export async function readConfigTexts({ folder, configFile }: ConfigSources): Pr
   }
 }
 
+/** What `federation.yaml` alone says, as it stands there. Throws `CONFIG_INVALID`. */
+export async function readFederation(sources: ConfigSources): Promise<FederationConfig> {
+  const { federation } = await readConfigTexts(sources)
+  const parsed = parseConfig(federation.text, federation.file, federationSchema)
+  if (!parsed.ok) throw configInvalid(parsed.problems)
+  return parsed.value
+}
+
 /** Checks the texts together with the keystore, as `loadConfig` does with those on disk. */
 export async function checkConfig(
   texts: ConfigTexts,
-  keystore: Keystore,
+  keystore: OpenedKeystore,
   sources: ConfigSources
 ): Promise<LoadedConfig> {
   const { folder, environment, flags = [] } = sources
@@ -99,20 +117,19 @@ export async function checkConfig(
   if (!federation.ok || !peers.ok || problems.length > 0) throw configInvalid(problems)
 
   const { node } = federation.value
-  const signer = signerFrom(keystore, node.did)
-  const seed = peerKeySeed(keystore)
-  const peerId = await peerIdOfSeed(seed)
+  const signer = nodeSigner(node, keystore, folder)
+  const peerId = peerIdOfPublicKey(bytesOf(peerEntry(keystore.known).publicKey))
   const tsas = await readTsaCertificates(federation.value, dataPaths(folder).tsaRoots)
   const self = {
     did: node.did,
     orgId: node.orgId,
     kid: signer.kid,
     publicKey: signer.publicKey,
-    formerKeys: formerKeys(keystore)
+    formerKeys: formerKeys(keystore.known, signer)
   }
   const effective = effectivePolicy(federation.value, peers.value, self, tsas.certificates)
   const found: readonly PolicyProblem[] = [
-    ...didProblems(node.did, keystore),
+    ...(node.signer === undefined ? didProblems(node.did, keystore.known) : []),
     ...meshProblems(federation.value, peers.value, peerId),
     ...unsupportedProblems(federation.value),
     ...tsas.problems,
@@ -131,10 +148,12 @@ export async function checkConfig(
     peers: peers.value,
     policy: effective.policy,
     signer,
-    signingKeys: signingKeys(keystore),
-    peerKeySeed: seed,
+    signingKeys: signingKeys(keystore.known),
+    keystore,
+    peerKeySeed: async () => peerKeySeed(await keystore.unlock()),
     peerId,
     settings: sourcedSettings({ federation, peers }, overrides),
+    certificates: await certificateEnds(federation.value, tsas.certificates, dataPaths(folder).folder),
     withoutEffect: settingsWithoutEffect(federation, peers)
   }
 }
@@ -148,11 +167,15 @@ export function configInvalid(problems: readonly ConfigProblem[]): AnchormeshErr
 }
 
 /** A did:key that none of the keystore's keys is could sign nothing that others would take. */
-function didProblems(did: string, keystore: Keystore): PolicyProblem[] {
-  const own = signingKeys(keystore).map(({ publicKey }) => didKeyOf(Buffer.from(publicKey, 'base64url')))
+function didProblems(did: string, keystore: PublicKeystore): PolicyProblem[] {
+  const own = signingKeys(keystore).map(({ publicKey }) => didKeyOf(bytesOf(publicKey)))
   if (!did.startsWith('did:key:') || own.includes(did)) return []
   const message = `is the did:key of no key in keystore.json (that would be ${own.join(' or ')})`
   return [{ file: 'federation.yaml', path: ['node', 'did'], message }]
+}
+
+function bytesOf(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'base64url'))
 }
 
 const MISSING_FOLDER = 'anchormesh init makes a data folder; --data or ANCHORMESH_DATA names another one.'

@@ -5,15 +5,17 @@ import { packageVersion } from '../package-info.ts'
 import type { LoadedConfig } from './load-config.ts'
 
 /** What the node itself goes by of a configuration. */
-export function nodeConfigOf({ federation, peers, policy, signer, folder }: LoadedConfig): NodeConfig {
+export function nodeConfigOf(config: LoadedConfig): NodeConfig {
+  const { federation, peers, policy, signer, folder } = config
   const { audit, clock, sealing, sync } = federation
+  const keys = { ...federation.keys, ownKeys: config.signingKeys, certificates: config.certificates }
   const { futureSkewMs, requestSkewMs } = clock
   const { intervalMs: syncIntervalMs } = sync
   const packSources = Object.fromEntries(
     peers.organisations.map(({ orgId, sources }) => [orgId, sources.map((source) => placed(source, folder))])
   )
   const skews = { futureSkewMs, requestSkewMs }
-  return { policy, signer, version: packageVersion, ...skews, syncIntervalMs, sealing, audit, packSources }
+  return { policy, signer, version: packageVersion, ...skews, syncIntervalMs, sealing, audit, keys, packSources }
 }
 
 /** Whom the mesh knows by a configuration. */

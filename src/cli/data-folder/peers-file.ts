@@ -12,7 +12,7 @@ import { writeAtomically } from '../../platform/atomic-file.ts'
 import { editFederation, editPeers } from './config-edit.ts'
 import { neededRules, ruleSentence } from './cross-org-rules.ts'
 import type { CrossOrgRule } from './cross-org-rules.ts'
-import { readKeystore } from './keystore.ts'
+import { openKeystore } from './keystore.ts'
 import { checkConfig, configInvalid, readConfigTexts } from './load-config.ts'
 import type { ConfigSources, ConfigText } from './load-config.ts'
 import { dataPaths } from './paths.ts'
@@ -49,7 +49,7 @@ export async function addPeer(
 ): Promise<AddPeerResult> {
   const entries = parseBlock(block)
   const texts = await readConfigTexts(sources)
-  const keystore = await readKeystore(dataPaths(sources.folder).keystore)
+  const keystore = await openKeystore(dataPaths(sources.folder).keystore, sources.passphrases)
   const before = await checkConfig(texts, keystore, sources)
   refuseConflicts(entries, before.peers, before.federation, before.peerId)
   const namespaces = chosenNamespaces(before.federation, options.namespaces)

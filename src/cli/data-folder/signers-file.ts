@@ -17,8 +17,8 @@ import type { Random } from '../../platform/random.ts'
 import type { HeldKey, SignerPlan, SignerRegistry, StoredDraft } from '../../trust/signer-registry.ts'
 import { NO_PLAN } from '../../trust/signer-registry.ts'
 import type { Signer } from '../../trust/signer.ts'
-import type { Keystore } from './keystore.ts'
-import { newKey, signerOf, signingEntry, withKey, withSigning } from './keystore.ts'
+import type { OpenedKeystore, PublicKeystore } from './keystore.ts'
+import { externalEntry, newKey, signerOf, signingEntry, withKey, withSigning } from './keystore.ts'
 import type { DataPaths } from './paths.ts'
 
 const OWNER_ONLY = 0o600
@@ -63,12 +63,9 @@ const draftSchema = z.strictObject({
 export interface SignersFileParts {
   readonly paths: Pick<DataPaths, 'signers' | 'pendingPack'>
   /** The keystore as it is now: commands may have changed it since the node opened. */
-  readonly keystore: {
-    read(): Promise<Keystore>
-    write(next: Keystore): Promise<void>
-  }
-  /** Who the node is. */
-  readonly signer: Pick<Signer, 'did'>
+  readonly keystore: { open(): Promise<OpenedKeystore> }
+  /** Who signs for the node: another process may hold its key. */
+  readonly signer: Signer
   readonly random: Random
 }
 
@@ -86,14 +83,22 @@ export function fileSignerRegistry({ paths, keystore, signer, random }: SignersF
     savePlan: async ({ threshold, keys }: SignerPlan) => {
       await writeOwnFile(paths.signers, { v: 1, threshold, keys })
     },
-    held: async () => heldKeys(await keystore.read()),
+    held: async () => heldKeys((await keystore.open()).known),
     newKey: async (uses, createdAt) => {
       const entry = newKey(uses, random, createdAt)
-      await keystore.write(withKey(await keystore.read(), entry))
+      const opened = await keystore.open()
+      await opened.save(withKey(await opened.unlock(), entry))
       return { kid: entry.kid, publicKey: entry.publicKey, uses, createdAt }
     },
-    signer: async (of) => signerOf(await keystore.read(), did, of),
-    moveSigning: async (to) => await keystore.write(withSigning(await keystore.read(), to)),
+    signer: async (of) => {
+      if (of === signer.kid) return signer
+      const opened = await keystore.open()
+      return opened.known.keys.some(({ kid: held }) => held === of) ? signerOf(await opened.unlock(), did, of) : null
+    },
+    moveSigning: async (to) => {
+      const opened = await keystore.open()
+      await opened.save(withSigning(await opened.unlock(), to))
+    },
     draft: async () => await readOwnFile(paths.pendingPack, draftSchema),
     saveDraft: async (draft: StoredDraft | null) => {
       if (draft === null) await rm(paths.pendingPack, { force: true })
@@ -102,12 +107,12 @@ export function fileSignerRegistry({ paths, keystore, signer, random }: SignersF
   }
 }
 
-function heldKeys(keystore: Keystore): { readonly keys: readonly HeldKey[]; readonly signing: string } {
-  const keys = keystore.keys.flatMap(({ kid: of, publicKey, purpose, createdAt }) => {
+function heldKeys(keystore: PublicKeystore): { readonly keys: readonly HeldKey[]; readonly signing: string } {
+  const keys = [...(keystore.external ?? []), ...keystore.keys].flatMap(({ kid: of, publicKey, purpose, createdAt }) => {
     const uses: readonly KeyUse[] = KEY_USES.filter((use) => purpose.includes(use))
     return uses.length === 0 ? [] : [{ kid: of, publicKey, uses, createdAt }]
   })
-  return { keys, signing: signingEntry(keystore).kid }
+  return { keys, signing: (externalEntry(keystore) ?? signingEntry(keystore)).kid }
 }
 
 async function writeOwnFile(path: string, value: object): Promise<void> {

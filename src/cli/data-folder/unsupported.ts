@@ -7,14 +7,13 @@ import type { PolicyProblem } from '../../policy/policy.ts'
  * Settings that promise protection which this version does not give yet. To take them silently would leave somebody
  * unprotected who believes otherwise, so they are refused.
  */
-export function unsupportedProblems({ http, admin, store }: FederationConfig): PolicyProblem[] {
+export function unsupportedProblems({ http, admin }: FederationConfig): PolicyProblem[] {
   const problems: PolicyProblem[] = []
   const refuse = (path: readonly string[], message: string): void => {
     problems.push({ file: 'federation.yaml', path, message })
   }
   if (http.tls !== undefined) refuse(['http', 'tls'], 'is not supported by this version, which serves plain HTTP')
   if (http.mtls !== 'off') refuse(['http', 'mtls'], 'is not supported by this version: it must be off')
-  if (store.encrypt) refuse(['store', 'encrypt'], 'is not supported by this version: it must be false')
   const [reading, operating] = [addressOf(http.listen), addressOf(admin.listen)]
   const why = 'must be a loopback address:'
   if (!isLoopback(reading.host)) refuse(['http', 'listen'], `${why} this version asks readers for no token`)

@@ -8,6 +8,7 @@ interface InitVerbOptions {
   readonly org?: string
   readonly did?: string
   readonly namespace?: readonly string[]
+  readonly seal?: true
 }
 
 /** `anchormesh init`: makes a data folder with a new identity. */
@@ -22,17 +23,25 @@ export const registerInit: RegisterVerb = (program, runner) => {
     .option('--org <org>', 'the organisation that the node belongs to (default: a name made from its key)')
     .option('--did <did>', 'a DID of another method than did:key, bound to the new key by the others’ peers.yaml')
     .option('--namespace <namespace>', 'a namespace to carry; can be given several times', namespacesArgument)
-    .addHelpText('after', examples('anchormesh init --org vaultmesh --namespace dao:vaultmesh'))
+    .option('--seal', 'seal keystore.json with a passphrase (see --passphrase-file)')
+    .addHelpText(
+      'after',
+      examples('anchormesh init --org vaultmesh --namespace dao:vaultmesh', 'anchormesh init --org vaultmesh --seal')
+    )
     .action((options: InitVerbOptions, command: Command) =>
-      runner.run(command, async ({ folder, random, clock, json, output }) => {
+      runner.run(command, async ({ folder, random, clock, json, output, passphrases }) => {
         const { initDataFolder } = await import('../data-folder/init.ts')
+        const { newSeal } = await import('../data-folder/keystore-seal.ts')
         const made = await initDataFolder({
           folder,
           ...(options.org === undefined ? {} : { orgId: options.org }),
           ...(options.did === undefined ? {} : { did: options.did }),
           namespaces: options.namespace ?? [],
           random,
-          clock
+          clock,
+          ...(options.seal === true
+            ? { seal: async (path: string) => await newSeal(await passphrases.first(path), random) }
+            : {})
         })
         if (json) {
           await output.json(made)
