@@ -5,6 +5,7 @@ import { bitcoinEvidenceVectors } from './vectors/bitcoin-evidence.ts'
 import { bitcoinHeadersVectors } from './vectors/bitcoin-headers.ts'
 import { bundleVectors } from './vectors/bundle.ts'
 import { canonicalJsonVectors } from './vectors/canonical-json.ts'
+import { checkpointVectors } from './vectors/checkpoint.ts'
 import { eventVectors } from './vectors/event.ts'
 import { evmEvidenceVectors } from './vectors/evm-evidence.ts'
 import { negentropyVectors } from './vectors/negentropy.ts'
@@ -26,6 +27,7 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...signatureVectors(),
     ...batchVectors(),
     ...eventVectors(),
+    ...checkpointVectors(),
     ...negentropyVectors(),
     ...(await rangeSyncVectors()),
     ...bundleVectors(),
