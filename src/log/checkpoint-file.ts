@@ -24,10 +24,21 @@ export function assertStoreFormat(formatVersion: number, what: string): void {
   )
 }
 
+const restoredFromSchema = z.object({
+  epoch: z.string().regex(/^[0-9a-f]{16}$/),
+  size: z.number().int().nonnegative(),
+  root: z.string().regex(/^[0-9a-f]{64}$/)
+})
+
+/** The log that a restore went on from: its epoch, how many records the backup held, and the root over them. */
+export type RestoredFrom = z.infer<typeof restoredFromSchema>
+
 const checkpointSchema = z.object({
   formatVersion: z.number().int().positive(),
   epoch: z.string().regex(/^[0-9a-f]{16}$/),
-  head: z.object({ logSeq: z.number().int().nonnegative(), hash: z.string().regex(/^[0-9a-f]{64}$/) })
+  head: z.object({ logSeq: z.number().int().nonnegative(), hash: z.string().regex(/^[0-9a-f]{64}$/) }),
+  /** Written by a restore, and kept for as long as its epoch lasts. */
+  restoredFrom: restoredFromSchema.nullable().optional()
 })
 
 /**

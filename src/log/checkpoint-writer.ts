@@ -3,7 +3,7 @@ import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
 import { InTurn } from '../platform/in-turn.ts'
-import type { CheckpointKeeper } from './checkpoint-file.ts'
+import type { CheckpointKeeper, RestoredFrom } from './checkpoint-file.ts'
 import { STORE_FORMAT_VERSION } from './checkpoint-file.ts'
 import { CHECKPOINT_EVERY_MS } from './limits.ts'
 import type { LogHead } from './log-reader.ts'
@@ -14,15 +14,21 @@ interface CheckpointPorts {
   readonly checkpoint: CheckpointKeeper
 }
 
+interface WrittenLog {
+  readonly epoch: string
+  readonly head: LogHead
+  readonly restoredFrom: RestoredFrom | null
+}
+
 /** Writes down, outside of the store, how long the log is: now and then, and one write after the other. */
 export class CheckpointWriter {
   readonly #ports: CheckpointPorts
-  readonly #log: { readonly epoch: string; readonly head: LogHead }
+  readonly #log: WrittenLog
   #cancel: (() => void) | null = null
   /** The end of the line of those who write. */
   readonly #writing = new InTurn()
 
-  constructor(log: { readonly epoch: string; readonly head: LogHead }, ports: CheckpointPorts) {
+  constructor(log: WrittenLog, ports: CheckpointPorts) {
     this.#log = log
     this.#ports = ports
   }
@@ -39,12 +45,13 @@ export class CheckpointWriter {
   async write(): Promise<void> {
     // One after the other, or an older one could come out last.
     await this.#writing.run(async () => {
-      const { epoch, head } = this.#log
+      const { epoch, head, restoredFrom } = this.#log
       const { logSeq, hash } = head
       await this.#ports.checkpoint.write({
         formatVersion: STORE_FORMAT_VERSION,
         epoch,
-        head: { logSeq, hash: toHex(hash) }
+        head: { logSeq, hash: toHex(hash) },
+        ...(restoredFrom === null ? {} : { restoredFrom })
       })
     })
   }

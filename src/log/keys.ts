@@ -79,3 +79,15 @@ export const batchCutKey = (namespace: string): string => BATCH_CUT_PREFIX + nam
 export const ERASURE_PREFIX = 'z!'
 /** `z!<leaf hash>` → empty: the receipt's blob is being deleted. */
 export const erasureKey = (leafHash: string): string => ERASURE_PREFIX + leafHash
+
+export const TOLD_ALARMS_PREFIX = 'o!'
+/** `o!<signer>!<kid>` → the last alarm about the checkpoints of this log that was told. */
+export const toldAlarmKey = (signer: string, kid: string): string => `${TOLD_ALARMS_PREFIX}${signer}!${kid}`
+
+export const TREE_PREFIX = 'x!'
+/**
+ * `x!0!<tile>` → the leaf hashes of 256 consecutive records; `x!<level>!<index>` → the root over 256^level of them. Of
+ * complete ones only.
+ */
+export const treeLevelPrefix = (level: number): string => `${TREE_PREFIX}${level}!`
+export const treeKey = (level: number, index: number): string => treeLevelPrefix(level) + sortableNumber(index)

@@ -38,7 +38,7 @@ export async function openLog(ports: LogPorts & { readonly random: Random }): Pr
       { logSeq: head.logSeq },
       'store.json is missing; the length of the log could not be checked from outside'
     )
-  const log = new EventLog({ epoch: meta.epoch, head }, ports)
+  const log = new EventLog({ epoch: meta.epoch, head, restoredFrom: checkpoint?.restoredFrom ?? null }, ports)
   try {
     await log.writeCheckpoint()
   } catch (error) {
@@ -70,7 +70,8 @@ function parseMeta(text: string): StoreMeta {
 async function beginLog(ports: LogPorts & { readonly random: Random }): Promise<EventLog> {
   const meta: StoreMeta = { formatVersion: STORE_FORMAT_VERSION, epoch: toHex(ports.random.bytes(EPOCH_BYTES)) }
   await ports.store.write([{ type: 'put', key: STORE_META_KEY, value: utf8(JSON.stringify(meta)) }], { sync: true })
-  const log = new EventLog({ epoch: meta.epoch, head: await new LogReader(ports.store).readHead() }, ports)
+  const head = await new LogReader(ports.store).readHead()
+  const log = new EventLog({ epoch: meta.epoch, head, restoredFrom: null }, ports)
   await log.writeCheckpoint()
   return log
 }
