@@ -3,6 +3,7 @@ import type { NodeAnchoring } from './anchoring/node-anchoring.ts'
 import type { EquivocationWatch } from './authoring/equivocation-watch.ts'
 import type { NodeParts } from './node-parts.ts'
 import type { NodeStatus, PeerSync } from './operations.ts'
+import type { NodeTransparency } from './transparency/node-transparency.ts'
 import type { PeerSyncStatus } from './sync/session-book.ts'
 
 /** What a running node knows of itself beside its parts. */
@@ -14,6 +15,7 @@ export interface Running {
   readonly isJoined: boolean
   readonly equivocations: EquivocationWatch
   readonly anchoring: NodeAnchoring
+  readonly transparency: NodeTransparency
 }
 
 /** How the node is, for those who operate it. */
@@ -39,7 +41,8 @@ export async function nodeStatus(parts: NodeParts, running: Running): Promise<No
       ...(await running.equivocations.warnings()),
       ...verification.warnings(),
       ...(sync?.warnings() ?? []),
-      ...running.anchoring.warningsOf(anchoring)
+      ...running.anchoring.warningsOf(anchoring),
+      ...(await running.transparency.warnings())
     ],
     log: {
       logSeq,

@@ -20,6 +20,7 @@ import type { ProjectionStatus, RebuiltProjection } from './projections/engine.t
 import type { ProjectionPage, ProjectionQuery } from './projections/query.ts'
 import type { BuiltProof, ProofRequest } from './proofs/build-proof.ts'
 import type { SyncRequest, SyncResult } from './sync/sync-operation.ts'
+import type { LogProofOperations } from './transparency/log-proof-operations.ts'
 import type { VerificationStatus } from './verification/verification.ts'
 import type { OnlineQuery, OnlineVerification } from './verification/verify-online.ts'
 
@@ -57,7 +58,7 @@ export type {
  * listener serves it; the client of the admin listener offers it again, so that a command need not know whether a
  * node is running.
  */
-export interface Operations {
+export interface Operations extends LogProofOperations {
   status(): Promise<NodeStatus>
   /** The events of the log in log order. */
   events(query: EventsQuery, signal?: AbortSignal): AsyncIterable<LoggedEvent>

@@ -23,6 +23,7 @@ import type {
   ReceiptProof
 } from './operations.ts'
 import { AnchormeshError, messageOf } from './platform/errors.ts'
+import { NO_AUDIT } from './platform/audit.ts'
 import { InTurn } from './platform/in-turn.ts'
 import { hasNoBatches } from './policy/not-carried.ts'
 import type { ChangesQuery, ProjectionUpdate } from './projections/changes.ts'
@@ -31,6 +32,7 @@ import { queryRows } from './projections/query.ts'
 import { buildProof } from './proofs/build-proof.ts'
 import { queryReceipts } from './proofs/standing-rows.ts'
 import { withoutMesh } from './sync/node-sync.ts'
+import { NodeTransparency } from './transparency/node-transparency.ts'
 import { Attester } from './verification/attester.ts'
 import type { AnchormeshNode, NodeParts } from './node-parts.ts'
 import { nodeStatus } from './node-status.ts'
@@ -55,6 +57,7 @@ export class RunningNode implements AnchormeshNode {
   readonly #equivocations: EquivocationWatch
   readonly #attester: Attester
   readonly #anchoring: NodeAnchoring
+  readonly #transparency: NodeTransparency
 
   constructor(parts: NodeParts) {
     this.#parts = parts
@@ -65,6 +68,18 @@ export class RunningNode implements AnchormeshNode {
     this.#equivocations = new EquivocationWatch({ engine, log, policy, self: config.signer.did, clock, logger })
     const publish = (authored: AuthoredEvent): Promise<Published> => this.#published(authored)
     this.#attester = new Attester({ author, publish, log, engine, store, policy: () => policy, clock, logger })
+    this.#transparency = new NodeTransparency({
+      ...parts,
+      store,
+      publish,
+      policy: () => policy,
+      signer: () => config.signer,
+      audit: NO_AUDIT,
+      clock,
+      logger,
+      checkpointMs: config.checkpointMs,
+      holdsDraft: () => false
+    })
     this.#anchoring = new NodeAnchoring({
       ...ports,
       engine,
@@ -96,6 +111,7 @@ export class RunningNode implements AnchormeshNode {
     this.#equivocations.start()
     this.#attester.start()
     this.#anchoring.start()
+    this.#transparency.start()
   }
 
   close(): Promise<void> {
@@ -108,6 +124,8 @@ export class RunningNode implements AnchormeshNode {
     const { ports, engine, log, blobs, bundles, stopFollowing, verification, sync } = this.#parts
     const failures: unknown[] = []
     const parts: (() => Promise<void> | void)[] = [
+      // While the mesh can still take the last checkpoint.
+      () => this.#transparency.stop(),
       // At once: an announce may wait for peers, whom sync calls off.
       async () => void (await Promise.all([this.#anchoring.stop(), sync?.stop()])),
       () => this.#attester.stop(),
@@ -222,6 +240,14 @@ export class RunningNode implements AnchormeshNode {
     return await verifyLog(store, checkpoint, (done, total) => onProgress?.({ done, total, unit: 'records' }))
   }
 
+  logCheckpoint: Operations['logCheckpoint'] = () => this.#transparency.proofs.logCheckpoint()
+
+  logInclusion: Operations['logInclusion'] = (query) => this.#transparency.proofs.logInclusion(query)
+
+  logConsistency: Operations['logConsistency'] = (query) => this.#transparency.proofs.logConsistency(query)
+
+  checkCheckpoint: Operations['checkCheckpoint'] = (request) => this.#transparency.proofs.checkCheckpoint(request)
+
   rebuild: Operations['rebuild'] = async (onProgress) => {
     const { engine, keyring, door } = this.#parts
     const rebuilt = await engine.rebuild(({ projection, done, total }) =>
@@ -266,7 +292,8 @@ export class RunningNode implements AnchormeshNode {
       startedMonotonicMs: this.#startedMonotonic,
       isJoined: this.#joined,
       equivocations: this.#equivocations,
-      anchoring: this.#anchoring
+      anchoring: this.#anchoring,
+      transparency: this.#transparency
     })
 
   async #sealNew(

@@ -50,9 +50,10 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
     const { clock: skews, sealing } = federation
     const { futureSkewMs, requestSkewMs } = skews
     const { intervalMs: syncIntervalMs } = federation.sync
+    const { checkpointMs } = federation.log
     const rails = await configuredRails(federation, policy, { ...parts, folder: paths.folder })
     return await createNode(
-      { policy, signer, version: packageVersion, futureSkewMs, requestSkewMs, syncIntervalMs, sealing },
+      { policy, signer, version: packageVersion, futureSkewMs, requestSkewMs, syncIntervalMs, checkpointMs, sealing },
       {
         ...parts,
         ...rails,

@@ -17,6 +17,7 @@ import type { AdminAddress, AdminRequest } from './admin-transport.ts'
 import { failureOfProblem } from './errors.ts'
 import { FRAMES_MEDIA_TYPE, frameOf, readFrames } from './frames.ts'
 import { LINES_MEDIA_TYPE } from './lines.ts'
+import { logProofClient } from './log-proof-client.ts'
 import * as anchoringSchemas from './anchoring-schemas.ts'
 import { builtProof } from './proof-schemas.ts'
 import * as schemas from './schemas.ts'
@@ -37,6 +38,7 @@ export interface AdminClient extends Operations {
 export function createAdminClient({ url, token }: AdminAddress): AdminClient {
   const transport = new AdminTransport({ url, token })
   return {
+    ...logProofClient(transport),
     status: () => transport.json(schemas.nodeStatus, { method: 'GET', path: 'status' }),
     events: (query, signal) => streamEvents(transport, query, signal),
     event: (id) => findEvent(transport, id),

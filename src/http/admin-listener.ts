@@ -47,6 +47,7 @@ const TOKEN_BYTES = 32
  * | `POST packs` | | 201 |
  * | `POST log/verify`, `log/rebuild` | | lines: `{"progress": …}`, at last `{"result": …}` |
  * | `GET log/export?namespace` | | events in frames |
+ * | `GET log/checkpoint`, `log/inclusion`, `log/consistency`, `POST log/checkpoint/check` | | JSON |
  * | `POST log/import` | events in frames | lines as above |
  * | `POST shutdown` | | 202 |
  *

@@ -5,6 +5,7 @@ import { RequestRefused, problem, statusOf } from './errors.ts'
 import { sendProblem } from './failures.ts'
 import { BODY_BYTES_MAX } from './limits.ts'
 import type { App } from './listener.ts'
+import { registerLogProofAdminRoutes } from './log-proof-routes.ts'
 import { findEvent } from './public-routes.ts'
 import * as anchoringSchemas from './anchoring-schemas.ts'
 import { builtProof, proofRequest } from './proof-schemas.ts'
@@ -38,6 +39,7 @@ export function registerAdminRoutes(app: App, operations: Operations, shutdown: 
     schema: { querystring: schemas.noQuery, response: { 201: schemas.publishedPack } },
     handler: async (_request, reply) => await reply.code(201).send(await operations.publishPack())
   })
+  registerLogProofAdminRoutes(app, operations)
   registerJsonBodies(app, operations)
   registerSubmit(app, operations)
   registerShutdown(app, shutdown)

@@ -40,6 +40,7 @@ export type FailureCode =
   | 'ANCHORING_EXISTS'
   | 'ANCHORING_UNKNOWN'
   | 'PROOF_INVALID'
+  | 'CHECKPOINT_INVALID'
   | 'INTERNAL'
 
 /**

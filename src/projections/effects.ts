@@ -4,6 +4,7 @@ import type { SharedRecord } from '../log/log-reader.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import { attestationReadingIn, isAttestation } from './attested.ts'
+import { checkpointReadingIn, isCheckpoint } from './checkpointed.ts'
 import { announceIn, isAnnounce } from './claims.ts'
 import type { FirstFact } from './pack-facts.ts'
 import type { TouchedPacks } from './pack-fold.ts'
@@ -25,7 +26,7 @@ const keyOf = (namespace: string, eventId: string): string => `${namespace}!${ev
  */
 export const effects: Projection = {
   name: 'effects',
-  version: 4,
+  version: 5,
   layout: { key: ['namespace', 'eventId'], columns: ['type', 'signer', 'kid', 'authorSeq', 'effect', 'detail'] },
   dependsOnPolicy: true,
   rowsChangeOften: false,
@@ -64,6 +65,10 @@ function effectOf(record: SharedRecord, policy: PolicyView): NoEffect | null {
   }
   if (isAttestation(record)) {
     const reading = attestationReadingIn(record)
+    return reading.ok ? null : { effect: reading.code, detail: reading.detail }
+  }
+  if (isCheckpoint(record)) {
+    const reading = checkpointReadingIn(record)
     return reading.ok ? null : { effect: reading.code, detail: reading.detail }
   }
   return { effect: 'TYPE_UNKNOWN', detail: `this release knows no type ${type} in ${namespace}` }
