@@ -84,6 +84,7 @@ export class LogTree {
       this.#load().catch((error: unknown) => this.#logger.warn({ reason: messageOf(error) }, 'the tree waits'))
       return { operations: [], commit: () => this.#join(leaves) }
     }
+    if (before.tail.length + leaves.length < TILE_LEAVES) return { operations: [], commit: () => this.#join(leaves) }
     const { state, operations } = flush({ ...before, tail: [...before.tail, ...leaves] })
     return {
       operations,
@@ -107,12 +108,12 @@ export class LogTree {
     await Promise.allSettled([this.#loading])
   }
 
-  /** Records that were written while the tree was being built: if it is built by now, it lacks just them. */
+  /** Records that complete no tile, or were written while the tree was being built: if it is there, it lacks just them. */
   #join(leaves: readonly Uint8Array[]): void {
     const state = this.#state
     if (state === null) return
-    const tail = [...state.tail, ...leaves]
-    if (state.tiles * TILE_LEAVES + tail.length === this.#log.head.logSeq) this.#state = { ...state, tail }
+    if (state.tiles * TILE_LEAVES + state.tail.length + leaves.length === this.#log.head.logSeq)
+      state.tail.push(...leaves)
     else this.reset()
   }
 

@@ -12,12 +12,12 @@ import { treeKey } from './keys.ts'
 import { TILE_LEAVES } from './limits.ts'
 import type { StoreReader } from './store.ts'
 
-/** How far the stored tree goes, and the leaves behind that. Never changed in place. */
+/** How far the stored tree goes, and the leaves behind that. Nothing but the tail changes in place, and that only grows. */
 export interface TreeState {
   /** How many tiles are stored. */
   readonly tiles: number
   /** The leaf hashes of the records behind the last tile. */
-  readonly tail: readonly Uint8Array[]
+  readonly tail: Uint8Array[]
   /**
    * At index l − 1: the stored hashes of level l behind the last complete one of the level above, so that the next of
    * that can be made.
@@ -29,15 +29,13 @@ export interface TreeState {
 export class TreeView {
   readonly #store: StoreReader
   readonly #state: TreeState
+  /** How many records it is over: as many as there were when it was made. */
+  readonly size: number
 
   constructor(store: StoreReader, state: TreeState) {
     this.#store = store
     this.#state = state
-  }
-
-  /** How many records it is over. */
-  get size(): number {
-    return this.#state.tiles * TILE_LEAVES + this.#state.tail.length
+    this.size = state.tiles * TILE_LEAVES + state.tail.length
   }
 
   /** The root over the first `size` records; at most as many as there are. */

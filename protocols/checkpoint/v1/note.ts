@@ -75,10 +75,10 @@ export function verifierKeyOf(name: LogName, publicKey: Uint8Array): string {
 
 /** The bytes that are signed (SPEC CHK-7 to CHK-10). */
 export function checkpointText(checkpoint: CheckpointText): Uint8Array {
-  return utf8(lines(checkpoint))
+  return utf8(textOf(checkpoint))
 }
 
-function lines({ name, size, root, epoch }: CheckpointText): string {
+function textOf({ name, size, root, epoch }: CheckpointText): string {
   return `${originOf(name)}\n${size}\n${toBase64(root)}\nepoch ${epoch}\n`
 }
 
@@ -86,7 +86,7 @@ function lines({ name, size, root, epoch }: CheckpointText): string {
 export function encodeCheckpoint(checkpoint: CheckpointText, publicKey: Uint8Array, signature: Uint8Array): string {
   const origin = originOf(checkpoint.name)
   const signed = toBase64(concat(keyIdOf(origin, publicKey), signature))
-  return `${lines(checkpoint)}\n— ${origin} ${signed}\n`
+  return `${textOf(checkpoint)}\n— ${origin} ${signed}\n`
 }
 
 /** Reads a note by SPEC CHK-6 to CHK-11. Signatures are not verified. */

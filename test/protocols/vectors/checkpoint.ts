@@ -243,7 +243,11 @@ function invalidNotes(): Vector[] {
     malformed('a hyphen for a dash', 'CHK-11', note().replace('— ', '- ')),
     malformed('a signature that is not base64', 'CHK-11', note({ signatures: () => [`— ${origin} !!!!`] })),
     malformed('a key id alone', 'CHK-11', note({ signatures: () => [`— ${origin} AAAAAA==`] })),
-    malformed('seventeen signatures', 'CHK-11', note({ signatures: (text) => Array(17).fill(signatureLine(text)) })),
+    malformed(
+      'seventeen signatures',
+      'CHK-11',
+      note({ signatures: (text) => Array.from({ length: 17 }, () => signatureLine(text)) })
+    ),
     invalid('by another key, in this name', 'CHK-12', note({ signatures: (text) => [signatureLine(text, bob)] }), null),
     invalid(
       'by this key, in another name',
