@@ -37,6 +37,19 @@ export type { CheckpointKeeper, RestoredFrom, StoreCheckpoint } from './log/chec
 export { openLevelStore, openMemoryStore } from './log/level-store.ts'
 export type { KeyRange, Store, StoreReader, StoreSnapshot, WriteOperation } from './log/store.ts'
 
+export type {
+  CheckpointCheck,
+  CheckpointCheckRequest,
+  LogCheckpoint,
+  LogConsistency,
+  LogInclusion,
+  LogProofOperations
+} from './transparency/log-proof-operations.ts'
+/** Checks of a log's proofs and signed checkpoints, as pure functions (protocols/checkpoint/v1). */
+export { isSignedBy, parseCheckpoint } from '../protocols/checkpoint/v1/note.ts'
+export { verifyConsistency } from '../protocols/checkpoint/v1/tree.ts'
+export { verifyInclusion } from '../protocols/batch/v1/merkle.ts'
+
 export { createLibp2pNetwork } from './network/libp2p/libp2p-network.ts'
 export type {
   GossipVerdict,

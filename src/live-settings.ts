@@ -22,6 +22,8 @@ export interface NodeConfig {
   readonly requestSkewMs?: number
   /** Time between two sync sessions with a peer that find no difference, in milliseconds; default a minute. */
   readonly syncIntervalMs?: number
+  /** Time between two checkpoints of the log, in milliseconds; default: none is published. */
+  readonly checkpointMs?: number
   /** What is sealed by schedule, by namespace; default nothing. */
   readonly sealing?: Readonly<Record<string, SealingConfig>>
   /** When keys are to be rotated, and what is told ahead of an end; default: nothing is. */

@@ -5,6 +5,7 @@ import type { EquivocationWatch } from './authoring/equivocation-watch.ts'
 import type { NodeParts } from './node-parts.ts'
 import type { NodeStatus, PeerSync } from './operations.ts'
 import type { NodeTrust } from './packs/node-trust.ts'
+import type { NodeTransparency } from './transparency/node-transparency.ts'
 import type { PeerSyncStatus } from './sync/session-book.ts'
 
 /** What a running node knows of itself beside its parts. */
@@ -19,6 +20,7 @@ export interface Running {
   readonly trust: NodeTrust
   /** `null` where no schedule was given. */
   readonly keyWatch: KeyWatch | null
+  readonly transparency: NodeTransparency
 }
 
 /** How the node is, for those who operate it. */
@@ -50,7 +52,8 @@ export async function nodeStatus(parts: NodeParts, running: Running): Promise<No
       ...(sync?.warnings() ?? []),
       ...running.anchoring.warningsOf(anchoring),
       ...(nodeAudit?.warnings() ?? []),
-      ...(await running.trust.warnings())
+      ...(await running.trust.warnings()),
+      ...(await running.transparency.warnings())
     ],
     log: {
       logSeq,

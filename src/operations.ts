@@ -28,6 +28,7 @@ import type { PackOperations, PublishedPack } from './packs/pack-operations.ts'
 import type { ProjectionPage, ProjectionQuery } from './projections/query.ts'
 import type { BuiltProof, ProofRequest } from './proofs/build-proof.ts'
 import type { SyncRequest, SyncResult } from './sync/sync-operation.ts'
+import type { LogProofOperations } from './transparency/log-proof-operations.ts'
 import type { VerificationStatus } from './verification/verification.ts'
 import type { OnlineQuery, OnlineVerification } from './verification/verify-online.ts'
 
@@ -74,7 +75,7 @@ export type {
  * listener serves it; the client of the admin listener offers it again, so that a command need not know whether a
  * node is running.
  */
-export interface Operations extends AuditOperations, PackOperations, PackSyncOperations {
+export interface Operations extends AuditOperations, LogProofOperations, PackOperations, PackSyncOperations {
   status(): Promise<NodeStatus>
   /** Writes one moment of the node to a new folder of its machine. Throws `USAGE`, `NODE_NOT_RUNNING` without a folder. */
   backup(request: BackupRequest, onProgress?: ProgressListener): Promise<BackupMade>

@@ -1,28 +1,24 @@
-import { decodeEvent } from '../protocols/event/v1/codec.ts'
+import { toHex } from '../protocols/primitives/bytes.ts'
 import { NodeAnchoring } from './anchoring/node-anchoring.ts'
 import type { AuditQuery, AuditRecord } from './audit/operations.ts'
 import { NOTHING_AUDITED } from './audit/verify.ts'
 import type { AuthoredEvent } from './authoring/author.ts'
 import { EquivocationWatch } from './authoring/equivocation-watch.ts'
 import { announceBatch } from './authoring/publish.ts'
-import { sealReceipts } from './authoring/seal.ts'
-import { announcedByOwner, findSealedBatch, provenReceipts } from './authoring/sealed-batches.ts'
+import { NewBatches } from './authoring/seal-new.ts'
+import { provenReceipts } from './authoring/sealed-batches.ts'
 import { makeBackup } from './backup/make-backup.ts'
 import { bundleProtocols } from './bundles/streams.ts'
-import type { Outcome } from './events/outcome.ts'
 import { loadBoundKeys } from './ingest/bound-keys.ts'
 import { importEvents } from './ingest/import.ts'
 import { listEvents, listed } from './log/list-events.ts'
 import { httpTransport } from './http/pack-transport.ts'
-import type { EventSource } from './ingest/source.ts'
 import { parseRecord } from './log/log-reader.ts'
 import { verifyLog } from './log/verify-log.ts'
-import type { GossipVerdict } from './network/network.ts'
 import type { EventsQuery, ImportResult, LoggedEvent, Operations, Published, ReceiptProof } from './operations.ts'
 import type { CountingTrail } from './platform/audit.ts'
 import { NodePackSync } from './pack-sync/node-pack-sync.ts'
-import { AnchormeshError, messageOf } from './platform/errors.ts'
-import { hasNoBatches } from './policy/not-carried.ts'
+import { AnchormeshError } from './platform/errors.ts'
 import { NodeTrust } from './packs/node-trust.ts'
 import type { ChangesQuery, ProjectionUpdate } from './projections/changes.ts'
 import { followChanges } from './projections/changes.ts'
@@ -30,8 +26,10 @@ import { queryRows } from './projections/query.ts'
 import { buildProof } from './proofs/build-proof.ts'
 import { queryReceipts } from './proofs/standing-rows.ts'
 import { withoutMesh } from './sync/node-sync.ts'
+import { NodeTransparency } from './transparency/node-transparency.ts'
 import { Attester } from './verification/attester.ts'
 import type { AnchormeshNode, NodeParts } from './node-parts.ts'
+import { MeshDoor } from './mesh-door.ts'
 import { NodeReloading } from './node-reload.ts'
 import { KeyWatch } from './authoring/key-watch.ts'
 import { nodeStatus } from './node-status.ts'
@@ -46,11 +44,8 @@ export class RunningNode implements AnchormeshNode {
   readonly #startedMonotonic: number
   #joined = false
   #closing: Promise<void> | null = null
-  /**
-   * Batches whose receipts are being read, as many as there are callers: two seals of one batch could both find that it
-   * is new.
-   */
-  readonly #sealing = new Set<string>()
+  readonly #meshDoor: MeshDoor
+  readonly #newBatches: NewBatches
   readonly #equivocations: EquivocationWatch
   readonly #keyWatch: KeyWatch | null
   readonly #attester: Attester
@@ -58,6 +53,7 @@ export class RunningNode implements AnchormeshNode {
   readonly #reloading: NodeReloading
   readonly #trust: NodeTrust
   readonly #packSync: NodePackSync
+  readonly #transparency: NodeTransparency
 
   constructor(parts: NodeParts) {
     this.#parts = parts
@@ -72,8 +68,19 @@ export class RunningNode implements AnchormeshNode {
       keys === undefined
         ? null
         : new KeyWatch({ engine, policy, signing, schedule: () => live.config().keys ?? keys, clock, logger })
-    const publish = (authored: AuthoredEvent): Promise<Published> => this.#published(authored)
+    this.#meshDoor = new MeshDoor({ door: parts.door, network: ports.network, logger })
+    this.#newBatches = new NewBatches({ ...parts, clock, random: ports.random })
+    const publish = (authored: AuthoredEvent): Promise<Published> => this.#meshDoor.publish(authored)
     this.#attester = new Attester({ author, publish, log, engine, store, policy, clock, logger })
+    this.#transparency = new NodeTransparency({
+      ...parts,
+      store,
+      publish,
+      clock,
+      logger,
+      checkpointMs: live.config().checkpointMs,
+      holdsDraft: () => this.#trust.holdsDraft
+    })
     this.#anchoring = new NodeAnchoring({
       ...ports,
       engine,
@@ -104,7 +111,7 @@ export class RunningNode implements AnchormeshNode {
       policy,
       audit: parts.audit,
       skewMs: live.config().requestSkewMs,
-      submit: (wire, source) => this.#submitFrom(wire, source),
+      submit: (wire, source) => this.#meshDoor.submit(wire, source),
       streams: ports.network ?? null,
       sources: () => live.config().packSources ?? {},
       http: (address) => httpTransport(address, clock)
@@ -114,7 +121,7 @@ export class RunningNode implements AnchormeshNode {
   async start(): Promise<void> {
     const { ports, verification, sync, bundles } = this.#parts
     await ports.network?.start({
-      judge: (namespace, wire, peer) => this.#judgeGossip(namespace, wire, peer),
+      judge: (namespace, wire, peer) => this.#meshDoor.judge(namespace, wire, peer),
       protocols: { ...sync?.protocols, ...bundleProtocols(bundles, ports.clock), ...this.#packSync.protocols },
       connected: (peerId) => {
         sync?.connected(peerId)
@@ -131,6 +138,7 @@ export class RunningNode implements AnchormeshNode {
     this.#attester.start()
     this.#anchoring.start()
     this.#parts.nodeAudit?.start()
+    this.#transparency.start()
   }
 
   reload: AnchormeshNode['reload'] = (next) => this.#reloading.reload(next)
@@ -141,7 +149,15 @@ export class RunningNode implements AnchormeshNode {
     if (source === undefined) throw new AnchormeshError('NODE_NOT_RUNNING', 'this node has no folder to back up')
     return await makeBackup(
       request,
-      { ...ports, log, source, audit, did: signer().did, release: live.config().version },
+      {
+        ...ports,
+        log,
+        source,
+        audit,
+        did: signer().did,
+        release: live.config().version,
+        treeRoot: async (size) => toHex(await (await log.tree.ready()).root(size))
+      },
       (done, total) => onProgress?.({ done, total, unit: 'entries' })
     )
   }
@@ -158,6 +174,8 @@ export class RunningNode implements AnchormeshNode {
     const { ports, engine, log, blobs, bundles, stopFollowing, verification, sync, nodeAudit } = this.#parts
     const failures: unknown[] = []
     const parts: (() => Promise<void> | void)[] = [
+      // While the mesh can still take the last checkpoint.
+      () => this.#transparency.stop(),
       // At once: an announce may wait for peers, whom sync calls off.
       async () => void (await Promise.all([this.#anchoring.stop(), sync?.stop(), this.#packSync.stop()])),
       () => this.#attester.stop(),
@@ -216,18 +234,10 @@ export class RunningNode implements AnchormeshNode {
     return digests.at(log.head.logSeq, namespace)
   }
 
-  submit: Operations['submit'] = (wire) => this.#submitFrom(wire, { via: 'import' })
+  submit: Operations['submit'] = (wire) => this.#meshDoor.submit(wire, { via: 'import' })
 
-  seal: Operations['seal'] = async ({ namespace, batchId, receipts }) => {
-    const key = `${namespace}!${batchId}`
-    if (this.#sealing.has(key)) throw batchExists(namespace, batchId, 'is being sealed right now')
-    this.#sealing.add(key)
-    try {
-      return await this.#sealNew(namespace, batchId, receipts)
-    } finally {
-      this.#sealing.delete(key)
-    }
-  }
+  seal: Operations['seal'] = async ({ namespace, batchId, receipts }) =>
+    await this.#newBatches.seal(namespace, batchId, receipts)
 
   async *proofs(namespace: string, batchId: string): AsyncGenerator<ReceiptProof> {
     const { engine, log, blobs, policy } = this.#parts
@@ -242,7 +252,7 @@ export class RunningNode implements AnchormeshNode {
   }
 
   announce: Operations['announce'] = async (request) =>
-    await this.#published(await announceBatch(request, await this.#announcing()))
+    await this.#meshDoor.publish(await announceBatch(request, await this.#announcing()))
 
   signers: Operations['signers'] = () => this.#trust.signers()
   addKey: Operations['addKey'] = (request) => this.#trust.addKey(request)
@@ -291,6 +301,14 @@ export class RunningNode implements AnchormeshNode {
     const { store, checkpoint } = this.#parts.ports
     return await verifyLog(store, checkpoint, (done, total) => onProgress?.({ done, total, unit: 'records' }))
   }
+
+  logCheckpoint: Operations['logCheckpoint'] = () => this.#transparency.proofs.logCheckpoint()
+
+  logInclusion: Operations['logInclusion'] = (query) => this.#transparency.proofs.logInclusion(query)
+
+  logConsistency: Operations['logConsistency'] = (query) => this.#transparency.proofs.logConsistency(query)
+
+  checkCheckpoint: Operations['checkCheckpoint'] = (request) => this.#transparency.proofs.checkCheckpoint(request)
 
   rebuild: Operations['rebuild'] = async (onProgress) => {
     const { engine, keyring, door } = this.#parts
@@ -349,38 +367,9 @@ export class RunningNode implements AnchormeshNode {
       equivocations: this.#equivocations,
       anchoring: this.#anchoring,
       trust: this.#trust,
-      keyWatch: this.#keyWatch
+      keyWatch: this.#keyWatch,
+      transparency: this.#transparency
     })
-
-  async #submitFrom(wire: Uint8Array, source: EventSource): Promise<Outcome> {
-    const outcome = await this.#parts.door.submit(wire, source)
-    if (outcome.outcome !== 'accepted') return outcome
-    const decoded = decodeEvent(wire)
-    if (decoded.ok) await this.#published({ ...outcome, namespace: decoded.event.envelope.namespace, wire })
-    return outcome
-  }
-
-  async #sealNew(
-    namespace: string,
-    batchId: string,
-    receipts: Parameters<Operations['seal']>[0]['receipts']
-  ): Promise<Awaited<ReturnType<Operations['seal']>>> {
-    const { engine, log, blobs, ports } = this.#parts
-    const policy = this.#parts.policy()
-    if (policy.settings(namespace) === undefined) throw hasNoBatches(namespace, policy.namespaces)
-    const identity = { namespace, owner: policy.self.orgId, batchId }
-    // A write that seemed to fail may have sealed the batch: the log must know what it holds before it is asked.
-    await log.recover()
-    await engine.reached(log.head.logSeq, null, 'batches')
-    if ((await findSealedBatch({ engine, blobs }, identity)) !== null) {
-      throw batchExists(namespace, batchId, 'is sealed already')
-    }
-    // After a loss of the store its announcement came back by the mesh; a new root beside it would contradict it.
-    if (await announcedByOwner(engine, identity)) {
-      throw batchExists(namespace, batchId, 'was announced already, though its receipts are not here')
-    }
-    return await sealReceipts(identity, receipts, { log, blobs, clock: ports.clock, random: ports.random })
-  }
 
   /** What announcing works with, once the projection that it reads is up to date. */
   async #announcing(): Promise<Parameters<typeof announceBatch>[1]> {
@@ -389,44 +378,4 @@ export class RunningNode implements AnchormeshNode {
     await engine.reached(log.head.logSeq, null, 'batches')
     return { engine, blobs, author, policy }
   }
-
-  /**
-   * The event is durable here; only now does it leave the node. A mesh that can't take it changes nothing of that: it
-   * travels by sync.
-   */
-  async #published({ id, logSeq, namespace, wire }: AuthoredEvent): Promise<Published> {
-    const { network, logger } = this.#parts.ports
-    try {
-      return { id, logSeq, recipients: (await network?.publish(namespace, wire)) ?? 0 }
-    } catch (error) {
-      logger.warn({ id, namespace, reason: messageOf(error) }, 'an event is in the log, but the mesh could not take it')
-      return { id, logSeq, recipients: 0 }
-    }
-  }
-
-  #judgeGossip(namespace: string, wire: Uint8Array, peer: string): Promise<GossipVerdict> {
-    return new Promise((resolve) => {
-      this.#parts.door
-        .submit(wire, { via: 'gossip', peer, namespace }, () => resolve('accept'))
-        .then(
-          (outcome) => resolve(verdictOf(outcome)),
-          (error: unknown) => {
-            this.#parts.ports.logger.error({ reason: messageOf(error), peer }, 'an event could not be judged')
-            resolve('ignore')
-          }
-        )
-    })
-  }
-}
-
-/** What gossip is told: a policy refusal is never `reject`, or honest peers would graylist each other. */
-function verdictOf(outcome: Outcome): GossipVerdict {
-  if (outcome.outcome === 'rejected') return 'reject'
-  return outcome.outcome === 'accepted' || outcome.outcome === 'duplicate' ? 'accept' : 'ignore'
-}
-
-function batchExists(namespace: string, batchId: string, how: string): AnchormeshError {
-  return new AnchormeshError('BATCH_EXISTS', `batch ${batchId} of ${namespace} ${how}`, {
-    hint: 'choose another batch id'
-  })
 }

@@ -71,6 +71,20 @@ export function fromBase64url(text: string): Uint8Array | null {
   return isBase64url(text) ? decodeBase64url(text) : null
 }
 
+/** The bytes as base64 with padding (RFC 4648 section 4), as notes of C2SP have it. */
+export function toBase64(bytes: Uint8Array): string {
+  const text = toBase64url(bytes).replaceAll('-', '+').replaceAll('_', '/')
+  return text.padEnd(Math.ceil(text.length / 4) * 4, '=')
+}
+
+/** The bytes of base64 with padding; null unless it is the one encoding of those bytes. */
+export function fromBase64(text: string): Uint8Array | null {
+  const digits = text.replace(/={1,2}$/, '')
+  if (text.length % 4 !== 0 || /[-_]/.test(text)) return null
+  const bytes = fromBase64url(digits.replaceAll('+', '-').replaceAll('/', '_'))
+  return bytes !== null && toBase64(bytes) === text ? bytes : null
+}
+
 function decodeBase64url(text: string): Uint8Array {
   // Several times faster than the loop, where the runtime has it.
   if (NodeBuffer !== undefined) return new Uint8Array(NodeBuffer.from(text, 'base64url'))

@@ -58,8 +58,8 @@ export interface BackupPorts {
   readonly audit: AuditTrail
   readonly did: string
   readonly release: string
-  /** Root of the Merkle tree over the first `size` records, hex; none, if absent. */
-  readonly treeRoot?: (store: StoreReader, size: number) => Promise<string | null>
+  /** Root of the Merkle tree over the first `size` records of the log, hex. */
+  readonly treeRoot: (size: number) => Promise<string>
 }
 
 // Erasures are rare; each try costs two snapshots.
@@ -134,7 +134,7 @@ async function writeContent(
   const { store, blobs } = await snapshots(ports)
   try {
     const head = await new LogReader(store.inside).readHead()
-    const root = (await treeRoot?.(store.inside, head.logSeq)) ?? null
+    const root = await treeRoot(head.logSeq)
     let done = 0
     const onEntry = (): void => onProgress((done += 1), null)
     for (const [name, snapshot] of [

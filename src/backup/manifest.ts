@@ -33,8 +33,8 @@ const manifestSchema = z.strictObject({
     epoch: z.string().regex(/^[0-9a-f]{16}$/),
     logSeq: count,
     headHash: hash,
-    /** Root of the Merkle tree over the log, where the release has one. */
-    root: hash.nullable()
+    /** Root of the Merkle tree over the log. */
+    root: hash
   }),
   files: z
     .array(z.strictObject({ name: z.string().regex(NAME), size: count, sha256: hash, mode: z.int().min(0).max(0o777) }))

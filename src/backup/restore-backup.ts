@@ -24,7 +24,7 @@ export interface RestorePorts {
   /** Opens a new, empty store of bytes as they are on the disk. */
   readonly openStore: (location: string) => Promise<Store>
   /** The store as the node sees it, where that differs (decrypted); closing it closes the other. */
-  readonly inside?: (store: Store) => Promise<Store>
+  readonly inside?: (store: Store, folder: string) => Promise<Store>
 }
 
 /** What was restored. */
@@ -131,7 +131,7 @@ async function verified(
   onProgress: (done: number, total: number, unit: string) => void
 ): Promise<LogVerification> {
   const raw = await openStore(join(staging, 'store'))
-  const store = inside === undefined ? raw : await inside(raw)
+  const store = inside === undefined ? raw : await inside(raw, staging)
   try {
     const checkpoint = checkpointFile(join(staging, 'store.json'))
     const verification = await verifyLog(store, checkpoint, (done, total) =>

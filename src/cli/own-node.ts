@@ -55,7 +55,7 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
   const paths = dataPaths(config.folder)
   // The file stands for "there was a store": without it this is the first start, with it a missing store is a loss.
   const create = !(await exists(paths.storeState))
-  const { store, blobs } = await openStores(config, { create, clock: parts.clock, random: parts.random })
+  const { store, blobs, onDisk } = await openStores(config, { create, clock: parts.clock, random: parts.random })
   const opened: readonly Store[] = [store, blobs]
   try {
     const rails = await configuredRails(federation, policy, { ...parts, folder: paths.folder })
@@ -67,7 +67,7 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
       store,
       blobs,
       checkpoint: checkpointFile(paths.storeState),
-      backup: backupSource(config.sources, () => config),
+      backup: { ...backupSource(config.sources, () => config), stores: onDisk },
       signers: fileSignerRegistry({
         paths,
         keystore: keystoreFile(paths.keystore, config.sources.passphrases),

@@ -83,7 +83,14 @@ async function open(
   await node.start()
   signal.throwIfAborted()
   const { listen, corsOrigins } = federation.http
-  const http = await startPublicListener({ operations: node, packs: node.packServing, listen, corsOrigins, logger, clock })
+  const http = await startPublicListener({
+    operations: node,
+    packs: node.packServing,
+    listen,
+    corsOrigins,
+    logger,
+    clock
+  })
   closes.push(() => http.close())
   const shutdown = (): void => interruption.interrupt(new Interrupted(EXIT.done, 'shutdown by the admin listener'))
   const { listen: adminListen } = federation.admin

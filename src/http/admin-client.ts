@@ -20,6 +20,7 @@ import { configReloaded } from './config-schemas.ts'
 import { failureOfProblem } from './errors.ts'
 import { FRAMES_MEDIA_TYPE, frameOf, readFrames } from './frames.ts'
 import { LINES_MEDIA_TYPE } from './lines.ts'
+import { logProofClient } from './log-proof-client.ts'
 import * as anchoringSchemas from './anchoring-schemas.ts'
 import { createPackClient } from './pack-client.ts'
 import { builtProof } from './proof-schemas.ts'
@@ -43,6 +44,7 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
   const transport = new AdminTransport({ url, token })
   return {
     ...auditClient(transport),
+    ...logProofClient(transport),
     status: () => transport.json(schemas.nodeStatus, { method: 'GET', path: 'status' }),
     backup: (request, onProgress) =>
       work(

@@ -58,6 +58,7 @@ const TOKEN_BYTES = 32
  * | `POST packs/pull?orgId&from`, `packs/push?orgId&to` | | lines as below |
  * | `POST log/verify`, `log/rebuild` | | lines: `{"progress": …}`, at last `{"result": …}` |
  * | `GET log/export?namespace` | | events in frames |
+ * | `GET log/checkpoint`, `log/inclusion`, `log/consistency`, `POST log/checkpoint/check` | | JSON |
  * | `POST log/import` | events in frames | lines as above |
  * | `GET audit` | filters, `follow=true` | lines of audit records |
  * | `POST audit/verify` | | lines as of `log/verify` |

@@ -6,6 +6,7 @@ import { RequestRefused, problem, statusOf } from './errors.ts'
 import { sendProblem } from './failures.ts'
 import { BODY_BYTES_MAX } from './limits.ts'
 import type { App } from './listener.ts'
+import { registerLogProofAdminRoutes } from './log-proof-routes.ts'
 import { findEvent } from './public-routes.ts'
 import * as anchoringSchemas from './anchoring-schemas.ts'
 import { registerPackRoutes } from './pack-routes.ts'
@@ -38,6 +39,7 @@ export function registerAdminRoutes(app: App, operations: Operations, shutdown: 
   })
   registerConfigRoutes(app, operations)
   registerPackRoutes(app, operations)
+  registerLogProofAdminRoutes(app, operations)
   registerJsonBodies(app, operations)
   registerSubmit(app, operations)
   registerShutdown(app, shutdown)

@@ -1,14 +1,16 @@
 import { HASH_PATTERN } from '../../protocols/event/v1/envelope.ts'
 import type { LoggedEvent, Operations } from '../operations.ts'
+import type { LogProofOperations } from '../transparency/log-proof-operations.ts'
 import { RequestRefused } from './errors.ts'
 import { answerNotModified } from './etag.ts'
 import { requireKnownNamespace } from './known-namespace.ts'
 import { eventsPage } from './events-page.ts'
 import type { App } from './listener.ts'
+import { registerLogProofRoutes } from './log-proof-routes.ts'
 import * as schemas from './schemas.ts'
 
 /** What the public listener serves. */
-export type PublicOperations = Pick<Operations, 'status' | 'events' | 'event' | 'query' | 'digest'>
+export type PublicOperations = Pick<Operations, 'status' | 'events' | 'event' | 'query' | 'digest'> & LogProofOperations
 
 /** `/health` and the reading routes of `/v1` (CONTRACT, section 4). */
 export function registerPublicRoutes(app: App, operations: PublicOperations): void {
@@ -53,6 +55,7 @@ export function registerPublicRoutes(app: App, operations: PublicOperations): vo
     schema: { querystring: schemas.namespaceQuery, response: { 200: schemas.digest } },
     handler: async ({ query }) => await operations.digest(query.namespace)
   })
+  registerLogProofRoutes(app, operations)
 }
 
 /** The event with this id. Throws `NOT_FOUND`. */

@@ -24,22 +24,21 @@ export function assertStoreFormat(formatVersion: number, what: string): void {
   )
 }
 
+const restoredFromSchema = z.object({
+  epoch: z.string().regex(/^[0-9a-f]{16}$/),
+  size: z.number().int().nonnegative(),
+  root: z.string().regex(/^[0-9a-f]{64}$/)
+})
+
+/** The log that a restore went on from: its epoch, how many records the backup held, and the root over them. */
+export type RestoredFrom = z.infer<typeof restoredFromSchema>
+
 const checkpointSchema = z.object({
   formatVersion: z.number().int().positive(),
   epoch: z.string().regex(/^[0-9a-f]{16}$/),
   head: z.object({ logSeq: z.number().int().nonnegative(), hash: z.string().regex(/^[0-9a-f]{64}$/) }),
-  /** The last state of the log that was restored here, in its own epoch; `root`: of the Merkle tree over it. */
-  restoredFrom: z
-    .object({
-      epoch: z.string().regex(/^[0-9a-f]{16}$/),
-      size: z.number().int().nonnegative(),
-      root: z
-        .string()
-        .regex(/^[0-9a-f]{64}$/)
-        .nullable()
-    })
-    .nullish()
-    .transform((restored) => restored ?? null)
+  /** Written by a restore, and kept for as long as its epoch lasts. */
+  restoredFrom: restoredFromSchema.nullish().transform((restored) => restored ?? null)
 })
 
 /**
@@ -49,8 +48,6 @@ const checkpointSchema = z.object({
 export type StoreCheckpoint = Omit<z.infer<typeof checkpointSchema>, 'restoredFrom'> & {
   readonly restoredFrom?: RestoredFrom | null
 }
-/** What a log was restored from. */
-export type RestoredFrom = { readonly epoch: string; readonly size: number; readonly root: string | null }
 
 /** Where the checkpoint is kept; a port, so that a simulation keeps it in memory. */
 export interface CheckpointKeeper {

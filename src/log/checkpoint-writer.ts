@@ -14,8 +14,7 @@ interface CheckpointPorts {
   readonly checkpoint: CheckpointKeeper
 }
 
-/** What is written down of a log. */
-interface CheckpointedLog {
+interface WrittenLog {
   readonly epoch: string
   readonly head: LogHead
   readonly restoredFrom: RestoredFrom | null
@@ -24,12 +23,12 @@ interface CheckpointedLog {
 /** Writes down, outside of the store, how long the log is: now and then, and one write after the other. */
 export class CheckpointWriter {
   readonly #ports: CheckpointPorts
-  readonly #log: CheckpointedLog
+  readonly #log: WrittenLog
   #cancel: (() => void) | null = null
   /** The end of the line of those who write. */
   readonly #writing = new InTurn()
 
-  constructor(log: CheckpointedLog, ports: CheckpointPorts) {
+  constructor(log: WrittenLog, ports: CheckpointPorts) {
     this.#log = log
     this.#ports = ports
   }

@@ -21,6 +21,7 @@ import {
 } from './limits.ts'
 import type { LogHead, LoggedRecord } from './log-reader.ts'
 import { LogReader, parseRecord } from './log-reader.ts'
+import { LogTree } from './log-tree.ts'
 import { sealRecord } from './record.ts'
 import { StoreHealth, storeFull } from './store-health.ts'
 import type { Store, WriteOperation } from './store.ts'
@@ -38,6 +39,13 @@ export interface LogPorts {
   readonly checkpoint: CheckpointKeeper
 }
 
+/** What the store and its checkpoint say of the log. */
+interface OpenedLog {
+  readonly epoch: string
+  readonly head: LogHead
+  readonly restoredFrom: RestoredFrom | null
+}
+
 interface QueuedAppend {
   readonly entries: readonly AppendEntry[]
   readonly payloads: readonly Uint8Array[]
@@ -52,8 +60,10 @@ interface QueuedAppend {
  */
 export class EventLog extends LogReader {
   readonly epoch: string
-  /** What the log was restored from; `null` for one that began here. */
+  /** What the log was restored from when this epoch began; `null` for one that began empty. */
   readonly restoredFrom: RestoredFrom | null
+  /** The Merkle tree over all records. */
+  readonly tree: LogTree
   readonly #store: Store
   readonly #clock: Clock
   readonly #logger: Logger
@@ -81,13 +91,11 @@ export class EventLog extends LogReader {
   #closed = false
 
   /** Use `openLog`, which checks the store first. */
-  constructor(
-    opened: { readonly epoch: string; readonly head: LogHead; readonly restoredFrom?: RestoredFrom | null },
-    ports: LogPorts
-  ) {
+  constructor(opened: OpenedLog, ports: LogPorts) {
     super(ports.store)
     this.epoch = opened.epoch
-    this.restoredFrom = opened.restoredFrom ?? null
+    this.restoredFrom = opened.restoredFrom
+    this.tree = new LogTree(ports, this)
     this.#head = opened.head
     this.#store = ports.store
     this.#clock = ports.clock
@@ -255,6 +263,7 @@ export class EventLog extends LogReader {
     const recovered: LoggedRecord[] = []
     for await (const record of this.records(before, head.logSeq)) recovered.push(parseRecord(record))
     this.#head = head
+    this.tree.reset()
     this.#counts.clear()
     this.#recent.clear()
     this.#openTips.clear()
@@ -294,6 +303,8 @@ export class EventLog extends LogReader {
       operations.push({ type: 'put', key: namespaceCountKey(namespace), value: utf8(String(count)) })
     }
     for (const operation of indexes.operations()) operations.push(operation)
+    const growth = this.tree.grow(records.map(({ record }) => record.hash))
+    for (const operation of growth.operations) operations.push(operation)
     try {
       await this.#store.write(operations, { sync: true })
     } catch (error) {
@@ -305,6 +316,7 @@ export class EventLog extends LogReader {
       throw storeFull(messageOf(error))
     }
     this.#head = { logSeq, hash }
+    growth.commit()
     for (const [namespace, count] of counts) this.#counts.set(namespace, count)
     for (const [id, position] of indexes.positions) this.#written(id, position)
     this.#writtenTips.written(indexes)
@@ -369,6 +381,7 @@ export class EventLog extends LogReader {
     while (this.#writing !== null) await this.#writing
     this.#cancelRecovery?.()
     // Whoever closes the store next must not find it opened anew afterwards.
+    await this.tree.close()
     await Promise.allSettled([this.#recovering])
     await this.#checkpoint.close()
   }

@@ -97,3 +97,14 @@ export const AUDIT_HEAD_KEY = `${AUDIT_PREFIX}head`
 export const AUDIT_SENT_KEY = `${AUDIT_PREFIX}sent`
 /** Trust anchors of organisations, and where the sync of their packs stands (`src/pack-sync/keys.ts`). */
 export const PACK_SYNC_PREFIX = 'y!'
+export const TOLD_ALARMS_PREFIX = 'o!'
+/** `o!<signer>!<kid>` → the last alarm about the checkpoints of this log that was told. */
+export const toldAlarmKey = (signer: string, kid: string): string => `${TOLD_ALARMS_PREFIX}${signer}!${kid}`
+
+export const TREE_PREFIX = 'x!'
+/**
+ * `x!0!<tile>` → the leaf hashes of 256 consecutive records; `x!<level>!<index>` → the root over 256^level of them. Of
+ * complete ones only.
+ */
+export const treeLevelPrefix = (level: number): string => `${TREE_PREFIX}${level}!`
+export const treeKey = (level: number, index: number): string => treeLevelPrefix(level) + sortableNumber(index)

@@ -40,3 +40,7 @@ export const PATH_BATCH_BYTES = 1024 * 1024
 
 // Read at once, so that events of the greatest size take 1.5 MiB.
 export const PATH_READ_RECORDS_MAX = 32
+
+// Leaves of the log's tree that are stored as one entry: a put for every 256 records costs each next to nothing, and a
+// proof reads a tile (8 KiB) or two. What has no tile yet is read from the records at the start: at most so many.
+export const TILE_LEAVES = 256

@@ -72,7 +72,8 @@ function parseMeta(text: string): StoreMeta {
 async function beginLog(ports: LogPorts & { readonly random: Random }): Promise<EventLog> {
   const meta: StoreMeta = { formatVersion: STORE_FORMAT_VERSION, epoch: toHex(ports.random.bytes(EPOCH_BYTES)) }
   await ports.store.write([{ type: 'put', key: STORE_META_KEY, value: utf8(JSON.stringify(meta)) }], { sync: true })
-  const log = new EventLog({ epoch: meta.epoch, head: await new LogReader(ports.store).readHead() }, ports)
+  const head = await new LogReader(ports.store).readHead()
+  const log = new EventLog({ epoch: meta.epoch, head, restoredFrom: null }, ports)
   await log.writeCheckpoint()
   return log
 }

@@ -6,6 +6,7 @@ import type { ChainPlace, EventPosition } from './event-index.ts'
 import { decodePosition, encodePosition, placeOf } from './event-index.ts'
 import type { Finding } from './expected-indexes.ts'
 import { ExpectedIndexes } from './expected-indexes.ts'
+import { ExpectedTree } from './expected-tree.ts'
 import { RECORD_PREFIX, idKey, parseSortableNumber } from './keys.ts'
 import type { LoggedRecord, SharedRecord } from './log-reader.ts'
 import { parseRecord } from './log-reader.ts'
@@ -35,7 +36,7 @@ export interface LogVerification {
 /**
  * Reads every record: are the positions without a gap, does each hash follow from the one before, does each event
  * parse, is it in the id index at its position, is its predecessor in its chain before it, do the other indexes hold
- * just what the records say, is the log the one that `store.json` knows. Works on one moment of the store, so a running
+ * just what the records say, does the tree over the log, is the log the one that `store.json` knows. Works on one moment of the store, so a running
  * node can go on.
  */
 export async function verifyLog(
@@ -74,6 +75,7 @@ class LogWalk {
   readonly #store: StoreReader
   readonly #checkpoint: StoreCheckpoint | null
   readonly #indexes = new ExpectedIndexes()
+  readonly #tree = new ExpectedTree()
   readonly #problems: Finding[] = []
   #problemCount = 0
   /** Positions of records that could not be read: what follows them goes on with their branch. */
@@ -94,19 +96,25 @@ class LogWalk {
       if (record === null) {
         this.#found(logSeq, 'the record is damaged')
         this.#lost.add(logSeq)
+        this.#tree.lose()
         this.#logSeq = logSeq
         continue
       }
       this.#checkHash(record)
+      this.#tree.add(logSeq, record.hash)
       const logged = this.#parse(record)
       if (logged?.scope === 'shared') events.push(logged)
       else if (logged?.event.type === 'policy') this.#indexes.addPolicy(logSeq)
     }
     await this.#checkEvents(events)
+    for await (const { logSeq, problem } of this.#tree.differences(this.#store)) this.#found(logSeq, problem)
   }
 
   #checkHash(record: LogRecord): void {
-    if (record.logSeq !== this.#logSeq + 1) this.#found(record.logSeq, `it follows record ${this.#logSeq}`)
+    if (record.logSeq !== this.#logSeq + 1) {
+      this.#found(record.logSeq, `it follows record ${this.#logSeq}`)
+      this.#tree.lose()
+    }
     for (let before = record.logSeq - 1; before > this.#logSeq && this.#lost.size < LOST_NOTED_MAX; before -= 1)
       this.#lost.add(before)
     const sealed = sealRecord(this.#hash, record)
@@ -179,6 +187,7 @@ class LogWalk {
 
   async compareIndexes(): Promise<void> {
     for await (const { logSeq, problem } of this.#indexes.differences(this.#store)) this.#found(logSeq, problem)
+    for await (const { logSeq, problem } of this.#tree.surplus(this.#store)) this.#found(logSeq, problem)
   }
 
   compareLength(): void {

@@ -60,6 +60,7 @@ export type FailureCode =
   | 'SIGNERS_CORRUPT'
   | 'SIGNERS_PERMISSIONS'
   | 'PINS_NOT_KEPT'
+  | 'CHECKPOINT_INVALID'
   | 'INTERNAL'
 
 /**

@@ -1,6 +1,7 @@
 import { anchorings } from './anchorings.ts'
 import { attestations } from './attestations.ts'
 import { batches } from './batches.ts'
+import { checkpoints } from './checkpoints.ts'
 import { effects } from './effects.ts'
 import { equivocations } from './equivocations.ts'
 import type { Projection } from './projection.ts'
@@ -21,5 +22,6 @@ export const PROJECTIONS: readonly Projection[] = [
   sequences,
   equivocations,
   effects,
-  anchorings
+  anchorings,
+  checkpoints
 ]

@@ -4,6 +4,7 @@ import type { SharedRecord } from '../log/log-reader.ts'
 import { attestationEffect } from '../policy/effect-rules.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import { attestationReadingIn, isAttestation } from './attested.ts'
+import { checkpointReadingIn, isCheckpoint } from './checkpointed.ts'
 import type { NoEffect } from './claims.ts'
 import { announceIn, cutOffEffect, effectOfAnnounce, isAnnounce } from './claims.ts'
 import type { FirstFact } from './pack-facts.ts'
@@ -69,6 +70,10 @@ function effectOf(record: SharedRecord, basis: FoldBasis): Listed | null {
     if (!reading.ok) return { effect: reading.code, detail: reading.detail }
     if (trust.isCutOff(record.event)) return listedEffect(cutOffEffect(record.event))
     return listedEffect(attestationEffect(record.event.envelope, policy))
+  }
+  if (isCheckpoint(record)) {
+    const reading = checkpointReadingIn(record)
+    return reading.ok ? null : { effect: reading.code, detail: reading.detail }
   }
   return { effect: 'TYPE_UNKNOWN', detail: `this release knows no type ${type} in ${namespace}` }
 }

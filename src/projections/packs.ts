@@ -95,11 +95,7 @@ export async function validPacks(engine: FactsSource, orgId: string): Promise<re
 }
 
 /** The keys after a valid pack, by its hash. Undefined for one that is not valid. */
-export async function stateAfter(
-  engine: FactsSource,
-  orgId: string,
-  hash: string
-): Promise<PackState | undefined> {
+export async function stateAfter(engine: FactsSource, orgId: string, hash: string): Promise<PackState | undefined> {
   return await readState((key) => storedFact(engine, key), orgId, hash)
 }
 

@@ -1,6 +1,6 @@
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { openKeystore } from '../../src/cli/data-folder/keystore.ts'
+import { openKeystore, readKeystore } from '../../src/cli/data-folder/keystore.ts'
 import { fileSignerRegistry } from '../../src/cli/data-folder/signers-file.ts'
 import { systemRandom } from '../../src/platform/random.ts'
 import type { SignerPlan, SignerRegistry, StoredDraft } from '../../src/trust/signer-registry.ts'

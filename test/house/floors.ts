@@ -41,6 +41,7 @@ export const FLOORS: readonly { readonly path: string; readonly floor: number }[
   { path: 'src/node-status.ts', floor: 6 },
   { path: 'src/node-reload.ts', floor: 6 },
   { path: 'src/live-settings.ts', floor: 6 },
+  { path: 'src/mesh-door.ts', floor: 6 },
   { path: 'src/index.ts', floor: 6 },
   { path: 'simulations', floor: 6 }
 ]

@@ -15,7 +15,7 @@ test('a store that was restored goes on in the epoch that store.json says, and r
   const { epoch, head } = await openLog({ ...PORTS, store, checkpoint })
   const written = await checkpoint.read()
   if (written === null) throw new Error('it is written at once')
-  const restoredFrom = { epoch, size: head.logSeq, root: null }
+  const restoredFrom = { epoch, size: head.logSeq, root: 'a'.repeat(64) }
   await checkpoint.write({ ...written, epoch: NEXT, restoredFrom })
   for (let start = 0; start < 2; start += 1) {
     const log = await openLog({ ...PORTS, store, checkpoint })
@@ -30,7 +30,7 @@ test('a store of another epoch than store.json knows is still damage', async () 
   await openLog({ ...PORTS, store, checkpoint })
   const written = await checkpoint.read()
   if (written === null) throw new Error('it is written at once')
-  const restoredFrom = { epoch: 'cd'.repeat(8), size: 0, root: null }
+  const restoredFrom = { epoch: 'cd'.repeat(8), size: 0, root: 'a'.repeat(64) }
   for (const other of [
     { ...written, epoch: NEXT },
     { ...written, epoch: NEXT, restoredFrom }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { chainIdOf } from '../../src/events/chain.ts'
-import { branchPrefix, idKey, recordKey } from '../../src/log/keys.ts'
+import { TREE_PREFIX, branchPrefix, idKey, recordKey, treeKey } from '../../src/log/keys.ts'
 import { prefixRange } from '../../src/log/store.ts'
 import { verifyLog } from '../../src/log/verify-log.ts'
 import { collect } from '../support/collect.ts'
@@ -134,4 +134,55 @@ test('many problems are counted, a hundred are listed', async () => {
   expect(findings.problems).toHaveLength(100)
   // Each of them, and that the index has no entries.
   expect(findings.problemCount).toBe(301)
+})
+
+describe('the tree over a log', () => {
+  /** 12 records and 600 more, whose tree has two tiles. */
+  async function grown(): Promise<Filled> {
+    const log = await filled()
+    await log.log.tree.ready()
+    await appendAll(log.log, unsignedChain(600, { author: 'bob' }))
+    await log.log.writeCheckpoint()
+    return log
+  }
+
+  test('is whole with it, without it, and with the beginning of it', async () => {
+    const log = await grown()
+    const whole = { ok: true, records: 612, problems: [] }
+    expect(await collect(log.store.range(prefixRange(TREE_PREFIX)))).toHaveLength(4)
+    expect(await verifyLog(log.store, log.checkpoint)).toMatchObject(whole)
+    for (const tile of [1, 0]) {
+      await log.store.write(
+        [0, 1].map((level) => ({ type: 'del' as const, key: treeKey(level, tile) })),
+        { sync: true }
+      )
+      expect(await verifyLog(log.store, log.checkpoint)).toMatchObject(whole)
+    }
+  })
+
+  test.each([
+    ['a leaf that is another', 0, 1, /another one at x!0!/],
+    ['a root over 256 that is another', 1, 0, /another one at x!1!/]
+  ])('%s is found', async (_what, level, index, problem) => {
+    const log = await grown()
+    const bytes = await stored(log, treeKey(level, index))
+    bytes[5] = (bytes[5] ?? 0) ^ 1
+    await log.store.write([put(treeKey(level, index), bytes)], { sync: true })
+    const findings = await verifyLog(log.store, log.checkpoint)
+    expect(findings).toMatchObject({ ok: false, problemCount: 1 })
+    expect(findings.problems[0]?.problem).toMatch(problem)
+    expect(findings.problems[0]?.logSeq).toBe(256 * (index + 1))
+  })
+
+  test('a hole is found, and what stands beside it', async () => {
+    const log = await grown()
+    await log.store.write([{ type: 'del', key: treeKey(0, 0) }], { sync: true })
+    expect((await verifyLog(log.store, log.checkpoint)).problems[0]?.problem).toMatch(/goes on at x!1!.*, without x!0!/)
+    const other = await grown()
+    await other.store.write([put(treeKey(1, 2), new Uint8Array(32))], { sync: true })
+    const { problems } = await verifyLog(other.store, other.checkpoint)
+    expect(problems).toEqual([
+      { logSeq: null, problem: 'the tree over the log has 5 entries, 4 of them of its records' }
+    ])
+  })
 })

@@ -142,7 +142,8 @@ test('status says what there is, before the start, after it and when something i
       'sequences',
       'equivocations',
       'effects',
-      'anchorings'
+      'anchorings',
+      'checkpoints'
     ].map((name) => ({
       name,
       version: expect.any(Number) as number,

@@ -103,7 +103,9 @@ describe('over libp2p', () => {
     const denied = { ok: false, reason: 'refused', code: 'denied' }
     expect(await bea.node.packServing.packPage({ ...ASK, orgId: BEA.orgId }, carl)).toMatchObject(denied)
     expect(await bea.node.packServing.takePack(second, carl)).toMatchObject(denied)
-    expect(await bea.node.packServing.takePack(second, { did: null, address: '::1', via: 'http' })).toMatchObject(denied)
+    expect(await bea.node.packServing.takePack(second, { did: null, address: '::1', via: 'http' })).toMatchObject(
+      denied
+    )
     expect(await bea.node.packServing.packPage(ASK, { ...carl, did: 'did:web:nobody.example' })).toMatchObject(denied)
     expect(bea.audited).toMatchObject([
       { action: 'FED_ANCHOR_SYNC_REJECT', actor: CARL.signer.did, subject: ORG, code: 'CROSS_ORG_DENIED' },

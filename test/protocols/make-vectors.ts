@@ -6,6 +6,7 @@ import { bitcoinEvidenceVectors } from './vectors/bitcoin-evidence.ts'
 import { bitcoinHeadersVectors } from './vectors/bitcoin-headers.ts'
 import { bundleVectors } from './vectors/bundle.ts'
 import { canonicalJsonVectors } from './vectors/canonical-json.ts'
+import { checkpointVectors } from './vectors/checkpoint.ts'
 import { eventVectors } from './vectors/event.ts'
 import { evmEvidenceVectors } from './vectors/evm-evidence.ts'
 import { keystoreVectors } from './vectors/keystore.ts'
@@ -30,6 +31,7 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...signatureVectors(),
     ...batchVectors(),
     ...eventVectors(),
+    ...checkpointVectors(),
     ...negentropyVectors(),
     ...(await rangeSyncVectors()),
     ...bundleVectors(),

@@ -11,6 +11,7 @@ const PATHS = [
   'signature/v1',
   'batch/v1',
   'event/v1',
+  'checkpoint/v1',
   'negentropy/v1',
   'range-sync/v1',
   'bundle/v1',

@@ -14,8 +14,8 @@ export function nodeConfigOf(config: LoadedConfig): NodeConfig {
   const packSources = Object.fromEntries(
     peers.organisations.map(({ orgId, sources }) => [orgId, sources.map((source) => placed(source, folder))])
   )
-  const skews = { futureSkewMs, requestSkewMs }
-  return { policy, signer, version: packageVersion, ...skews, syncIntervalMs, sealing, audit, keys, packSources }
+  const times = { futureSkewMs, requestSkewMs, syncIntervalMs, checkpointMs: federation.log.checkpointMs }
+  return { policy, signer, version: packageVersion, ...times, sealing, audit, keys, packSources }
 }
 
 /** Whom the mesh knows by a configuration. */

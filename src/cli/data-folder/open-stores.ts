@@ -9,7 +9,7 @@ import type { Clock } from '../../platform/clock.ts'
 import { AnchormeshError } from '../../platform/errors.ts'
 import type { Random } from '../../platform/random.ts'
 import { withStoreKey } from './keystore.ts'
-import type { StoreKeyEntry } from './keystore.ts'
+import type { Keystore, StoreKeyEntry } from './keystore.ts'
 import type { LoadedConfig } from './load-config.ts'
 import { dataPaths } from './paths.ts'
 
@@ -21,6 +21,8 @@ type StoreSettings = Pick<LoadedConfig, 'folder' | 'keystore'> & {
 export interface OpenStores {
   readonly store: Store
   readonly blobs: Store
+  /** The same as they are on the disk; closed with them. */
+  readonly onDisk: { readonly store: Store; readonly blobs: Store }
 }
 
 /**
@@ -42,12 +44,31 @@ export async function openStores(
       config,
       parts
     )
-    if (store === undefined || blobs === undefined) throw new Error('there are two stores')
-    return { store, blobs }
+    const [onDisk, blobsOnDisk] = opened
+    if (store === undefined || blobs === undefined || onDisk === undefined || blobsOnDisk === undefined)
+      throw new Error('there are two stores')
+    return { store, blobs, onDisk: { store: onDisk, blobs: blobsOnDisk } }
   } catch (error) {
     for (const store of opened.toReversed()) await store.close()
     throw error
   }
+}
+
+/**
+ * A store of bytes as they are on the disk, as a node of the folder sees it; closing it closes the other. Throws
+ * `STORE_KEY_MISSING`, `STORE_REKEY_UNFINISHED`, and what opening the folder's keystore throws, where it is encrypted.
+ */
+export async function decryptedStore(
+  store: Store,
+  name: string,
+  unlock: () => Promise<Keystore>,
+  random: Random
+): Promise<Store> {
+  const { current, change } = await readEncryption(store)
+  if (change !== null) throw unfinished(name)
+  if (current === null) return store
+  const cipher = cipherOf(current, ((await unlock()).storeKeys ?? []).map(storeKeyOf), name, random)
+  return cipher === null ? store : new EncryptedStore(store, cipher)
 }
 
 /** A key of the keystore as bytes. */

@@ -108,10 +108,12 @@ export function fileSignerRegistry({ paths, keystore, signer, random }: SignersF
 }
 
 function heldKeys(keystore: PublicKeystore): { readonly keys: readonly HeldKey[]; readonly signing: string } {
-  const keys = [...(keystore.external ?? []), ...keystore.keys].flatMap(({ kid: of, publicKey, purpose, createdAt }) => {
-    const uses: readonly KeyUse[] = KEY_USES.filter((use) => purpose.includes(use))
-    return uses.length === 0 ? [] : [{ kid: of, publicKey, uses, createdAt }]
-  })
+  const keys = [...(keystore.external ?? []), ...keystore.keys].flatMap(
+    ({ kid: of, publicKey, purpose, createdAt }) => {
+      const uses: readonly KeyUse[] = KEY_USES.filter((use) => purpose.includes(use))
+      return uses.length === 0 ? [] : [{ kid: of, publicKey, uses, createdAt }]
+    }
+  )
   return { keys, signing: (externalEntry(keystore) ?? signingEntry(keystore)).kid }
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { RegisterVerb, VerbRunner } from '../command.ts'
 import { examples } from '../help.ts'
+import { registerLogCheckpoint } from './log-checkpoint.ts'
 import { registerLogTransfer } from './log-transfer.ts'
 import { EXIT } from '../../platform/errors.ts'
 import { facts, figure, shortHash, table } from '../table.ts'
@@ -13,6 +14,7 @@ export const registerLog: RegisterVerb = (program, runner) => {
     .description('The log itself: check it, build its projections anew, copy its events.')
   registerVerify(log, runner)
   registerRebuild(log, runner)
+  registerLogCheckpoint(log, runner)
   registerLogTransfer(log, runner)
 }
 

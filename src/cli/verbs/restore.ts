@@ -19,11 +19,24 @@ export const registerRestore: RegisterVerb = (program, runner) => {
     .action((backup: string, _options: object, command: Command) =>
       runner.run(command, async (context) => {
         const { restoreBackup } = await import('../../backup/restore-backup.ts')
+        const { readKeystore } = await import('../data-folder/keystore.ts')
+        const { decryptedStore } = await import('../data-folder/open-stores.ts')
+        const { dataPaths } = await import('../data-folder/paths.ts')
         const { openLevelStore } = await import('../../log/level-store.ts')
         const progress = context.progress('restoring')
         const restored = await restoreBackup(
           { directory: resolve(backup), folder: context.folder },
-          { random: context.random, openStore: (location) => openLevelStore(location, { create: true }) },
+          {
+            random: context.random,
+            openStore: (location) => openLevelStore(location, { create: true }),
+            inside: (store, folder) =>
+              decryptedStore(
+                store,
+                'store',
+                () => readKeystore(dataPaths(folder).keystore, context.passphrases),
+                context.random
+              )
+          },
           (done, total, unit) => progress.report({ done, total, unit })
         ).finally(progress.end)
         if (context.json) return await context.output.json(restored)

@@ -73,6 +73,7 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
   }
 
   const audited = auditedRecords()
+  const logName = { origin: 'did:key:z6MkTest#z6MkTest', epoch: '00112233445566ff' }
   const published = { id: sha256Hex('published'), logSeq: 7, recipients: 2 }
 
   return {
@@ -107,6 +108,29 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
         if (query.follow !== true || left === 0 || signal?.aborted === true) return
         await next(waiting, signal)
       }
+    },
+    logCheckpoint: async () => ({
+      note: 'did:key:z6MkTest#z6MkTest\n7\n',
+      ...logName,
+      size: 7,
+      root: sha256Hex('root'),
+      verifierKey: 'did:key:z6MkTest#z6MkTest+00000000+AQ=='
+    }),
+    logInclusion: async ({ logSeq, size = 7 }) => {
+      if (logSeq > 7) throw new AnchormeshError('NOT_FOUND', 'the log has 7 records')
+      const hash = sha256Hex(`leaf ${logSeq}`)
+      const root = sha256Hex('root')
+      return { ...logName, logSeq, size, root, leafHash: hash, recordHash: hash, proof: [hash], record: null }
+    },
+    logConsistency: async ({ from, to }) => {
+      const root = sha256Hex('root')
+      return { ...logName, from, fromRoot: root, to, toRoot: root, proof: [root] }
+    },
+    checkCheckpoint: async ({ note, proof = [] }) => {
+      if (note === '') throw new AnchormeshError('CHECKPOINT_INVALID', 'this is no checkpoint')
+      const detail = `${proof.length} hashes`
+      const root = sha256Hex('root')
+      return { ...logName, size: 7, root, outcome: 'consistent', code: null, detail, keptSize: 7 }
     },
     event: async (id) => log.find((logged) => logged.id === id) ?? null,
     query: async (projection, query) => page(projection, { ...query }, log.length),

@@ -1,0 +1,48 @@
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { LogProofOperations } from '../transparency/log-proof-operations.ts'
+import type { App } from './listener.ts'
+import * as proofs from './log-proof-schemas.ts'
+import { noQuery } from './schemas.ts'
+
+/** The media type of a signed checkpoint (C2SP tlog-checkpoint). */
+export const CHECKPOINT_MEDIA_TYPE = 'text/plain; charset=utf-8'
+
+/** `GET /v1/log/checkpoint`, `inclusion` and `consistency`, for whoever holds this log to what it said. */
+export function registerLogProofRoutes(app: App, operations: LogProofOperations): void {
+  app.get('/v1/log/checkpoint', {
+    schema: { querystring: noQuery },
+    handler: async (_request, reply) => {
+      const { note } = await operations.logCheckpoint()
+      return await reply.header('cache-control', 'no-store').type(CHECKPOINT_MEDIA_TYPE).send(note)
+    }
+  })
+  registerProofs(app, '/v1/log', operations)
+}
+
+/** The same below `/v1/admin/log`, the checkpoint with its parts, and the check of another's. */
+export function registerLogProofAdminRoutes(app: App, operations: LogProofOperations): void {
+  app.get('/v1/admin/log/checkpoint', {
+    schema: { querystring: noQuery, response: { 200: proofs.logCheckpoint } },
+    handler: async () => await operations.logCheckpoint()
+  })
+  registerProofs(app, '/v1/admin/log', operations)
+  app.register(async (plain) => {
+    const scope = plain.withTypeProvider<ZodTypeProvider>()
+    scope.addContentTypeParser('application/json', { parseAs: 'string' }, scope.getDefaultJsonParser('error', 'error'))
+    scope.post('/v1/admin/log/checkpoint/check', {
+      schema: { querystring: noQuery, body: proofs.checkRequest, response: { 200: proofs.checkpointCheck } },
+      handler: async ({ body }) => await operations.checkCheckpoint(body)
+    })
+  })
+}
+
+function registerProofs(app: App, below: string, operations: LogProofOperations): void {
+  app.get(`${below}/inclusion`, {
+    schema: { querystring: proofs.inclusionQuery, response: { 200: proofs.logInclusion } },
+    handler: async ({ query }) => await operations.logInclusion(query)
+  })
+  app.get(`${below}/consistency`, {
+    schema: { querystring: proofs.consistencyQuery, response: { 200: proofs.logConsistency } },
+    handler: async ({ query }) => await operations.logConsistency(query)
+  })
+}

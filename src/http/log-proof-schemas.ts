@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import { NOTE_BYTES_MAX } from '../../protocols/checkpoint/v1/note.ts'
+import { EPOCH_PATTERN, PROOF_HASHES_MAX } from '../../protocols/event/v1/checkpoint.ts'
+import { HASH_PATTERN } from '../../protocols/event/v1/envelope.ts'
+import type {
+  CheckpointCheck,
+  CheckpointCheckRequest,
+  LogCheckpoint,
+  LogConsistency,
+  LogInclusion
+} from '../transparency/log-proof-operations.ts'
+
+const hash = z.string().regex(HASH_PATTERN, 'is no hash')
+const proof = z.array(hash).max(PROOF_HASHES_MAX)
+const size = z.int().nonnegative()
+const logName = { origin: z.string(), epoch: z.string().regex(EPOCH_PATTERN, 'is no epoch') }
+
+/** A position or a size, as text. */
+const position = z
+  .string()
+  .regex(/^[1-9][0-9]{0,15}$/, 'is no integer from 1')
+  .transform(Number)
+  .refine(Number.isSafeInteger, 'is no integer from 1')
+
+export const inclusionQuery = z.strictObject({ logSeq: position, size: position.exactOptional() })
+export const consistencyQuery = z.strictObject({ from: position, to: position })
+
+export const logCheckpoint: z.ZodType<LogCheckpoint> = z.object({
+  ...logName,
+  note: z.string(),
+  size,
+  root: hash,
+  verifierKey: z.string()
+})
+
+export const logInclusion: z.ZodType<LogInclusion> = z.object({
+  ...logName,
+  logSeq: size,
+  size,
+  root: hash,
+  leafHash: hash,
+  recordHash: hash,
+  proof,
+  record: z.object({ previousHash: hash, scope: z.literal(1), recordedAt: z.int(), bytes: z.base64url() }).nullable()
+})
+
+export const logConsistency: z.ZodType<LogConsistency> = z.object({
+  ...logName,
+  from: size,
+  fromRoot: hash,
+  to: size,
+  toRoot: hash,
+  proof
+})
+
+export const checkRequest: z.ZodType<CheckpointCheckRequest> = z.strictObject({
+  note: z.string().max(NOTE_BYTES_MAX),
+  proof: proof.exactOptional()
+})
+
+export const checkpointCheck: z.ZodType<CheckpointCheck> = z.object({
+  ...logName,
+  size,
+  root: hash,
+  outcome: z.enum(['consistent', 'contradiction', 'undecided', 'unsigned']),
+  code: z
+    .enum(['LOG_ROLLED_BACK', 'LOG_REWRITTEN', 'LOG_FORKED', 'EPOCH_UNEXPLAINED', 'SIGNATURE_INVALID', 'KEY_UNKNOWN'])
+    .nullable(),
+  detail: z.string(),
+  keptSize: size.nullable()
+})

@@ -1,0 +1,66 @@
+import type { AuthoredEvent, Author } from '../authoring/author.ts'
+import type { EventLog } from '../log/event-log.ts'
+import type { Store } from '../log/store.ts'
+import type { AuditTrail } from '../platform/audit.ts'
+import type { Clock } from '../platform/clock.ts'
+import { messageOf } from '../platform/errors.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { PolicyView } from '../policy/policy-view.ts'
+import type { ProjectionEngine } from '../projections/engine.ts'
+import type { Keyring } from '../trust/keyring.ts'
+import type { Signer } from '../trust/signer.ts'
+import { AlarmWatch } from './alarm-watch.ts'
+import { LogProofs } from './log-proofs.ts'
+import { CheckpointPublisher } from './publisher.ts'
+
+export interface TransparencyPorts {
+  readonly engine: ProjectionEngine
+  readonly log: EventLog
+  readonly store: Store
+  readonly keyring: Keyring
+  readonly author: Author
+  readonly publish: (event: AuthoredEvent) => Promise<unknown>
+  readonly policy: () => PolicyView
+  readonly signer: () => Signer
+  readonly audit: AuditTrail
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Without it no checkpoints are published. */
+  readonly checkpointMs: number | undefined
+  readonly holdsDraft: () => boolean
+}
+
+/** The log of a running node as a transparency log: proofs on demand, checkpoints for others, alarms about theirs. */
+export class NodeTransparency {
+  readonly proofs: LogProofs
+  readonly #ports: TransparencyPorts
+  readonly #alarms: AlarmWatch
+  readonly #publisher: CheckpointPublisher | null
+
+  constructor(ports: TransparencyPorts) {
+    this.#ports = ports
+    this.proofs = new LogProofs(ports)
+    this.#alarms = new AlarmWatch(ports)
+    const { checkpointMs } = ports
+    this.#publisher = checkpointMs === undefined ? null : new CheckpointPublisher({ ...ports, checkpointMs })
+  }
+
+  /** Builds the tree of a store that has none in the background; nothing waits for it but who asks for a proof. */
+  start(): void {
+    const { log, logger } = this.#ports
+    log.tree.ready().catch((error: unknown) => {
+      if (!log.closed) logger.warn({ reason: messageOf(error) }, 'the tree over the log could not be built yet')
+    })
+    this.#alarms.start()
+    this.#publisher?.start()
+  }
+
+  async stop(): Promise<void> {
+    await this.#publisher?.stop()
+    await this.#alarms.stop()
+  }
+
+  async warnings(): Promise<readonly string[]> {
+    return await this.#alarms.warnings()
+  }
+}
