@@ -159,7 +159,7 @@ function isTextUpTo(value: JsonValue | undefined, bytesMax: number): boolean {
 
 function isDetail(value: JsonValue): boolean {
   if (!isJsonObject(value)) return false
-  const members = Object.entries(value as JsonObject)
+  const members = Object.entries(value)
   if (members.length > DETAIL_MEMBERS_MAX) return false
   return members.every(
     ([name, member]) => DETAIL_NAME_PATTERN.test(name) && (member === null || typeof member !== 'object')
