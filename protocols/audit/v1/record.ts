@@ -1,6 +1,6 @@
 import { decodeCanonical, encodeCanonical } from '../../canonical-json/v1/codec.ts'
 import { isJsonObject } from '../../canonical-json/v1/json.ts'
-import type { JsonObject, JsonValue } from '../../canonical-json/v1/json.ts'
+import type { JsonValue } from '../../canonical-json/v1/json.ts'
 import { isIntegerBetween, isStringLike, shapeProblem } from '../../canonical-json/v1/shape.ts'
 import type { Shape } from '../../canonical-json/v1/shape.ts'
 import { utf8 } from '../../primitives/bytes.ts'
