@@ -76,7 +76,6 @@ describe('settings that this version takes and does nothing with', () => {
     const lineOf = async (path: string, text: string): Promise<number> =>
       (await readFile(path, 'utf8')).split('\n').findIndex((line) => line.includes(text)) + 1
     const expected = [
-      ['audit.syslog', federation, 'syslog:'],
       ['peers[0].certificatePins', peers, '- { did']
     ] as const
     const { withoutEffect } = await load(folder)
