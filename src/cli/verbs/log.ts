@@ -11,7 +11,11 @@ import { withOperations } from '../with-operations.ts'
 export const registerLog: RegisterVerb = (program, runner) => {
   const log = program
     .command('log')
-    .description('The log itself: check it, build its projections anew, copy its events.')
+    .summary('the log itself: check it, sign its length, rebuild, copy')
+    .description(
+      'The log itself: check it, sign how long it is, build its projections anew, copy its events out or in.'
+    )
+    .addHelpText('after', examples('anchormesh log verify', 'anchormesh log checkpoint > kept.txt'))
   registerVerify(log, runner)
   registerRebuild(log, runner)
   registerLogCheckpoint(log, runner)
