@@ -44,6 +44,10 @@ export interface NodeTrustPorts {
   readonly send: (event: AuthoredEvent) => ReturnType<NodePacksPorts['send']>
 }
 
+const DRAFT_WAITS =
+  'a draft of a pack waits for signatures; until then no other pack is made and no checkpoint is gossiped ' +
+  '(anchormesh pack publish FILE completes it, --discard-draft makes another one)'
+
 /** A node's part in keys and packs: `PackOperations`, and what it does by itself when packs come. */
 export class NodeTrust implements PackOperations {
   readonly #ports: NodeTrustPorts
@@ -96,10 +100,21 @@ export class NodeTrust implements PackOperations {
   async warnings(): Promise<readonly string[]> {
     const { kid } = this.#ports.author.signer
     const { keys, signing } = await this.#registry.held()
-    if (signing === kid || !keys.some((key) => key.kid === signing)) return []
+    const waiting = await this.#draftWarnings()
+    if (signing === kid || !keys.some((key) => key.kid === signing)) return waiting
     return [
+      ...waiting,
       `events are still signed with ${kid}: start the node again to sign with ${signing}, which the packs have now`
     ]
+  }
+
+  async #draftWarnings(): Promise<readonly string[]> {
+    try {
+      return (await this.#packs.waitingDraft()) === null ? [] : [DRAFT_WAITS]
+    } catch (error) {
+      // A file that somebody damaged must not keep the rest of the status from them.
+      return [`the draft of a pack that waits here can't be read: ${messageOf(error)}`]
+    }
   }
 
   signers: PackOperations['signers'] = () => this.#keys.list()
