@@ -72,7 +72,8 @@ export const publishPackRequest: z.ZodType<PublishPackRequest> = z.strictObject(
   delta: z.boolean().optional(),
   validDays: z.int().min(1).max(VALID_DAYS_MAX).optional(),
   with: z.array(kid).max(PACK_KEYS_MAX).optional(),
-  discardDraft: z.boolean().optional()
+  discardDraft: z.boolean().optional(),
+  recover: z.boolean().optional()
 })
 
 export const packDraft: z.ZodType<PackDraft> = z.strictObject({

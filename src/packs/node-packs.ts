@@ -64,6 +64,8 @@ export class NodePacks {
   async publish(request: PublishPackRequest): Promise<PublishedPack> {
     return await this.#audited(() =>
       this.inTurn(async () => {
+        if (request.recover === true)
+          throw packRefused('PACK_THRESHOLD', 'a pack that recovers is a draft until it is pinned')
         const { author } = this.#ports
         const [made, authored] = await author.holding(TRUST_NAMESPACE, async (pen) => {
           await this.#makeRoomForNext(request)

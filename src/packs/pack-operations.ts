@@ -107,6 +107,11 @@ export interface PublishPackRequest {
   readonly with?: readonly string[] | undefined
   /** Gives up a draft of this node that waits. Whoever has all its signatures could still publish it. */
   readonly discardDraft?: boolean | undefined
+  /**
+   * For a draft: asks nothing of the keys before it, which are lost. It counts only where operators pin it, here, too,
+   * before it is signed by others or published.
+   */
+  readonly recover?: boolean | undefined
 }
 
 /** A key of this organisation. */

@@ -23,6 +23,7 @@ interface PublishOptions {
   readonly with?: readonly string[]
   readonly out?: string
   readonly discardDraft?: true
+  readonly recover?: true
 }
 
 /** `anchormesh pack`: the signed publications of an organisation's keys. */
@@ -43,12 +44,14 @@ export const registerPack: RegisterVerb = (program, runner) => {
     .option('--with <kid>', 'a key of another machine that signs, too; can be given again', listArgument)
     .option('--out <file>', 'where to write the draft')
     .option('--discard-draft', 'give up a draft of this node that waits')
+    .option('--recover', 'a draft without the keys before, which are lost; it counts where it is pinned')
     .addHelpText(
       'after',
       examples(
         'anchormesh pack publish',
         'anchormesh pack publish --with KID --out draft.json',
-        'anchormesh pack publish draft.json'
+        'anchormesh pack publish draft.json',
+        'anchormesh pack publish --recover --threshold 1 --out draft.json'
       )
     )
     .action((file: string | undefined, options: PublishOptions, command: Command) =>
@@ -59,6 +62,7 @@ export const registerPack: RegisterVerb = (program, runner) => {
           return await operations.completePack(await readDraftFile(file, context))
         })
         await ('draft' in made ? showDrafted(made, options.out, context) : showPublished(made, context))
+        if ('draft' in made && options.recover === true) notePin(made, context)
       })
     )
   registerSign(pack, runner)
@@ -129,6 +133,7 @@ async function publishOrDraft(operations: Operations, options: PublishOptions): 
   const request = requestOf(options)
   const draft = async (): Promise<DraftedPack> =>
     out === undefined ? await operations.draftPack(request) : await draftInto(out, operations, request)
+  if (options.recover === true) return await draft()
   try {
     return await operations.publishPack(request)
   } catch (error) {
@@ -153,20 +158,28 @@ function lacksSignatures({ code, detail }: AnchormeshError): boolean {
   )
 }
 
-function requestOf({ threshold, delta, validDays, with: named, discardDraft }: PublishOptions): PublishPackRequest {
+function requestOf({
+  threshold,
+  delta,
+  validDays,
+  with: named,
+  discardDraft,
+  recover
+}: PublishOptions): PublishPackRequest {
   return {
     ...(threshold === undefined ? {} : { threshold }),
     ...(delta === undefined ? {} : { delta }),
     ...(validDays === undefined ? {} : { validDays }),
     ...(named === undefined ? {} : { with: named }),
-    ...(discardDraft === undefined ? {} : { discardDraft })
+    ...(discardDraft === undefined ? {} : { discardDraft }),
+    ...(recover === undefined ? {} : { recover })
   }
 }
 
 function refuseMixed(options: PublishOptions): void {
   if (
     Object.keys(options).every(
-      (name) => !['threshold', 'delta', 'validDays', 'with', 'out', 'discardDraft'].includes(name)
+      (name) => !['threshold', 'delta', 'validDays', 'with', 'out', 'discardDraft', 'recover'].includes(name)
     )
   )
     return
@@ -193,6 +206,11 @@ const isNumber = (text: string): boolean => /^[0-9]+$/.test(text)
 function orgOf(text: string): string {
   if (NAME_PATTERN.test(text)) return text
   throw new InvalidArgumentError(`${text} is neither an organisation, nor the number of a pack, nor a file.`)
+}
+
+function notePin({ orgId, packSeq, packHash }: DraftedPack, { json, output }: CommandContext): void {
+  if (!json)
+    output.note(`Before that, here and wherever it shall count: anchormesh trust pin ${orgId} ${packSeq} ${packHash}`)
 }
 
 async function showPublished(published: PublishedPack, { json, output }: CommandContext): Promise<void> {
