@@ -81,6 +81,7 @@ export type {
   PackOperations,
   PackView,
   PublishPackRequest,
+  SignPackRequest,
   SignersReport,
   TrustProof
 } from './packs/pack-operations.ts'

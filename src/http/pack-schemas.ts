@@ -76,6 +76,8 @@ export const publishPackRequest: z.ZodType<PublishPackRequest> = z.strictObject(
   recover: z.boolean().optional()
 })
 
+export const signPackQuery = z.strictObject({ discardDraft: z.stringbool().optional() })
+
 export const packDraft: z.ZodType<PackDraft> = z.strictObject({
   v: z.literal(1),
   id: hash,

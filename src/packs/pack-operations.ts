@@ -47,9 +47,10 @@ export interface PackOperations {
   /**
    * Judges a draft of another machine by this node's own view, and signs it with what it names and is held here. Throws
    * `PUBLISH_REFUSED` (codes of packs), `PACK_DRAFT_INVALID`, `PACK_DRAFT_ALTERED`, `PACK_DRAFT_STALE`, `KEY_NOT_HELD`,
-   * `PACK_ALREADY_SIGNED`.
+   * `PACK_ALREADY_SIGNED`; `PACK_DRAFT_PENDING` where this machine has signed another draft of that number, which others may
+   * still complete, unless that is given up.
    */
-  signPack(draft: PackDraft): Promise<DraftedPack>
+  signPack(draft: PackDraft, request?: SignPackRequest): Promise<DraftedPack>
   /** Publishes a draft that has all its signatures once this node's are added. Throws as `signPack`, `PACK_SIGNATURES_MISSING`. */
   completePack(draft: PackDraft): Promise<PublishedPack>
   /** The packs of an organisation at a number, by default its last that counts. Throws `PACK_UNKNOWN`. */
@@ -94,6 +95,11 @@ export interface RevokeKeyRequest {
    * the retired key's own pack says.
    */
   readonly lastGood?: 'all' | 'none' | readonly string[] | undefined
+}
+
+export interface SignPackRequest {
+  /** Gives up what this machine has signed at that number before. Whoever has all its signatures could still publish it. */
+  readonly discardDraft?: boolean | undefined
 }
 
 export interface PublishPackRequest {

@@ -79,23 +79,29 @@ const registerSign: RegisterVerb = (pack, runner) => {
     )
     .argument('<file>', 'the draft; the signed one takes its place')
     .option('--out <file>', 'write the signed one here instead')
+    .option('--discard-draft', 'give up another draft of this number that this machine has signed')
     .addHelpText(
       'after',
       examples('anchormesh pack sign draft.json', 'anchormesh pack sign draft.json --out signed.json')
     )
-    .action((file: string, { out }: { readonly out?: string }, command: Command) =>
-      runner.run(command, async (context) => {
-        const draft = await readDraftFile(file, context)
-        const signed = await withOperations(context, async (operations) => {
-          const view = await operations.viewDraft(draft)
-          if (!context.json) await context.output.line(`${packText(view)}\n`)
-          return await operations.signPack(draft)
+    .action(
+      (
+        file: string,
+        { out, discardDraft }: { readonly out?: string; readonly discardDraft?: true },
+        command: Command
+      ) =>
+        runner.run(command, async (context) => {
+          const draft = await readDraftFile(file, context)
+          const signed = await withOperations(context, async (operations) => {
+            const view = await operations.viewDraft(draft)
+            if (!context.json) await context.output.line(`${packText(view)}\n`)
+            return await operations.signPack(draft, { discardDraft })
+          })
+          const target = out ?? file
+          if (target === '-') await context.output.line(draftText(signed.draft))
+          else await replaceDraftFile(target, signed.draft)
+          if (target !== '-') await showDrafted(signed, target, context)
         })
-        const target = out ?? file
-        if (target === '-') await context.output.line(draftText(signed.draft))
-        else await replaceDraftFile(target, signed.draft)
-        if (target !== '-') await showDrafted(signed, target, context)
-      })
     )
   addPackSyncCommands(pack, runner)
 }
