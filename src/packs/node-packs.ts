@@ -206,8 +206,9 @@ export class NodePacks {
         detail: { packSeq: waiting.pack.packSeq, packHash: waiting.hash, missing: missingKids(waiting) }
       })
     }
-    const { head } = await this.#stored()
-    await this.#refuseSecond(head.packSeq + 1, null, discardDraft)
+    const { head, frozen } = await this.#stored()
+    // Where two were completed nothing is made at all until one is pinned.
+    if (!frozen) await this.#refuseSecond(head.packSeq + 1, null, discardDraft)
   }
 
   /** Two drafts of one number that this machine signs could both become packs, and freeze the organisation. */

@@ -11,7 +11,7 @@ export interface PackOperations {
   signers(): Promise<SignersReport>
   /**
    * Has the next pack add a key, one that is made here now unless `publicKey` names another's, or change what an active
-   * one may sign. Throws `KEY_EXISTS`, `KEY_WEAK`, `SIGNER_UNKNOWN`, `PUBLISH_REFUSED` (`PACK_STATUS_BACKWARD`).
+   * one may sign, or keep one as it is that was to be retired or revoked. Throws `KEY_EXISTS`, `KEY_WEAK`, `SIGNER_UNKNOWN`, `PUBLISH_REFUSED` (`PACK_STATUS_BACKWARD`).
    */
   addKey(request: AddKeyRequest): Promise<ListedSigner>
   /**
