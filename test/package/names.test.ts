@@ -6,28 +6,42 @@ import { newFolder } from '../support/cli.ts'
 import { ALLOW_ALL, ORG, organisation, packChain } from '../pack-sync/support.ts'
 
 describe('the package', () => {
-  test.each([
-    'publishAnchorPack',
-    'signAnchorPack',
-    'pushAnchorPack',
-    'planAnchorSync',
-    'runAnchorSync',
-    'getAnchors',
-    'setAnchors',
-    'getSyncState',
-    'setSyncState',
-    'listSigners',
-    'listTrustAnchors',
-    'checkCrossOrgPolicy'
-  ] as const)('has %s', (name) => {
-    expect(anchormesh[name]).toBeTypeOf('function')
+  test('has functions for packs and trust by these names', () => {
+    const functions = [
+      anchormesh.publishAnchorPack,
+      anchormesh.signAnchorPack,
+      anchormesh.pushAnchorPack,
+      anchormesh.planAnchorSync,
+      anchormesh.runAnchorSync,
+      anchormesh.getAnchors,
+      anchormesh.setAnchors,
+      anchormesh.getSyncState,
+      anchormesh.setSyncState,
+      anchormesh.listSigners,
+      anchormesh.listTrustAnchors,
+      anchormesh.checkCrossOrgPolicy
+    ]
+    expect(functions.map((one) => one.name)).toEqual([
+      'publishAnchorPack',
+      'signAnchorPack',
+      'pushAnchorPack',
+      'planAnchorSync',
+      'runAnchorSync',
+      'getAnchors',
+      'setAnchors',
+      'getSyncState',
+      'setSyncState',
+      'listSigners',
+      'listTrustAnchors',
+      'checkCrossOrgPolicy'
+    ])
   })
 
   test('has packs go by a file, and keeps their anchors, without a node', async () => {
     const { fileTransport, memoryAnchorStore, planAnchorSync, pushAnchorPack, runAnchorSync } = anchormesh
     const clock = createHandClock()
     const chain = await packChain(3)
-    const transport = fileTransport(`${await newFolder()}/packs.jsonl`, clock)
+    const transport = fileTransport(`${newFolder()}/packs.jsonl`, clock)
     const shelf = anchormesh.shelfOfEvents(chain.wires)
     const pushed = await pushAnchorPack({ orgId: ORG, from: ORG, to: null, transport, shelf, policy: ALLOW_ALL })
     expect(pushed).toMatchObject({ outcome: 'done', headPackSeq: 3 })
