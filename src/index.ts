@@ -81,6 +81,7 @@ export type {
   PackOperations,
   PackView,
   PublishPackRequest,
+  SignPackRequest,
   SignersReport,
   TrustProof
 } from './packs/pack-operations.ts'
@@ -101,6 +102,7 @@ export { pushAnchorPack } from './pack-sync/push.ts'
 export type { PackPushResult, PushRequest, PushRunOptions } from './pack-sync/push.ts'
 export { shelfOfEvents } from './pack-sync/event-shelf.ts'
 export type { PackPlace, PackShelf } from './pack-sync/shelf.ts'
+export type { OrganisationRoot } from './trust/pack-chain.ts'
 export { fileTransport } from './pack-sync/file-transport.ts'
 export { httpTransport } from './http/pack-transport.ts'
 export { streamTransport } from './pack-sync/streams.ts'

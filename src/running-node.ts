@@ -262,7 +262,7 @@ export class RunningNode implements AnchormeshNode {
   setKeyThreshold: Operations['setKeyThreshold'] = (request) => this.#trust.setKeyThreshold(request)
   publishPack: Operations['publishPack'] = (request) => this.#trust.publishPack(request)
   draftPack: Operations['draftPack'] = (request) => this.#trust.draftPack(request)
-  signPack: Operations['signPack'] = (draft) => this.#trust.signPack(draft)
+  signPack: Operations['signPack'] = (draft, request) => this.#trust.signPack(draft, request)
   completePack: Operations['completePack'] = (draft) => this.#trust.completePack(draft)
   packs: Operations['packs'] = (query) => this.#trust.packs(query)
   viewDraft: Operations['viewDraft'] = (draft) => this.#trust.viewDraft(draft)

@@ -18,7 +18,8 @@ export function createPackClient(transport: AdminTransport): PackOperations {
     setKeyThreshold: (request) => transport.json(packs.signersReport, post('keys/threshold', request)),
     publishPack: (request = {}) => transport.json(packs.publishedPack, post('packs', request)),
     draftPack: (request = {}) => transport.json(packs.draftedPack, post('packs/drafts', request)),
-    signPack: (draft) => transport.json(packs.draftedPack, post('packs/drafts/sign', draft)),
+    signPack: (draft, query = {}) =>
+      transport.json(packs.draftedPack, { ...post('packs/drafts/sign', draft), query: { ...query } }),
     completePack: (draft) => transport.json(packs.publishedPack, post('packs/drafts/publish', draft)),
     packs: (query) => transport.json(packs.packViews, { method: 'GET', path: 'packs', query: { ...query } }),
     viewDraft: (draft) => transport.json(packs.packView, post('packs/drafts/view', draft)),

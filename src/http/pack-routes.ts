@@ -64,8 +64,8 @@ function registerPackChanges(scope: App, operations: PackOperations): void {
     handler: async ({ body }) => await operations.viewDraft(body)
   })
   scope.post('/v1/admin/packs/drafts/sign', {
-    schema: { querystring: noQuery, body: packs.packDraft, response: { 200: packs.draftedPack } },
-    handler: async ({ body }) => await operations.signPack(body)
+    schema: { querystring: packs.signPackQuery, body: packs.packDraft, response: { 200: packs.draftedPack } },
+    handler: async ({ body, query }) => await operations.signPack(body, query)
   })
   scope.post('/v1/admin/packs/drafts/publish', {
     schema: { querystring: noQuery, body: packs.packDraft, response: { 201: packs.publishedPack } },

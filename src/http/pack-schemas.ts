@@ -72,8 +72,11 @@ export const publishPackRequest: z.ZodType<PublishPackRequest> = z.strictObject(
   delta: z.boolean().optional(),
   validDays: z.int().min(1).max(VALID_DAYS_MAX).optional(),
   with: z.array(kid).max(PACK_KEYS_MAX).optional(),
-  discardDraft: z.boolean().optional()
+  discardDraft: z.boolean().optional(),
+  recover: z.boolean().optional()
 })
+
+export const signPackQuery = z.strictObject({ discardDraft: z.stringbool().optional() })
 
 export const packDraft: z.ZodType<PackDraft> = z.strictObject({
   v: z.literal(1),

@@ -7,6 +7,7 @@ import type { Operations } from '../operations.ts'
 import type { PackAsker, PackServing } from '../pack-sync/server.ts'
 import type { PackRefusal } from '../pack-sync/transport.ts'
 import type { Clock } from '../platform/clock.ts'
+import { addressBlock } from './address-block.ts'
 import type { HttpCode } from './errors.ts'
 import { RequestRefused, problem, statusOf } from './errors.ts'
 import { sendProblem } from './failures.ts'
@@ -17,7 +18,7 @@ import { lineStream, workLines } from './streams.ts'
 
 const WIRE_MEDIA_TYPE = 'application/octet-stream'
 
-// Requests of one address in a minute. A page costs some milliseconds and gives up to 256 events, a pushed event a
+// Requests of one address (IPv6: of one network) in a minute. A page costs some milliseconds and gives up to 256 events, a pushed event a
 // verification; an organisation with a year of hourly packs is through in two minutes.
 export const PACK_REQUESTS_PER_MINUTE = 120
 // Addresses that asked lately; forgetting one only lets it ask anew. About 1 MiB.
@@ -36,7 +37,8 @@ const HTTP_CODES: Readonly<Record<PackErrorCode, HttpCode>> = {
 /** `GET /v1/packs/{orgId}` and `POST /v1/packs` on the public listener (protocols/pack-sync/v1, PS-15). */
 export function registerPackServing(app: App, packs: PackServing, clock: Clock): void {
   const rates = new RateLimiter(clock, ADDRESSES_MAX)
-  const askerOf = (address: string): PackAsker => {
+  const askerOf = (ip: string): PackAsker => {
+    const address = addressBlock(ip)
     if (!rates.take(perMinute(address, PACK_REQUESTS_PER_MINUTE)))
       throw new RequestRefused('RATE_LIMITED', `more than ${PACK_REQUESTS_PER_MINUTE} requests for packs a minute`)
     return { did: null, address, via: 'http' }
@@ -64,7 +66,7 @@ export function registerPackServing(app: App, packs: PackServing, clock: Clock):
       preParsing: async (request) => void askerOf(request.ip),
       handler: async (request, reply) => {
         const wire = request.body instanceof Uint8Array ? request.body : new Uint8Array()
-        const answer = await packs.takePack(wire, { did: null, address: request.ip, via: 'http' })
+        const answer = await packs.takePack(wire, { did: null, address: addressBlock(request.ip), via: 'http' })
         if (!answer.ok) throw refusedBy(answer)
         return answerPush(reply, answer.outcome, request.id)
       },

@@ -52,7 +52,10 @@ export const syncPlan: z.ZodType<SyncPlan> = z.object({
   )
 })
 
-const warning = z.object({ code: z.enum(['SERVED_AT_SKEW', 'PACK_TS_SKEW', 'SOURCE_BEHIND']), detail: z.string() })
+const warning = z.object({
+  code: z.enum(['SERVED_AT_SKEW', 'PACK_TS_SKEW', 'SOURCE_BEHIND', 'SOURCE_OTHER_SIDE']),
+  detail: z.string()
+})
 
 export const syncResults: z.ZodType<readonly PackSyncResult[]> = z.array(
   z.object({

@@ -209,7 +209,6 @@ export class NodePackSync implements PackSyncOperations {
       .map((orgId) => ({
         root: organisationRoot(orgId, view),
         dids: view.policy.peers.filter((peer) => peer.orgId === orgId).map(({ did }) => did),
-        pins: view.policy.organisations.find((pinned) => pinned.orgId === orgId)?.pins ?? [],
         sources: sources[orgId] ?? []
       }))
   }

@@ -72,7 +72,7 @@ function planOrganisation(
   const sources = named === undefined ? organisation.sources : [named]
   const denied = checkCrossOrgPolicy(policy, { from: self, to: orgId, operation: 'pack-pull' })
   const forkedAt = anchors?.forkedAt ?? null
-  const isFrozen = forkedAt !== null && !organisation.pins.some(({ packSeq }) => packSeq === forkedAt)
+  const isFrozen = forkedAt !== null && !organisation.root.pins.has(forkedAt)
   if (sources.length === 0) return [entry(null, 'NO_SOURCE', 'no source of it is configured')]
   return sources.map((source) => {
     if (!denied.ok) return entry(source, denied.code, denied.detail)

@@ -1,6 +1,6 @@
 /** What was noticed beside the outcome. */
 export interface SyncWarning {
-  readonly code: 'SERVED_AT_SKEW' | 'PACK_TS_SKEW' | 'SOURCE_BEHIND'
+  readonly code: 'SERVED_AT_SKEW' | 'PACK_TS_SKEW' | 'SOURCE_BEHIND' | 'SOURCE_OTHER_SIDE'
   readonly detail: string
 }
 

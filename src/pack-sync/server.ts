@@ -23,7 +23,7 @@ export const PACK_REQUESTS_OF_ASKER_MAX = 2
 export interface PackAsker {
   /** `null` where the transport proves nobody. */
   readonly did: string | null
-  /** The PeerId, or the address of an HTTP client: what the door's limits count. */
+  /** The PeerId, or the address of an HTTP client (IPv6: its network): what the door's limits count. */
   readonly address: string
   readonly via: 'sync' | 'http'
 }

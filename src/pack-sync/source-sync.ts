@@ -1,5 +1,6 @@
 import type { AuditAction } from '../platform/audit.ts'
 import { NO_AUDIT } from '../platform/audit.ts'
+import type { OrganisationRoot, PackState } from '../trust/pack-chain.ts'
 import { rootState } from '../trust/pack-chain.ts'
 import type { AnchorName, StoredAnchors, SyncState } from './anchors.ts'
 import { anchorSetOf, getAnchors, getSyncState, setSyncState, stateOf } from './anchors.ts'
@@ -10,7 +11,7 @@ import type { SyncOutcome, SyncProgress, SyncResult, SyncWarning } from './resul
 import type { AnchorSyncOptions, SyncedOrganisation } from './sync-options.ts'
 import type { PackTransport } from './transport.ts'
 import type { Walk } from './walk.ts'
-import { takePack } from './walk.ts'
+import { takePack, walkOf } from './walk.ts'
 
 // A page of 64 packs of usual size is 200 KiB: a second of a slow link.
 const LIMIT_DEFAULT = 64
@@ -20,6 +21,9 @@ const SKEW_MS_DEFAULT = 5 * 60_000
 const WARNINGS_MAX = 8
 // Of one organisation; those that lied longest ago are forgotten first.
 const LIARS_MAX = 16
+
+// What a pack of another side of a fork is refused with, where it stands above the fork.
+const OF_ANOTHER_SIDE: ReadonlySet<string> = new Set(['PACK_PREV_MISMATCH', 'PACK_GAP'])
 
 interface SourceSyncParts {
   readonly name: AnchorName
@@ -58,7 +62,7 @@ export class SourceSync {
   constructor(parts: SourceSyncParts) {
     this.#parts = parts
     this.#requestId = parts.options.requestId?.()
-    this.#walk = { state: rootState(parts.organisation.root), previous: null, forkedAt: null }
+    this.#walk = walkOf(rootState(parts.organisation.root))
     this.#state = { ...parts.name, resume: null, lastPackSeq: 0, lastResult: null, liars: {} }
   }
 
@@ -72,7 +76,20 @@ export class SourceSync {
     let end =
       resume === null ? await this.#anew(signal) : await this.#row(resume.afterPackSeq, resume.pageToken, signal)
     if (end.code === 'BAD_TOKEN' && resume !== null) end = await this.#anew(signal)
+    if (end.code !== null && OF_ANOTHER_SIDE.has(end.code)) end = (await this.#fromPin(signal)) ?? end
     return await this.#conclude(end)
+  }
+
+  /**
+   * What does not fit may be of a side that a pin rules out, as a source gives it that does not know of the pin. That
+   * shows in what came before it: asks once more from the last pinned number on. `null` where nothing is pinned.
+   */
+  async #fromPin(signal: AbortSignal): Promise<End | null> {
+    const { pins } = this.#parts.organisation.root
+    const pinned = [...pins.keys()].filter((packSeq) => packSeq <= this.#walk.state.packSeq)
+    if (pinned.length === 0) return null
+    this.#disagreesAt = null
+    return await this.#row(Math.max(...pinned) - 1, undefined, signal)
   }
 
   /** From the last pack that is known on, which a source that agrees gives once more. */
@@ -162,7 +179,9 @@ export class SourceSync {
         return lie(step.code, step.detail)
       }
       if (step.kind === 'applied') applied += 1
-      if (step.kind === 'known') known += 1
+      if (step.kind === 'known' || step.kind === 'ruled-out') known += 1
+      if (step.kind === 'ruled-out')
+        this.#warn('SOURCE_OTHER_SIDE', `its pack ${Number(event.envelope.body['packSeq'])} is ruled out by a pin here`)
       walk = step.walk
       if (walk.forkedAt === null) continue
       this.#disagreesAt = walk.forkedAt
@@ -272,15 +291,22 @@ export class SourceSync {
 }
 
 /** The walk as it was stored; a fork that a pin settles is gone on from. */
-function walkFrom(stored: StoredAnchors | null, { root, pins }: SyncedOrganisation): Walk {
+function walkFrom(stored: StoredAnchors | null, { root }: SyncedOrganisation): Walk {
   const start = rootState(root)
-  if (stored === null) return { state: start, previous: null, forkedAt: null }
+  if (stored === null) return walkOf(start)
   const { forkedAt } = stored
   // Before its first pack an organisation is what policy says now, whatever it said then.
   const state = stored.packSeq === 0 ? start : stateOf(stored)
   const previous = stored.packSeq === 1 ? start : stored.previous === null ? null : stateOf(stored.previous)
-  const isSettled = forkedAt !== null && pins.some(({ packSeq }) => packSeq === forkedAt)
-  return { state, previous, forkedAt: isSettled ? null : forkedAt }
+  if (contradictsPins(state, root))
+    return walkOf(previous === null || contradictsPins(previous, root) ? start : previous)
+  return walkOf(state, previous, forkedAt !== null && root.pins.has(forkedAt) ? null : forkedAt)
+}
+
+/** Whether it came by a pack that a pin, which was set later, rules out; as far as the packs show that it came by. */
+function contradictsPins({ packSeq, hash, keys }: PackState, { pins }: OrganisationRoot): boolean {
+  const isOther = (number: number, found: string | null): boolean => (pins.get(number) ?? found) !== found
+  return isOther(packSeq, hash) || [...keys.values()].some((key) => isOther(key.packSeq, key.changedBy))
 }
 
 function storedOf({ namespace, orgId }: AnchorName, { state, previous, forkedAt }: Walk): StoredAnchors {

@@ -11,8 +11,6 @@ export interface AnchorOrganisation {
   readonly root: OrganisationRoot
   /** Those whose signatures speak for it. */
   readonly dids: readonly string[]
-  /** Packs that operators pinned: at these numbers no other counts. */
-  readonly pins: readonly { readonly packSeq: number; readonly hash: string }[]
 }
 
 /** How far a walk along an organisation's packs has come. */
@@ -22,13 +20,26 @@ export interface Walk {
   readonly previous: PackState | null
   /** Two valid packs stand at this number, and the walk is over; `state` is that before it. */
   readonly forkedAt: number | null
+  /**
+   * Packs that a pin rules out, and those that follow one, with their numbers: an honest source that does not know of the
+   * pin has them, too. Only those of the last two numbers, because packs come in the order of their numbers.
+   */
+  readonly ruledOut: ReadonlyMap<string, number>
+}
+
+// A fork has two sides, or a few; of more than these the rest is forgotten, and what follows that is refused.
+const RULED_OUT_MAX = 64
+
+/** Before the first pack that a walk takes. */
+export function walkOf(state: PackState, previous: PackState | null = null, forkedAt: number | null = null): Walk {
+  return { state, previous, forkedAt, ruledOut: new Map() }
 }
 
 export type WalkCode = PackEffect | 'SIGNATURE_INVALID' | 'KEY_WEAK'
 
-/** What one more pack does to a walk. `known`: it is among those behind it, or one that a pin rules out. */
+/** What one more pack does to a walk. `known`: it is among those behind it. `ruled-out`: it is on a side that a pin rules out. */
 export type Step =
-  | { readonly ok: true; readonly kind: 'applied' | 'known' | 'forked'; readonly walk: Walk }
+  | { readonly ok: true; readonly kind: 'applied' | 'known' | 'ruled-out' | 'forked'; readonly walk: Walk }
   | {
       readonly ok: false
       readonly code: WalkCode
@@ -46,7 +57,7 @@ export function isPackEvent({ envelope: { type, namespace } }: DecodedEvent): bo
  * Judges the next pack of an organisation by the rules of packs alone (EV-40 and following): the first under the keys
  * that this side binds to the organisation or by its pinned hash, each further one under those of the pack before it.
  */
-export function takePack(walk: Walk, event: DecodedEvent, { root, dids, pins }: AnchorOrganisation): Step {
+export function takePack(walk: Walk, event: DecodedEvent, { root, dids }: AnchorOrganisation): Step {
   const reading = parseAnchorPack(event.envelope.body)
   if (!reading.ok) return refused('BODY_INVALID', reading.detail)
   const hashed = { hash: packHash(event.envelope.body), pack: reading.pack }
@@ -56,7 +67,7 @@ export function takePack(walk: Walk, event: DecodedEvent, { root, dids, pins }: 
   if (!dids.includes(signer)) return refused('PACK_SIGNER_FOREIGN', `${signer} does not speak for ${orgId}`)
   const { state, previous } = walk
   if (packSeq === state.packSeq && hashed.hash === state.hash) return { ok: true, kind: 'known', walk }
-  if (pins.some((pin) => pin.packSeq === packSeq && pin.hash !== hashed.hash)) return { ok: true, kind: 'known', walk }
+  if (isRuledOut(root, walk, hashed)) return { ok: true, kind: 'ruled-out', walk: rulingOut(walk, hashed) }
   if (packSeq < state.packSeq) return { ok: true, kind: 'known', walk }
   if (packSeq > state.packSeq + 1) return refused('PACK_GAP', `pack ${packSeq} comes after pack ${state.packSeq}`)
   const next = packSeq === state.packSeq + 1
@@ -64,8 +75,22 @@ export function takePack(walk: Walk, event: DecodedEvent, { root, dids, pins }: 
   if (before === null) return refused('PACK_PREV_MISMATCH', `pack ${packSeq} is another one here`, true)
   const judged = judge(root, before, hashed, event)
   if (!judged.ok) return { ...judged, disagrees: !next || judged.code === 'PACK_PREV_MISMATCH' }
-  if (next) return { ok: true, kind: 'applied', walk: { state: judged.state, previous: state, forkedAt: null } }
-  return { ok: true, kind: 'forked', walk: { state: before, previous: null, forkedAt: packSeq } }
+  if (next) return { ok: true, kind: 'applied', walk: { ...walk, state: judged.state, previous: state } }
+  return { ok: true, kind: 'forked', walk: walkOf(before, null, packSeq) }
+}
+
+/** Whether a pin says that the pack, or one that it follows, does not count. */
+function isRuledOut({ pins }: OrganisationRoot, { ruledOut }: Walk, { hash, pack }: HashedPack): boolean {
+  const { packSeq, prevPack } = pack
+  if ((pins.get(packSeq) ?? hash) !== hash) return true
+  if (prevPack === null) return false
+  return (pins.get(packSeq - 1) ?? prevPack) !== prevPack || ruledOut.get(prevPack) === packSeq - 1
+}
+
+function rulingOut(walk: Walk, { hash, pack: { packSeq } }: HashedPack): Walk {
+  const recent = [...walk.ruledOut].filter(([, number]) => number >= packSeq - 1)
+  if (recent.length >= RULED_OUT_MAX) return walk
+  return { ...walk, ruledOut: new Map([...recent, [hash, packSeq]]) }
 }
 
 function judge(

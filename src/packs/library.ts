@@ -4,6 +4,7 @@ import type {
   PackOperations,
   PublishPackRequest,
   PublishedPack,
+  SignPackRequest,
   SignersReport
 } from './pack-operations.ts'
 
@@ -24,8 +25,12 @@ export async function publishAnchorPack(
  * Judges a draft of another machine by this node's own view, and adds the signatures of the keys that are held here.
  * Throws `AnchormeshError` as `PackOperations.signPack`. `node.completePack` publishes what is whole.
  */
-export async function signAnchorPack(node: Pick<PackOperations, 'signPack'>, draft: PackDraft): Promise<DraftedPack> {
-  return await node.signPack(draft)
+export async function signAnchorPack(
+  node: Pick<PackOperations, 'signPack'>,
+  draft: PackDraft,
+  request: SignPackRequest = {}
+): Promise<DraftedPack> {
+  return await node.signPack(draft, request)
 }
 
 /** The keys of the node's organisation: as packs have them, as the next pack shall, and which are held here. */

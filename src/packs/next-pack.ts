@@ -7,6 +7,7 @@ import { AnchormeshError } from '../platform/errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import { storedPacks } from '../projections/packs.ts'
 import type { StoredPacks } from '../projections/packs.ts'
+import type { OrganisationRoot } from '../trust/pack-chain.ts'
 import { hasGoodKeys, judgePack } from '../trust/pack-chain.ts'
 import type { SignerCount } from '../trust/pack-plan.ts'
 import { nextPackBody, openPlan, plannedKeys, shortfall, signerCount, withIntended } from '../trust/pack-plan.ts'
@@ -51,7 +52,8 @@ export async function makeNextPack(
   const view = ports.policy()
   const { orgId } = view.self
   const stored = await storedPacks(ports.engine, orgId, view)
-  const { root, head } = stored
+  const { head } = stored
+  const root = request.recover === true ? pinnedNext(stored, '') : stored.root
   if (stored.frozen) throw packRefused('PACK_FORK', `two packs of ${orgId} stand at number ${head.packSeq + 1}`)
   const plan = await planWithOwnKey(ports, stored)
   const keys = await resultingKeys(ports, stored, plan)
@@ -77,10 +79,15 @@ export async function makeNextPack(
   const reading = parseAnchorPack(body)
   if (!reading.ok) throw packRefused(reading.code, reading.detail)
   const hash = packHash(pack)
-  const judged = judgePack(root, head, { hash, pack })
+  const judged = judgePack(request.recover === true ? pinnedNext(stored, hash) : root, head, { hash, pack })
   if (!judged.ok) throw packRefused(judged.effect, `the pack would have no effect: ${judged.effect}`)
   if (!hasGoodKeys(pack)) throw packRefused('KEY_WEAK', 'a public key that the pack would give is none')
   return { pack, hash, body, cosigners: held.filter(({ kid }) => kid !== own.kid), missing }
+}
+
+/** The organisation's root as it is where operators have pinned the next pack. */
+function pinnedNext({ root, head }: StoredPacks, hash: string): OrganisationRoot {
+  return { ...root, pins: new Map([...root.pins, [head.packSeq + 1, hash]]) }
 }
 
 /** A node's own key is in the packs of its organisation from the first one that it publishes. */

@@ -59,6 +59,13 @@ export class NodeKeys {
         const { now, after } = this.#moment(book)
         const notBefore = book.stored.head.keys.get(kid)?.key.notBefore ?? now
         const { notAfter } = request
+        const inForce = book.stored.head.keys.get(kid)?.key
+        // Only what was decided of it is taken back.
+        if (inForce?.uses.join() === uses.join() && notAfter === undefined) {
+          const { registry } = this.#ports
+          await registry.savePlan({ ...book.plan, keys: book.plan.keys.filter((intended) => intended.kid !== kid) })
+          return await this.#listed(kid)
+        }
         await this.#save(book, [{ kid, publicKey, uses, status: 'ACTIVE', notBefore, notAfter, after }])
         return await this.#listed(kid)
       })
@@ -191,7 +198,9 @@ export class NodeKeys {
     if (before !== undefined && uses.includes('event') && !before.uses.includes('event'))
       throw packRefused('PACK_STATUS_BACKWARD', `${kid} is not for events, and can't become so: add another key`)
     this.#refuseDouble(book, kid, given)
-    if (before !== undefined && before.uses.join() === uses.join())
+    // What was decided of an active key, and is in no pack yet, is taken back.
+    const isDecided = book.plan.keys.some((intended) => intended.kid === kid && intended.status !== 'ACTIVE')
+    if (before !== undefined && before.uses.join() === uses.join() && !isDecided)
       throw keyExists(`${kid} is a key of ${stored.root.orgId} already, with the same uses`)
     return { kid, publicKey: given, uses }
   }

@@ -9,6 +9,7 @@ import { TRUST_NAMESPACE } from '../policy/names.ts'
 import { storedPacks } from '../projections/packs.ts'
 import { openPlan } from '../trust/pack-plan.ts'
 import type { PackState } from '../trust/pack-chain.ts'
+import type { SignedDraft } from '../trust/signer-registry.ts'
 import type { Signer } from '../trust/signer.ts'
 import { audited } from './audited.ts'
 import { judgeDraft } from './judge-draft.ts'
@@ -16,7 +17,7 @@ import type { NextPackMade, NextPackPorts } from './next-pack.ts'
 import { makeNextPack } from './next-pack.ts'
 import type { ReadDraft } from './pack-draft.ts'
 import { draftSigningInput, makeDraft, missingKids, readDraft, wireOfDraft } from './pack-draft.ts'
-import type { DraftedPack, PackDraft, PublishPackRequest, PublishedPack } from './pack-operations.ts'
+import type { DraftedPack, PackDraft, PublishPackRequest, PublishedPack, SignPackRequest } from './pack-operations.ts'
 import { packRefused } from './refusals.ts'
 
 export interface NodePacksPorts extends NextPackPorts {
@@ -64,6 +65,8 @@ export class NodePacks {
   async publish(request: PublishPackRequest): Promise<PublishedPack> {
     return await this.#audited(() =>
       this.inTurn(async () => {
+        if (request.recover === true)
+          throw packRefused('PACK_THRESHOLD', 'a pack that recovers is a draft until it is pinned')
         const { author } = this.#ports
         const [made, authored] = await author.holding(TRUST_NAMESPACE, async (pen) => {
           await this.#makeRoomForNext(request)
@@ -84,6 +87,8 @@ export class NodePacks {
       return await author.holding(TRUST_NAMESPACE, async (pen) => {
         await this.#makeRoomForNext(request)
         const next = await makeNextPack(this.#ports, request, { isDraft: true })
+        const { packSeq } = next.pack
+        await this.#noteSigned({ packSeq, packHash: next.hash })
         const draft = await this.#signedDraft(pen, next)
         // Before anybody else can see it: what was signed must not be forgotten.
         await registry.saveDraft(draft)
@@ -94,7 +99,7 @@ export class NodePacks {
     })
   }
 
-  async sign(draft: PackDraft): Promise<DraftedPack> {
+  async sign(draft: PackDraft, { discardDraft = false }: SignPackRequest): Promise<DraftedPack> {
     const read = readDraft(draft)
     return await this.inTurn(async () => {
       await judgeDraft(this.#ports, read, { toPublish: false })
@@ -110,6 +115,7 @@ export class NodePacks {
           hint: describeMissing(missingKids(read))
         })
       }
+      await this.#takePlaceFor(read, discardDraft)
       return drafted(await withSignatures(read, open))
     })
   }
@@ -122,6 +128,7 @@ export class NodePacks {
         const authored = await author.holding(TRUST_NAMESPACE, async (pen) => {
           await judgeDraft(this.#ports, read, { toPublish: true })
           const open = (await this.#signersOf(read)).filter(({ kid }) => missingKids(read).includes(kid))
+          if (open.length > 0) await this.#takePlaceFor(read, false)
           const whole = await withSignatures(read, open)
           const missing = missingKids(whole)
           if (missing.length > 0) throw signaturesMissing(missing)
@@ -199,6 +206,34 @@ export class NodePacks {
         detail: { packSeq: waiting.pack.packSeq, packHash: waiting.hash, missing: missingKids(waiting) }
       })
     }
+    const { head, frozen } = await this.#stored()
+    // Where two were completed nothing is made at all until one is pinned.
+    if (!frozen) await this.#refuseSecond(head.packSeq + 1, null, discardDraft)
+  }
+
+  /** Two drafts of one number that this machine signs could both become packs, and freeze the organisation. */
+  async #takePlaceFor({ pack: { packSeq }, hash: packHash }: ReadDraft, discardDraft: boolean): Promise<void> {
+    await this.#refuseSecond(packSeq, packHash, discardDraft)
+    const own = await this.waitingDraft()
+    if (own !== null && own.hash !== packHash) await this.#ports.registry.saveDraft(null)
+    await this.#noteSigned({ packSeq, packHash })
+  }
+
+  async #refuseSecond(packSeq: number, packHash: string | null, discardDraft: boolean): Promise<void> {
+    const { signed } = await this.#ports.registry.plan()
+    if (discardDraft || signed?.packSeq !== packSeq || signed.packHash === packHash) return
+    throw new AnchormeshError('PACK_DRAFT_PENDING', `this machine has signed another draft of pack ${packSeq}`, {
+      hint:
+        `It is ${signed.packHash}. If it can't be completed any more, give it up with --discard-draft (pack sign, pack ` +
+        'publish): if somebody has all its signatures, publishing both freezes the organisation.',
+      detail: { packSeq, packHash: signed.packHash }
+    })
+  }
+
+  /** Before the signature is anybody's: what was signed must not be forgotten. */
+  async #noteSigned(signed: SignedDraft): Promise<void> {
+    const { registry } = this.#ports
+    await registry.savePlan({ ...(await registry.plan()), signed })
   }
 
   async #signedDraft(pen: Pen, { body, cosigners }: NextPackMade): Promise<PackDraft> {

@@ -129,7 +129,7 @@ export class NodeTrust implements PackOperations {
   setKeyThreshold: PackOperations['setKeyThreshold'] = ({ threshold }) => this.#keys.setThreshold(threshold)
   publishPack: PackOperations['publishPack'] = (request = {}) => this.#packs.publish(request)
   draftPack: PackOperations['draftPack'] = (request = {}) => this.#packs.draft(request)
-  signPack: PackOperations['signPack'] = (draft) => this.#packs.sign(draft)
+  signPack: PackOperations['signPack'] = (draft, request = {}) => this.#packs.sign(draft, request)
   completePack: PackOperations['completePack'] = (draft) => this.#packs.complete(draft)
   packs: PackOperations['packs'] = (query) => this.#packs.inTurn(() => viewPacks(this.#ports, query))
   viewDraft: PackOperations['viewDraft'] = (draft) => this.#packs.inTurn(() => viewDraft(this.#ports, readDraft(draft)))

@@ -69,6 +69,8 @@ export function readDraft(draft: PackDraft): ReadDraft {
   const kids = signatures.map(({ kid }) => kid)
   if (new Set(kids).size !== kids.length || !kids.every((kid) => pack.signingKids.includes(kid)))
     throw invalid('it is signed by somebody whom it does not name, or twice by one key')
+  // Who changes a draft and its id can't keep this one, and nobody is to sign first what its author has not.
+  if (!kids.includes(envelope.kid)) throw invalid('its own author has not signed it')
   return { id: draft.id, canonical, envelope, pack, hash: packHash(envelope.body), signatures }
 }
 

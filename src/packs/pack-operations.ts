@@ -11,7 +11,7 @@ export interface PackOperations {
   signers(): Promise<SignersReport>
   /**
    * Has the next pack add a key, one that is made here now unless `publicKey` names another's, or change what an active
-   * one may sign. Throws `KEY_EXISTS`, `KEY_WEAK`, `SIGNER_UNKNOWN`, `PUBLISH_REFUSED` (`PACK_STATUS_BACKWARD`).
+   * one may sign, or keep one as it is that was to be retired or revoked. Throws `KEY_EXISTS`, `KEY_WEAK`, `SIGNER_UNKNOWN`, `PUBLISH_REFUSED` (`PACK_STATUS_BACKWARD`).
    */
   addKey(request: AddKeyRequest): Promise<ListedSigner>
   /**
@@ -47,9 +47,10 @@ export interface PackOperations {
   /**
    * Judges a draft of another machine by this node's own view, and signs it with what it names and is held here. Throws
    * `PUBLISH_REFUSED` (codes of packs), `PACK_DRAFT_INVALID`, `PACK_DRAFT_ALTERED`, `PACK_DRAFT_STALE`, `KEY_NOT_HELD`,
-   * `PACK_ALREADY_SIGNED`.
+   * `PACK_ALREADY_SIGNED`; `PACK_DRAFT_PENDING` where this machine has signed another draft of that number, which others may
+   * still complete, unless that is given up.
    */
-  signPack(draft: PackDraft): Promise<DraftedPack>
+  signPack(draft: PackDraft, request?: SignPackRequest): Promise<DraftedPack>
   /** Publishes a draft that has all its signatures once this node's are added. Throws as `signPack`, `PACK_SIGNATURES_MISSING`. */
   completePack(draft: PackDraft): Promise<PublishedPack>
   /** The packs of an organisation at a number, by default its last that counts. Throws `PACK_UNKNOWN`. */
@@ -96,6 +97,11 @@ export interface RevokeKeyRequest {
   readonly lastGood?: 'all' | 'none' | readonly string[] | undefined
 }
 
+export interface SignPackRequest {
+  /** Gives up what this machine has signed at that number before. Whoever has all its signatures could still publish it. */
+  readonly discardDraft?: boolean | undefined
+}
+
 export interface PublishPackRequest {
   /** How many keys must sign the packs after this one; by default what the registry says, else as before. */
   readonly threshold?: number | undefined
@@ -107,6 +113,11 @@ export interface PublishPackRequest {
   readonly with?: readonly string[] | undefined
   /** Gives up a draft of this node that waits. Whoever has all its signatures could still publish it. */
   readonly discardDraft?: boolean | undefined
+  /**
+   * For a draft: asks nothing of the keys before it, which are lost. It counts only where operators pin it, here, too,
+   * before it is signed by others or published.
+   */
+  readonly recover?: boolean | undefined
 }
 
 /** A key of this organisation. */

@@ -14,8 +14,10 @@ import { JOURNAL_POSITIONS_KEPT, pruneOperations } from './journal.ts'
 import { FoldProgress } from './fold-progress.ts'
 import { NO_TRUST } from './key-effects.ts'
 import { meaningAffected } from './policy-change.ts'
+import type { EnginePorts } from './engine-ports.ts'
 import type { Projection } from './projection.ts'
 import { FoldAnew } from './projection.ts'
+import { RefoldPace } from './refold-pace.ts'
 import { RecordFeed, recordsAfter } from './record-feed.ts'
 import type { ProjectionStatus, RebuildProgress, RebuiltProjection } from './projection-status.ts'
 import { isOutdated, statusOf } from './projection-status.ts'
@@ -44,6 +46,7 @@ export class ProjectionEngine {
   readonly #progress: FoldProgress
   readonly #feed = new RecordFeed()
   readonly #trust: TrustKeeper
+  readonly #pace: RefoldPace
   #working: Promise<void> | null = null
   /** Why the last attempt at folding failed, or `null`. */
   #trouble: string | null = null
@@ -60,6 +63,7 @@ export class ProjectionEngine {
     this.#logger = ports.logger
     this.#progress = new FoldProgress(ports.clock)
     this.#trust = new TrustKeeper(instances, ports.log)
+    this.#pace = new RefoldPace(ports.clock, () => this.#advance())
   }
 
   /**
@@ -178,6 +182,7 @@ export class ProjectionEngine {
     this.#closed = true
     this.#stopListening()
     this.#cancelRetry?.()
+    this.#pace.close()
     while (this.#working !== null) await this.#working
     this.#progress.close()
   }
@@ -223,7 +228,9 @@ export class ProjectionEngine {
       })
       .finally(() => {
         this.#working = null
-        if (this.#lagging() !== undefined && this.#cancelRetry === null) this.#advance()
+        if (this.#closed || this.#cancelRetry !== null) return
+        if (this.#lagging() !== undefined) this.#advance()
+        else this.#pace.wakeFor(this.#instances.filter((one) => one.halted === null && this.#trust.isBehind(one)))
       })
   }
 
@@ -250,7 +257,7 @@ export class ProjectionEngine {
   #lagging(): ProjectionInstance | undefined {
     if (this.#closed) return undefined
     const open = this.#instances.filter(({ halted, state }) => halted === null && state.cursor < this.head)
-    const behind = open.find((instance) => this.#trust.isBehind(instance))
+    const behind = open.find((instance) => this.#trust.isBehind(instance) && this.#pace.isRested(instance))
     const others = open.filter((instance) => !this.#trust.isBehind(instance))
     const [last] = others.sort((left, right) => left.state.cursor - right.state.cursor)
     if (behind === undefined || last === undefined) return behind ?? last
@@ -259,7 +266,7 @@ export class ProjectionEngine {
 
   async #foldAll(): Promise<void> {
     for (let lagging = this.#lagging(); lagging !== undefined; lagging = this.#lagging()) {
-      if (this.#trust.isBehind(lagging)) await this.#refoldOrHalt(lagging)
+      if (this.#trust.isBehind(lagging)) await this.#pace.measured(lagging, () => this.#refoldOrHalt(lagging))
       else await this.#foldOn(lagging.state.cursor)
       this.#trouble = null
       this.#progress.tell()
@@ -387,11 +394,4 @@ export class ProjectionEngine {
     await instance.refold(upTo, { policy, trustOf }, (done) => onProgress?.({ projection: name, done, total: upTo }))
     if (instance === this.#trust.anchors) await this.#trust.load()
   }
-}
-
-export interface EnginePorts {
-  readonly log: EventLog
-  readonly store: Store
-  readonly clock: Clock
-  readonly logger: Logger
 }

@@ -16,6 +16,7 @@ export function stillCounts(intended: IntendedKey, head: PackState): boolean {
 /** The plan without what packs have fulfilled or overtaken. */
 export function openPlan(plan: SignerPlan, head: PackState): SignerPlan {
   return {
+    ...plan,
     threshold: plan.threshold !== null && plan.threshold.instead === head.threshold ? plan.threshold : null,
     keys: plan.keys.filter((intended) => stillCounts(intended, head))
   }

@@ -32,6 +32,17 @@ export interface SignerPlan {
   readonly threshold: { readonly value: number; readonly instead: number } | null
   /** Ascending by kid. */
   readonly keys: readonly IntendedKey[]
+  /**
+   * The last draft that keys of this machine signed, its own or another's: two that are both completed at one number
+   * freeze the organisation.
+   */
+  readonly signed?: SignedDraft | undefined
+}
+
+/** A draft by its pack. */
+export interface SignedDraft {
+  readonly packSeq: number
+  readonly packHash: string
 }
 
 export const NO_PLAN: SignerPlan = { threshold: null, keys: [] }

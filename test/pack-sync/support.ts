@@ -88,7 +88,6 @@ export function organisation(changes: Partial<SyncedOrganisation> = {}): SyncedO
   return {
     root: { orgId: ORG, threshold: 1, pins: new Map(), keys },
     dids: [ADA.signer.did],
-    pins: [],
     sources: ['https://source.example'],
     ...changes
   }
@@ -135,6 +134,18 @@ export function syncWorld(
     ...changes
   }
   return { options, store, audited }
+}
+
+/** The same, with packs pinned by number and hash. */
+export function withPins(
+  options: AnchorSyncOptions,
+  ...pins: readonly (readonly [number, string])[]
+): AnchorSyncOptions {
+  const organisations = options.organisations.map((known) => ({
+    ...known,
+    root: { ...known.root, pins: new Map(pins) }
+  }))
+  return { ...options, organisations }
 }
 
 export function peerOf({ orgId, signer }: TestMember): { did: string; orgId: string } {

@@ -15,7 +15,19 @@ import { createHandClock } from '../support/hand-clock.ts'
 import { next } from '../support/events.ts'
 import { makePack, packEvent } from '../support/packs.ts'
 import { newFolder } from '../support/cli.ts'
-import { ADA, BEA, KEYS, ORG, honestSource, keyEntry, nextPack, organisation, packChain, syncWorld } from './support.ts'
+import {
+  ADA,
+  BEA,
+  KEYS,
+  ORG,
+  honestSource,
+  keyEntry,
+  nextPack,
+  organisation,
+  packChain,
+  syncWorld,
+  withPins
+} from './support.ts'
 
 const NAME = { namespace: '_trust', orgId: ORG }
 const SOURCE = 'https://source.example'
@@ -470,8 +482,7 @@ describe('two sources', () => {
     expect(await getAnchors(store, NAME)).toMatchObject({ packSeq: 5, forkedAt: 6 })
     expect(audited.at(-2)).toMatchObject({ action: 'FED_ANCHOR_SYNC_REJECT', code: 'PACK_FORK' })
     expect((await planAnchorSync(options)).entries).toMatchObject([{ reason: 'FROZEN' }, { reason: 'FROZEN' }])
-    const pins = [{ packSeq: 6, hash: packHash(rival) }]
-    const pinned = { ...options, organisations: options.organisations.map((known) => ({ ...known, pins })) }
+    const pinned = withPins(options, [6, packHash(rival)])
     const settled = await runAnchorSync(await planAnchorSync(pinned), pinned)
     expect(settled).toMatchObject([
       { outcome: 'done', to: 5 },

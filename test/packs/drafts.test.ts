@@ -282,6 +282,15 @@ describe('co-signing refuses', () => {
       }
     ],
     [
+      'bytes that were changed, with their id and without the signature that does not fit them any more',
+      { code: 'PACK_DRAFT_INVALID' },
+      (draft) => {
+        const { envelope, pack } = readDraft(draft)
+        const body = { ...pack, validUntil: pack.validUntil + 1 } as unknown as Envelope['body']
+        return makeDraft({ ...envelope, body }, [])
+      }
+    ],
+    [
       'a signature of somebody else',
       { code: 'PACK_DRAFT_ALTERED' },
       async (draft, [a]) => {
@@ -333,7 +342,8 @@ describe('co-signing refuses', () => {
   test('any draft while the packs are forked', async () => {
     const [a, b, c] = await three()
     const one = await b.node.signPack((await a.node.draftPack({ with: [kidOf(b)] })).draft)
-    const two = await b.node.signPack((await c.node.draftPack({ with: [kidOf(b)], validDays: 7 })).draft)
+    const other = await c.node.draftPack({ with: [kidOf(b)], validDays: 7 })
+    const two = await b.node.signPack(other.draft, { discardDraft: true })
     await a.node.completePack(one.draft)
     await c.node.completePack(two.draft)
     await share(a, b, c)
@@ -367,5 +377,34 @@ describe('packs are shown', () => {
     ])
     await expect(b.node.packs({ packSeq: 8 })).rejects.toMatchObject({ code: 'PACK_UNKNOWN' })
     await expect(b.node.packs({ orgId: 'org-none' })).rejects.toMatchObject({ code: 'PACK_UNKNOWN' })
+  })
+})
+
+describe('two drafts of one number', () => {
+  test('are not both signed by one machine, whoever made them, unless it gives one up', async () => {
+    const [a, b, c] = await three()
+    const first = await a.node.draftPack({ with: [kidOf(b)] })
+    const second = await c.node.draftPack({ with: [kidOf(b)], validDays: 7 })
+    const third = await c.node.draftPack({ with: [kidOf(a)], validDays: 8, discardDraft: true })
+    const pending = { code: 'PACK_DRAFT_PENDING', detail: { packHash: first.packHash } }
+    await expect(a.node.signPack(third.draft)).rejects.toMatchObject(pending)
+    await expect(a.node.completePack(third.draft)).rejects.toMatchObject(pending)
+    await b.node.signPack(first.draft)
+    expect(await b.node.signPack(first.draft)).toMatchObject({ packHash: first.packHash })
+    await expect(b.node.signPack(second.draft)).rejects.toMatchObject(pending)
+    await expect(b.node.draftPack({ with: [kidOf(c)] })).rejects.toMatchObject(pending)
+    expect(await b.node.signPack(second.draft, { discardDraft: true })).toMatchObject({ missing: [] })
+    expect(await a.node.signPack(third.draft, { discardDraft: true })).toMatchObject({ missing: [] })
+    // Its own is given up with that.
+    expect((await a.node.signers()).draft).toBeNull()
+  })
+
+  test('of a number that is taken do not hold up the next', async () => {
+    const [a, b, c] = await three()
+    await b.node.signPack((await a.node.draftPack({ with: [kidOf(b)] })).draft)
+    const other = await c.node.draftPack({ with: [kidOf(a)], validDays: 7 })
+    await c.node.completePack((await a.node.signPack(other.draft, { discardDraft: true })).draft)
+    await share(c, a, b)
+    expect(await b.node.draftPack({ with: [kidOf(a)] })).toMatchObject({ packSeq: 4 })
   })
 })

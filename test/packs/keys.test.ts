@@ -207,6 +207,21 @@ describe('a key is retired or revoked', () => {
     )
   })
 
+  test('nothing that is in no pack yet is for ever: adding the key keeps it as it is', async () => {
+    const { node, self } = await open()
+    const { kid } = self.signer
+    await node.publishPack()
+    await node.revokeKey({ kid, reason: 'a mistake', lastGood: 'none' })
+    await expect(node.revokeKey({ kid, reason: 'twice', lastGood: 'none' })).rejects.toMatchObject(
+      refusedWith('PACK_STATUS_BACKWARD')
+    )
+    // It is the last one that can sign packs.
+    await expect(node.publishPack()).rejects.toMatchObject(refusedWith('PACK_THRESHOLD'))
+    expect(await node.addKey({ kid })).toMatchObject({ inForce: { status: 'ACTIVE' }, intended: null })
+    await expect(node.addKey({ kid })).rejects.toMatchObject({ code: 'KEY_EXISTS' })
+    expect(await node.publishPack()).toMatchObject({ packSeq: 2 })
+  })
+
   test('but not the only one that this node can sign events with', async () => {
     const { node, self } = await open()
     await node.publishPack()

@@ -92,18 +92,24 @@ function policyWith(events: readonly SignedEvent[], pick: number | null): Effect
 interface Coming {
   readonly arrival: Arrival
   readonly restartAt: number | null
+  /** Reloads on the way: after a group of events, with another pack pinned or with none. */
+  readonly reloads?: readonly { readonly after: number; readonly pick: number | null }[]
 }
 
 async function stateAfter(events: readonly SignedEvent[], policy: EffectivePolicy, coming: Coming | null) {
-  let ledger = await openLedger({ policy })
+  const reloads = coming?.reloads ?? []
+  let ledger = await openLedger({ policy: reloads.length === 0 ? policy : policyWith(events, null) })
   const groups = coming === null ? [events] : admissible(events, coming.arrival)
   for (const [index, group] of groups.entries()) {
     await ledger.append(...group)
     if (group.length % 2 === 0) await ledger.caughtUp()
+    for (const { after, pick } of reloads)
+      if (after % groups.length === index) await ledger.appendPolicy(policyWith(events, pick))
     if (index !== coming?.restartAt) continue
     await ledger.close()
     ledger = await openLedger({ policy, store: ledger.store })
   }
+  if (reloads.length > 0) await ledger.appendPolicy(policy)
   await ledger.caughtUp()
   const digests = []
   for (const namespace of [NAMESPACE, OTHER_NAMESPACE, '_trust'])
@@ -140,6 +146,29 @@ test('packs, events and revocations in any order give the same state, which is t
     { numRuns: 25 }
   )
   expect(Object.entries(seen).filter(([, count]) => count === 0)).toEqual([])
+})
+
+test('pins that come and go while packs and events arrive leave no trace behind the last ones', async () => {
+  const someReload = fc.record({ after: fc.nat(9), pick: fc.option(fc.nat(20)) })
+  const someComing = fc.record({
+    arrival: someArrival,
+    restartAt: fc.option(fc.nat(6)),
+    reloads: fc.array(someReload, { minLength: 1, maxLength: 3 })
+  })
+  await fc.assert(
+    fc.asyncProperty(
+      someLife,
+      fc.option(fc.nat(20)),
+      fc.array(someComing, { minLength: 2, maxLength: 2 }),
+      async (acts, pick, comings) => {
+        const events = await eventsOf(acts)
+        const policy = policyWith(events, pick)
+        const fresh = await stateAfter(events, policy, null)
+        for (const coming of comings) expect(await stateAfter(events, policy, coming)).toEqual(fresh)
+      }
+    ),
+    { numRuns: 8 }
+  )
 })
 
 /** The events that any pack names as last good ones. */

@@ -51,7 +51,8 @@ const intendedKey = z.strictObject({
 const planSchema = z.strictObject({
   v: z.literal(1),
   threshold: z.strictObject({ value: z.int().min(1).max(PACK_KEYS_MAX), instead: z.int().min(1) }).nullable(),
-  keys: z.array(intendedKey).max(PACK_KEYS_MAX)
+  keys: z.array(intendedKey).max(PACK_KEYS_MAX),
+  signed: z.strictObject({ packSeq: z.int().min(1), packHash: hash }).optional()
 })
 const draftSchema = z.strictObject({
   v: z.literal(1),
@@ -78,10 +79,12 @@ export function fileSignerRegistry({ paths, keystore, signer, random }: SignersF
   return {
     plan: async () => {
       const read = await readOwnFile(paths.signers, planSchema)
-      return read === null ? NO_PLAN : { threshold: read.threshold, keys: read.keys }
+      if (read === null) return NO_PLAN
+      const { v: _version, ...plan } = read
+      return plan
     },
-    savePlan: async ({ threshold, keys }: SignerPlan) => {
-      await writeOwnFile(paths.signers, { v: 1, threshold, keys })
+    savePlan: async ({ threshold, keys, signed }: SignerPlan) => {
+      await writeOwnFile(paths.signers, { v: 1, threshold, keys, signed })
     },
     held: async () => heldKeys((await keystore.open()).known),
     newKey: async (uses, createdAt) => {

@@ -23,6 +23,7 @@ interface PublishOptions {
   readonly with?: readonly string[]
   readonly out?: string
   readonly discardDraft?: true
+  readonly recover?: true
 }
 
 /** `anchormesh pack`: the signed publications of an organisation's keys. */
@@ -47,12 +48,14 @@ export const registerPack: RegisterVerb = (program, runner) => {
     .option('--with <kid>', 'a key of another machine that signs, too; can be given again', listArgument)
     .option('--out <file>', 'where to write the draft')
     .option('--discard-draft', 'give up the draft of this node that waits, and make the next pack in its place')
+    .option('--recover', 'a draft without the keys before, which are lost; it counts where it is pinned')
     .addHelpText(
       'after',
       examples(
         'anchormesh pack publish',
         'anchormesh pack publish --with KID --out draft.json',
-        'anchormesh pack publish draft.json'
+        'anchormesh pack publish draft.json',
+        'anchormesh pack publish --recover --threshold 1 --out draft.json'
       )
     )
     .action((file: string | undefined, options: PublishOptions, command: Command) =>
@@ -63,6 +66,7 @@ export const registerPack: RegisterVerb = (program, runner) => {
           return await operations.completePack(await readDraftFile(file, context))
         })
         await ('draft' in made ? showDrafted(made, options.out, context) : showPublished(made, context))
+        if ('draft' in made && options.recover === true) notePin(made, context)
       })
     )
   registerSign(pack, runner)
@@ -79,23 +83,29 @@ const registerSign: RegisterVerb = (pack, runner) => {
     )
     .argument('<file>', 'the draft; the signed one takes its place')
     .option('--out <file>', 'write the signed one here instead')
+    .option('--discard-draft', 'give up another draft of this number that this machine has signed')
     .addHelpText(
       'after',
       examples('anchormesh pack sign draft.json', 'anchormesh pack sign draft.json --out signed.json')
     )
-    .action((file: string, { out }: { readonly out?: string }, command: Command) =>
-      runner.run(command, async (context) => {
-        const draft = await readDraftFile(file, context)
-        const signed = await withOperations(context, async (operations) => {
-          const view = await operations.viewDraft(draft)
-          if (!context.json) await context.output.line(`${packText(view)}\n`)
-          return await operations.signPack(draft)
+    .action(
+      (
+        file: string,
+        { out, discardDraft }: { readonly out?: string; readonly discardDraft?: true },
+        command: Command
+      ) =>
+        runner.run(command, async (context) => {
+          const draft = await readDraftFile(file, context)
+          const signed = await withOperations(context, async (operations) => {
+            const view = await operations.viewDraft(draft)
+            if (!context.json) await context.output.line(`${packText(view)}\n`)
+            return await operations.signPack(draft, { discardDraft })
+          })
+          const target = out ?? file
+          if (target === '-') await context.output.line(draftText(signed.draft))
+          else await replaceDraftFile(target, signed.draft)
+          if (target !== '-') await showDrafted(signed, target, context)
         })
-        const target = out ?? file
-        if (target === '-') await context.output.line(draftText(signed.draft))
-        else await replaceDraftFile(target, signed.draft)
-        if (target !== '-') await showDrafted(signed, target, context)
-      })
     )
   addPackSyncCommands(pack, runner)
 }
@@ -133,6 +143,7 @@ async function publishOrDraft(operations: Operations, options: PublishOptions): 
   const request = requestOf(options)
   const draft = async (): Promise<DraftedPack> =>
     out === undefined ? await operations.draftPack(request) : await draftInto(out, operations, request)
+  if (options.recover === true) return await draft()
   try {
     return await operations.publishPack(request)
   } catch (error) {
@@ -157,20 +168,28 @@ function lacksSignatures({ code, detail }: AnchormeshError): boolean {
   )
 }
 
-function requestOf({ threshold, delta, validDays, with: named, discardDraft }: PublishOptions): PublishPackRequest {
+function requestOf({
+  threshold,
+  delta,
+  validDays,
+  with: named,
+  discardDraft,
+  recover
+}: PublishOptions): PublishPackRequest {
   return {
     ...(threshold === undefined ? {} : { threshold }),
     ...(delta === undefined ? {} : { delta }),
     ...(validDays === undefined ? {} : { validDays }),
     ...(named === undefined ? {} : { with: named }),
-    ...(discardDraft === undefined ? {} : { discardDraft })
+    ...(discardDraft === undefined ? {} : { discardDraft }),
+    ...(recover === undefined ? {} : { recover })
   }
 }
 
 function refuseMixed(options: PublishOptions): void {
   if (
     Object.keys(options).every(
-      (name) => !['threshold', 'delta', 'validDays', 'with', 'out', 'discardDraft'].includes(name)
+      (name) => !['threshold', 'delta', 'validDays', 'with', 'out', 'discardDraft', 'recover'].includes(name)
     )
   )
     return
@@ -197,6 +216,11 @@ const isNumber = (text: string): boolean => /^[0-9]+$/.test(text)
 function orgOf(text: string): string {
   if (NAME_PATTERN.test(text)) return text
   throw new InvalidArgumentError(`${text} is neither an organisation, nor the number of a pack, nor a file.`)
+}
+
+function notePin({ orgId, packSeq, packHash }: DraftedPack, { json, output }: CommandContext): void {
+  if (!json)
+    output.note(`Before that, here and wherever it shall count: anchormesh trust pin ${orgId} ${packSeq} ${packHash}`)
 }
 
 async function showPublished(published: PublishedPack, { json, output }: CommandContext): Promise<void> {
