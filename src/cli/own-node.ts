@@ -20,6 +20,7 @@ import { configuredRails } from './data-folder/rails.ts'
 import { configuredSyslog } from './data-folder/syslog.ts'
 import { openKeystore } from './data-folder/keystore.ts'
 import type { PassphraseSource } from './data-folder/keystore-seal.ts'
+import { externalSigners } from './data-folder/node-signer.ts'
 import { loadConfig } from './data-folder/load-config.ts'
 import type { LoadedConfig } from './data-folder/load-config.ts'
 import { filePins } from './data-folder/file-pins.ts'
@@ -72,6 +73,7 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
         paths,
         keystore: keystoreFile(paths.keystore, config.sources.passphrases),
         signer: config.signer,
+        external: externalSigners(federation.node, paths.folder, parts.clock),
         random: parts.random
       }),
       pins: filePins(config.sources),
