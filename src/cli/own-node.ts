@@ -12,6 +12,7 @@ import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
 import { SignatureThreads } from '../platform/signature-threads.ts'
 import type { CommandContext } from './command.ts'
+import { auditNotes } from './data-folder/audit-notes.ts'
 import { backupSource } from './data-folder/backup-files.ts'
 import { nodeConfigOf } from './data-folder/node-config.ts'
 import { openStores } from './data-folder/open-stores.ts'
@@ -77,6 +78,7 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
         random: parts.random
       }),
       pins: filePins(config.sources),
+      auditNotes: auditNotes(paths.folder),
       signatureVerifiers: new SignatureThreads({ clock: parts.clock, logger: parts.logger })
     })
   } catch (error) {
