@@ -52,6 +52,16 @@ test('a running node goes along when its keystore is sealed, and sealed anew, an
   ])
   for (const text of ['CONFIG_RELOADED refused KEYSTORE_PASSPHRASE', 'KEY_ROTATED refused KEYSTORE_PASSPHRASE'])
     expect(told).toContain(text)
+  // What was done on behalf of a call has the id of the call.
+  const idsOf = (action: string, subject?: string): string[] =>
+    records
+      .filter((one) => one.action === action && (subject ?? one.subject) === one.subject)
+      .map((one) => one.requestId)
+  expect(idsOf('KEY_ROTATED')).toEqual(idsOf('ADMIN_CALL', 'POST /v1/admin/keys/rotate'))
+  expect(idsOf('FED_ANCHOR_PUBLISH')).toEqual(idsOf('ADMIN_CALL', 'POST /v1/admin/packs'))
+  const reloads = idsOf('ADMIN_CALL', 'POST /v1/admin/config/reload')
+  expect(reloads).toHaveLength(2)
+  expect(idsOf('CONFIG_RELOADED').filter((id) => reloads.includes(id))).toEqual(reloads)
   expect(JSON.stringify(records)).not.toMatch(/(first|second) passphrase/)
   node.process.kill('SIGTERM')
   await node.ended
