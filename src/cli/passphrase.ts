@@ -120,8 +120,7 @@ export async function readPassphraseFile(path: string): Promise<string> {
     })
   })
   try {
-    const stat = await file.stat()
-    const mode = stat.mode & 0o777
+    const mode = (await file.stat()).mode & 0o777
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
       throw new AnchormeshError(
         'KEYSTORE_PERMISSIONS',

@@ -20,11 +20,11 @@ export function backupSource(
       const files: DataFile[] = []
       const warnings: string[] = []
       const keys = keyFiles(config())
-      const passphraseFiles = (passphrases?.files ?? []).map((file) => resolve(file))
+      const passphraseFiles = new Set((passphrases?.files ?? []).map((file) => resolve(file)))
       for await (const path of filesBelow(paths.folder, NEVER_FILES, warnings)) {
         const name = relative(paths.folder, path).split(sep).join('/')
         if (withoutKeys && keys.has(path)) continue
-        if (passphraseFiles.includes(path)) {
+        if (passphraseFiles.has(path)) {
           warnings.push(`${name} is not in the backup: it holds the passphrase that keystore.json is sealed with`)
           continue
         }
