@@ -13,7 +13,7 @@ import type { Store } from './log/store.ts'
 import type { Network } from './network/network.ts'
 import type { Operations } from './operations.ts'
 import type { PackServing } from './pack-sync/server.ts'
-import type { AuditTrail, CountingTrail } from './platform/audit.ts'
+import type { AuditNotes, AuditTrail, CountingTrail } from './platform/audit.ts'
 import type { Clock } from './platform/clock.ts'
 import type { Logger } from './platform/logger.ts'
 import type { Random } from './platform/random.ts'
@@ -62,6 +62,8 @@ export interface NodePorts {
   readonly signatureVerifiers?: SignatureVerifiers
   /** Takes the audit records in the place of the node's own audit log. */
   readonly audit?: AuditTrail
+  /** What was done while no node had the store; recorded when the node opens, and when it is asked for its audit log. */
+  readonly auditNotes?: AuditNotes
   /** The way to the collector that gets a copy of the audit records, once the node is started. */
   readonly syslog?: SyslogTransport
 }

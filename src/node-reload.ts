@@ -6,6 +6,7 @@ import { loadBoundKeys } from './ingest/bound-keys.ts'
 import type { EventLog } from './log/event-log.ts'
 import type { Clock } from './platform/clock.ts'
 import { AnchormeshError, messageOf } from './platform/errors.ts'
+import { ofThisRequest } from './platform/request-scope.ts'
 import { InTurn } from './platform/in-turn.ts'
 import type { ConfigChange, ConfigReloaded } from './policy/config-change.ts'
 import type { EffectivePolicy } from './policy/policy.ts'
@@ -47,6 +48,7 @@ export class NodeReloading {
    */
   async reloadConfig(): Promise<ConfigReloaded> {
     const { audit } = this.#parts
+    const request = ofThisRequest()
     const { configuration, logger } = this.#parts.ports
     if (configuration === undefined)
       throw new AnchormeshError('NODE_NOT_RUNNING', 'this node has no configuration that it could read again', {
@@ -54,7 +56,7 @@ export class NodeReloading {
       })
     // Read in turn, too: what was read first must not come into force last.
     return await this.#line.run(async () => {
-      const about = { action: 'CONFIG_RELOADED', actor: 'operator', subject: 'configuration' } as const
+      const about = { action: 'CONFIG_RELOADED', actor: 'operator', subject: 'configuration', ...request } as const
       try {
         const next = await configuration.next()
         const { isNewPolicy } = await this.#reload(next.reload)

@@ -153,7 +153,8 @@ async function openAudit(log: EventLog, config: NodeConfig, ports: NodePorts): P
     ...ports,
     log,
     retention: config.audit ?? RETENTION_DEFAULT,
-    syslog: ports.syslog ?? null
+    syslog: ports.syslog ?? null,
+    notes: ports.auditNotes ?? null
   })
 }
 

@@ -1,7 +1,7 @@
 import type { AuditRecord } from '../../protocols/audit/v1/record.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { Store } from '../log/store.ts'
-import type { CountingTrail } from '../platform/audit.ts'
+import type { AuditNotes, CountingTrail } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
@@ -13,6 +13,7 @@ import { followLog } from './log-trail.ts'
 import type { AuditOperations, AuditQuery, AuditStatus, AuditVerification } from './operations.ts'
 import type { Retention } from './retention.ts'
 import type { SyslogTransport } from './syslog-transport.ts'
+import { NoteTaker } from './take-notes.ts'
 import { verifyAudit } from './verify.ts'
 
 /** What the audit of a node works with. */
@@ -25,6 +26,8 @@ export interface NodeAuditPorts {
   readonly retention: Retention
   /** The way to the collector that gets a copy; null without one. */
   readonly syslog: SyslogTransport | null
+  /** What was done while no node had the store; null where nobody notes that. */
+  readonly notes: AuditNotes | null
 }
 
 /** Everything that audit is to a node: the trail, what can be asked of it, and its way to a collector. */
@@ -35,6 +38,7 @@ export class NodeAudit implements AuditOperations {
   readonly #log: AuditLog
   readonly #counted: CountedTrail
   readonly #forwarder: SyslogForwarder | null
+  readonly #notes: NoteTaker | null
   #stopFollowing: () => void = () => {}
 
   private constructor(ports: NodeAuditPorts, log: AuditLog) {
@@ -42,7 +46,8 @@ export class NodeAudit implements AuditOperations {
     this.#log = log
     this.#counted = new CountedTrail(log, ports.clock)
     this.trail = this.#counted
-    const { syslog: transport } = ports
+    const { syslog: transport, notes, logger } = ports
+    this.#notes = notes === null ? null : new NoteTaker(notes, log, logger)
     this.#forwarder = transport === null ? null : new SyslogForwarder({ ...ports, log, trail: log, transport })
   }
 
@@ -51,6 +56,7 @@ export class NodeAudit implements AuditOperations {
     const log = await AuditLog.open(ports)
     const audit = new NodeAudit(ports, log)
     await audit.#forwarder?.open()
+    await audit.#notes?.take()
     const { policySeq } = log.head
     audit.#stopFollowing = await followLog({ log: ports.log, store: ports.store, trail: audit.trail, policySeq })
     return audit
@@ -69,9 +75,10 @@ export class NodeAudit implements AuditOperations {
     await this.#log.close()
   }
 
-  audit(query: AuditQuery, signal?: AbortSignal): AsyncIterable<AuditRecord> {
+  async *audit(query: AuditQuery, signal?: AbortSignal): AsyncGenerator<AuditRecord> {
     const { store, logger } = this.#ports
-    return listRecords({ log: this.#log, store, logger }, query, signal)
+    if (!this.#log.closed) await this.#notes?.take()
+    yield* listRecords({ log: this.#log, store, logger }, query, signal)
   }
 
   async verifyAudit(onProgress?: Parameters<AuditOperations['verifyAudit']>[0]): Promise<AuditVerification> {

@@ -10,6 +10,7 @@ import { ensureFolder, errnoOf, syncFolder } from '../platform/atomic-file.ts'
 import type { AuditTrail } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
+import { ofThisRequest } from '../platform/request-scope.ts'
 import { writeEntries } from './entries.ts'
 import type { BackupFile, BackupManifest } from './manifest.ts'
 import { BACKUP_VERSION, BLOBS_FILE, FILES_FOLDER, MANIFEST_FILE, STORE_FILE } from './manifest.ts'
@@ -75,7 +76,7 @@ export async function makeBackup(
   ports: BackupPorts,
   onProgress: (done: number, total: number | null) => void = () => {}
 ): Promise<BackupMade> {
-  const about = { action: 'BACKUP_MADE', actor: 'operator', subject: directory } as const
+  const about = { action: 'BACKUP_MADE', actor: 'operator', subject: directory, ...ofThisRequest() } as const
   try {
     const made = await makeAt(directory, withoutKeys, ports, onProgress)
     ports.audit.record({ ...about, outcome: 'ok', code: null, detail: { logSeq: made.logSeq, withoutKeys } })

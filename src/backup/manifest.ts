@@ -45,6 +45,12 @@ const manifestSchema = z.strictObject({
 export type BackupManifest = z.output<typeof manifestSchema>
 export type BackupFile = BackupManifest['files'][number]
 
+/**
+ * What a backup never takes out of a data folder, and a restore never puts into one: the stores have files of their own,
+ * and the rest is about a process, or is still to be recorded.
+ */
+export const NEVER_FILES: ReadonlySet<string> = new Set(['store', 'blobs', 'store.json', 'run', 'audit-notes'])
+
 /** Whether a file of the data folder can be backed up under its name. */
 export const isBackupName = (name: string): boolean => NAME.test(name)
 
@@ -70,9 +76,17 @@ export function parseManifest(text: string): BackupManifest {
   const names = parsed.data.files.map(({ name }) => name)
   const twice = names.find((name, index) => names.indexOf(name) < index)
   if (twice !== undefined) throw backupInvalid([`${MANIFEST_FILE}: names ${twice} twice`])
+  const foreign = names.find(isForeign)
+  if (foreign !== undefined) throw backupInvalid([`${MANIFEST_FILE}: names ${foreign}, which no backup holds`])
   for (const needed of [STORE_FILE, BLOBS_FILE])
     if (!names.includes(needed)) throw backupInvalid([`${MANIFEST_FILE}: does not name ${needed}`])
   return parsed.data
+}
+
+function isForeign(name: string): boolean {
+  if (name === STORE_FILE || name === BLOBS_FILE) return false
+  const [folder, first = ''] = name.split('/')
+  return folder !== FILES_FOLDER || NEVER_FILES.has(first.toLowerCase())
 }
 
 /** What was found is no whole backup; each problem begins with the file's name. */

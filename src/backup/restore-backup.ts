@@ -1,19 +1,24 @@
 import { createReadStream } from 'node:fs'
-import { chmod, copyFile, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises'
+import { copyFile, mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { toHex } from '../../protocols/primitives/bytes.ts'
 import { assertStoreFormat, checkpointFile } from '../log/checkpoint-file.ts'
 import type { RestoredFrom } from '../log/checkpoint-file.ts'
+import { LogReader } from '../log/log-reader.ts'
+import { LogTree } from '../log/log-tree.ts'
+import type { LogRecord } from '../log/record.ts'
 import type { Store, WriteOperation } from '../log/store.ts'
 import type { LogVerification } from '../log/verify-log.ts'
 import { verifyLog } from '../log/verify-log.ts'
 import { ensureFolder, errnoOf, syncFolder } from '../platform/atomic-file.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
+import { silentLogger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
 import { checkBackup } from './check-backup.ts'
 import { readEntries } from './entries.ts'
+import type { DataFile } from './make-backup.ts'
 import type { BackupManifest } from './manifest.ts'
-import { BLOBS_FILE, FILES_FOLDER, STORE_FILE, backupInvalid } from './manifest.ts'
+import { BLOBS_FILE, FILES_FOLDER, MANIFEST_FILE, STORE_FILE, backupInvalid } from './manifest.ts'
 
 const EPOCH_BYTES = 8
 // One write to the store.
@@ -25,6 +30,10 @@ export interface RestorePorts {
   readonly openStore: (location: string) => Promise<Store>
   /** The store as the node sees it, where that differs (decrypted); closing it closes the other. */
   readonly inside?: (store: Store, folder: string) => Promise<Store>
+  /** What stands in the folder beside the backup's files, or in the place of those of the same name. */
+  readonly files?: readonly DataFile[]
+  /** Called for what is whole, in `staging`, right before it takes its place: to write down there that it was restored. */
+  readonly restored?: (staging: string, restored: Restored) => Promise<void>
 }
 
 /** What was restored. */
@@ -35,7 +44,7 @@ export interface Restored {
   readonly restoredFrom: RestoredFrom
   readonly records: number
   readonly files: number
-  /** Whether the backup has no keys: the node can't start before they are put back. */
+  /** Whether there are no keys: the node can't start before they are put back. */
   readonly withoutKeys: boolean
 }
 
@@ -64,11 +73,14 @@ export async function restoreBackup(
     const checkpoint = checkpointFile(join(staging, 'store.json'))
     const { formatVersion, logSeq, headHash } = manifest.log
     await checkpoint.write({ formatVersion, epoch, head: { logSeq, hash: headHash }, restoredFrom })
-    const { records } = await verified(staging, ports, onProgress)
+    const { records } = await verified(staging, manifest, ports, onProgress)
+    const { files } = manifest
+    const withoutKeys = manifest.withoutKeys && !(ports.files ?? []).some(({ name }) => name === 'keystore.json')
+    const restored = { folder, epoch, restoredFrom, records, files: files.length, withoutKeys }
+    await ports.restored?.(staging, restored)
     await syncFolder(staging)
     await takePlace(staging, folder)
-    const { withoutKeys, files } = manifest
-    return { folder, epoch, restoredFrom, records, files: files.length, withoutKeys }
+    return restored
   } catch (error) {
     await rm(staging, { recursive: true, force: true })
     throw error
@@ -77,7 +89,7 @@ export async function restoreBackup(
 
 async function writeFolder(
   { directory, staging, manifest }: { directory: string; staging: string; manifest: BackupManifest },
-  { openStore }: RestorePorts,
+  { openStore, files = [] }: RestorePorts,
   onProgress: (done: number, total: number, unit: string) => void
 ): Promise<void> {
   for (const { name, mode } of manifest.files) {
@@ -85,8 +97,14 @@ async function writeFolder(
     const path = join(staging, name.slice(FILES_FOLDER.length + 1))
     await ensureFolder(dirname(path))
     await copyFile(join(directory, name), path)
-    await chmod(path, mode)
-    await synced(path)
+    await synced(path, mode)
+  }
+  for (const { name, mode, content } of files) {
+    const path = join(staging, name)
+    await ensureFolder(dirname(path))
+    await rm(path, { force: true })
+    await writeFile(path, content, { mode: 0o600 })
+    await synced(path, mode)
   }
   const total = manifest.files.reduce((sum, { size }) => sum + size, 0)
   let done = 0
@@ -127,12 +145,14 @@ async function fill(store: Store, file: string, onBytes: (bytes: number) => void
 
 async function verified(
   staging: string,
+  manifest: BackupManifest,
   { openStore, inside }: RestorePorts,
   onProgress: (done: number, total: number, unit: string) => void
 ): Promise<LogVerification> {
   const raw = await openStore(join(staging, 'store'))
-  const store = inside === undefined ? raw : await inside(raw, staging)
+  let store = raw
   try {
+    if (inside !== undefined) store = await inside(raw, staging)
     const checkpoint = checkpointFile(join(staging, 'store.json'))
     const verification = await verifyLog(store, checkpoint, (done, total) =>
       onProgress(done, total, 'records verified')
@@ -141,9 +161,25 @@ async function verified(
       throw backupInvalid(
         verification.problems.map(({ logSeq, problem }) => `${STORE_FILE}: record ${logSeq ?? '-'}: ${problem}`)
       )
+    // The first checkpoint of the new epoch names it, signed, to all the others.
+    if ((await rootOf(store, manifest.log.logSeq)) !== manifest.log.root)
+      throw backupInvalid([`${MANIFEST_FILE}: names another root than the log has`])
     return verification
   } finally {
     await store.close()
+  }
+}
+
+/** Root of the tree over the first `size` records, hex. */
+async function rootOf(store: Store, size: number): Promise<string> {
+  const reader = new LogReader(store)
+  const head = await reader.readHead()
+  const records = (after: number, upTo: number): AsyncIterable<LogRecord> => reader.records(after, upTo)
+  const tree = new LogTree({ store, logger: silentLogger }, { head, records, writeFailed: () => {} })
+  try {
+    return toHex(await (await tree.ready()).root(size))
+  } finally {
+    await tree.close()
   }
 }
 
@@ -167,9 +203,10 @@ async function refuseUsed(folder: string): Promise<void> {
   })
 }
 
-async function synced(path: string): Promise<void> {
+async function synced(path: string, mode: number): Promise<void> {
   const handle = await open(path, 'r')
   try {
+    await handle.chmod(mode)
     await handle.sync()
   } finally {
     await handle.close()

@@ -63,6 +63,8 @@ export class LiveConfig implements ConfigurationSource {
     const config = await loadConfig(this.#sources)
     const after = settingsIn(config)
     this.#refuseIdentity(config, after)
+    // A keystore that this process can't open is none to go on with: it would sign nothing from now on.
+    await config.keystore.unlock()
     const changes = changesBetween(this.#inForce, after, needsRestart)
     const { federation, policy, folder } = config
     const isSame = changes.every(({ key }) => !isBelow(key, 'rails') && !isBelow(key, 'certificates'))

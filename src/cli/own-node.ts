@@ -12,6 +12,7 @@ import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
 import { SignatureThreads } from '../platform/signature-threads.ts'
 import type { CommandContext } from './command.ts'
+import { auditNotes } from './data-folder/audit-notes.ts'
 import { backupSource } from './data-folder/backup-files.ts'
 import { nodeConfigOf } from './data-folder/node-config.ts'
 import { openStores } from './data-folder/open-stores.ts'
@@ -20,6 +21,7 @@ import { configuredRails } from './data-folder/rails.ts'
 import { configuredSyslog } from './data-folder/syslog.ts'
 import { openKeystore } from './data-folder/keystore.ts'
 import type { PassphraseSource } from './data-folder/keystore-seal.ts'
+import { externalSigners } from './data-folder/node-signer.ts'
 import { loadConfig } from './data-folder/load-config.ts'
 import type { LoadedConfig } from './data-folder/load-config.ts'
 import { filePins } from './data-folder/file-pins.ts'
@@ -72,9 +74,11 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
         paths,
         keystore: keystoreFile(paths.keystore, config.sources.passphrases),
         signer: config.signer,
+        external: externalSigners(federation.node, paths.folder, parts.clock),
         random: parts.random
       }),
       pins: filePins(config.sources),
+      auditNotes: auditNotes(paths.folder),
       signatureVerifiers: new SignatureThreads({ clock: parts.clock, logger: parts.logger })
     })
   } catch (error) {

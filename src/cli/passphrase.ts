@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import type { PassphraseSource } from './data-folder/keystore-seal.ts'
 import { octal } from './data-folder/owner-only.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
@@ -33,22 +33,53 @@ export interface Passphrases extends PassphraseSource {
   first(path: string): Promise<string>
   /** One in the place of another: `--new-passphrase-file`, the environment, or the terminal, twice. */
   next(path: string): Promise<string>
+  /** From now on nobody is asked at the terminal: a command that serves others must not wait for somebody there. */
+  askNoMore(): void
 }
 
-/** A passphrase is looked for when it is needed, and kept for the rest of the command. */
+/**
+ * A passphrase is looked for when it is needed, and kept for the rest of the command: a pipe can be read only once. One
+ * that could not be had is looked for again.
+ */
 export function passphrasesOf(options: PassphraseOptions): Passphrases {
-  const { environment, terminal, random } = options
+  const { environment, random } = options
+  let { terminal } = options
   let current: Promise<string> | null = null
   const given = (path: string): Promise<string | null> => find(options.file, 'ANCHORMESH_PASSPHRASE', environment, path)
+  const look = async (path: string): Promise<string> => {
+    const found = await given(path)
+    if (found !== null) return found
+    if (terminal === null) throw noWay(path, '--passphrase-file FILE', 'ANCHORMESH_PASSPHRASE')
+    return usable(await askSecret(terminal, `Passphrase of ${path}: `), 'the passphrase')
+  }
+  const named = [
+    options.file || environment['ANCHORMESH_PASSPHRASE_FILE'],
+    options.newFile || environment['ANCHORMESH_NEW_PASSPHRASE_FILE']
+  ]
   return {
     random,
-    current: (path) => {
-      current ??= given(path).then(async (found) => {
-        if (found !== null) return found
-        if (terminal === null) throw noWay(path, '--passphrase-file FILE', 'ANCHORMESH_PASSPHRASE')
-        return usable(await askSecret(terminal, `Passphrase of ${path}: `), 'the passphrase')
-      })
-      return current
+    files: named.flatMap((file) => (file === undefined || file === '' ? [] : [file])),
+    askNoMore: () => {
+      terminal = null
+    },
+    current: async (path) => {
+      const looking = (current ??= look(path))
+      try {
+        return await looking
+      } catch (error) {
+        if (current === looking) current = null
+        throw error
+      }
+    },
+    renewed: async (path) => {
+      const before = await current
+      // A pipe has nothing a second time, and to open it may take for ever.
+      const file = options.file || environment['ANCHORMESH_PASSPHRASE_FILE']
+      if (file === undefined || file === '' || !(await stat(file)).isFile()) return null
+      const found = await given(path)
+      if (found === null || found === before) return null
+      current = Promise.resolve(found)
+      return found
     },
     first: async (path) => {
       const found = await given(path)
@@ -89,8 +120,7 @@ export async function readPassphraseFile(path: string): Promise<string> {
     })
   })
   try {
-    const stat = await file.stat()
-    const mode = stat.mode & 0o777
+    const mode = (await file.stat()).mode & 0o777
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
       throw new AnchormeshError(
         'KEYSTORE_PERMISSIONS',

@@ -71,6 +71,8 @@ async function open(
   const { clock, random, signal, interruption, output, json } = context
   const { folder, federation } = config
   const network = networkOf(config, await config.peerKeySeed(), { clock, random, logger })
+  // Nobody sits before a node to answer what a reload, or a key that is made, would ask.
+  context.passphrases.askNoMore()
   if (config.federation.node.signer !== undefined) closes.push(watchSigner(config, logger))
   const configuration = new LiveConfig(config, context.configSources, {
     clock,

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AuditEntry, CountingTrail } from '../platform/audit.ts'
+import { onBehalfOf } from '../platform/request-scope.ts'
 import { statusOf } from './errors.ts'
 import { PROBLEM_MEDIA_TYPE } from './failures.ts'
 import type { App, RouteContext } from './listener.ts'
@@ -22,6 +23,8 @@ const NAMES = ['namespace', 'batchId', 'orgId', 'kid', 'receipt', 'chainId', 'ra
  */
 export function auditCalls(app: App, audit: CountingTrail, context: RouteContext): RouteContext {
   const codes = new WeakMap<object, string>()
+  // Once the body was read: its events come from the connection, which others used before.
+  app.addHook('preHandler', (request, _reply, done) => onBehalfOf(request.id, done))
   app.addHook('onSend', async (request, reply, payload: unknown) => {
     if (reply.getHeader('content-type') === PROBLEM_MEDIA_TYPE) codes.set(request.raw, codeIn(payload))
     return payload

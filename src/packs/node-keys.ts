@@ -78,7 +78,9 @@ export class NodeKeys {
     const rotated = async (): Promise<RotatedKey> => {
       const book = await this.#book()
       const old = intendedOf(book, this.#mustKnow(book, kid))
-      if (!book.held.some((key) => key.kid === kid)) throw notHeld(kid)
+      const own = book.held.find((key) => key.kid === kid)
+      if (own === undefined) throw notHeld(kid)
+      if (own.isExternal === true) throw heldElsewhere(kid)
       refuseBackward(kid, old.status, 'RETIRED')
       const { now, after } = this.#moment(book)
       const { uses } = old
@@ -317,6 +319,15 @@ function kidOf(publicKey: string): string {
 
 function keyExists(message: string): AnchormeshError {
   return new AnchormeshError('KEY_EXISTS', message, { hint: 'anchormesh keys list shows the keys that there are.' })
+}
+
+/** A key that is made here would be one that the signer does not have: the node could sign nothing that counts. */
+function heldElsewhere(kid: string): AnchormeshError {
+  return new AnchormeshError('KEY_NOT_HELD', `another process signs with ${kid} (node.signer), and makes its keys`, {
+    hint:
+      'Make a new key there; then anchormesh signer adopt, anchormesh keys add NEWKID, anchormesh keys retire ' +
+      `${kid}, anchormesh pack publish.`
+  })
 }
 
 function notHeld(kid: string): AnchormeshError {

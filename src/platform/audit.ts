@@ -53,6 +53,23 @@ export interface AuditTrail {
   flushed(): Promise<void>
 }
 
+/** What was done while no node had the store. */
+export interface AuditNote {
+  /** Becomes the request id of its record. */
+  readonly id: string
+  /** When it was done, milliseconds since 1970. */
+  readonly at: number
+  readonly entry: AuditEntry
+}
+
+/** Where such notes wait to be recorded. */
+export interface AuditNotes {
+  /** Oldest first. */
+  read(): Promise<readonly AuditNote[]>
+  /** They are recorded, durably. */
+  taken(notes: readonly AuditNote[]): Promise<void>
+}
+
 /** A trail that also takes what others can bring about as often as they like. */
 export interface CountingTrail extends AuditTrail {
   /**

@@ -55,6 +55,8 @@ export interface HeldKey {
   readonly uses: readonly KeyUse[]
   /** Milliseconds since 1970. */
   readonly createdAt: number
+  /** Another process holds it, and signs with it. */
+  readonly isExternal?: true
 }
 
 /** A pack that waits for signatures of others: canonical bytes of its event and what has signed them (`PackDraft`). */

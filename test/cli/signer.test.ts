@@ -1,8 +1,10 @@
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { newKey, readKeystore, withKey, writeKeystore } from '../../src/cli/data-folder/keystore.ts'
+import { systemRandom } from '../../src/platform/random.ts'
 import type { NodeStatus } from '../../src/operations.ts'
-import { launch, newFolder, run, runFailing, runJson, runWell } from '../support/cli.ts'
+import { launch, newFolder, run, runFailing, runJson, runJsonLines, runWell } from '../support/cli.ts'
 import type { Running } from '../support/cli.ts'
 import { NAMESPACE, init, startNode } from '../support/nodes.ts'
 import { until } from '../support/until.ts'
@@ -94,6 +96,41 @@ describe('a node that another process signs for', () => {
     expect((await publish(data, 'b-1')).code).toBe(1)
     await startSigner(socket, keystore)
     expect((await run(['announce', '--data', data, '--namespace', NAMESPACE, '--batch', 'b-1'])).code).toBe(0)
+  }, 60_000)
+
+  test('has its key rotated where that is held, and makes none that nobody could sign with', async () => {
+    const { data, socket, keystore } = await hardened()
+    const signer = await startSigner(socket, keystore)
+    const node = await startNode(data)
+    expect((await publish(data, 'b-1')).code).toBe(0)
+    const [old = ''] = (read(join(data, 'keystore.json')).external ?? []).map(({ kid }) => kid)
+    const refused = await runFailing(['keys', 'rotate', '--data', data])
+    expect([refused.error.code, refused.error.hint]).toEqual(['KEY_NOT_HELD', expect.stringContaining('signer adopt')])
+    expect(read(join(data, 'keystore.json')).keys.flatMap(({ purpose }) => purpose)).toEqual(['peer'])
+
+    const made = newKey(['event', 'pack'], systemRandom, 2)
+    await writeKeystore(keystore, withKey(await readKeystore(keystore), made), false)
+    await end(signer, 'SIGTERM')
+    const again = await startSigner(socket, keystore)
+    await runWell(['signer', 'adopt', '--data', data])
+    await runWell(['keys', 'add', made.kid, '--data', data])
+    await runWell(['keys', 'retire', old, '--data', data])
+    await runWell(['pack', 'publish', '--data', data])
+    expect((await publish(data, 'b-2')).code).toBe(0)
+    const announces = await runJsonLines<{ readonly event: { readonly kid: string } }>([
+      'events',
+      '--namespace',
+      NAMESPACE,
+      '--type',
+      'announce',
+      '--data',
+      data
+    ])
+    expect(announces.map(({ event }) => event.kid)).toEqual([old, made.kid])
+    expect(await runJsonLines(['query', 'effects', '--data', data])).toEqual([])
+    node.process.kill('SIGTERM')
+    await node.ended
+    await end(again, 'SIGTERM')
   }, 60_000)
 
   test('takes no signature of another key', async () => {

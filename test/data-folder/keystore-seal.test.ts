@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmod, readFile, readdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -31,6 +32,9 @@ const by = (passphrase: string): PassphraseSource => ({
   current: () => Promise.resolve(passphrase),
   random: systemRandom
 })
+const fail = (): never => {
+  throw new Error('the terminal was used')
+}
 const noTerminal = { terminal: null, random: systemRandom }
 
 async function sealedFile(keystore = plain): Promise<string> {
@@ -170,6 +174,22 @@ describe('keys seal', () => {
   })
 })
 
+test('a key that is made while a passphrase is typed is not lost', async () => {
+  const path = join(await emptyFolder(), 'keystore.json')
+  await writeKeystore(path, plain, true)
+  const passphrases = passphrasesOf({ environment: { ANCHORMESH_PASSPHRASE: PASSPHRASE }, ...noTerminal })
+  const slow = {
+    ...passphrases,
+    first: async (of: string) => {
+      await writeKeystore(path, withKey(await readKeystore(path), other), false)
+      return await passphrases.first(of)
+    }
+  }
+  expect((await failureOf(sealKeystoreFile(path, slow, systemRandom))).code).toBe('KEYSTORE_CHANGED')
+  expect((await readKeystore(path)).keys.map(({ kid }) => kid)).toContain(other.kid)
+  expect(await readdir(dirname(path))).toEqual(['keystore.json'])
+})
+
 describe('where a passphrase comes from', () => {
   test('a file that is named, then the environment’s file, then the environment', async () => {
     const folder = await emptyFolder()
@@ -186,6 +206,34 @@ describe('where a passphrase comes from', () => {
     const failure = await failureOf(passphrasesOf({ environment: {}, ...noTerminal }).current('k'))
     expect(failure.code).toBe('KEYSTORE_PASSPHRASE')
     expect(failure.hint).toContain('ANCHORMESH_PASSPHRASE_FILE')
+  })
+
+  test('is looked for again where it could not be had, or was changed; a pipe is read once', async () => {
+    const file = join(await emptyFolder(), 'passphrase')
+    const passphrases = passphrasesOf({ file, environment: {}, ...noTerminal })
+    expect((await failureOf(passphrases.current('k'))).code).toBe('KEYSTORE_PASSPHRASE')
+    await writeFile(file, 'the first\n', { mode: 0o600 })
+    expect(await passphrases.current('k')).toBe('the first')
+    expect(await passphrases.renewed?.('k')).toBe(null)
+    await writeFile(file, 'the second\n', { mode: 0o600 })
+    expect(await passphrases.current('k')).toBe('the first')
+    expect(await passphrases.renewed?.('k')).toBe('the second')
+    expect(await passphrases.current('k')).toBe('the second')
+    expect(passphrases.files).toEqual([file])
+    if (process.platform === 'win32') return
+    const pipe = join(await emptyFolder(), 'pipe')
+    execFileSync('mkfifo', ['-m', '600', pipe])
+    const piped = passphrasesOf({ file: pipe, environment: {}, ...noTerminal })
+    const [said] = await Promise.all([piped.current('k'), writeFile(pipe, 'by a pipe\n')])
+    expect([said, await piped.current('k'), await piped.renewed?.('k')]).toEqual(['by a pipe', 'by a pipe', null])
+  })
+
+  test('nobody is asked by a command that serves others', async () => {
+    const nobody = { setRawMode: fail, on: fail, off: fail, resume: fail, pause: fail }
+    const terminal = { input: nobody, output: { write: fail }, interrupt: fail }
+    const passphrases = passphrasesOf({ environment: {}, terminal, random: systemRandom })
+    passphrases.askNoMore()
+    expect((await failureOf(passphrases.current('k'))).code).toBe('KEYSTORE_PASSPHRASE')
   })
 
   test.skipIf(process.platform === 'win32').each([0o644, 0o640, 0o620, 0o606])(

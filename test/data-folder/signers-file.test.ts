@@ -18,7 +18,13 @@ function registryOf(folder: TestFolder): SignerRegistry {
   const keystore = { open: () => openKeystore(folder.paths.keystore) }
   // Another process would sign for the node; all keys of these tests are in the keystore.
   const signer = { ...member('elsewhere').signer, did: folder.did }
-  return fileSignerRegistry({ paths: folder.paths, keystore, signer, random: systemRandom })
+  return fileSignerRegistry({
+    external: null,
+    paths: folder.paths,
+    keystore,
+    signer,
+    random: systemRandom
+  })
 }
 
 const PLAN: SignerPlan = {

@@ -1,26 +1,33 @@
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { join, relative, resolve, sep } from 'node:path'
 import type { BackupSource, DataFile } from '../../backup/make-backup.ts'
-import { isBackupName } from '../../backup/manifest.ts'
+import { NEVER_FILES, isBackupName } from '../../backup/manifest.ts'
 import type { ConfigSources, LoadedConfig } from './load-config.ts'
 import { dataPaths } from './paths.ts'
 
-// What is in the stores, or is about the process that runs now.
-const LEFT_OUT: ReadonlySet<string> = new Set(['store', 'blobs', 'store.json', 'run'])
+const NOTHING: ReadonlySet<string> = new Set()
 // Configuration, certificates and keys; nothing that a node keeps in its folder by itself is longer.
 const FILE_BYTES_MAX = 64 * 1024 * 1024
 
 /** The files of a data folder beside its stores, and which of them are keys. */
-export function backupSource({ folder, configFile }: ConfigSources, config: () => LoadedConfig): BackupSource {
+export function backupSource(
+  { folder, configFile, passphrases }: ConfigSources,
+  config: () => LoadedConfig
+): BackupSource {
   const paths = dataPaths(folder)
   return {
     async files({ withoutKeys }) {
       const files: DataFile[] = []
       const warnings: string[] = []
       const keys = keyFiles(config())
-      for await (const path of filesBelow(paths.folder, LEFT_OUT)) {
+      const passphraseFiles = new Set((passphrases?.files ?? []).map((file) => resolve(file)))
+      for await (const path of filesBelow(paths.folder, NEVER_FILES, warnings)) {
         const name = relative(paths.folder, path).split(sep).join('/')
         if (withoutKeys && keys.has(path)) continue
+        if (passphraseFiles.has(path)) {
+          warnings.push(`${name} is not in the backup: it holds the passphrase that keystore.json is sealed with`)
+          continue
+        }
         const { size, mode } = await stat(path)
         if (!isBackupName(name) || size > FILE_BYTES_MAX) {
           warnings.push(`${name} is not in the backup: its name or its size is none that a backup takes`)
@@ -56,21 +63,35 @@ function keyFiles({ folder, federation }: LoadedConfig): ReadonlySet<string> {
   return new Set([dataPaths(folder).keystore, ...given.map((file) => resolve(folder, file))])
 }
 
-/** A key in PEM, or that of an EVM account. */
+/** A key in PEM, that of an EVM account, or a keystore: a copy of it under another name is one, too. */
 function isPrivateKey(content: Uint8Array): boolean {
-  return /PRIVATE KEY|^\s*(?:0x)?[0-9a-f]{64}\s*$/i.test(Buffer.from(content).toString('utf8'))
+  const text = Buffer.from(content).toString('utf8')
+  return /PRIVATE KEY|^\s*(?:0x)?[0-9a-f]{64}\s*$/i.test(text) || isPlain(content) || isSealed(text)
 }
 
 function isPlain(content: Uint8Array): boolean {
   return /"privateKey"\s*:/.test(Buffer.from(content).toString('utf8'))
 }
 
-async function* filesBelow(folder: string, without: ReadonlySet<string> = new Set()): AsyncGenerator<string> {
+function isSealed(text: string): boolean {
+  return /"sealed"\s*:/.test(text) && /"box"\s*:/.test(text)
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (there) => there.isFile(),
+    () => false
+  )
+}
+
+/** Files, also by a link; what is none of ours to follow is named in `warnings`. */
+async function* filesBelow(folder: string, without: ReadonlySet<string>, warnings: string[]): AsyncGenerator<string> {
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     // Half-written files of a process that was killed, and what an editor keeps.
     if (without.has(entry.name) || entry.name.startsWith('.')) continue
     const path = join(folder, entry.name)
-    if (entry.isDirectory()) yield* filesBelow(path)
-    else if (entry.isFile()) yield path
+    if (entry.isDirectory()) yield* filesBelow(path, NOTHING, warnings)
+    else if (entry.isFile() || (entry.isSymbolicLink() && (await isFile(path)))) yield path
+    else if (entry.isSymbolicLink()) warnings.push(`${path} is not in the backup: it is a link to no file`)
   }
 }

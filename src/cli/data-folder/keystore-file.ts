@@ -55,8 +55,12 @@ export async function openKeystore(
     isSealed,
     known,
     unlock: () => {
-      if (isSealed) unlocked ??= unsealed(file, path, passphrases)
-      return unlocked ?? Promise.reject(new Error('a keystore that is not sealed is open'))
+      if (!isSealed) return unlocked ?? Promise.reject(new Error('a keystore that is not sealed is open'))
+      return (unlocked ??= unsealed(file, path, passphrases).catch((error: unknown) => {
+        // The passphrase may be there when it is tried again.
+        unlocked = null
+        throw error
+      }))
     },
     save: async (keystore) => {
       await writeKeystore(path, keystore, false)

@@ -24,6 +24,13 @@ export interface KeystoreSeal {
 export interface PassphraseSource {
   /** The passphrase of a keystore. Throws `KEYSTORE_PASSPHRASE` when there is no way to learn it. */
   current(path: string): Promise<string>
+  /**
+   * Another one than `current` last answered, where the same places have another by now; `null` where they do not. Nobody
+   * is asked.
+   */
+  renewed?(path: string): Promise<string | null>
+  /** Files that hold passphrases. */
+  readonly files?: readonly string[]
   /** For the nonces of what is written again. */
   readonly random: Random
 }
@@ -72,9 +79,19 @@ export async function unsealKeystore(
   passphrases: PassphraseSource
 ): Promise<{ readonly parts: SealedParts; readonly seal: KeystoreSeal } | null> {
   const { kdf, nonce, box } = file.sealed
-  const key = await keyOfPassphrase(await passphrases.current(path), kdf)
-  const plain = openBytes(key, fromText(nonce), fromText(box), additionalData(file))
-  if (plain === null) throw wrongPassphrase(path)
+  const opened = async (passphrase: string): Promise<{ key: Uint8Array; plain: Uint8Array } | null> => {
+    const derived = await keyOfPassphrase(passphrase, kdf)
+    const secretBytes = openBytes(derived, fromText(nonce), fromText(box), additionalData(file))
+    return secretBytes === null ? null : { key: derived, plain: secretBytes }
+  }
+  let found = await opened(await passphrases.current(path))
+  if (found === null) {
+    // The file was sealed anew since it was first opened.
+    const renewed = (await passphrases.renewed?.(path)) ?? null
+    found = renewed === null ? null : await opened(renewed)
+  }
+  if (found === null) throw wrongPassphrase(path)
+  const { key, plain } = found
   const secrets = secretsSchema.safeParse(jsonOf(plain))
   if (!secrets.success || secrets.data.privateKeys.length !== file.keys.length) return null
   const { privateKeys, storeKeys } = secrets.data

@@ -31,6 +31,32 @@ export function nodeSigner(
   return new SocketSigner({ path, did, kid, publicKey: bytesOf(publicKey), clock })
 }
 
+/**
+ * The signers for keys of the process at `node.signer`, beside the one that signs events; `null` where there is no such
+ * process. They connect for each signature: packs are rare.
+ */
+export function externalSigners(
+  { did, signer }: NodeSettings,
+  folder: string,
+  clock: Clock
+): ((key: PublicKeystoreEntry) => Signer) | null {
+  if (signer === undefined) return null
+  const path = resolve(folder, signer.slice('unix:'.length))
+  return ({ kid, publicKey }) => ({
+    did,
+    kid,
+    publicKey: bytesOf(publicKey),
+    sign: async (message) => {
+      const once = new SocketSigner({ path, did, kid, publicKey: bytesOf(publicKey), clock })
+      try {
+        return await once.sign(message)
+      } finally {
+        await once.close()
+      }
+    }
+  })
+}
+
 /** A signer that opens the keystore for its first signature. */
 function keystoreSigner(did: string, keystore: OpenedKeystore): NodeSigner {
   const { kid, publicKey } = signingEntry(keystore.known)
@@ -40,7 +66,13 @@ function keystoreSigner(did: string, keystore: OpenedKeystore): NodeSigner {
     kid,
     publicKey: bytesOf(publicKey),
     sign: async (message) => {
-      unlocked ??= keystore.unlock().then((whole) => signerFrom(whole, did))
+      unlocked ??= keystore.unlock().then(
+        (whole) => signerFrom(whole, did),
+        (error: unknown) => {
+          unlocked = null
+          throw error
+        }
+      )
       return await (await unlocked).sign(message)
     },
     watch: () => Promise.resolve()

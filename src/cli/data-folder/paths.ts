@@ -18,6 +18,8 @@ export interface DataPaths {
   /** Format version, epoch and synced head of the log, outside of LevelDB. */
   readonly storeState: string
   readonly tsaRoots: string
+  /** What commands did without the node, until its audit log has it. */
+  readonly auditNotes: string
   /** Who serves this folder now. */
   readonly admin: string
 }
@@ -41,6 +43,7 @@ export function dataPaths(folder: string): DataPaths {
     store: resolve(folder, 'store'),
     blobs: resolve(folder, 'blobs'),
     storeState: resolve(folder, 'store.json'),
+    auditNotes: resolve(folder, 'audit-notes'),
     tsaRoots: resolve(folder, 'tsa-roots'),
     admin: resolve(folder, join('run', 'admin.json'))
   }

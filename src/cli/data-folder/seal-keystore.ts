@@ -1,7 +1,8 @@
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { encodeCanonical } from '../../../protocols/canonical-json/v1/codec.ts'
 import type { KeyDerivation } from '../../../protocols/keystore/v1/sealed.ts'
 import { replaceFile } from '../../platform/atomic-file.ts'
+import { AnchormeshError } from '../../platform/errors.ts'
 import type { Random } from '../../platform/random.ts'
 import type { Passphrases } from '../passphrase.ts'
 import { keystoreCorrupt } from './keystore-failures.ts'
@@ -29,6 +30,7 @@ export async function sealKeystoreFile(
   kdf?: KeyDerivation['name']
 ): Promise<SealedKeystore> {
   const opened = await openKeystore(path, passphrases)
+  const before = await readFile(path, 'utf8')
   const keystore = await opened.unlock()
   const passphrase = opened.isSealed ? await passphrases.next(path) : await passphrases.first(path)
   const seal = await newSeal(passphrase, random, kdf)
@@ -38,6 +40,12 @@ export async function sealKeystoreFile(
     await writeKeystore(written, { ...keystore, seal }, true)
     const readBack = await readKeystore(written, { current: () => Promise.resolve(passphrase), random })
     if (contentOf(readBack) !== contentOf(keystore)) throw keystoreCorrupt(written, 'does not hold what was written')
+    // Somebody may have typed for long, and a node that runs may have made a key meanwhile.
+    if ((await readFile(path, 'utf8')) !== before) {
+      throw new AnchormeshError('KEYSTORE_CHANGED', `${path} was changed meanwhile, so it was not sealed`, {
+        hint: 'Run it again.'
+      })
+    }
     await replaceFile(written, path)
   } finally {
     await rm(written, { force: true })

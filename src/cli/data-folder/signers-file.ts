@@ -17,7 +17,7 @@ import type { Random } from '../../platform/random.ts'
 import type { HeldKey, SignerPlan, SignerRegistry, StoredDraft } from '../../trust/signer-registry.ts'
 import { NO_PLAN } from '../../trust/signer-registry.ts'
 import type { Signer } from '../../trust/signer.ts'
-import type { OpenedKeystore, PublicKeystore } from './keystore.ts'
+import type { OpenedKeystore, PublicKeystore, PublicKeystoreEntry } from './keystore.ts'
 import { externalEntry, newKey, signerOf, signingEntry, withKey, withSigning } from './keystore.ts'
 import type { DataPaths } from './paths.ts'
 
@@ -67,6 +67,11 @@ export interface SignersFileParts {
   readonly keystore: { open(): Promise<OpenedKeystore> }
   /** Who signs for the node: another process may hold its key. */
   readonly signer: Signer
+  /**
+   * Where another process signs for the node: its signers, by the public halves that the keystore has of them. No key of
+   * the keystore signs events, then.
+   */
+  readonly external: ((key: PublicKeystoreEntry) => Signer) | null
   readonly random: Random
 }
 
@@ -74,7 +79,8 @@ export interface SignersFileParts {
  * The registry of a data folder: `signers.json` for what the next pack shall say, `pending-pack.json` for the draft
  * that waits, both for their owner alone, and the private keys of the keystore. A file that is not there is empty.
  */
-export function fileSignerRegistry({ paths, keystore, signer, random }: SignersFileParts): SignerRegistry {
+export function fileSignerRegistry(parts: SignersFileParts): SignerRegistry {
+  const { paths, keystore, signer, random, external } = parts
   const { did } = signer
   return {
     plan: async () => {
@@ -86,7 +92,7 @@ export function fileSignerRegistry({ paths, keystore, signer, random }: SignersF
     savePlan: async ({ threshold, keys, signed }: SignerPlan) => {
       await writeOwnFile(paths.signers, { v: 1, threshold, keys, signed })
     },
-    held: async () => heldKeys((await keystore.open()).known),
+    held: async () => heldKeys((await keystore.open()).known, parts),
     newKey: async (uses, createdAt) => {
       const entry = newKey(uses, random, createdAt)
       const opened = await keystore.open()
@@ -96,6 +102,8 @@ export function fileSignerRegistry({ paths, keystore, signer, random }: SignersF
     signer: async (of) => {
       if (of === signer.kid) return signer
       const opened = await keystore.open()
+      const elsewhere = opened.known.external?.find(({ kid: held }) => held === of)
+      if (elsewhere !== undefined && external !== null) return external(elsewhere)
       return opened.known.keys.some(({ kid: held }) => held === of) ? signerOf(await opened.unlock(), did, of) : null
     },
     moveSigning: async (to) => {
@@ -110,11 +118,18 @@ export function fileSignerRegistry({ paths, keystore, signer, random }: SignersF
   }
 }
 
-function heldKeys(keystore: PublicKeystore): { readonly keys: readonly HeldKey[]; readonly signing: string } {
+function heldKeys(
+  keystore: PublicKeystore,
+  { signer, external }: Pick<SignersFileParts, 'signer' | 'external'>
+): { readonly keys: readonly HeldKey[]; readonly signing: string } {
+  const isExternalKid = (of: string): boolean => (keystore.external ?? []).some((entry) => entry.kid === of)
   const keys = [...(keystore.external ?? []), ...keystore.keys].flatMap(
     ({ kid: of, publicKey, purpose, createdAt }) => {
-      const uses: readonly KeyUse[] = KEY_USES.filter((use) => purpose.includes(use))
-      return uses.length === 0 ? [] : [{ kid: of, publicKey, uses, createdAt }]
+      const isExternal = isExternalKid(of) || (external !== null && of === signer.kid)
+      const canBe = (use: KeyUse): boolean => isExternal || external === null || use !== 'event'
+      const uses = KEY_USES.filter((use) => purpose.includes(use) && canBe(use))
+      const held = { kid: of, publicKey, uses, createdAt }
+      return uses.length === 0 ? [] : [isExternal ? { ...held, isExternal } : held]
     }
   )
   return { keys, signing: (externalEntry(keystore) ?? signingEntry(keystore)).kid }

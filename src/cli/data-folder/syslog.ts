@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { SyslogTransport } from '../../audit/syslog-transport.ts'
 import { createTlsSyslogTransport } from '../../network/syslog/tls-transport.ts'
+import type { TlsCredentials } from '../../network/syslog/tls-transport.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { AnchormeshError, messageOf } from '../../platform/errors.ts'
 import type { FederationConfig } from '../../policy/config-schema.ts'
@@ -21,6 +22,13 @@ export async function configuredSyslog(
 ): Promise<SyslogTransport | null> {
   if (audit.syslog === undefined) return null
   const { host, port } = addressOf(audit.syslog)
+  const shown = await credentials(audit, folder)
+  // Certificates are renewed while a node runs; files that do not go together, as in the middle of that, change nothing.
+  const renewed = async (): Promise<TlsCredentials | null> => await credentials(audit, folder).catch(() => null)
+  return createTlsSyslogTransport({ host, port, hostname: hostname(), ...shown, renewed }, clock)
+}
+
+async function credentials(audit: FederationConfig['audit'], folder: string): Promise<TlsCredentials> {
   const read = async (key: FileKey): Promise<string | undefined> => {
     const file = audit[key]
     return file === undefined ? undefined : await readPem(key, resolve(folder, file))
@@ -31,12 +39,11 @@ export async function configuredSyslog(
   } catch (error) {
     throw invalid('syslogCert', `it does not go with audit.syslogKey: ${messageOf(error)}`)
   }
-  const pem = {
+  return {
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key })
   }
-  return createTlsSyslogTransport({ host, port, hostname: hostname(), ...pem }, clock)
 }
 
 /** The host as it is written: it is what the collector's certificate is compared with. */

@@ -25,10 +25,14 @@ export const registerKeysSeal: RegisterVerb = (program, runner) => {
       examples('anchormesh keys seal', 'anchormesh keys seal --passphrase-file old.txt --new-passphrase-file new.txt')
     )
     .action((options: { readonly kdf?: 'argon2id' | 'scrypt' }, command: Command) =>
-      runner.run(command, async ({ folder, passphrases, random, json, output }) => {
+      runner.run(command, async ({ folder, passphrases, clock, random, json, output }) => {
         const { sealKeystoreFile } = await import('../data-folder/seal-keystore.ts')
+        const { writeAuditNote } = await import('../data-folder/audit-notes.ts')
         const { dataPaths } = await import('../data-folder/paths.ts')
         const sealed = await sealKeystoreFile(dataPaths(folder).keystore, passphrases, random, options.kdf)
+        const { path: subject, kdf, wasSealed } = sealed
+        const about = { action: 'KEYSTORE_SEALED', subject, detail: { kdf, wasSealed } } as const
+        await writeAuditNote(folder, about, { clock, random })
         if (json) await output.json(sealed)
         else await output.line(`${sealed.path} is sealed (${sealed.kdf}); ${sealed.kids.length} keys`)
         if (!sealed.wasSealed) {

@@ -15,14 +15,25 @@ export const registerRestore: RegisterVerb = (program, runner) => {
         'log. Start the node and let it connect before it announces: it takes what it has signed since from its peers.'
     )
     .argument('<folder>', 'the backup')
-    .addHelpText('after', examples('anchormesh restore /backups/2026-11-21 --data /srv/anchormesh'))
-    .action((backup: string, _options: object, command: Command) =>
+    .option(
+      '--keystore <file>',
+      'the keystore.json to use: of a backup without keys, or a newer one than the backup has'
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'anchormesh restore /backups/2026-11-21 --data /srv/anchormesh',
+        'anchormesh restore copy --keystore /safe/keystore.json --data /srv/anchormesh'
+      )
+    )
+    .action((backup: string, { keystore }: { readonly keystore?: string }, command: Command) =>
       runner.run(command, async (context) => {
         const { restoreBackup } = await import('../../backup/restore-backup.ts')
-        const { readKeystore } = await import('../data-folder/keystore.ts')
+        const { keystoreToRestore, unlockRestored } = await import('../data-folder/restored-keystore.ts')
         const { decryptedStore } = await import('../data-folder/open-stores.ts')
-        const { dataPaths } = await import('../data-folder/paths.ts')
+        const { writeAuditNote } = await import('../data-folder/audit-notes.ts')
         const { openLevelStore } = await import('../../log/level-store.ts')
+        const given = keystore === undefined ? [] : [await keystoreToRestore(resolve(keystore), context.passphrases)]
         const progress = context.progress('restoring')
         const restored = await restoreBackup(
           { directory: resolve(backup), folder: context.folder },
@@ -30,12 +41,13 @@ export const registerRestore: RegisterVerb = (program, runner) => {
             random: context.random,
             openStore: (location) => openLevelStore(location, { create: true }),
             inside: (store, folder) =>
-              decryptedStore(
-                store,
-                'store',
-                () => readKeystore(dataPaths(folder).keystore, context.passphrases),
-                context.random
-              )
+              decryptedStore(store, 'store', () => unlockRestored(folder, context.passphrases), context.random),
+            files: given,
+            restored: async (staging, { epoch, restoredFrom, records }) => {
+              const { epoch: fromEpoch, size, root } = restoredFrom
+              const detail = { epoch, fromEpoch, size, root, records, withKeystore: keystore !== undefined }
+              await writeAuditNote(staging, { action: 'BACKUP_RESTORED', subject: resolve(backup), detail }, context)
+            }
           },
           (done, total, unit) => progress.report({ done, total, unit })
         ).finally(progress.end)

@@ -33,6 +33,7 @@ export const registerStore: RegisterVerb = (program, runner) => {
           throw new AnchormeshError('USAGE', '--encrypt and --decrypt exclude each other', { hint: 'Name one.' })
         }
         const { rekeyStores } = await import('../rekey.ts')
+        const { writeAuditNote } = await import('../data-folder/audit-notes.ts')
         const { readFederation } = await import('../data-folder/load-config.ts')
         const { runningNode } = await import('../running-node.ts')
         const { folder, passphrases, clock, random, signal, json, output } = context
@@ -53,6 +54,13 @@ export const registerStore: RegisterVerb = (program, runner) => {
         }
         const rekeying = rekeyStores({ folder, encrypt, passphrases, clock, random, signal, onProgress })
         const done = await rekeying.finally(() => progress.end())
+        const { encrypted, keyId, entries, resumed } = done
+        const about = {
+          action: 'STORE_REKEYED',
+          subject: folder,
+          detail: { encrypted, keyId, entries, resumed }
+        } as const
+        await writeAuditNote(folder, about, { clock, random })
         if (json) await output.json(done)
         else {
           await output.line(

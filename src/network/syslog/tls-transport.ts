@@ -17,12 +17,8 @@ const SETTLE_MS = 100
 // An alert is 23 to 31 bytes with the common ciphers of TLS 1.2 and 1.3, and a ticket more than a hundred.
 const CLOSE_NOTIFY_BYTES_MAX = 64
 
-/** Where the collector is, and what it and this node show each other. */
-export interface TlsTransportOptions {
-  /** A name or an address, which the collector's certificate must be for. */
-  readonly host: string
-  readonly port: number
-  readonly hostname: string
+/** What the collector and this node show each other. */
+export interface TlsCredentials {
   /** PEM: whom the collector's certificate must lead to; the authorities that Node knows, if absent. */
   readonly ca?: string | readonly string[]
   /** PEM: what this node shows. */
@@ -30,25 +26,35 @@ export interface TlsTransportOptions {
   readonly key?: string
 }
 
+/** Where the collector is, and what is shown. */
+export interface TlsTransportOptions extends TlsCredentials {
+  /** A name or an address, which the collector's certificate must be for. */
+  readonly host: string
+  readonly port: number
+  readonly hostname: string
+  /** What is shown by now, asked before each connection; `null` where that can't be said, and what was shown last holds. */
+  readonly renewed?: () => Promise<TlsCredentials | null>
+}
+
 /** Syslog over TLS (RFC 5425): TLS 1.2 or newer, the collector's certificate checked with its name. */
 export function createTlsSyslogTransport(options: TlsTransportOptions, clock: Clock): SyslogTransport {
-  const { host, port, hostname, ca, cert, key } = options
+  const { host, port, hostname, renewed } = options
   const collector = `${host.includes(':') ? `[${host}]` : host}:${port}`
-  const settings: ConnectionOptions = {
+  let shown: TlsCredentials = options
+  const settings = (): ConnectionOptions => ({
     host,
     minVersion: 'TLSv1.2',
     rejectUnauthorized: true,
     // A name only (RFC 6066 section 3): an address is compared all the same.
     ...(isIP(host) === 0 ? { servername: host } : {}),
-    ...(ca === undefined ? {} : { ca: typeof ca === 'string' ? ca : [...ca] }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key })
-  }
+    ...pemOf(shown)
+  })
   return {
     collector,
     hostname,
     connect: async (signal) => {
-      const socket = new CollectorSocket(connectTcp({ host, port }), settings, clock)
+      shown = (await renewed?.()) ?? shown
+      const socket = new CollectorSocket(connectTcp({ host, port }), settings(), clock)
       const abort = (): void => socket.abort()
       signal.addEventListener('abort', abort, { once: true })
       try {
@@ -62,6 +68,14 @@ export function createTlsSyslogTransport(options: TlsTransportOptions, clock: Cl
         signal.removeEventListener('abort', abort)
       }
     }
+  }
+}
+
+function pemOf({ ca, cert, key }: TlsCredentials): Pick<ConnectionOptions, 'ca' | 'cert' | 'key'> {
+  return {
+    ...(ca === undefined ? {} : { ca: typeof ca === 'string' ? ca : [...ca] }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key })
   }
 }
 
