@@ -11,7 +11,7 @@ import { TRUST_NAMESPACE } from '../policy/names.ts'
 import { isCheckpoint } from '../projections/checkpointed.ts'
 import type { Signer } from '../trust/signer.ts'
 import type { KeptPorts } from './kept-checkpoints.ts'
-import { checkpointsFolded, checkpointsUpTo, keptCheckpoint } from './kept-checkpoints.ts'
+import { checkpointsFolded, checkpointsUpTo, lastCheckpoint } from './kept-checkpoints.ts'
 import { nextCheckpoint, ownLogProblem } from './own-log.ts'
 
 // A draft that waits for co-signers, or peers that hold more of the own chain, are seldom gone sooner.
@@ -106,15 +106,15 @@ export class CheckpointPublisher {
     const { log, signer } = this.#ports
     const { did, kid } = signer()
     await checkpointsFolded(this.#ports)
-    const newest = await keptCheckpoint(this.#ports, { signer: did, kid })
+    const newest = await lastCheckpoint(this.#ports, { signer: did, kid })
     const tree = await log.tree.ready()
     const own = { epoch: log.epoch, restoredFrom: log.restoredFrom, tree }
-    if (newest === null) return asJson(await nextCheckpoint(own, none()))
+    if (newest === null) return asJson(await nextCheckpoint(own, kid, none()))
     const { eventId: event, epoch, size, root } = newest
     // What contradicts the last one is said at once, for everybody to see: a node that lies would say nothing.
-    const isAsBefore = epoch === log.epoch && (await ownLogProblem(own, { event, epoch, size, root })) === null
+    const isAsBefore = epoch === log.epoch && (await ownLogProblem(own, { epoch, size, root })) === null
     if (isAsBefore && !(await this.#grewAfter(size))) return null
-    return asJson(await nextCheckpoint(own, checkpointsUpTo(this.#ports, event)))
+    return asJson(await nextCheckpoint(own, kid, checkpointsUpTo(this.#ports, event)))
   }
 
   /** Whether something else than checkpoints stands behind a position: else nodes would answer each other for ever. */
