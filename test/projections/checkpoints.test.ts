@@ -287,11 +287,11 @@ test('whatever the order and the grouping, the rows are the same', async () => {
           ({ envelope: { signer, kid, body } }) =>
             signer === author.signer.did && kid !== author.signer.kid && typeof body['size'] === 'number'
         )
-        const other = across === null ? undefined : others[across % Math.max(1, others.length)]
+        const beside = across === null ? undefined : others[across % Math.max(1, others.length)]
         const body =
-          other === undefined || kind === 'other' || kind === 'odd'
+          beside === undefined || kind === 'other' || kind === 'odd'
             ? made(index, kind, before, own, { size, version })
-            : bodyAcross(other, { size: Number(other.envelope.body['size']) + size, version })
+            : bodyAcross(beside, { size: Number(beside.envelope.body['size']) + size, version })
         events.push(await next(author, before, body, LOG_OR(kind)))
       }
       const unique = [...new Map(events.map((event) => [event.id, event])).values()]
