@@ -12,6 +12,7 @@ import type { ConfigChange, ConfigReloaded } from './policy/config-change.ts'
 import type { EffectivePolicy } from './policy/policy.ts'
 import { viewPolicy } from './policy/policy-view.ts'
 import type { ProjectionEngine } from './projections/engine.ts'
+import type { NodeTransparency } from './transparency/node-transparency.ts'
 import type { Attester } from './verification/attester.ts'
 import type { NodeReload, NodeReloaded } from './live-settings.ts'
 import type { NodeParts } from './node-parts.ts'
@@ -20,6 +21,7 @@ import type { NodeParts } from './node-parts.ts'
 export interface OwnParts {
   readonly anchoring: Pick<NodeAnchoring, 'settingsChanged'>
   readonly attester: Pick<Attester, 'policyChanged'>
+  readonly transparency: Pick<NodeTransparency, 'settingsChanged'>
 }
 
 /** Changes what a running node goes by: all of it, or nothing where any part of it can't be used. */
@@ -114,6 +116,7 @@ export class NodeReloading {
     }
     if (isNewPolicy || hasNewRails) verification.settingsChanged()
     this.#own.anchoring.settingsChanged()
+    this.#own.transparency.settingsChanged()
   }
 }
 

@@ -78,7 +78,7 @@ export class RunningNode implements AnchormeshNode {
       publish,
       clock,
       logger,
-      checkpointMs: live.config().checkpointMs,
+      checkpointMs: () => live.config().checkpointMs,
       holdsDraft: () => this.#trust.holdsDraft
     })
     this.#anchoring = new NodeAnchoring({
@@ -93,7 +93,11 @@ export class RunningNode implements AnchormeshNode {
       sealing: () => live.config().sealing ?? {},
       announce: (request) => this.announce(request)
     })
-    this.#reloading = new NodeReloading(parts, { anchoring: this.#anchoring, attester: this.#attester })
+    this.#reloading = new NodeReloading(parts, {
+      anchoring: this.#anchoring,
+      attester: this.#attester,
+      transparency: this.#transparency
+    })
     this.#trust = new NodeTrust({
       ...ports,
       ...parts,
@@ -110,7 +114,7 @@ export class RunningNode implements AnchormeshNode {
       log,
       policy,
       audit: parts.audit,
-      skewMs: live.config().requestSkewMs,
+      skewMs: () => live.config().requestSkewMs,
       submit: (wire, source) => this.#meshDoor.submit(wire, source),
       streams: ports.network ?? null,
       sources: () => live.config().packSources ?? {},

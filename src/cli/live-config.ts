@@ -27,8 +27,7 @@ export const RESTART_KEYS = [
   'http',
   'admin',
   'store',
-  'audit',
-  'log.checkpointMs'
+  'audit'
 ] as const
 
 /** Who the node is: another identity is another node, so a file that says so is refused as a whole. */

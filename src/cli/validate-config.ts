@@ -1,12 +1,10 @@
 import { AnchormeshError } from '../platform/errors.ts'
 import type { ConfigProblem } from '../policy/yaml.ts'
 import type { CommandContext } from './command.ts'
-import { loadConfig } from './data-folder/load-config.ts'
+import type { CodedProblem } from './data-folder/load-config.ts'
+import { loadConfig, problemsIn, problemsOfEach } from './data-folder/load-config.ts'
 import { dataPaths } from './data-folder/paths.ts'
 import { configuredRails } from './data-folder/rails.ts'
-
-/** A problem with its stable code. */
-export type CodedProblem = Omit<ConfigProblem, 'code'> & { readonly code: string }
 
 /** What is wrong with a configuration, and what is right and does nothing in this version. */
 export interface ConfigCheck {
@@ -22,15 +20,12 @@ export async function validateConfig({ configSources, clock, random }: CommandCo
     return { problems: [], withoutEffect }
   } catch (error) {
     if (!(error instanceof AnchormeshError)) throw error
-    const { problems } = (error.detail ?? {}) as { readonly problems?: readonly ConfigProblem[] }
-    if (problems !== undefined) {
-      return {
-        problems: problems.map((problem) => ({ ...problem, code: problem.code ?? error.code })),
-        withoutEffect: []
-      }
-    }
     const file = error.code.startsWith('KEYSTORE') ? dataPaths(configSources.folder).keystore : configSources.folder
-    const place = { file, line: null, column: null, key: '' }
-    return { problems: [{ ...place, message: error.message, code: error.code }], withoutEffect: [] }
+    const problems = new Map<string, CodedProblem>()
+    for (const problem of [...(await problemsOfEach(configSources)), ...problemsIn(error, file)]) {
+      const { file: at, line, column, key, message } = problem
+      problems.set(JSON.stringify([at, line, column, key, message]), problem)
+    }
+    return { problems: [...problems.values()], withoutEffect: [] }
   }
 }

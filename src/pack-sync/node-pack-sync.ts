@@ -65,7 +65,7 @@ export interface NodePackSyncPorts {
   readonly logger: Logger
   readonly audit: AuditTrail
   /** From how far a clock is off a person is told, in milliseconds; default five minutes. */
-  readonly skewMs?: number | undefined
+  readonly skewMs: () => number | undefined
   /** Takes an event in by the door, and passes what is new on. */
   readonly submit: (wire: Uint8Array, source: EventSource) => Promise<Outcome>
   /** `null` without a mesh. */
@@ -184,7 +184,8 @@ export class NodePackSync implements PackSyncOperations {
   }
 
   #options({ orgId }: PackPullQuery): AnchorSyncOptions {
-    const { store, policy, clock, audit, random, engine, skewMs } = this.#ports
+    const { store, policy, clock, audit, random, engine } = this.#ports
+    const skewMs = this.#ports.skewMs()
     const view = policy()
     return {
       store: nodeAnchorStore(storedAnchorStore(store), { engine, log: this.#ports.log, policy: () => view }),

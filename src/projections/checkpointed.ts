@@ -11,10 +11,11 @@ export type CheckpointAlarm = {
   /** The event of the checkpoint, and that of the one which it contradicts. */
   readonly event: string
   readonly against: string
-  readonly authorSeq: number
+  /** The position of the first in its chain; `null` where both go on from one checkpoint, or from none. */
+  readonly authorSeq: number | null
 }
 
-/** The newest checkpoint of one key's log. */
+/** The newest checkpoint under one key. */
 export type CheckpointRow = {
   readonly signer: string
   readonly kid: string
@@ -27,6 +28,8 @@ export type CheckpointRow = {
   readonly ts: number
   /** How many there are, the other sides of forks included. */
   readonly checkpoints: number
+  /** How many of them were not judged, because a checkpoint before them is not held here. */
+  readonly unlinked: number
   /** What the newest restore went on from, and the event that says so. */
   readonly restoredFrom: {
     readonly epoch: string

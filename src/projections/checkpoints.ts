@@ -1,29 +1,34 @@
-import type { Checkpoint } from '../../protocols/event/v1/checkpoint.ts'
+import type { AlarmCode } from '../../protocols/checkpoint/v1/judge.ts'
 import { judgeCheckpoint } from '../../protocols/checkpoint/v1/judge.ts'
-import { sortableNumber } from '../log/keys.ts'
 import type { SharedRecord } from '../log/log-reader.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
-import type { CheckpointFact } from './checkpoint-chain.ts'
-import { ancestorOf, checkpointBefore, linkCheckpoint, noteNearest } from './checkpoint-chain.ts'
+import type { CheckpointFact, PlacedCheckpoint } from './checkpoint-chain.ts'
+import {
+  ancestorOf,
+  keepWaiting,
+  linkCheckpoint,
+  linkedBefore,
+  nearestBefore,
+  noteNearest,
+  waitingFor
+} from './checkpoint-chain.ts'
+import { forkAfter, forkAt } from './checkpoint-forks.ts'
 import type { CheckpointAlarm, CheckpointRow } from './checkpointed.ts'
 import { checkpointKey, checkpointReadingIn, isCheckpoint } from './checkpointed.ts'
 import { NO_KEYS } from './projection.ts'
-import type { FoldContext, Projection, Table } from './projection.ts'
-
-/** The two smallest ids of the checkpoints at one position of a chain: more of them prove nothing more. */
-type PositionFact = { readonly first: string; readonly second: string | null }
+import type { FoldContext, Projection } from './projection.ts'
 
 /**
- * The newest checkpoint of each key's log, and whether one of its checkpoints contradicts another (checkpoint/v1,
- * CHK-20 to CHK-24). All that decides stands before an event in its chain, or at its position, so the order of arrival
+ * The newest checkpoint under each key, and whether one of them contradicts another of the signer's log (checkpoint/v1,
+ * CHK-19 to CHK-25). All that decides is named by ids, and what is not held yet is waited for, so the order of arrival
  * has no part in it.
  */
 export const checkpoints: Projection = {
   name: 'checkpoints',
-  version: 1,
+  version: 2,
   layout: {
     key: ['signer', 'kid'],
-    columns: ['epoch', 'size', 'root', 'eventId', 'authorSeq', 'ts', 'checkpoints', 'restoredFrom', 'alarm']
+    columns: ['epoch', 'size', 'root', 'eventId', 'authorSeq', 'ts', 'checkpoints', 'unlinked', 'restoredFrom', 'alarm']
   },
   dependsOnPolicy: false,
   rowsChangeOften: true,
@@ -48,35 +53,38 @@ export const checkpoints: Projection = {
 
 async function foldTrust(record: SharedRecord, context: FoldContext): Promise<void> {
   const { facts } = context
-  const before = await checkpointBefore(record, facts)
+  const { id, envelope } = record.event
+  const nearest = await nearestBefore(record, facts)
   const reading = isCheckpoint(record) ? checkpointReadingIn(record) : null
-  if (reading?.ok === true) await foldCheckpoint(record, reading.checkpoint, before, context)
-  else if (before !== null) await noteNearest(record.event.id, before.event, facts)
+  if (reading?.ok !== true) {
+    if (nearest !== null) await noteNearest(id, nearest, facts)
+    return
+  }
+  await noteNearest(id, id, facts)
+  const { checkpoint } = reading
+  const { signer, kid, authorSeq, ts } = envelope
+  const { previous } = checkpoint
+  const inChain = nearest === null ? null : { event: nearest, kid }
+  const before = previous?.kid === undefined ? inChain : { event: previous.event, kid: previous.kid }
+  const placed: PlacedCheckpoint = { event: id, signer, kid, authorSeq, checkpoint, before }
+  await showCheckpoint(placed, ts, context)
+  const twice = await forkAt(record.event, facts)
+  if (twice !== null) await raise(placed, { code: 'LOG_FORKED', ...twice, authorSeq }, context)
+  const branches = await forkAfter(placed, facts)
+  for (const of of branches?.kids ?? []) {
+    const { event, against } = branches as NonNullable<typeof branches>
+    await raise({ signer, kid: of }, { code: 'LOG_FORKED', event, against, authorSeq: null }, context)
+  }
+  await linkAll(placed, context)
 }
 
-async function foldCheckpoint(
-  record: SharedRecord,
-  checkpoint: Checkpoint,
-  before: CheckpointFact | null,
-  { rows, facts }: FoldContext
-): Promise<void> {
-  const { id, envelope } = record.event
-  const { signer, kid, authorSeq, ts } = envelope
+/** Counts it in the row of its key, as one that is not linked yet. */
+async function showCheckpoint(placed: PlacedCheckpoint, ts: number, { rows }: FoldContext): Promise<void> {
+  const { event: eventId, signer, kid, authorSeq, checkpoint } = placed
   const { epoch, size, root, restored } = checkpoint
-  const base = before === null || restored?.event === undefined ? null : await ancestorOf(before, restored.event, facts)
-  const code = judgeCheckpoint(checkpoint, before, base)
-  const firstSizeOfEpoch = before?.epoch === epoch ? before.firstSizeOfEpoch : size
-  await linkCheckpoint({ event: id, epoch, size, root, firstSizeOfEpoch }, before, facts)
-  await noteNearest(id, id, facts)
-
-  const found: CheckpointAlarm[] = []
-  if (code !== null && before !== null) found.push({ code, event: id, against: before.event, authorSeq })
-  const fork = await forkAt(record, facts)
-  if (fork !== null) found.push({ code: 'LOG_FORKED', ...fork, authorSeq })
-
   const key = checkpointKey(signer, kid)
   const known = (await rows.get(key)) as CheckpointRow | undefined
-  const said = { epoch, size, root, eventId: id, authorSeq, ts }
+  const said = { epoch, size, root, eventId, authorSeq, ts }
   // Of two at one position either could be the newest; the smaller id is.
   const newest = known === undefined || isAfter(said, known) ? said : known
   const restoredFrom = known?.restoredFrom ?? null
@@ -86,10 +94,65 @@ async function foldCheckpoint(
     signer,
     kid,
     checkpoints: (known?.checkpoints ?? 0) + 1,
-    restoredFrom: isRestore ? { epoch: restored.epoch, size: restored.size, event: id, authorSeq } : restoredFrom,
-    alarm: found.reduce<CheckpointAlarm | null>(furtherOf, known?.alarm ?? null)
+    unlinked: (known?.unlinked ?? 0) + 1,
+    restoredFrom: isRestore ? { epoch: restored.epoch, size: restored.size, event: eventId, authorSeq } : restoredFrom,
+    alarm: known?.alarm ?? null
   }
   rows.put(key, row)
+}
+
+/** Judges it if the one before it is linked, and then those that waited for it; else it waits itself. */
+async function linkAll(placed: PlacedCheckpoint, context: FoldContext): Promise<void> {
+  const { facts } = context
+  if (!(await linked(placed, context))) return await keepWaiting(placed, facts)
+  const done = [placed.event]
+  for (let event = done.pop(); event !== undefined; event = done.pop()) {
+    let page = await waitingFor(event, facts, undefined)
+    while (page.length > 0) {
+      for (const [key, waiting] of page) {
+        if (!(await linked(waiting, context))) continue
+        await facts.get(key)
+        facts.del(key)
+        done.push(waiting.event)
+      }
+      page = await waitingFor(event, facts, page.at(-1)?.[0])
+    }
+  }
+}
+
+/** Whether the one before it is linked; then it is judged and linked, too. */
+async function linked(placed: PlacedCheckpoint, context: FoldContext): Promise<boolean> {
+  const { rows, facts } = context
+  const before = await linkedBefore(placed, facts)
+  if (before === undefined) return false
+  const { event, signer, kid, authorSeq } = placed
+  const code = await verdictOn(placed, before, context)
+  await linkCheckpoint(placed, before, facts)
+  const key = checkpointKey(signer, kid)
+  const row = (await rows.get(key)) as CheckpointRow
+  rows.put(key, { ...row, unlinked: row.unlinked - 1 })
+  if (code !== null && before !== null) await raise(placed, { code, event, against: before.event, authorSeq }, context)
+  return true
+}
+
+async function verdictOn(
+  { checkpoint }: PlacedCheckpoint,
+  before: CheckpointFact | null,
+  { facts }: FoldContext
+): Promise<AlarmCode | null> {
+  const named = checkpoint.restored?.event
+  const base = before === null || named === undefined ? null : await ancestorOf(before, named, facts)
+  return judgeCheckpoint(checkpoint, before, base)
+}
+
+async function raise(
+  { signer, kid }: { readonly signer: string; readonly kid: string },
+  alarm: CheckpointAlarm,
+  { rows }: FoldContext
+): Promise<void> {
+  const key = checkpointKey(signer, kid)
+  const row = (await rows.get(key)) as CheckpointRow
+  rows.put(key, { ...row, alarm: furtherOf(row.alarm, alarm) })
 }
 
 interface Place {
@@ -108,23 +171,11 @@ function isNewerRestore(one: Place, { event, authorSeq }: NonNullable<Checkpoint
 
 /** A total order, so that of any number of alarms the same is shown whatever came first. */
 function furtherOf(one: CheckpointAlarm | null, other: CheckpointAlarm): CheckpointAlarm {
-  if (one === null || one.authorSeq < other.authorSeq) return other
-  if (one.authorSeq > other.authorSeq) return one
+  if (one === null) return other
+  const [seq, otherSeq] = [one.authorSeq ?? 0, other.authorSeq ?? 0]
+  if (seq !== otherSeq) return seq < otherSeq ? other : one
   return orderOf(other) < orderOf(one) ? other : one
 }
 
 /** Ids have one length. */
 const orderOf = ({ code, event, against }: CheckpointAlarm): string => `${code} ${event} ${against}`
-
-/** The two smallest ids at the position of the record, once there are two. */
-async function forkAt(
-  { event }: SharedRecord,
-  facts: Table
-): Promise<{ readonly event: string; readonly against: string } | null> {
-  const key = `position!${event.chain}!${sortableNumber(event.envelope.authorSeq)}`
-  const known = (await facts.get(key)) as PositionFact | undefined
-  const ids = [event.id, known?.first ?? null, known?.second ?? null].filter((id) => id !== null).sort()
-  const [first = event.id, second = null] = ids
-  facts.put(key, { first, second } satisfies PositionFact)
-  return second === null ? null : { event: first, against: second }
-}

@@ -9,7 +9,7 @@ import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { CheckpointRow } from '../projections/checkpointed.ts'
 import type { Signer } from '../trust/signer.ts'
 import type { KeptPorts } from './kept-checkpoints.ts'
-import { checkpointsFolded, keptCheckpoint, keptCheckpoints } from './kept-checkpoints.ts'
+import { checkpointsFolded, keptCheckpoints, lastCheckpoint } from './kept-checkpoints.ts'
 import { ownLogProblem } from './own-log.ts'
 
 // An alarm is no less one for being told a moment later, and a burst of events is looked at once.
@@ -63,13 +63,19 @@ export class AlarmWatch {
     const found: string[] = []
     const own = await this.#ownProblem()
     if (own !== null) found.push(own)
+    const unlinked: CheckpointRow[] = []
     let more = 0
     for await (const row of keptCheckpoints(this.#ports)) {
+      if (row.unlinked > 0) unlinked.push(row)
       if (row.alarm === null) continue
       if (found.length < WARNINGS_MAX) found.push(this.#textOf(row, row.alarm))
       else more += 1
     }
     if (more > 0) found.push(`${more} more logs contradict their own checkpoints: anchormesh query checkpoints`)
+    for (const { signer, kid, unlinked: count } of unlinked.slice(0, WARNINGS_MAX))
+      found.push(
+        `${count} checkpoints of ${signer} (kid ${kid}) go on from one that is not held here, and could not be checked yet`
+      )
     return found
   }
 
@@ -123,10 +129,10 @@ export class AlarmWatch {
     await store.write([{ type: 'put', key, value: name }], { sync: false })
   }
 
-  #textOf({ signer, kid }: CheckpointRow, { code, authorSeq }: { code: AlarmCode; authorSeq: number }): string {
-    const { did, kid: own } = this.#ports.signer()
-    const whose = signer === did && kid === own ? 'THIS node’s log' : `the log of ${signer} (kid ${kid})`
-    return `${whose} ${DEEDS[code]} (${code}, its event ${authorSeq} of ${TRUST_NAMESPACE}): anchormesh query checkpoints`
+  #textOf({ signer, kid }: CheckpointRow, { code, event, authorSeq }: NonNullable<CheckpointRow['alarm']>): string {
+    const whose = signer === this.#ports.signer().did ? 'THIS node’s log' : `the log of ${signer} (kid ${kid})`
+    const which = authorSeq === null ? `event ${event}` : `its event ${authorSeq} of ${TRUST_NAMESPACE}`
+    return `${whose} ${DEEDS[code]} (${code}, ${which}): anchormesh query checkpoints`
   }
 
   /** How this node's log differs from what its own newest checkpoint says; `null` while its tree is being built. */
@@ -135,11 +141,11 @@ export class AlarmWatch {
     const { did, kid } = signer()
     const tree = log.tree.view
     if (tree === null) return null
-    const newest = await keptCheckpoint(this.#ports, { signer: did, kid })
+    const newest = await lastCheckpoint(this.#ports, { signer: did, kid })
     if (newest === null) return null
     const { eventId: event, epoch, size, root } = newest
     const own = { epoch: log.epoch, restoredFrom: log.restoredFrom, tree }
-    const code = await ownLogProblem(own, { event, epoch, size, root })
+    const code = await ownLogProblem(own, { epoch, size, root })
     if (code === null) return null
     const hint =
       'was the data folder replaced by a copy? `anchormesh restore` begins a new epoch, and neighbours raise no alarm'
@@ -150,6 +156,6 @@ export class AlarmWatch {
 const DEEDS: Readonly<Record<AlarmCode, string>> = {
   LOG_ROLLED_BACK: 'was rolled back',
   LOG_REWRITTEN: 'was rewritten',
-  LOG_FORKED: 'has two checkpoints at one position',
+  LOG_FORKED: 'has two checkpoints in one place',
   EPOCH_UNEXPLAINED: 'began anew without saying what it goes on from'
 }

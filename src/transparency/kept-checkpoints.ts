@@ -5,6 +5,7 @@ import { checkpointFactKey } from '../projections/checkpoint-chain.ts'
 import type { CheckpointFact } from '../projections/checkpoint-chain.ts'
 import type { CheckpointRow } from '../projections/checkpointed.ts'
 import { checkpointKey } from '../projections/checkpointed.ts'
+import { successorsKey } from '../projections/checkpoint-forks.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
 import { viewRows } from '../projections/rows-view.ts'
 import type { OwnCheckpoint } from './own-log.ts'
@@ -31,14 +32,31 @@ export async function keptCheckpoint(
   return (row as CheckpointRow | undefined) ?? null
 }
 
-/** The checkpoint with this id, then those before it in its chain. */
+/**
+ * The last checkpoint of a signer's log, under whichever key: the one that no other goes on from. Where there are several,
+ * that of `kid`, or else the longest.
+ */
+export async function lastCheckpoint(ports: KeptPorts, { signer, kid }: LogName): Promise<CheckpointRow | null> {
+  const { engine, store } = ports
+  const [rows, ends] = await viewRows(engine, store, PROJECTION, async (view) => {
+    const found: CheckpointRow[] = []
+    for await (const [, row] of view.range(checkpointKey(signer, ''))) found.push(row as CheckpointRow)
+    const successors = await view.facts(found.map(({ eventId }) => successorsKey(signer, eventId)))
+    return [found, found.filter((_row, index) => successors[index] === undefined)] as const
+  })
+  const [longest = null] = ends.toSorted((one, other) => other.size - one.size || (one.kid < other.kid ? -1 : 1))
+  const own = (row: CheckpointRow): boolean => row.kid === kid
+  return ends.find(own) ?? longest ?? rows.find(own) ?? null
+}
+
+/** The checkpoint with this id, then those before it. */
 export async function* checkpointsUpTo({ engine, store }: KeptPorts, eventId: string): AsyncGenerator<OwnCheckpoint> {
   for (let at: string | null = eventId; at !== null;) {
     const key = checkpointFactKey(at)
     const [fact] = await viewRows(engine, store, PROJECTION, (view) => view.facts([key]))
     if (fact === undefined) return
-    const { event, epoch, size, root, before } = fact as unknown as CheckpointFact
-    yield { event, epoch, size, root }
+    const { event, kid, epoch, size, root, before } = fact as unknown as CheckpointFact
+    yield { event, kid, epoch, size, root }
     at = before
   }
 }

@@ -17,7 +17,7 @@ import type { PolicyView } from '../policy/policy-view.ts'
 import type { Keyring } from '../trust/keyring.ts'
 import type { Signer } from '../trust/signer.ts'
 import type { KeptPorts } from './kept-checkpoints.ts'
-import { checkpointsFolded, keptCheckpoint } from './kept-checkpoints.ts'
+import { checkpointsFolded, keptCheckpoint, lastCheckpoint } from './kept-checkpoints.ts'
 import type {
   CheckpointCheck,
   LogCheckpoint,
@@ -129,8 +129,8 @@ export class LogProofs implements LogProofOperations {
   }
 
   async #judge(note: CheckpointNote, proof: readonly string[]): Promise<Judgement> {
-    const { did, kid } = this.#ports.signer()
-    const isOwn = note.name.signer === did && note.name.kid === kid
+    // Of whichever of its keys: another one signs the same log.
+    const isOwn = note.name.signer === this.#ports.signer().did
     return isOwn ? await this.#judgeOwn(note) : await this.#judgeOther(note, proof)
   }
 
@@ -146,7 +146,8 @@ export class LogProofs implements LogProofOperations {
 
   async #judgeOther({ name, epoch, size, root }: CheckpointNote, proof: readonly string[]): Promise<Judgement> {
     await checkpointsFolded(this.#ports)
-    const kept = await keptCheckpoint(this.#ports, name)
+    // Under a new key none may be kept yet; the log is the same.
+    const kept = (await keptCheckpoint(this.#ports, name)) ?? (await lastCheckpoint(this.#ports, name))
     if (kept === null) return undecided('no checkpoint of that log is kept here')
     if (kept.epoch !== epoch) return undecided(`the checkpoint that is kept is of epoch ${kept.epoch}`)
     const said = { size, root: toHex(root) }

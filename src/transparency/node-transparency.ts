@@ -25,8 +25,8 @@ export interface TransparencyPorts {
   readonly audit: AuditTrail
   readonly clock: Clock
   readonly logger: Logger
-  /** Without it no checkpoints are published. */
-  readonly checkpointMs: number | undefined
+  /** Time between two checkpoints, in milliseconds; without it none is published. */
+  readonly checkpointMs: () => number | undefined
   readonly holdsDraft: () => boolean
 }
 
@@ -35,14 +35,13 @@ export class NodeTransparency {
   readonly proofs: LogProofs
   readonly #ports: TransparencyPorts
   readonly #alarms: AlarmWatch
-  readonly #publisher: CheckpointPublisher | null
+  readonly #publisher: CheckpointPublisher
 
   constructor(ports: TransparencyPorts) {
     this.#ports = ports
     this.proofs = new LogProofs(ports)
     this.#alarms = new AlarmWatch(ports)
-    const { checkpointMs } = ports
-    this.#publisher = checkpointMs === undefined ? null : new CheckpointPublisher({ ...ports, checkpointMs })
+    this.#publisher = new CheckpointPublisher(ports)
   }
 
   /** Builds the tree of a store that has none in the background; nothing waits for it but who asks for a proof. */
@@ -52,11 +51,16 @@ export class NodeTransparency {
       if (!log.closed) logger.warn({ reason: messageOf(error) }, 'the tree over the log could not be built yet')
     })
     this.#alarms.start()
-    this.#publisher?.start()
+    this.#publisher.start()
+  }
+
+  /** To be told when the settings may be others. */
+  settingsChanged(): void {
+    this.#publisher.settingsChanged()
   }
 
   async stop(): Promise<void> {
-    await this.#publisher?.stop()
+    await this.#publisher.stop()
     await this.#alarms.stop()
   }
 

@@ -4,9 +4,10 @@ import { toHex } from '../../protocols/primitives/bytes.ts'
 import type { RestoredFrom } from '../log/checkpoint-file.ts'
 import type { TreeView } from '../log/tree-view.ts'
 
-/** A checkpoint of this node's own chain. */
+/** A checkpoint of this node's log, under whichever of its keys. */
 export interface OwnCheckpoint {
   readonly event: string
+  readonly kid: string
   readonly epoch: string
   readonly size: number
   readonly root: string
@@ -22,7 +23,7 @@ export interface OwnLog {
 /** In what this node's log is not the one that its own newest checkpoint speaks of; `null` where it is. */
 export async function ownLogProblem(
   { epoch, restoredFrom, tree }: OwnLog,
-  newest: OwnCheckpoint
+  newest: Omit<OwnCheckpoint, 'event' | 'kid'>
 ): Promise<AlarmCode | null> {
   if (newest.epoch !== epoch) return restoredFrom === null ? 'EPOCH_UNEXPLAINED' : null
   if (newest.size > tree.size) return 'LOG_ROLLED_BACK'
@@ -30,10 +31,14 @@ export async function ownLogProblem(
 }
 
 /**
- * The next checkpoint of this node's chain. It says what is the case, also where that is an alarm: a proof that can't be
+ * The next checkpoint of this node's log, under the key `kid`. It says what is the case, also where that is an alarm: a proof that can't be
  * made is left out. `ancestors`: the checkpoint before it, then those before that.
  */
-export async function nextCheckpoint(own: OwnLog, ancestors: AsyncIterable<OwnCheckpoint>): Promise<Checkpoint> {
+export async function nextCheckpoint(
+  own: OwnLog,
+  kid: string,
+  ancestors: AsyncIterable<OwnCheckpoint>
+): Promise<Checkpoint> {
   const { epoch, restoredFrom, tree } = own
   const { size } = tree
   let before: OwnCheckpoint | null = null
@@ -52,14 +57,15 @@ export async function nextCheckpoint(own: OwnLog, ancestors: AsyncIterable<OwnCh
     epoch,
     size,
     root: toHex(await tree.root(size)),
-    ...(before === null ? {} : { previous: await previousOf(tree, before) }),
+    ...(before === null ? {} : { previous: await previousOf(tree, before, kid) }),
     ...(restored === null ? {} : { restored })
   }
 }
 
-async function previousOf(tree: TreeView, before: OwnCheckpoint): Promise<PreviousCheckpoint> {
-  if (!(await holds(tree, before))) return place(before)
-  return { ...place(before), consistency: await proofFrom(tree, before.size) }
+async function previousOf(tree: TreeView, before: OwnCheckpoint, kid: string): Promise<PreviousCheckpoint> {
+  const named = before.kid === kid ? place(before) : { ...place(before), kid: before.kid }
+  if (!(await holds(tree, before))) return named
+  return { ...named, consistency: await proofFrom(tree, before.size) }
 }
 
 async function holds(

@@ -11,7 +11,7 @@ import { TRUST_NAMESPACE } from '../policy/names.ts'
 import { isCheckpoint } from '../projections/checkpointed.ts'
 import type { Signer } from '../trust/signer.ts'
 import type { KeptPorts } from './kept-checkpoints.ts'
-import { checkpointsFolded, checkpointsUpTo, keptCheckpoint } from './kept-checkpoints.ts'
+import { checkpointsFolded, checkpointsUpTo, lastCheckpoint } from './kept-checkpoints.ts'
 import { nextCheckpoint, ownLogProblem } from './own-log.ts'
 
 // A draft that waits for co-signers, or peers that hold more of the own chain, are seldom gone sooner.
@@ -26,8 +26,8 @@ export interface PublisherPorts extends KeptPorts {
   readonly signer: () => Signer
   readonly clock: Clock
   readonly logger: Logger
-  /** Time between two checkpoints, in milliseconds. */
-  readonly checkpointMs: number
+  /** Time between two checkpoints, in milliseconds; without it none is published. */
+  readonly checkpointMs: () => number | undefined
   /** Whether an unsigned pack waits for a place in this node's chain, which a checkpoint must not take. */
   readonly holdsDraft: () => boolean
 }
@@ -42,6 +42,9 @@ export class CheckpointPublisher {
   readonly #ports: PublisherPorts
   readonly #turns = new InTurn()
   #cancel: (() => void) | null = null
+  /** The interval that the timer was set by; `null` while none is set. */
+  #setBy: number | undefined | null = null
+  #started = false
   #stopped = false
 
   constructor(ports: PublisherPorts) {
@@ -50,32 +53,46 @@ export class CheckpointPublisher {
 
   start(): void {
     const { log, checkpointMs } = this.#ports
+    this.#started = true
     // Neighbours hold a new epoch against the old one until they are told what it goes on from.
-    this.#attemptAfter(log.restoredFrom === null ? checkpointMs : 0)
+    this.#setTimer(log.restoredFrom === null ? checkpointMs() : 0)
+  }
+
+  /** To be told when the interval may be another; the same again does not put off what is due. */
+  settingsChanged(): void {
+    const { checkpointMs } = this.#ports
+    if (!this.#started || this.#setBy === null || this.#setBy === checkpointMs()) return
+    this.#cancel?.()
+    this.#setTimer(checkpointMs())
   }
 
   /** Publishes for the last time, if there is something to say and nothing keeps it. */
   async stop(): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
-    const wasStarted = this.#cancel !== null
     this.#cancel?.()
-    if (!wasStarted || this.#ports.log.tree.view === null) return
+    if (!this.#started || this.#ports.checkpointMs() === undefined || this.#ports.log.tree.view === null) return
     const { promise, resolve } = Promise.withResolvers<void>()
     const cancel = this.#ports.clock.after(STOP_MS, resolve)
     await Promise.race([this.#attempt(), promise])
     cancel()
   }
 
-  #attemptAfter(delayMs: number): void {
+  #setTimer(delayMs: number | undefined): void {
     if (this.#stopped) return
-    this.#cancel = this.#ports.clock.after(delayMs, () => void this.#attemptAndGoOn())
+    const { clock, checkpointMs } = this.#ports
+    this.#setBy = checkpointMs()
+    this.#cancel =
+      delayMs === undefined || this.#setBy === undefined
+        ? null
+        : clock.after(delayMs, () => void this.#attemptAndGoOn())
   }
 
   async #attemptAndGoOn(): Promise<void> {
+    this.#setBy = null
     const attempt = await this.#attempt()
-    const { checkpointMs } = this.#ports
-    this.#attemptAfter(attempt === 'held' ? Math.min(RETRY_MS, checkpointMs) : checkpointMs)
+    const checkpointMs = this.#ports.checkpointMs()
+    this.#setTimer(attempt === 'held' && checkpointMs !== undefined ? Math.min(RETRY_MS, checkpointMs) : checkpointMs)
   }
 
   async #attempt(): Promise<Attempt> {
@@ -106,15 +123,15 @@ export class CheckpointPublisher {
     const { log, signer } = this.#ports
     const { did, kid } = signer()
     await checkpointsFolded(this.#ports)
-    const newest = await keptCheckpoint(this.#ports, { signer: did, kid })
+    const newest = await lastCheckpoint(this.#ports, { signer: did, kid })
     const tree = await log.tree.ready()
     const own = { epoch: log.epoch, restoredFrom: log.restoredFrom, tree }
-    if (newest === null) return asJson(await nextCheckpoint(own, none()))
+    if (newest === null) return asJson(await nextCheckpoint(own, kid, none()))
     const { eventId: event, epoch, size, root } = newest
     // What contradicts the last one is said at once, for everybody to see: a node that lies would say nothing.
-    const isAsBefore = epoch === log.epoch && (await ownLogProblem(own, { event, epoch, size, root })) === null
+    const isAsBefore = epoch === log.epoch && (await ownLogProblem(own, { epoch, size, root })) === null
     if (isAsBefore && !(await this.#grewAfter(size))) return null
-    return asJson(await nextCheckpoint(own, checkpointsUpTo(this.#ports, event)))
+    return asJson(await nextCheckpoint(own, kid, checkpointsUpTo(this.#ports, event)))
   }
 
   /** Whether something else than checkpoints stands behind a position: else nodes would answer each other for ever. */

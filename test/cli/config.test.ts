@@ -1,5 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadConfig } from '../../src/cli/data-folder/load-config.ts'
 import type { ConfigReloaded } from '../../src/policy/config-change.ts'
@@ -57,6 +57,23 @@ test('every problem of both files is listed with its place, key and code, and th
   )
   const text = await run(['config', 'validate', '--data', folder])
   expect(text.stdout).toContain(`${join(folder, 'peers.yaml')}:3:10 peers[0].did:`)
+})
+
+test('a missing file, a keystore that others may read, a variable and the other file are told together', async () => {
+  const folder = await folderOf('alpha')
+  append(folder, 'sealling: {}')
+  rmSync(join(folder, 'peers.yaml'))
+  chmodSync(join(folder, 'keystore.json'), 0o644)
+  const environment = { ANCHORMESH_SYNC_INTERVALL_MS: '5000' }
+  const { code, stdout } = await run(['config', 'validate', '--data', folder, '--json'], { environment })
+  const { problems } = JSON.parse(stdout) as { problems: { file: string; key: string; code: string }[] }
+  expect(code).toBe(2)
+  expect(problems.map(({ file, key, code: what }) => [basename(file), key, what])).toEqual([
+    ['environment', 'ANCHORMESH_SYNC_INTERVALL_MS', 'CONFIG_INVALID'],
+    ['federation.yaml', 'sealling', 'CONFIG_INVALID'],
+    ['peers.yaml', '', 'FILE_MISSING'],
+    ['keystore.json', '', 'KEYSTORE_PERMISSIONS']
+  ])
 })
 
 test('a keystore that others may read, and key files of rails, are problems too', async () => {

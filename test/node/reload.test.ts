@@ -3,6 +3,8 @@ import { createMemoryHub } from '../../simulations/ports/memory-network.ts'
 import type { MemoryHub } from '../../simulations/ports/memory-network.ts'
 import type { NodeReload } from '../../src/live-settings.ts'
 import type { EffectivePolicy } from '../../src/policy/policy.ts'
+import { openMemoryStore } from '../../src/log/level-store.ts'
+import { AnchormeshError } from '../../src/platform/errors.ts'
 import { localSigner } from '../../src/trust/local-signer.ts'
 import { sha256 } from '../../protocols/primitives/sha256.ts'
 import { codeOf as codeOfError } from '../support/code-of.ts'
@@ -263,4 +265,34 @@ test('under load nothing is lost of members that stay, and a rebuild gives the s
   expect((await anna.node.verifyLog()).ok).toBe(true)
   for (const { identical, projection } of await anna.node.rebuild())
     expect([projection, identical]).toEqual([projection, true])
+})
+
+test('a log that takes no policy leaves all as before, and the same reload comes into force later', async () => {
+  const store = await openMemoryStore()
+  let isFull = false
+  const full = new Proxy(store, {
+    get(target, name) {
+      if (name === 'write' && isFull) return () => Promise.reject(new AnchormeshError('STORE_FULL', 'no space left'))
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    }
+  })
+  const anna = await alone(policyOf(ANNA, [ANNA]), { ports: { store: full } })
+  const before = await anna.node.status()
+  const { did } = ANNA.signer
+  const signer = localSigner(sha256('the next key of anna'), { did, kid: 'next' })
+  const policy = policyOf({ ...ANNA, signer }, ALL)
+  isFull = true
+  expect(await codeOf(anna.node.reload({ config: { policy, signer, version: 'test' } }))).toBe('STORE_FULL')
+  isFull = false
+  const { log, namespaces, kid } = await anna.node.status()
+  expect([log.logSeq, namespaces, kid]).toEqual([before.log.logSeq, before.namespaces, before.kid])
+  const event = await next(BEN, null, announceBody('b'))
+  expect(await anna.node.submit(event.wire)).toMatchObject({ code: 'SIGNER_NOT_MEMBER' })
+  await untilAnswer('the log takes writes again', async () => {
+    await anna.ports.clock.advance(1_000)
+    return (await codeOf(anna.node.reload({ config: { policy, signer, version: 'test' } }))) === undefined
+  })
+  expect((await anna.node.status()).kid).toBe('next')
+  expect(await policiesOf(anna)).toBe(2)
 })

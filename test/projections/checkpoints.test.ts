@@ -8,6 +8,8 @@ import { sha256, sha256Hex } from '../../protocols/primitives/sha256.ts'
 import type { CheckpointRow } from '../../src/projections/checkpointed.ts'
 import type { SignedEvent } from '../support/events.ts'
 import { next } from '../support/events.ts'
+import { localSigner } from '../../src/trust/local-signer.ts'
+import type { TestMember } from '../support/identities.ts'
 import { policyOf } from '../support/identities.ts'
 import { openLedger, allRows } from './support/ledger.ts'
 import { admissible, someArrival } from './support/order.ts'
@@ -15,6 +17,11 @@ import type { Arrival } from './support/order.ts'
 import { ADAM, ALICE, EVERYBODY } from './support/world.ts'
 
 const policy = policyOf(ALICE, EVERYBODY)
+/** Another key of the same signer, and a third. */
+const [ALICE_2, ALICE_3] = ['second', 'third'].map((kid) => ({
+  orgId: ALICE.orgId,
+  signer: localSigner(sha256(`${kid} key of alice`), { did: ALICE.signer.did, kid })
+})) as [TestMember, TestMember]
 const EPOCHS = ['00000000000000e1', '00000000000000e2'] as const
 const LOG = { type: 'checkpoint', namespace: '_trust' }
 
@@ -59,6 +66,109 @@ async function rowsAfter(events: readonly SignedEvent[], arrival?: Arrival): Pro
   return rows
 }
 
+/** As `bodyOf`, under another key than the one before. */
+function bodyAcross(before: SignedEvent, ...said: [Parameters<typeof bodyOf>[1], (JsonObject | null)?]): JsonObject {
+  const body = bodyOf(before, ...said)
+  return { ...body, previous: { ...(body['previous'] as JsonObject), kid: before.envelope.kid } }
+}
+
+describe('a log that goes on under another key', () => {
+  const chain = async (): Promise<[SignedEvent, SignedEvent]> => {
+    const first = await next(ALICE, null, bodyOf(null, { size: 4 }), LOG)
+    return [first, await next(ALICE, first, bodyOf(first, { size: 8 }), LOG)]
+  }
+  /** Whatever came first: the alarms by kid. */
+  async function alarmsOf(events: readonly SignedEvent[]): Promise<Record<string, unknown>> {
+    const inOrder = (one: readonly CheckpointRow[]): Record<string, unknown> =>
+      Object.fromEntries(
+        one.map(({ kid, alarm, unlinked }) => [kid, unlinked > 0 ? 'unlinked' : (alarm?.code ?? null)])
+      )
+    const found = inOrder(await rowsAfter(events))
+    const reversed = admissible(events, {
+      priorities: events.map((_event, index) => events.length - index),
+      groups: [1]
+    })
+    expect(inOrder(await rowsAfter(reversed.flat()))).toEqual(found)
+    return found
+  }
+  const { kid } = ALICE.signer
+
+  test('names the last one of the key before: no alarm, and back again', async () => {
+    const [first, second] = await chain()
+    const third = await next(ALICE_2, null, bodyAcross(second, { size: 12 }), LOG)
+    const fourth = await next(ALICE_2, third, bodyOf(third, { size: 13 }), LOG)
+    const fifth = await next(ALICE, second, bodyAcross(fourth, { size: 20 }), LOG)
+    const sixth = await next(ALICE_3, null, bodyAcross(fifth, { size: 20 }), LOG)
+    expect(await alarmsOf([first, second, third, fourth, fifth, sixth])).toEqual({
+      [kid]: null,
+      second: null,
+      third: null
+    })
+  })
+
+  test.each([
+    ['LOG_REWRITTEN', { size: 12, version: 1 }],
+    ['LOG_ROLLED_BACK', { size: 7 }],
+    ['EPOCH_UNEXPLAINED', { size: 12, epoch: EPOCHS[1] }]
+  ])('%s: %o after eight records', async (code, log) => {
+    const [first, second] = await chain()
+    const third = await next(ALICE_2, null, bodyAcross(second, log), LOG)
+    expect(await alarmsOf([first, second, third])).toEqual({ [kid]: null, second: code })
+  })
+
+  test('says nothing of the key before', async () => {
+    const [first, second] = await chain()
+    for (const epoch of EPOCHS) {
+      const third = await next(ALICE_2, null, bodyOf(null, { size: 12, version: 1, epoch }), LOG)
+      expect(await alarmsOf([first, second, third])).toEqual({ [kid]: 'LOG_FORKED', second: 'LOG_FORKED' })
+    }
+  })
+
+  test('names an older one, so that what came after it could be changed', async () => {
+    const [first, second] = await chain()
+    const third = await next(ALICE_2, null, bodyAcross(first, { size: 12, version: 1 }), LOG)
+    expect(await alarmsOf([first, third])).toEqual({ [kid]: null, second: null })
+    expect(await alarmsOf([first, second, third])).toEqual({ [kid]: 'LOG_FORKED', second: 'LOG_FORKED' })
+  })
+
+  test('names one that nobody holds, or that of another signer', async () => {
+    const [first, second] = await chain()
+    const other = await next(ADAM, null, bodyOf(null, { size: 8 }), LOG)
+    for (const named of [{ ...second, id: sha256Hex('none') }, other]) {
+      const third = await next(ALICE_2, null, bodyAcross(named, { size: 12 }), LOG)
+      const fourth = await next(ALICE_2, third, bodyOf(third, { size: 13 }), LOG)
+      expect(await alarmsOf([first, second, other, third, fourth])).toMatchObject({ [kid]: null, second: 'unlinked' })
+    }
+  })
+
+  test('was restored: it goes on from what was signed under the key before, and nothing before that may differ', async () => {
+    const [first, second] = await chain()
+    const third = await next(ALICE_2, null, bodyAcross(second, { size: 12 }), LOG)
+    const restoredFrom = async (event: SignedEvent | null, size: number): Promise<Record<string, unknown>> => {
+      const restored = { epoch: EPOCHS[0], size, root: rootOf(size), consistency: proofOf(size, 14, 9) }
+      const named = event === null ? restored : { ...restored, event: event.id }
+      const fourth = await next(ALICE_2, third, bodyOf(third, { size: 14, version: 9, epoch: EPOCHS[1] }, named), LOG)
+      return await alarmsOf([first, second, third, fourth])
+    }
+    expect(await restoredFrom(first, 4)).toEqual({ [kid]: null, second: null })
+    expect(await restoredFrom(null, 3)).toEqual({ [kid]: null, second: null })
+    // All that was lost is owned up to: there is a checkpoint of four.
+    expect(await restoredFrom(null, 5)).toEqual({ [kid]: null, second: 'EPOCH_UNEXPLAINED' })
+  })
+
+  test('a hundred that wait for one are judged when it comes, and none of them twice', async () => {
+    const [first, second] = await chain()
+    const waiting: SignedEvent[] = []
+    for (let index = 0; index < 100; index += 1) {
+      const body = bodyAcross(second, { size: 8 + index, version: index % 2 })
+      waiting.push(await next(ALICE_2, null, body, { ...LOG, ts: 1_700_000_000_000 + index }))
+    }
+    const rows = await rowsAfter([...waiting, first, second])
+    expect(rows).toEqual(await rowsAfter([first, second, ...waiting]))
+    expect(rows.find((row) => row.kid === 'second')).toMatchObject({ checkpoints: 100, unlinked: 0 })
+  })
+})
+
 describe('the newest checkpoint of each log', () => {
   test('of an honest one: no alarm, packs and other events between', async () => {
     const first = await next(ALICE, null, bodyOf(null, { size: 3 }), LOG)
@@ -77,6 +187,7 @@ describe('the newest checkpoint of each log', () => {
       authorSeq: 3,
       ts: second.envelope.ts,
       checkpoints: 2,
+      unlinked: 0,
       restoredFrom: null,
       alarm: null
     })
@@ -155,7 +266,8 @@ describe('the newest checkpoint of each log', () => {
 /** Events of two keys' chains, each after any event of its chain: honest checkpoints, lies, forks, and what is none. */
 const someHistory = fc.array(
   fc.record({
-    author: fc.constantFrom(ALICE, ALICE, ADAM),
+    author: fc.constantFrom(ALICE, ALICE, ADAM, ALICE_2, ALICE_3),
+    across: fc.option(fc.nat(30)),
     after: fc.nat(30),
     kind: fc.constantFrom('grow', 'grow', 'grow', 'lie', 'epoch', 'restore', 'other', 'odd'),
     size: fc.integer({ min: 0, max: 20 }),
@@ -168,15 +280,24 @@ test('whatever the order and the grouping, the rows are the same', async () => {
   await fc.assert(
     fc.asyncProperty(someHistory, someArrival, someArrival, async (history, one, other) => {
       const events: SignedEvent[] = []
-      for (const [index, { author, after, kind, size, version }] of history.entries()) {
-        const own = events.filter(({ envelope }) => envelope.signer === author.signer.did)
+      for (const [index, { author, across, after, kind, size, version }] of history.entries()) {
+        const own = events.filter(({ envelope }) => envelope.kid === author.signer.kid)
         const before = own.length === 0 ? null : (own[own.length - 1 - (after % Math.min(2, own.length))] ?? null)
-        events.push(await next(author, before, made(index, kind, before, own, { size, version }), LOG_OR(kind)))
+        const others = events.filter(
+          ({ envelope: { signer, kid, body } }) =>
+            signer === author.signer.did && kid !== author.signer.kid && typeof body['size'] === 'number'
+        )
+        const beside = across === null ? undefined : others[across % Math.max(1, others.length)]
+        const body =
+          beside === undefined || kind === 'other' || kind === 'odd'
+            ? made(index, kind, before, own, { size, version })
+            : bodyAcross(beside, { size: Number(beside.envelope.body['size']) + size, version })
+        events.push(await next(author, before, body, LOG_OR(kind)))
       }
       const unique = [...new Map(events.map((event) => [event.id, event])).values()]
       expect(await rowsAfter(unique, other)).toEqual(await rowsAfter(unique, one))
     }),
-    { numRuns: 40 }
+    { numRuns: 80 }
   )
 })
 

@@ -5,7 +5,7 @@ import { newFolder } from '../support/cli.ts'
 import { NAMESPACE } from '../support/identities.ts'
 import { untilAnswer } from '../support/until-answer.ts'
 import type { DiskNode } from './nodes.ts'
-import { MAKER, NEIGHBOURS, keptOfMaker, startOn } from './nodes.ts'
+import { MAKER, MAKER_NEXT, NEIGHBOURS, keptOfMaker, startOn } from './nodes.ts'
 import { beginEpoch, rewriteLog } from './rewrite.ts'
 
 interface World {
@@ -35,20 +35,20 @@ async function untilKept(at: World): Promise<void> {
   const { log } = await at.maker.node.status()
   for (const neighbour of at.neighbours)
     await untilAnswer(`${neighbour.self.orgId} keeps a checkpoint over ${log.logSeq} records`, async () => {
-      const kept = await keptOfMaker(neighbour)
+      const kept = await keptOfMaker(neighbour, at.maker.self)
       return kept !== null && kept.epoch === log.epoch && kept.size >= log.logSeq
     })
 }
 
-async function restart(at: World): Promise<void> {
-  at.maker = await startOn(at.folder, MAKER, at.neighbours)
+async function restart(at: World, self = at.maker.self): Promise<void> {
+  at.maker = await startOn(at.folder, self, at.neighbours)
 }
 
 /** Waits until every neighbour raises the alarm, once, and looks at how it tells it. */
 async function expectAlarm(at: World, code: string): Promise<void> {
   for (const neighbour of at.neighbours) {
     const row = await untilAnswer(`${neighbour.self.orgId} raises ${code}`, async () => {
-      const kept = await keptOfMaker(neighbour)
+      const kept = await keptOfMaker(neighbour, at.maker.self)
       return kept?.alarm?.code === code ? kept : null
     })
     // Both checkpoints stay, as evidence for whoever asks.
@@ -69,7 +69,7 @@ async function expectAlarm(at: World, code: string): Promise<void> {
 
 async function expectNoAlarm(at: World): Promise<void> {
   for (const neighbour of [...at.neighbours, at.maker]) {
-    expect((await keptOfMaker(neighbour))?.alarm).toBeNull()
+    expect((await keptOfMaker(neighbour, at.maker.self))?.alarm).toBeNull()
     expect((await neighbour.node.status()).warnings).toEqual([])
   }
 }
@@ -131,7 +131,7 @@ test('a restore begins an epoch that says what it goes on from, and raises no al
   await untilKept(at)
   await expectNoAlarm(at)
   for (const neighbour of at.neighbours) {
-    const row = await keptOfMaker(neighbour)
+    const row = await keptOfMaker(neighbour, at.maker.self)
     expect(row).toMatchObject({ epoch: '00112233445566ff', restoredFrom: { size: expect.any(Number) as number } })
     expect(row?.restoredFrom?.epoch).not.toBe(row?.epoch)
   }
@@ -141,4 +141,28 @@ test('a restore begins an epoch that says what it goes on from, and raises no al
   cpSync(copy, at.folder, { recursive: true })
   await restart(at)
   await expectAlarm(at, 'EPOCH_UNEXPLAINED')
+}, 60_000)
+
+test('a change of the key is no alarm, and what was kept under the key before is still of use', async () => {
+  const at = await world()
+  await work(at, ['b-1', 'b-2'])
+  await untilKept(at)
+  const { note } = await at.maker.node.logCheckpoint()
+  await at.maker.node.close()
+  await restart(at, MAKER_NEXT)
+  await work(at, ['b-3'])
+  await untilKept(at)
+  await expectNoAlarm(at)
+  expect(await at.maker.node.checkCheckpoint({ note })).toMatchObject({ outcome: 'consistent' })
+}, 60_000)
+
+test('a log that is rewritten while its key is changed is detected', async () => {
+  const at = await world()
+  await work(at, ['b-1', 'b-2'])
+  await untilKept(at)
+  await at.maker.node.close()
+  await rewriteLog(at.folder, 'batch-sealed')
+  await restart(at, MAKER_NEXT)
+  await work(at, ['b-3'])
+  await expectAlarm(at, 'LOG_REWRITTEN')
 }, 60_000)

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { toBase64url } from '../../protocols/primitives/bytes.ts'
 import { sha256 } from '../../protocols/primitives/sha256.ts'
 import { peerIdOfSeed } from '../../src/cli/data-folder/peer-id.ts'
 import { checkpointFile } from '../../src/log/checkpoint-file.ts'
@@ -11,6 +12,7 @@ import { systemClock } from '../../src/platform/clock.ts'
 import { systemRandom } from '../../src/platform/random.ts'
 import { viewPolicy } from '../../src/policy/policy-view.ts'
 import type { CheckpointRow } from '../../src/projections/checkpointed.ts'
+import { localSigner } from '../../src/trust/local-signer.ts'
 import type { TestMember } from '../support/identities.ts'
 import { member, policyOf } from '../support/identities.ts'
 import type { LogLine } from '../support/recording-logger.ts'
@@ -18,6 +20,11 @@ import { recordingLogger } from '../support/recording-logger.ts'
 
 /** The node whose log is tampered with, and those that watch it. */
 export const [MAKER, ...NEIGHBOURS] = [member('maker'), member('left'), member('right')] as const
+/** The maker with its next key. */
+export const MAKER_NEXT: TestMember = {
+  orgId: MAKER.orgId,
+  signer: localSigner(sha256('the next key of maker'), { did: MAKER.signer.did, kid: 'next' })
+}
 const ALL: readonly TestMember[] = [MAKER, ...NEIGHBOURS]
 
 export interface DiskNode {
@@ -45,7 +52,12 @@ export async function startOn(folder: string, self: TestMember, dials: readonly 
   const peerIds = new Map<string, string>()
   for (const each of ALL) peerIds.set(each.signer.did, await peerIdOfSeed(seedOf(each)))
   const written = policyOf(self, ALL)
-  const peers = written.peers.map((peer) => ({ ...peer, peerId: peerIds.get(peer.did) ?? '' }))
+  const nextKey = { kid: MAKER_NEXT.signer.kid, publicKey: toBase64url(MAKER_NEXT.signer.publicKey) }
+  const peers = written.peers.map((peer) => ({
+    ...peer,
+    peerId: peerIds.get(peer.did) ?? '',
+    keys: peer.did === MAKER.signer.did ? [...peer.keys, nextKey] : peer.keys
+  }))
   const policy = { ...written, peers }
   const ports = {
     store: await openLevelStore(files.store, { create }),
@@ -59,7 +71,7 @@ export async function startOn(folder: string, self: TestMember, dials: readonly 
   const network = createLibp2pNetwork(
     {
       namespaces: viewPolicy(policy).namespaces,
-      knownPeers: ALL.filter((other) => other !== self).map(({ signer: { did } }) => {
+      knownPeers: ALL.filter((other) => other.signer.did !== self.signer.did).map(({ signer: { did } }) => {
         const port = portOf(did)
         const addresses = port === undefined ? [] : [`/ip4/127.0.0.1/tcp/${port}`]
         return { did, peerId: peerIds.get(did) ?? '', addresses }
@@ -80,8 +92,8 @@ export async function startOn(folder: string, self: TestMember, dials: readonly 
   return { self, node, lines, port: Number(/\/tcp\/([0-9]+)\//.exec(status?.multiaddrs[0] ?? '')?.[1]) }
 }
 
-/** What a node keeps of the maker's log. */
-export async function keptOfMaker({ node }: DiskNode): Promise<CheckpointRow | null> {
-  const { rows } = await node.query('checkpoints', { signer: MAKER.signer.did })
-  return (rows[0] as CheckpointRow | undefined) ?? null
+/** What a node keeps of the maker's log, under one of its keys. */
+export async function keptOfMaker({ node }: DiskNode, { signer }: TestMember): Promise<CheckpointRow | null> {
+  const { rows } = await node.query('checkpoints', { signer: signer.did })
+  return (rows as CheckpointRow[]).find(({ kid }) => kid === signer.kid) ?? null
 }

@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from '../../canonical-json/v1/json.ts'
 import { isIntegerBetween, isStringLike, shapeProblem } from '../../canonical-json/v1/shape.ts'
 import type { Member, Shape } from '../../canonical-json/v1/shape.ts'
+import { KID_PATTERN } from '../../signature/v1/jws.ts'
 import { HASH_PATTERN } from './envelope.ts'
 
 export const CHECKPOINT_TYPE = 'checkpoint'
@@ -13,6 +14,8 @@ export const EPOCH_PATTERN = /^[0-9a-f]{16}$/
 
 /** The checkpoint before, and that the log still begins with what it had then. */
 export interface PreviousCheckpoint {
+  /** The key whose chain it stands in, where that is another one of the signer. */
+  readonly kid?: string
   /** The id of its event. */
   readonly event: string
   readonly size: number
@@ -54,7 +57,13 @@ const SIZE: Member = {
 }
 const PROOF: Member = { is: isProof, expected: `a list of at most ${PROOF_HASHES_MAX} hashes` }
 
-const PREVIOUS_SHAPE: Shape = { consistency: { ...PROOF, optional: true }, event: HASH, root: HASH, size: SIZE }
+const PREVIOUS_SHAPE: Shape = {
+  consistency: { ...PROOF, optional: true },
+  event: HASH,
+  kid: { is: (value) => isStringLike(value, KID_PATTERN), expected: 'a kid', optional: true },
+  root: HASH,
+  size: SIZE
+}
 const RESTORED_SHAPE: Shape = {
   consistency: PROOF,
   epoch: EPOCH,
@@ -66,7 +75,7 @@ const CHECKPOINT_SHAPE: Shape = {
   epoch: EPOCH,
   previous: {
     is: (value) => shapeProblem(value, PREVIOUS_SHAPE, 'previous') === null,
-    expected: 'event, size, root and perhaps consistency',
+    expected: 'event, size, root and perhaps consistency and kid',
     optional: true
   },
   restored: {

@@ -63,6 +63,9 @@ export interface LoadedConfig {
   readonly withoutEffect: readonly ConfigProblem[]
 }
 
+/** A problem with its stable code. */
+export type CodedProblem = Omit<ConfigProblem, 'code'> & { readonly code: string }
+
 /** The text of both files, with the names to show in problems. */
 export interface ConfigTexts {
   readonly federation: ConfigText
@@ -91,6 +94,54 @@ export async function readConfigTexts({ folder, configFile }: ConfigSources): Pr
     peers: await readConfigText(paths.peers, configFile === undefined ? MISSING_PEERS : MISSING_FOLDER)
   }
 }
+
+/**
+ * What is wrong with either file, a variable or the keystore by itself: a start ends at the first of these, but who mends
+ * them wants to see them all.
+ */
+export async function problemsOfEach({
+  folder,
+  configFile,
+  environment,
+  flags = []
+}: ConfigSources): Promise<readonly CodedProblem[]> {
+  const paths = dataPaths(folder)
+  const { overrides, problems } = environmentOverrides(environment)
+  const all = [...overrides, ...flags]
+  const checks = [
+    async () => {
+      const { file, text } = await readConfigText(configFile ?? paths.federation, MISSING_FOLDER)
+      return parseConfig(text, file, federationSchema, all)
+    },
+    async () => {
+      const { file, text } = await readConfigText(paths.peers, MISSING_PEERS)
+      return parseConfig(text, file, peersSchema)
+    },
+    async () => {
+      await openKeystore(paths.keystore)
+      return { ok: true } as const
+    }
+  ]
+  const found: CodedProblem[] = problems.map(coded)
+  for (const check of checks) {
+    try {
+      const checked = await check()
+      if (!checked.ok) found.push(...checked.problems.map(coded))
+    } catch (error) {
+      found.push(...problemsIn(error, paths.keystore))
+    }
+  }
+  return found
+}
+
+/** The problems that a failure lists; one without a place, in `file`, where it lists none. Throws what is a defect. */
+export function problemsIn(error: unknown, file: string): readonly CodedProblem[] {
+  if (!(error instanceof AnchormeshError)) throw error
+  const { problems } = (error.detail ?? {}) as { readonly problems?: readonly ConfigProblem[] }
+  return problems?.map(coded) ?? [{ file, line: null, column: null, key: '', message: error.message, code: error.code }]
+}
+
+const coded = (problem: ConfigProblem): CodedProblem => ({ ...problem, code: problem.code ?? 'CONFIG_INVALID' })
 
 /** What `federation.yaml` alone says, as it stands there. Throws `CONFIG_INVALID`. */
 export async function readFederation(sources: ConfigSources): Promise<FederationConfig> {

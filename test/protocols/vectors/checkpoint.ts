@@ -104,6 +104,10 @@ export function checkpointVectors(): readonly VectorFile[] {
         { description: 'the first', body: first },
         { description: 'of an empty log', body: { epoch: EPOCH, root: rootOf(0), size: 0 } },
         { description: 'with the one before', body: second },
+        {
+          description: 'with the one before under another key',
+          body: { ...second, previous: { ...previous, kid: 'key-1' } }
+        },
         { description: 'of a restored log', body: restored },
         {
           description: 'restored without a checkpoint to go on from',
@@ -416,6 +420,8 @@ function invalidBodies(): Vector[] {
     invalid('a previous one that is null', 'EV-60', { previous: null }),
     invalid('a previous one without its event', 'EV-61', { previous: nameless }),
     invalid('a previous one with an epoch', 'EV-61', { previous: { ...previous, epoch: EPOCH } }),
+    invalid('a previous one of a key that is none', 'EV-61', { previous: { ...previous, kid: 'key 1' } }),
+    invalid('a previous one of a key that is null', 'EV-61', { previous: { ...previous, kid: null } }),
     invalid('a proof that is null', 'EV-61', { previous: { ...previous, consistency: null } }),
     invalid('a proof with what is no hash', 'EV-61', { previous: { ...previous, consistency: ['00'] } }),
     invalid('a proof of 65 hashes', 'EV-61', { previous: { ...previous, consistency: Array(65).fill(rootOf(1)) } }),
