@@ -40,6 +40,14 @@ const HINTS: Readonly<Partial<Record<string, string>>> = {
   STORE_LOCKED: 'Stop the other process, or look whether it still runs.',
   NOT_YET: 'Ask again in a moment.',
   TSA_REQUEST_FAILED: 'Look whether the authority can be reached from here, and ask again.',
+  PEER_UNREACHABLE: 'Look whether the other node runs and can be reached from here, and ask again.',
+  ROLE_MISSING: 'It needs the role in peers.yaml and the DID among the members of the namespace in federation.yaml.',
+  MAPPING_VIOLATION: 'Compare keys[].tenant in peers.yaml with the tenant of the namespace in federation.yaml.',
+  ATTESTATION_DENIED: 'Compare node.measurement with the attestations of the namespace in federation.yaml.',
+  CROSS_ORG_DENIED: 'crossOrg in peers.yaml says what one organisation may do to another.',
+  KEY_CUT_OFF: 'anchormesh keys list shows the keys; keys add and pack publish put a new one into force.',
+  PACK_STATUS_BACKWARD: 'A key is never made valid again: anchormesh keys add makes another one.',
+  PACK_SIGNER_FOREIGN: 'anchormesh keys list shows the keys of this organisation.',
   NOT_FOUND: 'anchormesh status shows the namespaces that this node carries.',
   INTERNAL: 'This is a defect of Anchormesh: please report it with the command and these lines.'
 }
@@ -52,7 +60,7 @@ export function failureOf(error: unknown): Failure {
     return {
       code: publicCodeOf(error),
       message: error.message,
-      hint: error.hint ?? HINTS[error.code] ?? HINT_OF_ALL,
+      hint: error.hint ?? HINTS[publicCodeOf(error)] ?? HINT_OF_ALL,
       ...(error.detail === undefined ? {} : { detail: error.detail }),
       exitCode: exitCodeOf(error.code)
     }

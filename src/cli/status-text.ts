@@ -21,13 +21,14 @@ export function statusText(status: NodeStatus): string {
     .join('\n\n')
 }
 
-function nodeText({ did, orgId, version, uptimeMs, health, warnings, log, network }: NodeStatus): string {
+function nodeText({ did, orgId, kid, version, uptimeMs, health, warnings, log, network }: NodeStatus): string {
   return facts([
     ['node', network === null ? 'not running; opened for this command' : `running for ${duration(uptimeMs)}`],
     ['health', health.ok ? 'ok' : health.reasons.join('; ')],
     ...warnings.map((warning) => ['warning', warning] as const),
     ['DID', did],
     ['organisation', orgId],
+    ['signs with', kid],
     ['PeerId', network?.peerId],
     ['version', version],
     ['log', `position ${figure(log.logSeq)}, head ${shortHash(log.headHash)}, epoch ${log.epoch}`],

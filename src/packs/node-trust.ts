@@ -15,6 +15,7 @@ import { memorySignerRegistry } from '../trust/memory-signer-registry.ts'
 import type { SignerRegistry } from '../trust/signer-registry.ts'
 import type { TrustPins } from '../trust/trust-pins.ts'
 import { audited } from './audited.ts'
+import { FreezeWatch } from './freeze-watch.ts'
 import { NodeKeys } from './node-keys.ts'
 import { NodePacks } from './node-packs.ts'
 import type { NodePacksPorts } from './node-packs.ts'
@@ -44,6 +45,10 @@ export interface NodeTrustPorts {
   readonly send: (event: AuthoredEvent) => ReturnType<NodePacksPorts['send']>
 }
 
+const DRAFT_WAITS =
+  'a draft of a pack waits for signatures; until then no other pack is made and no checkpoint is gossiped ' +
+  '(anchormesh pack publish FILE completes it, --discard-draft makes another one)'
+
 /** A node's part in keys and packs: `PackOperations`, and what it does by itself when packs come. */
 export class NodeTrust implements PackOperations {
   readonly #ports: NodeTrustPorts
@@ -51,6 +56,7 @@ export class NodeTrust implements PackOperations {
   readonly #registry: SignerRegistry
   readonly #packs: NodePacks
   readonly #keys: NodeKeys
+  readonly #freezes: FreezeWatch
   #stopFollowing: () => void = () => {}
   /** Whether packs came that were not looked at yet. */
   #isDue = true
@@ -66,6 +72,7 @@ export class NodeTrust implements PackOperations {
     const shared = { ...ports, audit, registry: this.#registry, signer, clock }
     this.#packs = new NodePacks({ ...shared, signerMoved: () => this.#reload() })
     this.#keys = new NodeKeys({ ...shared, packs: this.#packs })
+    this.#freezes = new FreezeWatch(ports)
   }
 
   /**
@@ -92,14 +99,26 @@ export class NodeTrust implements PackOperations {
     return this.#packs.holdsDraft
   }
 
-  /** What the operator should know of this node's keys. */
+  /** What the operator should know of this node's keys, and of the packs of all organisations. */
   async warnings(): Promise<readonly string[]> {
+    const freezes = await this.#freezes.warnings()
     const { kid } = this.#ports.author.signer
     const { keys, signing } = await this.#registry.held()
-    if (signing === kid || !keys.some((key) => key.kid === signing)) return []
+    const waiting = [...freezes, ...(await this.#draftWarnings())]
+    if (signing === kid || !keys.some((key) => key.kid === signing)) return waiting
     return [
+      ...waiting,
       `events are still signed with ${kid}: start the node again to sign with ${signing}, which the packs have now`
     ]
+  }
+
+  async #draftWarnings(): Promise<readonly string[]> {
+    try {
+      return (await this.#packs.waitingDraft()) === null ? [] : [DRAFT_WAITS]
+    } catch (error) {
+      // A file that somebody damaged must not keep the rest of the status from them.
+      return [`the draft of a pack that waits here can't be read: ${messageOf(error)}`]
+    }
   }
 
   signers: PackOperations['signers'] = () => this.#keys.list()
@@ -155,6 +174,7 @@ export class NodeTrust implements PackOperations {
       while (this.#isDue && !this.#isStopped) {
         this.#isDue = false
         await this.#packs.settle()
+        await this.#freezes.look()
       }
     } catch (error) {
       // The registry's file may be away just now; the next pack, or the next start, looks again.

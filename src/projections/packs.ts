@@ -75,6 +75,12 @@ export async function storedPacks(engine: FactsSource, orgId: string, policy: Po
   return { root, head: state, frozen }
 }
 
+/** The number at which two valid packs of an organisation stand; `null` while there is none. */
+export async function forkedAt(engine: FactsSource, orgId: string): Promise<number | null> {
+  const head = (await storedFact(engine, headKey(orgId))) as HeadFact | undefined
+  return head?.forkedAt ?? null
+}
+
 /** A pack that counts, or would but for a fork, with the event that speaks for it. */
 export interface ValidPack {
   readonly packSeq: number

@@ -111,7 +111,8 @@ test('many go over several connections, each closed to learn that all came', asy
   const opened = await audited(2 * SENT_AT_ONCE_MAX + 10)
   await reached(await forward(opened, collector.port))
   expect(seqsOf(collector)).toEqual(upTo(2 * SENT_AT_ONCE_MAX + 10))
-  expect(collector.connections()).toBe(3)
+  // A slow machine closes sooner, by time.
+  expect(collector.connections()).toBeGreaterThanOrEqual(3)
 })
 
 test('a collector that is away and comes back gets what it missed', async () => {

@@ -143,6 +143,11 @@ describe('failures', () => {
     expect(exitCodes).toEqual([2, 2, 3, 1, 1])
     expect(failureOf(new AnchormeshError('STORE_LOCKED', 'x')).hint).not.toBe('')
     expect(failureOf(new AnchormeshError('STORE_CORRUPT', 'x')).hint).toMatch(/BEFORE you announce/)
+    const denied = new AnchormeshError('PUBLISH_REFUSED', 'x', { detail: { code: 'CROSS_ORG_DENIED' } })
+    expect(failureOf(denied)).toMatchObject({
+      code: 'CROSS_ORG_DENIED',
+      hint: expect.stringMatching(/^crossOrg in/) as string
+    })
   })
 
   test('what the operating system refuses keeps its own code; anything else is a defect with its stack', () => {

@@ -13,7 +13,26 @@ const VERBS = [
   'announce',
   'anchor',
   'anchor upgrade',
+  'anchor split',
+  'keys add',
+  'keys list',
+  'keys rotate',
+  'keys retire',
+  'keys revoke',
+  'keys threshold',
+  'keys seal',
   'pack publish',
+  'pack sign',
+  'pack show',
+  'pack plan',
+  'pack pull',
+  'pack push',
+  'trust list',
+  'trust proof',
+  'trust pin',
+  'config validate',
+  'config show',
+  'config reload',
   'events',
   'query',
   'verify',
@@ -26,7 +45,13 @@ const VERBS = [
   'log rebuild',
   'log export',
   'log import',
+  'log checkpoint',
   'audit',
+  'backup',
+  'restore',
+  'store rekey',
+  'signer',
+  'signer adopt',
   'demo'
 ]
 
@@ -37,6 +62,7 @@ describe('help', () => {
     for (const option of ['--json', '--quiet', '--data', '--config', '--help', '--version'])
       expect(help).toContain(option)
     expect(help).toContain(`anchormesh ${verb}`)
+    expect(help).toMatch(/^Usage: .*\n\n[A-Z]/)
     expect(help).toMatch(/Examples?:\n {2}anchormesh /)
   })
 

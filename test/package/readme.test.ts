@@ -20,7 +20,7 @@ const blocks = (language: string): readonly string[] =>
 const argumentsOf = (line: string): readonly string[] =>
   line
     .replace(/\s+#.*$/, '')
-    .replace(/\s+>.*$/, '')
+    .replace(/\s+(?:>.*|&)$/, '')
     .replace(/LEAFHASH|PACKHASH/, 'a'.repeat(64))
     .split(/\s+/)
     .slice(2)

@@ -26,6 +26,7 @@ const refusedWith = (code: string): object => ({ code: 'PUBLISH_REFUSED', detail
 describe('a pack that two of three sign', () => {
   test('waits as a draft, is signed by another machine, and is completed by either', async () => {
     const [a, b, c] = await three()
+    const waits = expect.stringMatching(/^a draft of a pack waits for signatures/) as string
     for (const completing of [a, b]) {
       const other = keyOf(member(`guest of ${kidOf(completing)}`))
       await a.node.addKey(other)
@@ -33,6 +34,7 @@ describe('a pack that two of three sign', () => {
       const drafted = await a.node.draftPack({ with: [kidOf(b)] })
       expect(drafted.missing).toEqual([kidOf(b)])
       expect((await a.node.signers()).draft).toMatchObject({ missing: [kidOf(b)] })
+      expect((await a.node.status()).warnings).toContainEqual(waits)
       await expect(a.node.completePack(drafted.draft)).rejects.toMatchObject({
         code: 'PACK_SIGNATURES_MISSING',
         detail: { missing: [kidOf(b)] }
@@ -47,6 +49,7 @@ describe('a pack that two of three sign', () => {
         expect((await machine.node.query('effects', {})).rows).toEqual([])
       }
       expect((await a.node.signers()).draft).toBeNull()
+      expect((await a.node.status()).warnings).not.toContainEqual(waits)
     }
   })
 

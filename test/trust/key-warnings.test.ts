@@ -51,6 +51,28 @@ describe('warnings of keys', () => {
       ['DRIFT_NOT_ACTIVE k']
     ],
     [
+      'a retired key that a DID is by itself, and one beside it',
+      {
+        peers: [
+          {
+            did: 'did:key:k',
+            orgId: 'own',
+            keys: [
+              { kid: 'k', publicKey: 'A' },
+              { kid: 'l', publicKey: 'L' }
+            ]
+          }
+        ],
+        packs: [
+          {
+            ...pack,
+            keys: ['k', 'l'].map((kid) => ({ ...packed, kid, publicKey: kid === 'k' ? 'A' : 'L', status: 'RETIRED' }))
+          }
+        ]
+      },
+      ['DRIFT_NOT_ACTIVE l']
+    ],
+    [
       'own and other packs that end',
       {
         packs: [

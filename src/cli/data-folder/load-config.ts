@@ -154,7 +154,7 @@ export async function checkConfig(
     peerId,
     settings: sourcedSettings({ federation, peers }, overrides),
     certificates: await certificateEnds(federation.value, tsas.certificates, dataPaths(folder).folder),
-    withoutEffect: settingsWithoutEffect(federation, peers)
+    withoutEffect: settingsWithoutEffect(peers)
   }
 }
 

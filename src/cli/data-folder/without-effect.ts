@@ -9,20 +9,17 @@ interface WrittenConfig {
 }
 
 /** Settings of later versions. Each is checked, so that a file which has them can stay when they come into use. */
-const FEDERATION: readonly ConfigPath[] = [['audit', 'syslog']]
 const PEERS: readonly ConfigPath[] = [['peers', '*', 'certificatePins']]
 
 /**
  * What the operator has set that does nothing in this version: one sentence for each setting, at the first place of it.
  * Nobody is less protected by these than they believe (`unsupportedProblems` has those), so they are no errors.
  */
-export function settingsWithoutEffect(federation: WrittenConfig, peers: WrittenConfig): readonly ConfigProblem[] {
-  const found = (config: WrittenConfig, patterns: readonly ConfigPath[]): readonly ConfigProblem[] =>
-    patterns.flatMap((pattern) => {
-      const [first, ...others] = config.written(pattern)
-      if (first === undefined) return []
-      const more = others.length === 0 ? '' : `, as ${others.length} more like it`
-      return [config.problemAt(first, `is accepted, but has no effect in this version${more}`)]
-    })
-  return [...found(federation, FEDERATION), ...found(peers, PEERS)]
+export function settingsWithoutEffect(peers: WrittenConfig): readonly ConfigProblem[] {
+  return PEERS.flatMap((pattern) => {
+    const [first, ...others] = peers.written(pattern)
+    if (first === undefined) return []
+    const more = others.length === 0 ? '' : `, as ${others.length} more like it`
+    return [peers.problemAt(first, `is accepted, but has no effect in this version${more}`)]
+  })
 }

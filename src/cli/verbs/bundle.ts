@@ -14,7 +14,11 @@ interface FetchOptions {
 
 /** `anchormesh bundle`: receipts of other organisations' batches. */
 export const registerBundle: RegisterVerb = (program, runner) => {
-  const bundle = program.command('bundle').summary('fetch receipts of batches that others announced')
+  const bundle = program
+    .command('bundle')
+    .summary('fetch receipts of batches that others announced')
+    .description('Receipts of batches that others announced.')
+    .addHelpText('after', examples('anchormesh bundle fetch --namespace dao:vaultmesh'))
   bundle
     .command('fetch')
     .summary('fetch the receipts that are missing from peers that serve them')

@@ -10,7 +10,9 @@ import { table } from '../table.ts'
 export const registerConfig: RegisterVerb = (program, runner) => {
   const config = program
     .command('config')
+    .summary('check the configuration, show it, have the node take it in')
     .description('The configuration: check it, see what is in force and why, have the running node take it in.')
+    .addHelpText('after', examples('anchormesh config validate', 'anchormesh config reload'))
   registerValidate(config, runner)
   registerShow(config, runner)
   registerReload(config, runner)
@@ -78,7 +80,8 @@ function registerReload(config: Command, runner: VerbRunner): void {
     .description(
       'Has the running node read its files again (as SIGHUP does) and go by them: all of it, or nothing where anything ' +
         'is wrong. Shows what changed, and what needs a restart: listeners, the store, the audit trail. The environment ' +
-        'and flags stay those that the node was started with.'
+        'and flags stay those that the node was started with. Ends with 0 when the node goes by what the files say, with ' +
+        '2 when it goes on by what was in force.'
     )
     .addHelpText('after', examples('anchormesh config reload'))
     .action((_options: object, command: Command) =>

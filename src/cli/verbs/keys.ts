@@ -18,10 +18,12 @@ const NEXT = 'It takes effect with the next pack: anchormesh pack publish'
 export const registerKeys: RegisterVerb = (program, runner) => {
   const keys = program
     .command('keys')
+    .summary('decide about the organisation’s keys; seal the keystore')
     .description(
       'The keys of this node’s organisation. What is decided here takes effect with the next pack, which ' +
         '`anchormesh pack publish` makes.'
     )
+    .addHelpText('after', examples('anchormesh keys list', 'anchormesh keys rotate', 'anchormesh keys seal'))
   registerAdd(keys, runner)
   registerList(keys, runner)
   registerRotate(keys, runner)
@@ -193,6 +195,11 @@ const registerThreshold: RegisterVerb = (keys, runner) => {
   keys
     .command('threshold')
     .summary('say how many keys must sign the packs after the next one')
+    .description(
+      'Says how many keys must sign each pack from the one after the next on. The next one says so, and itself needs as ' +
+        'many of the keys that it holds, and as many as the one before it asks for. What is missing is signed elsewhere, ' +
+        'on a draft: pack publish --with KID.'
+    )
     .argument('<n>', `a number from 1 to ${PACK_KEYS_MAX}`, countArgument)
     .addHelpText('after', examples('anchormesh keys threshold 2'))
     .action((threshold: number, _options: object, command: Command) =>

@@ -99,7 +99,9 @@ async function checkPeer(url: string, operations: Operations, context: CommandCo
 
 function baseUrl(text: string): string {
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
-    throw new AnchormeshError('USAGE', `${text} is no http address`)
+    throw new AnchormeshError('USAGE', `${text} is no http address`, {
+      hint: 'Name the public listener of a node, such as http://127.0.0.1:8088.'
+    })
   return text
 }
 

@@ -11,7 +11,11 @@ import { withOperations } from '../with-operations.ts'
 export const registerLog: RegisterVerb = (program, runner) => {
   const log = program
     .command('log')
-    .description('The log itself: check it, build its projections anew, copy its events.')
+    .summary('the log itself: check it, sign its length, rebuild, copy')
+    .description(
+      'The log itself: check it, sign how long it is, build its projections anew, copy its events out or in.'
+    )
+    .addHelpText('after', examples('anchormesh log verify', 'anchormesh log checkpoint > kept.txt'))
   registerVerify(log, runner)
   registerRebuild(log, runner)
   registerLogCheckpoint(log, runner)
@@ -21,9 +25,10 @@ export const registerLog: RegisterVerb = (program, runner) => {
 function registerVerify(log: Command, runner: VerbRunner): void {
   log
     .command('verify')
-    .summary('check every record of the log, its hash chain and its indexes')
+    .summary('check every record of the log, its hash chain, indexes and tree')
     .description(
-      'Walks the whole log: the hash chain from record to record, event ids, the indexes. Exit 1 when something is wrong.'
+      'Walks the whole log: the hash chain from record to record, event ids, the indexes, the Merkle tree, and its length. ' +
+        'Exit 1 when something is wrong. (audit --verify checks the audit log, which is another chain.)'
     )
     .addHelpText('after', examples('anchormesh log verify'))
     .action((_options: object, command: Command) =>

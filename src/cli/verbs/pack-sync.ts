@@ -29,7 +29,7 @@ export function addPackSyncCommands(pack: Command, runner: VerbRunner): void {
       `Shows what pack pull would ask for: of which organisations, from which number on, of whom, or why not. ${SOURCES}`
     )
     .option('--from <source>', 'this source in the place of the configured ones')
-    .addHelpText('after', examples('anchormesh pack plan'))
+    .addHelpText('after', examples('anchormesh pack plan', 'anchormesh pack plan archive --json'))
     .action((org: string | undefined, options: PullOptions, command: Command) =>
       runner.run(command, async (context) => {
         const plan = await withOperations(context, (operations) => operations.planPackSync(queryOf(org, options)))

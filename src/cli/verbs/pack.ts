@@ -28,7 +28,11 @@ interface PublishOptions {
 
 /** `anchormesh pack`: the signed publications of an organisation's keys. */
 export const registerPack: RegisterVerb = (program, runner) => {
-  const pack = program.command('pack').description('Anchor packs: the signed publications of an organisation’s keys.')
+  const pack = program
+    .command('pack')
+    .summary('publish the organisation’s keys, and have those of others')
+    .description('Anchor packs: the signed publications of an organisation’s keys.')
+    .addHelpText('after', examples('anchormesh pack publish', 'anchormesh pack show', 'anchormesh pack pull'))
   pack
     .command('publish')
     .summary('publish the next anchor pack of this organisation, or a draft that has its signatures')
@@ -43,7 +47,7 @@ export const registerPack: RegisterVerb = (program, runner) => {
     .option('--valid-days <days>', 'how long until the keys are shown as stale (default: 90)', countArgument)
     .option('--with <kid>', 'a key of another machine that signs, too; can be given again', listArgument)
     .option('--out <file>', 'where to write the draft')
-    .option('--discard-draft', 'give up a draft of this node that waits')
+    .option('--discard-draft', 'give up the draft of this node that waits, and make the next pack in its place')
     .option('--recover', 'a draft without the keys before, which are lost; it counts where it is pinned')
     .addHelpText(
       'after',

@@ -9,7 +9,11 @@ import { shortDid, table } from '../table.ts'
 
 /** `anchormesh peers add` and `anchormesh peers list`. */
 export const registerPeers: RegisterVerb = (program, runner) => {
-  const peers = program.command('peers').description('Who the other nodes are, and what they may do.')
+  const peers = program
+    .command('peers')
+    .summary('who the other nodes are, and what they may do')
+    .description('Who the other nodes are, and what they may do.')
+    .addHelpText('after', examples('anchormesh peers add other-node.yaml', 'anchormesh peers list'))
   peers
     .command('add')
     .summary('add a node: what its `anchormesh identity` prints')

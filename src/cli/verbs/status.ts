@@ -11,12 +11,14 @@ const WATCH_MS = 1_000
 export const registerStatus: RegisterVerb = (program, runner) => {
   program
     .command('status')
-    .summary('show how the node is: log, projections, ingest, mesh')
+    .summary('show how the node is: log, ingest, audit, mesh, warnings')
     .description(
-      'Shows how the node of the data folder is: its log, projections, ingest, timestamp anchors in hand, receipts ' +
-        'that are missing and, while it runs, its mesh and the last sync with each peer: END says equal where both held the same already, synced where ' +
-        'what one lacked was passed on, else what went wrong; ROUNDS is how often this node waited for an answer; NEXT ' +
-        'is when this node opens the next one.'
+      'Shows how the node of the data folder is: what to look at (warning: keys, packs and certificates that end, a ' +
+        'signer or a collector that is away, logs of others that contradict themselves), its log, projections, ingest, ' +
+        'timestamp anchors in hand, receipts that are missing, the audit log and, while it runs, its mesh and the last ' +
+        'sync with each peer: END says equal where both held the same already, synced where what one lacked was passed ' +
+        'on, else what went wrong; ROUNDS is how often this node waited for an answer; NEXT is when this node opens the ' +
+        'next one. Ends with 0 however the node is: health says that.'
     )
     .option('--watch', 'show it again every second, until interrupted')
     .addHelpText('after', examples('anchormesh status', 'anchormesh status --watch'))

@@ -11,7 +11,11 @@ interface RekeyVerbOptions {
 
 /** `anchormesh store rekey`: encrypt the values of the store, under a new key, or decrypt them. */
 export const registerStore: RegisterVerb = (program, runner) => {
-  const store = program.command('store').description('The store of the data folder.')
+  const store = program
+    .command('store')
+    .summary('encrypt the store of the data folder, or change its key')
+    .description('The store of the data folder: its encryption.')
+    .addHelpText('after', examples('anchormesh store rekey'))
   store
     .command('rekey')
     .summary('encrypt the store under a new key, or turn its encryption on or off')

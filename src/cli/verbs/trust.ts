@@ -15,7 +15,9 @@ import { withOperations } from '../with-operations.ts'
 export const registerTrust: RegisterVerb = (program, runner) => {
   const trust = program
     .command('trust')
+    .summary('the keys of organisations: list, prove, pin')
     .description('Trust anchors: the keys of organisations as their packs in force have them.')
+    .addHelpText('after', examples('anchormesh trust list', 'anchormesh trust proof KID'))
   registerList(trust, runner)
   registerProof(trust, runner)
   registerPin(trust, runner)
@@ -25,6 +27,10 @@ const registerList: RegisterVerb = (trust, runner) => {
   trust
     .command('list')
     .summary('list the keys of organisations as their packs have them')
+    .description(
+      'Lists the keys that the packs in force give to organisations: their status, what they may sign, and the pack that ' +
+        'last changed them. What an organisation has decided and not published yet is in its own keys list.'
+    )
     .option('--org <org>', 'only this organisation', orgArgument)
     .addHelpText('after', examples('anchormesh trust list', 'anchormesh trust list --org bakery --json'))
     .action((options: { readonly org?: string }, command: Command) =>
