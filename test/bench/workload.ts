@@ -49,7 +49,9 @@ export interface BenchOptions {
   readonly policy?: EffectivePolicy
   /** Puts something between the node and each of its stores. */
   readonly wrap?: (store: Store, name: 'store' | 'blobs') => Store
-  readonly ports?: Pick<NodePorts, 'signatureVerifiers' | 'network' | 'verifiers'>
+  readonly ports?: Pick<NodePorts, 'signatureVerifiers' | 'network' | 'verifiers' | 'audit'>
+  /** Time between two checkpoints; none is published, if absent. */
+  readonly checkpointMs?: number
 }
 
 /** A node on a LevelDB folder: a new one, or the one that is there. Without a network it has no mesh. */
@@ -63,8 +65,9 @@ export async function openNode(
   const checkpoint = checkpointFile(join(folder, 'store.json'))
   const create = (await checkpoint.read()) === null
   const wrap = options.wrap ?? ((store: Store) => store)
+  const { policy = policyOf(self, signers), checkpointMs } = options
   const node = await createNode(
-    { policy: options.policy ?? policyOf(self, signers), signer: self.signer, version: 'bench' },
+    { policy, signer: self.signer, version: 'bench', ...(checkpointMs === undefined ? {} : { checkpointMs }) },
     {
       store: wrap(await openLevelStore(join(folder, 'store'), { create }), 'store'),
       blobs: wrap(await openLevelStore(join(folder, 'blobs'), { create }), 'blobs'),
@@ -94,8 +97,16 @@ export async function caughtUp(node: AnchormeshNode): Promise<void> {
     const { log, projections } = await node.status()
     const behind = projections.find(({ logSeq }) => logSeq < log.logSeq)
     if (behind === undefined) return
+    await reached(node, behind.name, log.logSeq)
+  }
+}
+
+/** Resolves once the projection has reached a position, however long that takes. */
+export async function reached(node: AnchormeshNode, projection: string, logSeq: number): Promise<void> {
+  for (;;) {
     try {
-      await node.query(behind.name, { waitFor: log.logSeq, limit: 1 })
+      await node.query(projection, { waitFor: logSeq, limit: 1 })
+      return
     } catch (error) {
       if (!(error instanceof AnchormeshError) || error.code !== 'NOT_YET') throw error
     }
