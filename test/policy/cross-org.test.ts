@@ -11,7 +11,7 @@ test('nothing is allowed by default, and everything within one organisation', ()
   expect(checkCrossOrgPolicy(rules(), ask)).toEqual({
     ok: false,
     code: 'CROSS_ORG_DENIED',
-    detail: 'crossOrg.allow has no pack-pull of a to b'
+    detail: 'crossOrg.allow has no rule {from: a, to: b, operations: [pack-pull]}'
   })
   expect(checkCrossOrgPolicy(rules(), { ...ask, to: 'a' })).toEqual({ ok: true })
 })
