@@ -1,6 +1,9 @@
 import type { Clock } from '../platform/clock.ts'
 import type { ProjectionInstance } from './instance.ts'
 
+// What a short log takes. A signer's packs of a minute, 600 by default, come to some seconds of it without any pause.
+const UNPACED_MS = 20
+
 /**
  * Has the folds that packs cause take half of the time at most. Each pack of an organisation can want one, and one
  * takes as long as the log is long: without a pause between them the packs of a minute would keep a node busy for an
@@ -50,6 +53,7 @@ export class RefoldPace {
     const last = this.#last.get(instance)
     if (last === undefined) return 0
     const roundMs = [...this.#last.values()].reduce((sum, { tookMs }) => sum + tookMs, 0)
+    if (roundMs < UNPACED_MS) return 0
     return last.endedMs + 2 * roundMs - this.#clock.monotonicMs()
   }
 }
