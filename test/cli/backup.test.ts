@@ -218,11 +218,19 @@ test('what a node made after its backup comes back from its peers before it sign
   await admit(peer, [await entryOf(maker)])
   const peerNode = await startNode(peer)
   await admit(maker, [await entryOf(peer, meshPortOf(peerNode))])
+  const federation = join(maker, 'federation.yaml')
+  writeFileSync(federation, readFileSync(federation, 'utf8').replace('log:\n', 'log:\n  checkpointMs: 1000\n'))
+  const checkpointAtPeer = async (): Promise<unknown> => {
+    const { rows } = await adminOf(peer).query('checkpoints', {})
+    return rows.find(({ signer }) => signer === did) ?? null
+  }
   const life = await startNode(maker)
+  const { did } = await adminOf(maker).status()
   const operations = adminOf(maker)
   for (const batchId of ['b-1', 'b-2', 'b-3'])
     await operations.seal({ namespace: NAMESPACE, batchId, receipts: [batchId] })
   await announce(maker, 'b-1')
+  await untilAnswer('the peer has a checkpoint of it', checkpointAtPeer)
   const backup = join(newFolder(), 'backup')
   const { epoch } = await runJson<BackupMade>(['backup', backup, '--data', maker])
   const last = await announce(maker, 'b-2')
@@ -241,4 +249,11 @@ test('what a node made after its backup comes back from its peers before it sign
   await untilAnswer('the peer holds the next one', async () => (await adminOf(peer).event(next.id)) !== null)
   for (const folder of [maker, peer])
     expect(await runJsonLines(['query', 'equivocations', '--data', folder])).toEqual([])
+  // The peer sees a restore, and no rewritten log.
+  const { epoch: restored } = (await adminOf(maker).status()).log
+  await untilAnswer('the peer has a checkpoint of the new epoch', async () => {
+    const row = (await checkpointAtPeer()) as { readonly epoch?: string } | null
+    return row?.epoch === restored
+  })
+  expect(await checkpointAtPeer()).toMatchObject({ epoch: restored, alarm: null, restoredFrom: { epoch } })
 })
