@@ -1,3 +1,4 @@
+import type { Exchange } from '../streams/one-exchange.ts'
 import type { BundleErrorCode } from '../../protocols/bundle/v1/answer.ts'
 import { decodeAnswer } from '../../protocols/bundle/v1/answer.ts'
 import type { ProvenLeaf } from '../../protocols/bundle/v1/page.ts'
@@ -19,12 +20,6 @@ import type { SignatureCheckPorts } from './signature-check.ts'
 // A batch of 16 GiB takes hours, and as long as it likes with a server that gives a leaf at a time. Then it is another's
 // turn: the next server's, and the next batch's.
 const TURN_MS_MAX = 60_000
-
-/** What came back for a request: the server's frame, or why there is none. */
-export type Exchange =
-  | { readonly ok: true; readonly answer: Uint8Array }
-  /** `broken`: the frame itself is none that an honest server sends. */
-  | { readonly ok: false; readonly reason: 'unreachable' | 'broken'; readonly detail: string }
 
 /** Sends one request to a peer (by PeerId) and waits for its answer, within limits of time and size of its own. */
 export type ExchangeWithPeer = (peerId: string, request: Uint8Array, signal: AbortSignal) => Promise<Exchange>

@@ -61,7 +61,7 @@ export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promi
   const opened: readonly Store[] = [store, blobs]
   try {
     const rails = await configuredRails(federation, policy, { ...parts, folder: paths.folder })
-    const syslog = await configuredSyslog(federation, paths.folder, parts.clock)
+    const syslog = await configuredSyslog(federation, paths.folder, parts)
     return await createNode(nodeConfigOf(config), {
       ...parts,
       ...rails,

@@ -110,8 +110,12 @@ async function open(
   const adminFile = { pid: process.pid, url: admin.url, token: admin.token }
   await writeAdminFile(folder, adminFile)
   closes.push(() => removeAdminFile(folder, adminFile))
-  // What is wrong with a configuration is in the log; that of before stays in force.
-  const stopHangups = onHangup(() => void node.reloadConfig().catch(() => undefined))
+  const reload = (): void => {
+    node.reloadConfig().catch((error: unknown) => {
+      logger.warn({ reason: messageOf(error) }, 'SIGHUP changed nothing; the configuration of before is in force')
+    })
+  }
+  const stopHangups = onHangup(reload)
   closes.push(() => Promise.resolve(stopHangups()))
   const { peerId, multiaddrs } = network.status()
   const ready = { did: federation.node.did, peerId, multiaddrs, http: http.url, admin: admin.url }

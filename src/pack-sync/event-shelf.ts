@@ -22,7 +22,6 @@ export function shelfOfEvents(wires: Iterable<Uint8Array>): PackShelf {
   for (const ofOrganisation of places.values()) ofOrganisation.sort(comparePlaces)
   return {
     places: (orgId) => Promise.resolve(places.get(orgId) ?? null),
-    // eslint-disable-next-line @typescript-eslint/require-await -- a shelf that reads from a disk has to wait
     async *events({ eventId }, _places, { links, skip }) {
       const path: DecodedEvent[] = []
       for (let event = events.get(eventId); event !== undefined;) {

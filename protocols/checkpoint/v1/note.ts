@@ -18,8 +18,6 @@ const SIGNATURES_MAX = 16
 const SIZE_PATTERN = /^(?:0|[1-9][0-9]{0,15})$/
 const EPOCH_LINE = /^epoch ([0-9a-f]{16})$/
 const SIGNATURE_LINE = /^— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})$/u
-// eslint-disable-next-line no-control-regex -- a note holds none but the newline (C2SP signed-note)
-const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f]/u
 
 /** Which log a checkpoint is of: that of one key of a signer. */
 export interface LogName {
@@ -94,7 +92,7 @@ export function parseCheckpoint(bytes: Uint8Array): NoteReading {
   // [REJECT] CHK-6: the size and the characters of a note.
   if (bytes.length > NOTE_BYTES_MAX) return malformed(`${bytes.length} bytes`)
   const content = decodeUtf8(bytes)
-  if (content === null || CONTROL.test(content)) return malformed('no UTF-8 text without control characters')
+  if (content === null || [...content].some(isControl)) return malformed('no UTF-8 text without control characters')
   const end = content.lastIndexOf('\n\n')
   if (end < 0 || !content.endsWith('\n'))
     return malformed('no text, empty line and signatures, each ended by a newline')
@@ -162,4 +160,9 @@ function decodeUtf8(bytes: Uint8Array): string | null {
 
 function malformed(detail: string): NoteReading {
   return { ok: false, code: 'CHECKPOINT_MALFORMED', detail }
+}
+
+/** ASCII control characters, of which a note holds none but the newline (C2SP signed-note). */
+function isControl(character: string): boolean {
+  return (character < ' ' && character !== '\n') || character === '\u007f'
 }

@@ -7,6 +7,7 @@ import { createTlsSyslogTransport } from '../../network/syslog/tls-transport.ts'
 import type { TlsCredentials } from '../../network/syslog/tls-transport.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { AnchormeshError, messageOf } from '../../platform/errors.ts'
+import type { Logger } from '../../platform/logger.ts'
 import type { FederationConfig } from '../../policy/config-schema.ts'
 
 type FileKey = 'syslogCa' | 'syslogCert' | 'syslogKey'
@@ -18,13 +19,23 @@ type FileKey = 'syslogCa' | 'syslogCert' | 'syslogKey'
 export async function configuredSyslog(
   { audit }: FederationConfig,
   folder: string,
-  clock: Clock
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger }
 ): Promise<SyslogTransport | null> {
   if (audit.syslog === undefined) return null
   const { host, port } = addressOf(audit.syslog)
   const shown = await credentials(audit, folder)
   // Certificates are renewed while a node runs; files that do not go together, as in the middle of that, change nothing.
-  const renewed = async (): Promise<TlsCredentials | null> => await credentials(audit, folder).catch(() => null)
+  let told = ''
+  const renewed = async (): Promise<TlsCredentials | null> => {
+    try {
+      return await credentials(audit, folder)
+    } catch (error) {
+      const reason = messageOf(error)
+      if (reason !== told) logger.warn({ reason }, 'the collector is shown the certificate of before')
+      told = reason
+      return null
+    }
+  }
   return createTlsSyslogTransport({ host, port, hostname: hostname(), ...shown, renewed }, clock)
 }
 

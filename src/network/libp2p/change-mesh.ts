@@ -50,9 +50,21 @@ export async function changeMesh(parts: MeshParts, next: Addresses, namespaces: 
   await Promise.all(cutOff.map((peerId) => hangUp(peerId, parts)))
   for (const peerId of gone) {
     // Addresses that were learned of it, so that nothing is left that could be dialled.
-    if (!admitted.has(peerId)) await libp2p.peerStore.delete(peerIdFromString(peerId)).catch(() => undefined)
+    if (!admitted.has(peerId)) await forget(peerId, parts)
   }
   for (const peerId of dialable.keys()) keeper.keep(peerId)
+}
+
+/** The gater keeps it out all the same where this fails. */
+async function forget(peerId: string, { libp2p, logger }: MeshParts): Promise<void> {
+  try {
+    await libp2p.peerStore.delete(peerIdFromString(peerId))
+  } catch (error) {
+    logger.warn(
+      { peerId, reason: messageOf(error) },
+      'the addresses of a peer that is not known any more are still kept'
+    )
+  }
 }
 
 /** Whether topics were added. */
