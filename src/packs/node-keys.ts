@@ -135,13 +135,17 @@ export class NodeKeys {
   }
 
   async setThreshold(value: number): Promise<SignersReport> {
-    return await this.#ports.packs.inTurn(async () => {
-      const { stored, plan } = await this.#book()
-      const instead = stored.head.threshold
-      const threshold = value === instead ? null : { value, instead }
-      await this.#ports.registry.savePlan({ ...plan, threshold })
-      return await this.#report()
-    })
+    const { audit, packs, policy, registry } = this.#ports
+    const entry = { action: 'KEY_THRESHOLD_SET', actor: 'operator', subject: policy().self.orgId } as const
+    const set = (): Promise<SignersReport> =>
+      packs.inTurn(async () => {
+        const { stored, plan } = await this.#book()
+        const instead = stored.head.threshold
+        const threshold = value === instead ? null : { value, instead }
+        await registry.savePlan({ ...plan, threshold })
+        return await this.#report()
+      })
+    return await audited(audit, entry, set, () => ({ threshold: value }))
   }
 
   async #book(): Promise<Book> {

@@ -2,7 +2,7 @@ import { ANCHOR_PACK_TYPE, canonicalEvent, eventSigningInput } from '../../proto
 import { toBase64url } from '../../protocols/primitives/bytes.ts'
 import type { AuthoredEvent, Author, Pen } from '../authoring/author.ts'
 import type { IngestDoor } from '../ingest/door.ts'
-import type { AuditTrail } from '../platform/audit.ts'
+import type { AuditAction, AuditTrail } from '../platform/audit.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import { InTurn } from '../platform/in-turn.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
@@ -63,7 +63,7 @@ export class NodePacks {
   }
 
   async publish(request: PublishPackRequest): Promise<PublishedPack> {
-    return await this.#audited(() =>
+    return await this.#audited('FED_ANCHOR_PUBLISH', () =>
       this.inTurn(async () => {
         if (request.recover === true)
           throw packRefused('PACK_THRESHOLD', 'a pack that recovers is a draft until it is pinned')
@@ -82,47 +82,50 @@ export class NodePacks {
   }
 
   async draft(request: PublishPackRequest): Promise<DraftedPack> {
-    return await this.inTurn(async () => {
-      const { author, registry } = this.#ports
-      return await author.holding(TRUST_NAMESPACE, async (pen) => {
-        await this.#makeRoomForNext(request)
-        const next = await makeNextPack(this.#ports, request, { isDraft: true })
-        const { packSeq } = next.pack
-        await this.#noteSigned({ packSeq, packHash: next.hash })
-        const draft = await this.#signedDraft(pen, next)
-        // Before anybody else can see it: what was signed must not be forgotten.
-        await registry.saveDraft(draft)
-        this.#holdsDraft = true
-        const { pack, hash, missing } = next
-        return { orgId: pack.orgId, packSeq: pack.packSeq, packHash: hash, draft, missing }
-      })
+    return await this.#audited('PACK_DRAFTED', () => this.inTurn(() => this.#draftNext(request)))
+  }
+
+  async #draftNext(request: PublishPackRequest): Promise<DraftedPack> {
+    const { author, registry } = this.#ports
+    return await author.holding(TRUST_NAMESPACE, async (pen) => {
+      await this.#makeRoomForNext(request)
+      const next = await makeNextPack(this.#ports, request, { isDraft: true })
+      const { packSeq } = next.pack
+      await this.#noteSigned({ packSeq, packHash: next.hash })
+      const draft = await this.#signedDraft(pen, next)
+      // Before anybody else can see it: what was signed must not be forgotten.
+      await registry.saveDraft(draft)
+      this.#holdsDraft = true
+      const { pack, hash, missing } = next
+      return { orgId: pack.orgId, packSeq: pack.packSeq, packHash: hash, draft, missing }
     })
   }
 
-  async sign(draft: PackDraft, { discardDraft = false }: SignPackRequest): Promise<DraftedPack> {
-    const read = readDraft(draft)
-    return await this.inTurn(async () => {
-      await judgeDraft(this.#ports, read, { toPublish: false })
-      const mine = await this.#signersOf(read)
-      if (mine.length === 0) {
-        throw new AnchormeshError('KEY_NOT_HELD', 'this machine holds none of the keys that the draft names', {
-          hint: `It is to be signed by ${missingKids(read).join(', ') || 'nobody any more'}.`
-        })
-      }
-      const open = mine.filter(({ kid }) => missingKids(read).includes(kid))
-      if (open.length === 0) {
-        throw new AnchormeshError('PACK_ALREADY_SIGNED', `${mine.map(({ kid }) => kid).join(', ')} signed it already`, {
-          hint: describeMissing(missingKids(read))
-        })
-      }
-      await this.#takePlaceFor(read, discardDraft)
-      return drafted(await withSignatures(read, open))
-    })
+  async sign(draft: PackDraft, request: SignPackRequest): Promise<DraftedPack> {
+    return await this.#audited('PACK_SIGNED', () => this.inTurn(() => this.#signDraft(readDraft(draft), request)))
+  }
+
+  async #signDraft(read: ReadDraft, { discardDraft = false }: SignPackRequest): Promise<DraftedPack> {
+    await judgeDraft(this.#ports, read, { toPublish: false })
+    const mine = await this.#signersOf(read)
+    if (mine.length === 0) {
+      throw new AnchormeshError('KEY_NOT_HELD', 'this machine holds none of the keys that the draft names', {
+        hint: `It is to be signed by ${missingKids(read).join(', ') || 'nobody any more'}.`
+      })
+    }
+    const open = mine.filter(({ kid }) => missingKids(read).includes(kid))
+    if (open.length === 0) {
+      throw new AnchormeshError('PACK_ALREADY_SIGNED', `${mine.map(({ kid }) => kid).join(', ')} signed it already`, {
+        hint: describeMissing(missingKids(read))
+      })
+    }
+    await this.#takePlaceFor(read, discardDraft)
+    return drafted(await withSignatures(read, open))
   }
 
   async complete(draft: PackDraft): Promise<PublishedPack> {
     const read = readDraft(draft)
-    return await this.#audited(() =>
+    return await this.#audited('FED_ANCHOR_PUBLISH', () =>
       this.inTurn(async () => {
         const { author } = this.#ports
         const authored = await author.holding(TRUST_NAMESPACE, async (pen) => {
@@ -289,10 +292,16 @@ export class NodePacks {
     return { ...(await this.#ports.send(authored)), orgId, packSeq, packHash }
   }
 
-  async #audited(work: () => Promise<PublishedPack>): Promise<PublishedPack> {
+  async #audited<Made extends PublishedPack | DraftedPack>(
+    action: AuditAction,
+    work: () => Promise<Made>
+  ): Promise<Made> {
     const { audit, policy, signer } = this.#ports
-    const entry = { action: 'FED_ANCHOR_PUBLISH', actor: signer().did, subject: policy().self.orgId } as const
-    return await audited(audit, entry, work, ({ packSeq, packHash, id }) => ({ packSeq, packHash, eventId: id }))
+    const entry = { action, actor: signer().did, subject: policy().self.orgId }
+    return await audited(audit, entry, work, (made) => {
+      const { packSeq, packHash } = made
+      return { packSeq, packHash, ...('id' in made ? { eventId: made.id } : {}) }
+    })
   }
 }
 

@@ -73,6 +73,26 @@ describe('a rotation by one key', () => {
     ])
   })
 
+  test('over several machines: the threshold, the draft and each signature are audited where they are made', async () => {
+    const [first, second] = await openMachines(['first', 'second'])
+    if (first === undefined || second === undefined) throw new Error('no machines')
+    await firstPack([first, second])
+    const before = first.audited.length
+    await first.node.setKeyThreshold({ threshold: 2 })
+    const drafted = await first.node.draftPack({ with: [second.self.signer.kid] })
+    const { packSeq, packHash } = drafted
+    await second.node.signPack(drafted.draft)
+    await expect(second.node.signPack({ ...drafted.draft, id: 'a'.repeat(64) })).rejects.toThrow()
+    expect(first.audited.slice(before)).toMatchObject([
+      { action: 'KEY_THRESHOLD_SET', subject: ORG, outcome: 'ok', detail: { threshold: 2 } },
+      { action: 'PACK_DRAFTED', subject: ORG, outcome: 'ok', detail: { packSeq, packHash } }
+    ])
+    expect(second.audited.slice(-2)).toMatchObject([
+      { action: 'PACK_SIGNED', actor: second.self.signer.did, outcome: 'ok', detail: { packSeq, packHash } },
+      { action: 'PACK_SIGNED', outcome: 'refused' }
+    ])
+  })
+
   test('of a key that is held elsewhere is refused', async () => {
     const [first, second] = await openMachines(['first', 'second'])
     if (first === undefined || second === undefined) throw new Error('no machines')
