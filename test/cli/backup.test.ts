@@ -16,24 +16,11 @@ import { collect } from '../support/collect.ts'
 import type { BackupMade } from '../../src/backup/make-backup.ts'
 import type { BackupManifest } from '../../src/backup/manifest.ts'
 import type { Restored } from '../../src/backup/restore-backup.ts'
-import type { LoggedEvent, Published } from '../../src/operations.ts'
 import { launch, newFolder, run, runFailing, runJson, runJsonLines, runWell } from '../support/cli.ts'
-import { admit, adminOf, entryOf, meshPortOf } from '../support/mesh-folders.ts'
-import type { ServingNode } from '../support/nodes.ts'
+import { adminOf, admit, announceAt, entryOf, meshPortOf, sharedEventsOf, stopNode } from '../support/mesh-folders.ts'
 import { NAMESPACE, init, startNode } from '../support/nodes.ts'
 import { until } from '../support/until.ts'
 import { untilAnswer } from '../support/until-answer.ts'
-
-async function stop(node: ServingNode): Promise<void> {
-  node.process.kill('SIGTERM')
-  await node.ended
-}
-
-const announce = (folder: string, batchId: string): Promise<Published> =>
-  adminOf(folder).announce({ namespace: NAMESPACE, batchId, timestampAnchors: [] })
-
-const sharedEvents = (folder: string): Promise<LoggedEvent[]> =>
-  runJsonLines<LoggedEvent>(['events', '--namespace', NAMESPACE, '--scope', 'shared', '--data', folder])
 
 const manifestOf = (backup: string): BackupManifest =>
   JSON.parse(readFileSync(join(backup, 'manifest.json'), 'utf8')) as BackupManifest
@@ -106,7 +93,7 @@ test('a cursor of the epoch before is refused after a restore', async () => {
   const { nextCursor } = (await page.json()) as { nextCursor: string }
   const backup = join(newFolder(), 'backup')
   await runJson(['backup', backup, '--data', folder])
-  await stop(node)
+  await stopNode(node)
   const restored = join(newFolder(), 'restored')
   await runJson(['restore', backup, '--data', restored])
   const again = await startNode(restored)
@@ -157,7 +144,7 @@ test('a backup of a node under write load is a whole moment of it', async () => 
     for (; !isOver; batch += 1) {
       const receipts = Array.from({ length: 20 }, (_, index) => ({ batch, index }))
       await operations.seal({ namespace: NAMESPACE, batchId: `load-${batch}`, receipts })
-      await announce(folder, `load-${batch}`)
+      await announceAt(folder, `load-${batch}`)
     }
     return batch
   })()
@@ -229,11 +216,11 @@ test('what a node made after its backup comes back from its peers before it sign
   const operations = adminOf(maker)
   for (const batchId of ['b-1', 'b-2', 'b-3'])
     await operations.seal({ namespace: NAMESPACE, batchId, receipts: [batchId] })
-  await announce(maker, 'b-1')
+  await announceAt(maker, 'b-1')
   await untilAnswer('the peer has a checkpoint of it', checkpointAtPeer)
   const backup = join(newFolder(), 'backup')
   const { epoch } = await runJson<BackupMade>(['backup', backup, '--data', maker])
-  const last = await announce(maker, 'b-2')
+  const last = await announceAt(maker, 'b-2')
   await untilAnswer('the peer holds it', async () => (await adminOf(peer).event(last.id)) !== null)
   life.process.kill('SIGKILL')
   await life.ended
@@ -241,8 +228,8 @@ test('what a node made after its backup comes back from its peers before it sign
   rmSync(maker, { recursive: true })
   await runWell(['restore', backup, '--data', maker])
   await startNode(maker)
-  const next = await announce(maker, 'b-3')
-  const chain = await sharedEvents(maker)
+  const next = await announceAt(maker, 'b-3')
+  const chain = await sharedEventsOf(maker)
   expect(chain.map(({ event }) => event['authorSeq'])).toEqual([1, 2, 3])
   expect(chain.at(-1)).toMatchObject({ id: next.id, event: { prev: last.id } })
   expect((await adminOf(maker).status()).log.epoch).not.toBe(epoch)

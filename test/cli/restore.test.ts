@@ -1,28 +1,15 @@
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { LoggedEvent, Published } from '../../src/operations.ts'
+import type { Published } from '../../src/operations.ts'
 import { newFolder, runJson, runJsonLines } from '../support/cli.ts'
-import { admit, adminOf, entryOf, meshPortOf } from '../support/mesh-folders.ts'
-import type { ServingNode } from '../support/nodes.ts'
+import { adminOf, admit, announceAt, entryOf, meshPortOf, sharedEventsOf, stopNode } from '../support/mesh-folders.ts'
 import { NAMESPACE, init, startNode } from '../support/nodes.ts'
 import { until } from '../support/until.ts'
 import { untilAnswer } from '../support/until-answer.ts'
 
 /** Batches that are sealed before the folder is copied. */
 const BATCHES = ['b-1', 'b-2', 'b-3', 'b-4', 'b-5']
-
-async function stop(node: ServingNode): Promise<void> {
-  node.process.kill('SIGTERM')
-  await node.ended
-}
-
-const announce = (folder: string, batchId: string): Promise<Published> =>
-  adminOf(folder).announce({ namespace: NAMESPACE, batchId, timestampAnchors: [] })
-
-/** The events of the folder's log, without those that are local. */
-const sharedEvents = (folder: string): Promise<LoggedEvent[]> =>
-  runJsonLines<LoggedEvent>(['events', '--namespace', NAMESPACE, '--scope', 'shared', '--data', folder])
 
 test('a restored folder takes its own chain from its peers before it signs, and goes on without an equivocation', async () => {
   const [maker, peer] = [join(newFolder(), 'maker'), join(newFolder(), 'peer')]
@@ -34,30 +21,30 @@ test('a restored folder takes its own chain from its peers before it signs, and 
   const firstLife = await startNode(maker)
   const operations = adminOf(maker)
   for (const batchId of BATCHES) await operations.seal({ namespace: NAMESPACE, batchId, receipts: [{ of: batchId }] })
-  await announce(maker, 'b-1')
-  await stop(firstLife)
+  await announceAt(maker, 'b-1')
+  await stopNode(firstLife)
 
   const backup = join(newFolder(), 'backup')
   cpSync(maker, backup, { recursive: true })
   const secondLife = await startNode(maker)
-  await announce(maker, 'b-2')
-  const last = await announce(maker, 'b-3')
+  await announceAt(maker, 'b-2')
+  const last = await announceAt(maker, 'b-3')
   await untilAnswer('the peer holds all of it', async () => (await adminOf(peer).event(last.id)) !== null)
-  await stop(secondLife)
+  await stopNode(secondLife)
 
   rmSync(maker, { recursive: true })
   cpSync(backup, maker, { recursive: true })
   await startNode(maker)
   // At once: the mesh has not even formed. It waits for the peer, and then signs on top of what that one holds.
-  const next = await announce(maker, 'b-4')
-  const chain = await sharedEvents(maker)
+  const next = await announceAt(maker, 'b-4')
+  const chain = await sharedEventsOf(maker)
   expect(chain.map(({ event }) => event['authorSeq'])).toEqual([1, 2, 3, 4])
   expect(chain.at(-1)).toMatchObject({ id: next.id, event: { prev: last.id } })
   // The events are back, what was local is not: a folder that was copied is no restored one, and the node says so.
   expect((await adminOf(maker).status()).warnings).toEqual([expect.stringMatching(/THIS node’s log was/)])
 
   await untilAnswer('the peer holds the next one, too', async () => (await adminOf(peer).event(next.id)) !== null)
-  expect((await sharedEvents(peer)).map(({ id }) => id)).toEqual(chain.map(({ id }) => id))
+  expect((await sharedEventsOf(peer)).map(({ id }) => id)).toEqual(chain.map(({ id }) => id))
   for (const folder of [maker, peer]) {
     expect(await runJsonLines(['query', 'equivocations', '--data', folder])).toEqual([])
   }

@@ -6,9 +6,11 @@ import { addPeer } from '../../src/cli/data-folder/peers-file.ts'
 import type { AdminClient } from '../../src/http/admin-client.ts'
 import { createAdminClient } from '../../src/http/admin-client.ts'
 import { ROLES } from '../../src/policy/config-schema.ts'
+import type { LoggedEvent, Published } from '../../src/operations.ts'
+import { runJsonLines } from './cli.ts'
 import type { TestMember } from './identities.ts'
 import type { ServingNode } from './nodes.ts'
-import { LOOPBACK, readAdmin } from './nodes.ts'
+import { LOOPBACK, NAMESPACE, readAdmin } from './nodes.ts'
 
 /** What others write of a node, or of a signer without one, in their `peers.yaml`. */
 export type PeerEntry = Readonly<Record<string, unknown>>
@@ -45,3 +47,17 @@ export function adminOf(folder: string): AdminClient {
 function sourcesOf(folder: string): ConfigSources {
   return { folder, environment: LOOPBACK }
 }
+
+/** Ends a node as a supervisor does. */
+export async function stopNode(node: ServingNode): Promise<void> {
+  node.process.kill('SIGTERM')
+  await node.ended
+}
+
+/** Announces a sealed batch at the node that serves the folder. */
+export const announceAt = (folder: string, batchId: string): Promise<Published> =>
+  adminOf(folder).announce({ namespace: NAMESPACE, batchId, timestampAnchors: [] })
+
+/** The events of the folder's log, without those that are local. */
+export const sharedEventsOf = (folder: string): Promise<LoggedEvent[]> =>
+  runJsonLines<LoggedEvent>(['events', '--namespace', NAMESPACE, '--scope', 'shared', '--data', folder])
