@@ -14,11 +14,11 @@ import type { SeenCandidate } from './winner-change.ts'
 // Other members announced this much evidence for one root before its owner named it: at 16 an announce, 4,096 events.
 const EVIDENCE_OF_ROOT_MAX = 65_536
 
-/** Evidence that was announced, and when this node verified it, with what. */
+/** Evidence that was announced or verified, and when this node verified it, with what. */
 type EvidenceFact = EvidenceIdentity & {
-  /** The smallest id among the events that announced it. */
-  readonly eventId: string
-  readonly firstSeenLogSeq: number
+  /** The smallest id among the events that announced it with effect; `null` while none did. */
+  readonly eventId: string | null
+  readonly firstSeenLogSeq: number | null
   readonly verified: { readonly provenTime: number; readonly position: number } | null
 }
 
@@ -29,7 +29,8 @@ type StatementFact = {
 }
 
 /**
- * How much of a batch's evidence is verified: all of it, and that which counts because the owner announced its root.
+ * How much of a batch's evidence is verified: all of it, and that which counts: announced with effect, for a root that the
+ * owner announced.
  */
 export interface CandidateCounts {
   readonly verified: number
@@ -75,7 +76,7 @@ export class Candidates {
       // Not always in the order of the log: a batch's first announce is remembered when the first verdict comes.
       const after: EvidenceFact = {
         ...identity,
-        eventId: before !== undefined && before.eventId < eventId ? before.eventId : eventId,
+        eventId: smaller(before?.eventId ?? eventId, eventId),
         firstSeenLogSeq: Math.min(before?.firstSeenLogSeq ?? logSeq, logSeq),
         verified: before?.verified ?? null
       }
@@ -84,13 +85,15 @@ export class Candidates {
     }
   }
 
-  /** Takes a verdict; `null` stands for one that does not verify. False: nothing is different by it. */
+  /**
+   * Takes a verdict; `null` stands for one that does not verify. False: nothing is different by it. One on evidence that
+   * was announced only without effect so far is kept for whoever announces it with effect: it is not checked again.
+   */
   async judged(verdict: Verdict, verified: EvidenceFact['verified']): Promise<boolean> {
     const before = await this.#evidence(verdict)
-    // Nobody announced it, or it was looked at again and found as it was.
-    if (before === undefined || isSame(before.verified, verified)) return false
-    this.#verified += Number(verified !== null) - Number(before.verified !== null)
-    await this.#replace(before, { ...before, verified })
+    if (isSame(before?.verified ?? null, verified)) return false
+    this.#verified += Number(verified !== null) - Number((before?.verified ?? null) !== null)
+    await this.#replace(before, { ...(before ?? unannounced(verdict)), verified })
     return true
   }
 
@@ -204,6 +207,21 @@ function isSame(one: EvidenceFact['verified'], other: EvidenceFact['verified']):
   return one?.provenTime === other?.provenTime && one?.position === other?.position
 }
 
+const smaller = (one: string, other: string): string => (one < other ? one : other)
+
+function unannounced({
+  namespace,
+  owner,
+  batchId,
+  batchRoot,
+  chainId,
+  evidenceId,
+  evidenceHash
+}: EvidenceIdentity): Omit<EvidenceFact, 'verified'> {
+  const identity = { namespace, owner, batchId, batchRoot, chainId, evidenceId, evidenceHash }
+  return { ...identity, eventId: null, firstSeenLogSeq: null }
+}
+
 function candidateOf({
   chainId,
   evidenceId,
@@ -213,6 +231,6 @@ function candidateOf({
   firstSeenLogSeq,
   verified
 }: EvidenceFact): SeenCandidate | null {
-  if (verified === null) return null
+  if (verified === null || eventId === null || firstSeenLogSeq === null) return null
   return { chainId, evidenceId, evidenceHash, batchRoot, eventId, ...verified, firstSeenLogSeq }
 }

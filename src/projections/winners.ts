@@ -42,7 +42,7 @@ export type WinnerRow = {
   readonly earliestProvenTime: number | null
   /** Local: where this node first saw the owner announce the batch; `null` while only others speak of it. */
   readonly firstSeenLogSeq: number | null
-  /** Local: how much evidence is verified here, that for roots which the owner did not announce included. */
+  /** Local: how much evidence is verified here, whether or not its root or its announce counts. */
   readonly verifiedHere: number
 }
 
@@ -54,7 +54,7 @@ export type WinnerRow = {
  */
 export const winners: Projection = {
   name: 'winners',
-  version: 5,
+  version: 6,
   layout: {
     key: ['namespace', 'owner', 'batchId'],
     columns: [

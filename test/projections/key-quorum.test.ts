@@ -86,7 +86,10 @@ test('a root that only a cut-off key named, and evidence that only it brought, c
   for (const event of [brought, alone]) await verify(ledger, evidenceOf(event))
   expect((await winners(ledger)).map(({ status }) => status)).toEqual(['verified', 'verified'])
   await ledger.append(await packs.next(), await packs.next(retired()))
-  expect(await winners(ledger)).toMatchObject([{ batchId: 'batch', status: 'proposed', winner: null }])
+  expect(await winners(ledger)).toMatchObject([
+    { batchId: 'alone', status: 'proposed', winner: null, firstSeenLogSeq: null },
+    { batchId: 'batch', status: 'proposed', winner: null, firstSeenLogSeq: 2 }
+  ])
 })
 
 test('an attestation under a key that is cut off does not count, and an older one under another key does again', async () => {

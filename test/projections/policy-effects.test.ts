@@ -8,7 +8,7 @@ import type { PolicyOptions } from '../support/identities.ts'
 import { NAMESPACE, policyOf } from '../support/identities.ts'
 import { evidenceIn } from './support/evidence.ts'
 import type { Ledger } from './support/ledger.ts'
-import { allRows, everyRow, openLedger } from './support/ledger.ts'
+import { allRows, everyRow, openLedger, sharedLines } from './support/ledger.ts'
 import { verdictOn, verified } from './support/winner-model.ts'
 import { ALICE, BERTA, CARL, attestationBody } from './support/world.ts'
 
@@ -77,7 +77,9 @@ describe('an announce of another tenant’s key', () => {
       }
     ])
     expect(column(await allRows(ledger, 'batches'), 'effect')).toEqual(['MAPPING_VIOLATION'])
-    expect(await allRows(ledger, 'winners')).toEqual([])
+    const nothing = { status: 'proposed', batchRoot: null, winner: null, firstSeenLogSeq: null, verifiedHere: 1 }
+    expect(await allRows(ledger, 'winners')).toMatchObject([nothing])
+    expect((await sharedLines(ledger))['winners']).toEqual([])
   })
 
   test('has its effect again once policy moves the key, or the namespace', async () => {
@@ -117,7 +119,7 @@ describe('evidence for the root of another organisation', () => {
     const added = await next(CARL, null, announceBody('batch-1', { owner: ALICE.orgId }))
     const ledger = await open(options, owned, added)
     await proven(ledger, added, ALICE.orgId)
-    return { ledger, added }
+    return { ledger, owned, added }
   }
 
   test('needs a rule: without one it can not win', async () => {
@@ -134,6 +136,13 @@ describe('evidence for the root of another organisation', () => {
     const crossOrg = [{ from: CARL.orgId, to: ALICE.orgId, operations: ['timestamp'] }]
     await ledger.appendPolicy(policyWith({ crossOrg }))
     expect(await effects(ledger)).toEqual([])
+    expect(await allRows(ledger, 'winners')).toMatchObject([{ status: 'verified', loserCount: 0 }])
+  })
+
+  test('wins once its owner announces it, too, without another verdict', async () => {
+    const { ledger, owned, added } = await world({})
+    await ledger.append(await next(ALICE, owned, added.envelope.body))
+    await ledger.caughtUp()
     expect(await allRows(ledger, 'winners')).toMatchObject([{ status: 'verified', loserCount: 0 }])
   })
 

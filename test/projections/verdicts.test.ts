@@ -164,7 +164,7 @@ test('evidence for a root that the owner did not announce waits until the owner 
   })
 })
 
-test('an owner without the role, a chain that policy does not list and evidence that nobody announced win nothing', async () => {
+test('an owner without the role, a chain that policy does not list and a verdict that came before its evidence win nothing', async () => {
   const noRole = await next(CARL, null, bodyWith(BTC))
   const unlisted = await next(ALICE, null, { ...bodyWith(UNLISTED), batchId: 'batch-2' })
   const unannounced = await next(ALICE, unlisted, { ...bodyWith(BTC), batchId: 'batch-3' })
@@ -173,7 +173,9 @@ test('an owner without the role, a chain that policy does not list and evidence 
   for (const event of [noRole, unlisted, unannounced]) await judge(ledger, event, 0, verified(7))
   expect(await winnerOf(ledger, 'batch-1')).toMatchObject({ status: 'proposed', winner: null, firstSeenLogSeq: null })
   expect(await winnerOf(ledger, 'batch-2')).toMatchObject({ status: 'proposed', winner: null, verifiedHere: 0 })
-  expect(await winnerOf(ledger, 'batch-3')).toBeUndefined()
+  expect(await winnerOf(ledger, 'batch-3')).toMatchObject({ status: 'proposed', winner: null, firstSeenLogSeq: null })
+  await ledger.append(unannounced)
+  expect(await winnerOf(ledger, 'batch-3')).toMatchObject({ status: 'verified', loserCount: 0 })
 })
 
 test('a policy that lists other chains decides anew', async () => {
