@@ -11,22 +11,19 @@ import type { CheckpointKeeper } from './log/checkpoint-file.ts'
 import type { EventLog } from './log/event-log.ts'
 import type { Store } from './log/store.ts'
 import type { Network } from './network/network.ts'
-import type { Operations } from './operations.ts'
-import type { PackServing } from './pack-sync/server.ts'
 import type { AuditNotes, AuditTrail, CountingTrail } from './platform/audit.ts'
 import type { Clock } from './platform/clock.ts'
 import type { Logger } from './platform/logger.ts'
 import type { Random } from './platform/random.ts'
 import type { SignatureVerifiers } from './platform/signature-verifiers.ts'
 import type { PolicyView } from './policy/policy-view.ts'
-import type { ChangesQuery, ProjectionUpdate } from './projections/changes.ts'
 import type { NamespaceDigests } from './projections/digest.ts'
 import type { ProjectionEngine } from './projections/engine.ts'
 import type { NodeSync } from './sync/node-sync.ts'
 import type { Keyring } from './trust/keyring.ts'
 import type { TimestampVerifier } from './timestamps/verifier.ts'
 import type { Signer } from './trust/signer.ts'
-import type { ConfigurationSource, LiveSettings, NodeReload, NodeReloaded } from './live-settings.ts'
+import type { ConfigurationSource, LiveSettings } from './live-settings.ts'
 import type { SignerRegistry } from './trust/signer-registry.ts'
 import type { TrustPins } from './trust/trust-pins.ts'
 import type { Verification } from './verification/verification.ts'
@@ -66,29 +63,6 @@ export interface NodePorts {
   readonly auditNotes?: AuditNotes
   /** The way to the collector that gets a copy of the audit records, once the node is started. */
   readonly syslog?: SyslogTransport
-}
-
-/** A federation node: its operations, changes of projections, and its life. */
-export interface AnchormeshNode extends Operations {
-  /** For those who serve the node's operations. */
-  readonly auditTrail: CountingTrail
-  /** Answers those who pull packs from this node, or push theirs. */
-  readonly packServing: PackServing
-  /**
-   * Joins the mesh, if a network was given, begins to verify, if verifiers were, and to attest what it verified, where a
-   * quorum names it. Throws `PORT_IN_USE`,
-   * `CONFIG_INVALID`.
-   */
-  start(): Promise<void>
-  /**
-   * Goes by another configuration from now on, without a restart: all of it or, where it throws, nothing. See
-   * `NodeReloading.reload`.
-   */
-  reload(next: NodeReload): Promise<NodeReloaded>
-  /** The rows of a projection, then each change; see `followChanges`. */
-  changes(projection: string, query?: ChangesQuery): AsyncIterable<ProjectionUpdate>
-  /** Leaves the mesh, finishes what was taken in, and closes the stores. */
-  close(): Promise<void>
 }
 
 /** What `createNode` put together. */

@@ -20,10 +20,12 @@ import { Keyring } from './trust/keyring.ts'
 import { Verification } from './verification/verification.ts'
 import { LiveSettings } from './live-settings.ts'
 import { enforcePolicy, keysFolded } from './node-reload.ts'
-import type { AnchormeshNode, NodeConfig, NodePorts } from './node-parts.ts'
+import type { AnchormeshNode } from './anchormesh-node.ts'
+import type { NodeConfig, NodePorts } from './node-parts.ts'
 import { RunningNode } from './running-node.ts'
 
-export type { AnchormeshNode, NodeConfig, NodePorts } from './node-parts.ts'
+export type { AnchormeshNode } from './anchormesh-node.ts'
+export type { NodeConfig, NodePorts } from './node-parts.ts'
 
 const FUTURE_SKEW_MS_DEFAULT = 120_000
 const REQUEST_SKEW_MS_DEFAULT = 300_000

@@ -28,9 +28,11 @@ import { queryReceipts } from './proofs/standing-rows.ts'
 import { withoutMesh } from './sync/node-sync.ts'
 import { NodeTransparency } from './transparency/node-transparency.ts'
 import { Attester } from './verification/attester.ts'
-import type { AnchormeshNode, NodeParts } from './node-parts.ts'
+import type { AnchormeshNode } from './anchormesh-node.ts'
+import type { NodeParts } from './node-parts.ts'
 import { MeshDoor } from './mesh-door.ts'
 import { NodeReloading } from './node-reload.ts'
+import { NodeGateway } from './node-gateway.ts'
 import { KeyWatch } from './authoring/key-watch.ts'
 import { nodeStatus } from './node-status.ts'
 
@@ -54,9 +56,11 @@ export class RunningNode implements AnchormeshNode {
   readonly #trust: NodeTrust
   readonly #packSync: NodePackSync
   readonly #transparency: NodeTransparency
+  readonly gateway: NodeGateway
 
   constructor(parts: NodeParts) {
     this.#parts = parts
+    this.gateway = new NodeGateway(parts)
     this.#startedAt = parts.ports.clock.now()
     this.#startedMonotonic = parts.ports.clock.monotonicMs()
     const { engine, log, policy, ports, live, author } = parts
@@ -143,6 +147,7 @@ export class RunningNode implements AnchormeshNode {
     this.#anchoring.start()
     this.#parts.nodeAudit?.start()
     this.#transparency.start()
+    await this.gateway.start()
   }
 
   reload: AnchormeshNode['reload'] = (next) => this.#reloading.reload(next)
@@ -178,6 +183,7 @@ export class RunningNode implements AnchormeshNode {
     const { ports, engine, log, blobs, bundles, stopFollowing, verification, sync, nodeAudit } = this.#parts
     const failures: unknown[] = []
     const parts: (() => Promise<void> | void)[] = [
+      () => this.gateway.stop(),
       // While the mesh can still take the last checkpoint.
       () => this.#transparency.stop(),
       // At once: an announce may wait for peers, whom sync calls off.

@@ -3,7 +3,16 @@ import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 
 /** The local event types of this release; a log may hold others, written by a newer one. */
 export type LocalEventType =
-  'policy' | 'batch-sealed' | 'bundle-imported' | 'forgotten' | 'verdict' | 'key-bound' | 'anchoring'
+  | 'policy'
+  | 'batch-sealed'
+  | 'bundle-imported'
+  | 'forgotten'
+  | 'verdict'
+  | 'key-bound'
+  | 'anchoring'
+  | 'delivery'
+  | 'telemetry'
+  | 'feedback'
 
 /**
  * What this node learned or was told to do: a record of its own log that never leaves it. It carries no signature; the

@@ -131,6 +131,18 @@ const EVENT_STATUS: Readonly<
 
 /** Statuses of what a listener refuses by itself, before the node hears of it. */
 const LISTENER_STATUS = {
+  TOKEN_REQUIRED: 401,
+  TOKEN_INVALID: 401,
+  TOKEN_EXPIRED: 401,
+  TIMESTAMP_SKEW: 401,
+  ACCESS_DENIED: 403,
+  NODE_UNKNOWN: 403,
+  CERTIFICATE_REQUIRED: 401,
+  CERTIFICATE_NOT_PINNED: 403,
+  WRONG_AUDIENCE: 403,
+  REPLAY: 409,
+  TOO_MANY_CONNECTIONS: 503,
+  TOO_MANY_SUBSCRIBERS: 503,
   HOST_NOT_ALLOWED: 403,
   BAD_TOKEN: 400,
   UNKNOWN_ORGANISATION: 404,
@@ -154,6 +166,9 @@ const RETRY_AFTER_SECONDS: Readonly<Partial<Record<string, number>>> = {
   OVERLOADED: 1,
   NOT_YET: 1,
   RATE_LIMITED: 10,
+  // Connections end by themselves within the idle limit.
+  TOO_MANY_CONNECTIONS: 10,
+  TOO_MANY_SUBSCRIBERS: 10,
   // As long as a restart takes.
   NODE_NOT_RUNNING: 10,
   // A batch has to be sealed, or evidence to become final, which takes minutes at the least.

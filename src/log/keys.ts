@@ -101,6 +101,14 @@ export const TOLD_ALARMS_PREFIX = 'o!'
 /** `o!<signer>!<kid>` → the last alarm about the checkpoints of this log that was told. */
 export const toldAlarmKey = (signer: string, kid: string): string => `${TOLD_ALARMS_PREFIX}${signer}!${kid}`
 
+export const TOKENS_PREFIX = 'j!'
+/** `j!<token id>` → an access token of readers: the hash of its secret, what it may see, and until when. */
+export const tokenKey = (id: string): string => TOKENS_PREFIX + id
+
+export const PARTNERS_PREFIX = 'd!'
+/** `d!<did>!<kid>` → a key of a node outside the mesh that may deliver over HTTP. */
+export const partnerKey = (did: string, kid: string): string => `${PARTNERS_PREFIX}${did}!${kid}`
+
 export const TREE_PREFIX = 'x!'
 /**
  * `x!0!<tile>` → the leaf hashes of 256 consecutive records; `x!<level>!<index>` → the root over 256^level of them. Of
