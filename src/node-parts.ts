@@ -5,6 +5,7 @@ import type { SyslogTransport } from './audit/syslog-transport.ts'
 import type { Author } from './authoring/author.ts'
 import type { Bundles } from './bundles/bundles.ts'
 import type { IngestDoor } from './ingest/door.ts'
+import type { RequestGuard } from './ingest/request-guard.ts'
 import type { BackupSource } from './backup/make-backup.ts'
 import type { BlobStore } from './log/blob-store.ts'
 import type { CheckpointKeeper } from './log/checkpoint-file.ts'
@@ -85,6 +86,8 @@ export interface NodeParts {
   readonly digests: NamespaceDigests
   readonly blobs: BlobStore
   readonly queue: ReceiptQueue
+  /** Keeps signed requests of every kind from being answered twice. */
+  readonly guard: RequestGuard
   readonly bundles: Bundles
   readonly stopFollowing: () => void
   readonly verification: Verification

@@ -6,10 +6,13 @@ import { Bundles } from './bundles/bundles.ts'
 import { bundlePeers } from './bundles/streams.ts'
 import { followBoundKeys, loadBoundKeys } from './ingest/bound-keys.ts'
 import { IngestDoor } from './ingest/door.ts'
+import { NonceBook } from './ingest/nonce-book.ts'
 import { PeerRates } from './ingest/peer-rates.ts'
+import { RequestGuard } from './ingest/request-guard.ts'
 import { BlobStore } from './log/blob-store.ts'
 import type { EventLog } from './log/event-log.ts'
 import { openLog } from './log/open-log.ts'
+import { storeWriter } from './log/store-writer.ts'
 import { NO_AUDIT } from './platform/audit.ts'
 import { messageOf } from './platform/errors.ts'
 import { PROJECTIONS } from './projections/all.ts'
@@ -109,6 +112,12 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
   })
   const digests = new NamespaceDigests({ engine, store, policy })
   const queue = new ReceiptQueue({ blobs, clock, random })
+  const guard = new RequestGuard({
+    nonces: new NonceBook({ store, write: storeWriter(store, log), clock }),
+    clock,
+    self: () => policy().self.did,
+    skewMs: () => live.config().requestSkewMs ?? REQUEST_SKEW_MS_DEFAULT
+  })
   const bundles = new Bundles({
     log,
     engine,
@@ -121,7 +130,7 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     clock,
     random,
     logger,
-    requestSkewMs: () => live.config().requestSkewMs ?? REQUEST_SKEW_MS_DEFAULT,
+    guard,
     audit,
     peers: ports.network === undefined ? null : bundlePeers(ports.network, clock),
     peerRates,
@@ -143,6 +152,7 @@ export async function createNode(config: NodeConfig, ports: NodePorts): Promise<
     digests,
     blobs,
     queue,
+    guard,
     bundles,
     stopFollowing,
     verification,

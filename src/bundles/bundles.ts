@@ -1,7 +1,6 @@
 import type { BundleAnswer } from '../../protocols/bundle/v1/answer.ts'
-import { NonceBook } from '../ingest/nonce-book.ts'
 import { PeerRates } from '../ingest/peer-rates.ts'
-import { RequestGuard } from '../ingest/request-guard.ts'
+import type { RequestGuard } from '../ingest/request-guard.ts'
 import type { BlobStore } from '../log/blob-store.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { Store } from '../log/store.ts'
@@ -55,8 +54,8 @@ export interface BundlesPorts {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  /** How far a request's `ts` may be from the clock, in milliseconds. */
-  readonly requestSkewMs: () => number
+  /** The one that requests of all kinds pass. */
+  readonly guard: RequestGuard
   /** `null` for a node without a mesh. */
   readonly peers: BundlePeers | null
   /** How much each peer may ask; a table of its own, if absent. */
@@ -110,16 +109,9 @@ export class Bundles {
     const { log, engine, store, blobs, queued, clock, random, policy, peers } = ports
     const write = storeWriter(store, log)
     this.#keeper = new ReceiptKeeper({ log, engine, store, write, blobs, queued, clock })
-    const nonces = new NonceBook({ store, write, clock })
     const pages = new PageBuilder({ engine, store, blobs, log })
-    const guard = new RequestGuard({
-      nonces,
-      clock,
-      self: () => policy().self.did,
-      skewMs: ports.requestSkewMs
-    })
     const peerRates = ports.peerRates ?? new PeerRates(ports)
-    this.#server = new BundleServer({ ...ports, guard, pages, peerRates })
+    this.#server = new BundleServer({ ...ports, pages, peerRates })
     const exchange: ExchangeWithPeer =
       peers?.exchange ?? (() => Promise.resolve({ ok: false, reason: 'unreachable', detail: 'this node has no mesh' }))
     const client = new BundleClient({ ...ports, keeper: this.#keeper, exchange })

@@ -2,7 +2,10 @@ import { expect, test } from 'vitest'
 import { seededRandom } from '../../simulations/ports/seeded-random.ts'
 import { ReceiptQueue } from '../../src/anchoring/receipt-queue.ts'
 import { Bundles } from '../../src/bundles/bundles.ts'
+import { NonceBook } from '../../src/ingest/nonce-book.ts'
+import { RequestGuard } from '../../src/ingest/request-guard.ts'
 import { BlobStore } from '../../src/log/blob-store.ts'
+import { storeWriter } from '../../src/log/store-writer.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
 import { viewPolicy } from '../../src/policy/policy-view.ts'
@@ -32,7 +35,12 @@ test('events come first, but peers that never end their sessions put receipts of
     clock,
     random: seededRandom('busy'),
     logger: silentLogger,
-    requestSkewMs: () => 300_000,
+    guard: new RequestGuard({
+      nonces: new NonceBook({ store, write: storeWriter(store, log), clock }),
+      clock,
+      self: () => policy.self.did,
+      skewMs: () => 300_000
+    }),
     peers: {
       connected: () => [peerIdOf(BERT)],
       exchange: () => {
