@@ -13,6 +13,8 @@ import { auditCalls } from './audit-calls.ts'
 import { registerAuditRoutes } from './audit-routes.ts'
 import { ADMIN_LIMITS } from './limits.ts'
 import type { ListenerLimits } from './limits.ts'
+import { registerMetrics } from './metrics-routes.ts'
+import type { MetricsServing } from './metrics-routes.ts'
 import { startListener } from './listener.ts'
 import type { Listener } from './listener.ts'
 
@@ -29,6 +31,8 @@ export interface AdminListenerOptions {
   readonly shutdown: () => void
   /** Gets a record of each call that may change something. */
   readonly audit?: CountingTrail
+  /** Without it there is no `/metrics`. */
+  readonly metrics?: MetricsServing
   /** Default `ADMIN_LIMITS`. */
   readonly limits?: ListenerLimits
 }
@@ -68,7 +72,17 @@ const TOKEN_BYTES = 32
  * stream ends when the node stops. Throws `PORT_IN_USE`, and `CONFIG_INVALID` for an address that is not loopback.
  */
 export async function startAdminListener(options: AdminListenerOptions): Promise<AdminListener> {
-  const { listen, operations, logger, clock, random, shutdown, limits = ADMIN_LIMITS, audit = NO_AUDIT } = options
+  const {
+    listen,
+    operations,
+    logger,
+    clock,
+    random,
+    shutdown,
+    metrics,
+    limits = ADMIN_LIMITS,
+    audit = NO_AUDIT
+  } = options
   const token = options.token ?? toBase64url(random.bytes(TOKEN_BYTES))
   const listener = await startListener({
     listen,
@@ -76,6 +90,7 @@ export async function startAdminListener(options: AdminListenerOptions): Promise
     limits,
     logger,
     clock,
+    ...(metrics === undefined ? {} : { observer: metrics.requests }),
     routes: (app, listening) => {
       const context = auditCalls(app, audit, listening)
       requireToken(app, token)
@@ -83,6 +98,7 @@ export async function startAdminListener(options: AdminListenerOptions): Promise
       registerAdminStreams(app, operations, context)
       registerAuditRoutes(app, operations, context)
       registerPackSyncRoutes(app, operations, context)
+      if (metrics !== undefined) registerMetrics(app, metrics)
     }
   })
   return { ...listener, token }

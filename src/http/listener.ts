@@ -21,6 +21,7 @@ import { RequestRefused, problem } from './errors.ts'
 import { PROBLEM_MEDIA_TYPE, describeFailure, sendProblem } from './failures.ts'
 import type { ListenerLimits } from './limits.ts'
 import { BODY_BYTES_MAX } from './limits.ts'
+import type { RequestObserver } from './request-observer.ts'
 import type { StreamContext } from './streams.ts'
 
 /** A listener that serves. */
@@ -55,6 +56,7 @@ export interface ListenerSetup {
   readonly logger: Logger
   readonly clock: Clock
   readonly routes: (app: App, context: RouteContext) => void
+  readonly observer?: RequestObserver
 }
 
 /**
@@ -73,6 +75,7 @@ export async function startListener(setup: ListenerSetup): Promise<Listener> {
     signal: endOf(reply, ends === 'never' ? closing.signal : null),
     describe: (error) => describeFailure(error, request, logger)
   })
+  if (setup.observer !== undefined) observe(app, setup.observer)
   setup.routes(app, { clock, logger, streamOf })
   app.addHook('preClose', (done) => {
     closing.abort()
@@ -158,6 +161,16 @@ function guard(app: App, logger: Logger, closing: AbortSignal): void {
       else reply.header('connection', 'close')
     }
     return sendProblem(reply, told)
+  })
+}
+
+function observe(app: App, observer: RequestObserver): void {
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat()) observer.routeAdded(one, url)
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unknown'
+    observer.answered({ method: request.method, route, status: reply.statusCode, seconds: reply.elapsedTime / 1_000 })
   })
 }
 

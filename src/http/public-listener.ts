@@ -1,6 +1,8 @@
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { allowOrigins } from './cross-origin.ts'
+import { registerMetrics } from './metrics-routes.ts'
+import type { MetricsServing } from './metrics-routes.ts'
 import { PUBLIC_LIMITS } from './limits.ts'
 import type { ListenerLimits } from './limits.ts'
 import { startListener } from './listener.ts'
@@ -20,6 +22,8 @@ export interface PublicListenerOptions {
   readonly clock: Clock
   /** Origins whose pages may read the answers (`http.corsOrigins`); default none. */
   readonly corsOrigins?: readonly string[]
+  /** Without it there is no `/metrics`. */
+  readonly metrics?: MetricsServing
   /** Default `PUBLIC_LIMITS`. */
   readonly limits?: ListenerLimits
 }
@@ -29,17 +33,19 @@ export interface PublicListenerOptions {
  * address: reading from elsewhere needs access control, which is not there yet.
  */
 export async function startPublicListener(options: PublicListenerOptions): Promise<Listener> {
-  const { listen, operations, packs, logger, clock, corsOrigins = [], limits = PUBLIC_LIMITS } = options
+  const { listen, operations, packs, metrics, logger, clock, corsOrigins = [], limits = PUBLIC_LIMITS } = options
   return await startListener({
     listen,
     key: 'http.listen',
     limits,
     logger,
     clock,
+    ...(metrics === undefined ? {} : { observer: metrics.requests }),
     routes: (app) => {
       allowOrigins(app, corsOrigins)
       registerPublicRoutes(app, operations)
       if (packs !== undefined) registerPackServing(app, packs, clock)
+      if (metrics !== undefined) registerMetrics(app, metrics)
     }
   })
 }
