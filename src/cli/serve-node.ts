@@ -88,6 +88,8 @@ async function open(
   const http = await startPublicListener({
     operations: node,
     packs: node.packServing,
+    access: node.gateway.access,
+    audit: node.auditTrail,
     listen,
     corsOrigins,
     logger,
