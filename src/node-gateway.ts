@@ -1,11 +1,20 @@
+import { ReaderAccess } from './access/reader-access.ts'
+import { AccessTokens } from './access/tokens.ts'
+import { storeWriter } from './log/store-writer.ts'
 import type { NodeParts } from './node-parts.ts'
 
 /** What a node offers apps and partners beside its operations. */
 export class NodeGateway {
+  readonly tokens: AccessTokens
+  /** Who may read what. */
+  readonly access: ReaderAccess
   readonly #parts: NodeParts
 
   constructor(parts: NodeParts) {
     this.#parts = parts
+    const { ports, log } = parts
+    this.tokens = new AccessTokens({ ...ports, ...parts, write: storeWriter(ports.store, log) })
+    this.access = new ReaderAccess({ ...ports, ...parts, tokens: this.tokens })
   }
 
   /** Begins what works by itself. */

@@ -105,6 +105,8 @@ async function open(
     operations: node,
     packs: node.packServing,
     metrics: serving,
+    access: node.gateway.access,
+    audit: node.auditTrail,
     listen,
     corsOrigins,
     logger,

@@ -26,6 +26,7 @@ import { createPackClient } from './pack-client.ts'
 import { builtProof } from './proof-schemas.ts'
 import { packSyncClient } from './pack-sync-client.ts'
 import * as schemas from './schemas.ts'
+import { tokenClient } from './token-client.ts'
 import { onlineVerification } from './verification-schemas.ts'
 
 /** The operations of a node that runs in another process, and its end. */
@@ -45,6 +46,7 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
   return {
     ...auditClient(transport),
     ...logProofClient(transport),
+    ...tokenClient(transport),
     status: () => transport.json(schemas.nodeStatus, { method: 'GET', path: 'status' }),
     backup: (request, onProgress) =>
       work(

@@ -17,6 +17,7 @@ import { registerMetrics } from './metrics-routes.ts'
 import type { MetricsServing } from './metrics-routes.ts'
 import { startListener } from './listener.ts'
 import type { Listener } from './listener.ts'
+import { registerTokenRoutes } from './token-routes.ts'
 
 export interface AdminListenerOptions {
   /** `HOST:PORT` on loopback (`admin.listen`); port 0 lets the system choose. */
@@ -66,6 +67,8 @@ const TOKEN_BYTES = 32
  * | `POST log/import` | events in frames | lines as above |
  * | `GET audit` | filters, `follow=true` | lines of audit records |
  * | `POST audit/verify` | | lines as of `log/verify` |
+ * | `POST tokens` | what `TokenRequest` has | 201, the token |
+ * | `GET tokens`, `POST tokens/{id}/revoke` | | JSON |
  * | `POST shutdown` | | 202 |
  *
  * Lines are `application/x-ndjson`; blank ones mean nothing, and one with `error` (a problem) is the last. A follower's
@@ -99,6 +102,7 @@ export async function startAdminListener(options: AdminListenerOptions): Promise
       registerAuditRoutes(app, operations, context)
       registerPackSyncRoutes(app, operations, context)
       if (metrics !== undefined) registerMetrics(app, metrics)
+      registerTokenRoutes(app, operations)
     }
   })
   return { ...listener, token }

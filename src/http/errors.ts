@@ -65,6 +65,7 @@ const FAILURE_STATUS: Readonly<Record<FailureCode, number>> = {
   SIGNERS_PERMISSIONS: 500,
   PINS_NOT_KEPT: 422,
   CHECKPOINT_INVALID: 422,
+  TOKENS_FULL: 409,
   INTERNAL: 500
 }
 

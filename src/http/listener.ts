@@ -55,9 +55,21 @@ export interface ListenerSetup {
   readonly limits: ListenerLimits
   readonly logger: Logger
   readonly clock: Clock
+  /** Whether the routes decide for themselves by which names they may be asked for; default: by those of loopback only. */
+  readonly judgesHosts?: boolean
   readonly routes: (app: App, context: RouteContext) => void
   readonly observer?: RequestObserver
 }
+
+/** Of somebody who has shown no right to ask. */
+const STRANGERS: ReadonlySet<string> = new Set([
+  'ADMIN_TOKEN_INVALID',
+  'HOST_NOT_ALLOWED',
+  'TOKEN_REQUIRED',
+  'TOKEN_INVALID',
+  'TOKEN_EXPIRED',
+  'ACCESS_DENIED'
+])
 
 /**
  * Serves routes on loopback. Throws `CONFIG_INVALID` (another address, or one that this machine has not) and
@@ -69,7 +81,7 @@ export async function startListener(setup: ListenerSetup): Promise<Listener> {
   const logger = setup.logger.child({ part: key.replace('.listen', '') })
   const closing = new AbortController()
   const app = createApp(limits, logger, clock)
-  guard(app, logger, closing.signal)
+  guard(app, logger, { closing: closing.signal, judgesHosts: setup.judgesHosts === true })
   const streamOf: RouteContext['streamOf'] = (request, reply, ends) => ({
     clock,
     signal: endOf(reply, ends === 'never' ? closing.signal : null),
@@ -126,12 +138,16 @@ function createApp(limits: ListenerLimits, logger: Logger, clock: Clock): App {
 }
 
 /** What holds on every route. */
-function guard(app: App, logger: Logger, closing: AbortSignal): void {
+function guard(
+  app: App,
+  logger: Logger,
+  { closing, judgesHosts }: { readonly closing: AbortSignal; readonly judgesHosts: boolean }
+): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
     if (closing.aborted) throw new RequestRefused('NODE_NOT_RUNNING', 'the node is stopping')
-    if (!isLoopbackHost(request.headers.host)) {
+    if (!judgesHosts && !isLoopbackHost(request.headers.host)) {
       const names = 'localhost, 127.0.0.1 and [::1]'
       throw new RequestRefused('HOST_NOT_ALLOWED', `this listener answers to the names ${names} only`)
     }
@@ -155,7 +171,7 @@ function guard(app: App, logger: Logger, closing: AbortSignal): void {
     if (!request.raw.complete) {
       // A sender without right is not read any further. What is left of another's body is read and thrown away, or its
       // sender might see a reset connection and no answer.
-      const mayAsk = told.code !== 'ADMIN_TOKEN_INVALID' && told.code !== 'HOST_NOT_ALLOWED'
+      const mayAsk = !STRANGERS.has(told.code)
       if (mayAsk) request.raw.resume()
       if (mayAsk) reply.removeHeader('connection')
       else reply.header('connection', 'close')

@@ -1,14 +1,19 @@
+import { decodeEvent } from '../../protocols/event/v1/codec.ts'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
-import type { LogProofOperations } from '../transparency/log-proof-operations.ts'
+import type { FastifyRequest } from 'fastify'
+import type { LogInclusion, LogProofOperations } from '../transparency/log-proof-operations.ts'
 import type { App } from './listener.ts'
 import * as proofs from './log-proof-schemas.ts'
+import { readerOf } from './reader.ts'
+import type { Sight } from './require-visible.ts'
+import { PLAIN_SIGHT } from './require-visible.ts'
 import { noQuery } from './schemas.ts'
 
 /** The media type of a signed checkpoint (C2SP tlog-checkpoint). */
 export const CHECKPOINT_MEDIA_TYPE = 'text/plain; charset=utf-8'
 
 /** `GET /v1/log/checkpoint`, `inclusion` and `consistency`, for whoever holds this log to what it said. */
-export function registerLogProofRoutes(app: App, operations: LogProofOperations): void {
+export function registerLogProofRoutes(app: App, operations: LogProofOperations, sight: Sight): void {
   app.get('/v1/log/checkpoint', {
     schema: { querystring: noQuery },
     handler: async (_request, reply) => {
@@ -16,7 +21,7 @@ export function registerLogProofRoutes(app: App, operations: LogProofOperations)
       return await reply.header('cache-control', 'no-store').type(CHECKPOINT_MEDIA_TYPE).send(note)
     }
   })
-  registerProofs(app, '/v1/log', operations)
+  registerProofs(app, '/v1/log', operations, sight)
 }
 
 /** The same below `/v1/admin/log`, the checkpoint with its parts, and the check of another's. */
@@ -36,13 +41,22 @@ export function registerLogProofAdminRoutes(app: App, operations: LogProofOperat
   })
 }
 
-function registerProofs(app: App, below: string, operations: LogProofOperations): void {
+function registerProofs(app: App, below: string, operations: LogProofOperations, sight: Sight = PLAIN_SIGHT): void {
   app.get(`${below}/inclusion`, {
     schema: { querystring: proofs.inclusionQuery, response: { 200: proofs.logInclusion } },
-    handler: async ({ query }) => await operations.logInclusion(query)
+    handler: async (request) => forReader(request, await operations.logInclusion(request.query), sight)
   })
   app.get(`${below}/consistency`, {
     schema: { querystring: proofs.consistencyQuery, response: { 200: proofs.logConsistency } },
     handler: async ({ query }) => await operations.logConsistency(query)
   })
+}
+
+/** The proof says nothing of the record but its hash; what the record holds is for those who may see it. */
+function forReader(request: FastifyRequest, inclusion: LogInclusion, sight: Sight): LogInclusion {
+  const { record } = inclusion
+  if (record === null || readerOf(request).namespaces === null) return inclusion
+  const decoded = decodeEvent(Buffer.from(record.bytes, 'base64url'))
+  const isSeen = decoded.ok && sight.seesEvent(readerOf(request), decoded.event.envelope)
+  return isSeen ? inclusion : { ...inclusion, record: null }
 }

@@ -1,8 +1,14 @@
+import type { FastifyRequest } from 'fastify'
+import type { ReaderAccess } from '../access/reader-access.ts'
+import type { CountingTrail } from '../platform/audit.ts'
+import { NO_AUDIT } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
-import { allowOrigins } from './cross-origin.ts'
 import { registerMetrics } from './metrics-routes.ts'
 import type { MetricsServing } from './metrics-routes.ts'
+import { registerAccess } from './access.ts'
+import { allowOrigins, originsOf } from './cross-origin.ts'
+import { registerHandInRoutes } from './hand-in-routes.ts'
 import { PUBLIC_LIMITS } from './limits.ts'
 import type { ListenerLimits } from './limits.ts'
 import { startListener } from './listener.ts'
@@ -11,6 +17,7 @@ import type { PackServing } from '../pack-sync/server.ts'
 import { registerPackServing } from './pack-sync-routes.ts'
 import { registerPublicRoutes } from './public-routes.ts'
 import type { PublicOperations } from './public-routes.ts'
+import { registerTicketRoutes } from './ticket-routes.ts'
 
 export interface PublicListenerOptions {
   /** `HOST:PORT` on loopback (`http.listen`); port 0 lets the system choose. */
@@ -18,6 +25,12 @@ export interface PublicListenerOptions {
   readonly operations: PublicOperations
   /** Without it packs are neither served nor taken. */
   readonly packs?: PackServing
+  /** What tokens, tickets and certificates open; without it only readers on this machine see anything. */
+  readonly access?: ReaderAccess
+  /** The DID that the client certificate of a request is pinned to. */
+  readonly certificateDidOf?: (request: FastifyRequest) => string | null
+  /** Gets a count of the requests that were refused. */
+  readonly audit?: CountingTrail
   readonly logger: Logger
   readonly clock: Clock
   /** Origins whose pages may read the answers (`http.corsOrigins`); default none. */
@@ -29,11 +42,12 @@ export interface PublicListenerOptions {
 }
 
 /**
- * Serves what apps read, on loopback and without a token. Throws `PORT_IN_USE`, and `CONFIG_INVALID` for any other
- * address: reading from elsewhere needs access control, which is not there yet.
+ * Serves what apps read: to readers on this machine all of it, to others what their token or certificate opens. Throws
+ * `PORT_IN_USE`, and `CONFIG_INVALID` for an address that is not loopback.
  */
 export async function startPublicListener(options: PublicListenerOptions): Promise<Listener> {
-  const { listen, operations, packs, metrics, logger, clock, corsOrigins = [], limits = PUBLIC_LIMITS } = options
+  const { listen, operations, packs, logger, clock, corsOrigins = [], limits = PUBLIC_LIMITS } = options
+  const { access, metrics, audit = NO_AUDIT } = options
   return await startListener({
     listen,
     key: 'http.listen',
@@ -41,9 +55,20 @@ export async function startPublicListener(options: PublicListenerOptions): Promi
     logger,
     clock,
     ...(metrics === undefined ? {} : { observer: metrics.requests }),
+    judgesHosts: true,
     routes: (app) => {
       allowOrigins(app, corsOrigins)
-      registerPublicRoutes(app, operations)
+      registerAccess(app, {
+        ...options,
+        ...(access === undefined ? {} : { readers: access }),
+        origins: originsOf(corsOrigins),
+        audit
+      })
+      registerPublicRoutes(app, operations, access?.visibility)
+      if (access !== undefined) {
+        registerTicketRoutes(app, access)
+        registerHandInRoutes(app, operations, access)
+      }
       if (packs !== undefined) registerPackServing(app, packs, clock)
       if (metrics !== undefined) registerMetrics(app, metrics)
     }

@@ -1,8 +1,8 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { Store } from '../log/store.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
-import type { ProjectionPage, ProjectionQuery } from '../projections/query.ts'
-import { queryRows } from '../projections/query.ts'
+import type { ProjectionPage, ProjectionQuery, RowView } from '../projections/query.ts'
+import { EVERY_ROW, queryRows } from '../projections/query.ts'
 import type { ReceiptRow } from '../projections/receipts.ts'
 import { standingsReached, viewStandings } from '../projections/standing.ts'
 
@@ -29,9 +29,10 @@ export async function queryReceipts(
   engine: ProjectionEngine,
   store: Store,
   epoch: string,
-  query: ProjectionQuery
+  query: ProjectionQuery,
+  view: RowView = EVERY_ROW
 ): Promise<ProjectionPage> {
-  const page = await queryRows(engine, store, epoch, 'receipts', query)
+  const page = await queryRows(engine, store, epoch, 'receipts', query, view)
   if (page.rows.length === 0) return page
   const { at, waitFor = 0 } = query
   const awaited = Math.max(at ?? 0, waitFor)

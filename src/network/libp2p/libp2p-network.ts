@@ -305,7 +305,8 @@ function statusOf(running: Running, topics: ReadonlyMap<string, string>, publish
       connections,
       ...(seen.has(peerId) ? { score: router.getScore(peerId) } : {}),
       ...(nextDialAt === undefined ? {} : { nextDialAt }),
-      ...(note === undefined ? {} : { note })
+      ...(note === undefined ? {} : { note }),
+      ...(shutOut.isShutOut(peerId) ? { shutOut: true } : {})
     }
   }
   const topicStatus = (topic: string): NetworkStatus['topics'][string] => ({
