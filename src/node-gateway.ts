@@ -1,11 +1,15 @@
 import type { NodeParts } from './node-parts.ts'
+import { ReceiptParts } from './proofs/receipt-parts.ts'
 
 /** What a node offers apps and partners beside its operations. */
 export class NodeGateway {
   readonly #parts: NodeParts
+  /** What rows of `receipts` show on request. */
+  readonly receiptParts: ReceiptParts
 
   constructor(parts: NodeParts) {
     this.#parts = parts
+    this.receiptParts = new ReceiptParts({ ...parts, store: parts.ports.store })
   }
 
   /** Begins what works by itself. */
