@@ -2,6 +2,7 @@ import { ReaderAccess } from './access/reader-access.ts'
 import { AccessTokens } from './access/tokens.ts'
 import { storeWriter } from './log/store-writer.ts'
 import type { NodeParts } from './node-parts.ts'
+import { ReceiptParts } from './proofs/receipt-parts.ts'
 
 /** What a node offers apps and partners beside its operations. */
 export class NodeGateway {
@@ -9,12 +10,15 @@ export class NodeGateway {
   /** Who may read what. */
   readonly access: ReaderAccess
   readonly #parts: NodeParts
+  /** What rows of `receipts` show on request. */
+  readonly receiptParts: ReceiptParts
 
   constructor(parts: NodeParts) {
     this.#parts = parts
     const { ports, log } = parts
     this.tokens = new AccessTokens({ ...ports, ...parts, write: storeWriter(ports.store, log) })
     this.access = new ReaderAccess({ ...ports, ...parts, tokens: this.tokens })
+    this.receiptParts = new ReceiptParts({ ...parts, store: parts.ports.store })
   }
 
   /** Begins what works by itself. */

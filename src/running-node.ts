@@ -64,7 +64,8 @@ export class RunningNode implements AnchormeshNode {
     const { engine, log, policy, ports, live, author } = parts
     const { clock, logger, store } = ports
     const mesh = (): NetworkStatus | null => (this.#joined ? (ports.network?.status() ?? null) : null)
-    this.#queries = new NodeQueries({ ...parts, store, mesh, visibility: this.gateway.access.visibility })
+    const { access, receiptParts } = this.gateway
+    this.#queries = new NodeQueries({ ...parts, store, mesh, visibility: access.visibility, receiptParts })
     this.#equivocations = new EquivocationWatch({ engine, log, policy, self: parts.signer().did, clock, logger })
     const signing = (): string => parts.signer().kid
     const { keys } = live.config()

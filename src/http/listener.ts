@@ -57,7 +57,7 @@ export interface ListenerSetup {
   readonly clock: Clock
   /** Whether the routes decide for themselves by which names they may be asked for; default: by those of loopback only. */
   readonly judgesHosts?: boolean
-  readonly routes: (app: App, context: RouteContext) => void
+  readonly routes: (app: App, context: RouteContext) => void | Promise<void>
   readonly observer?: RequestObserver
 }
 
@@ -88,7 +88,7 @@ export async function startListener(setup: ListenerSetup): Promise<Listener> {
     describe: (error) => describeFailure(error, request, logger)
   })
   if (setup.observer !== undefined) observe(app, setup.observer)
-  setup.routes(app, { clock, logger, streamOf })
+  await setup.routes(app, { clock, logger, streamOf })
   app.addHook('preClose', (done) => {
     closing.abort()
     done()

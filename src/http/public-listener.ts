@@ -12,7 +12,8 @@ import { registerHandInRoutes } from './hand-in-routes.ts'
 import { PUBLIC_LIMITS } from './limits.ts'
 import type { ListenerLimits } from './limits.ts'
 import { startListener } from './listener.ts'
-import type { Listener } from './listener.ts'
+import type { App, Listener } from './listener.ts'
+import { documentRoutes } from './openapi.ts'
 import type { PackServing } from '../pack-sync/server.ts'
 import { registerPackServing } from './pack-sync-routes.ts'
 import { registerPublicRoutes } from './public-routes.ts'
@@ -46,8 +47,7 @@ export interface PublicListenerOptions {
  * `PORT_IN_USE`, and `CONFIG_INVALID` for an address that is not loopback.
  */
 export async function startPublicListener(options: PublicListenerOptions): Promise<Listener> {
-  const { listen, operations, packs, logger, clock, corsOrigins = [], limits = PUBLIC_LIMITS } = options
-  const { access, metrics, audit = NO_AUDIT } = options
+  const { listen, metrics, logger, clock, limits = PUBLIC_LIMITS } = options
   return await startListener({
     listen,
     key: 'http.listen',
@@ -56,21 +56,26 @@ export async function startPublicListener(options: PublicListenerOptions): Promi
     clock,
     ...(metrics === undefined ? {} : { observer: metrics.requests }),
     judgesHosts: true,
-    routes: (app) => {
-      allowOrigins(app, corsOrigins)
-      registerAccess(app, {
-        ...options,
-        ...(access === undefined ? {} : { readers: access }),
-        origins: originsOf(corsOrigins),
-        audit
-      })
-      registerPublicRoutes(app, operations, access?.visibility)
-      if (access !== undefined) {
-        registerTicketRoutes(app, access)
-        registerHandInRoutes(app, operations, access)
-      }
-      if (packs !== undefined) registerPackServing(app, packs, clock)
-      if (metrics !== undefined) registerMetrics(app, metrics)
-    }
+    routes: (app) => registerEveryPublicRoute(app, options)
   })
+}
+
+/** All that the public listener serves; each route is in `/openapi.json`. */
+export async function registerEveryPublicRoute(app: App, options: PublicListenerOptions): Promise<void> {
+  const { operations, packs, access, metrics, clock, corsOrigins = [], audit = NO_AUDIT } = options
+  allowOrigins(app, corsOrigins)
+  registerAccess(app, {
+    ...options,
+    ...(access === undefined ? {} : { readers: access }),
+    origins: originsOf(corsOrigins),
+    audit
+  })
+  await documentRoutes(app, async () => (await operations.status()).version)
+  registerPublicRoutes(app, operations, access?.visibility)
+  if (access !== undefined) {
+    registerTicketRoutes(app, access)
+    registerHandInRoutes(app, operations, access)
+  }
+  if (packs !== undefined) registerPackServing(app, packs, clock)
+  if (metrics !== undefined) registerMetrics(app, metrics)
 }
