@@ -89,7 +89,7 @@ export class SubscriptionHub {
   constructor(ports: SubscriptionPorts) {
     this.#ports = ports
     this.#limits = ports.limits ?? SUBSCRIPTION_LIMITS
-    this.#catchUps = new CatchUps(ports.logger)
+    this.#catchUps = new CatchUps(ports.logger, this.#limits)
     this.#policy = ports.policy()
   }
 
