@@ -3,6 +3,7 @@ import { AccessTokens } from './access/tokens.ts'
 import { storeWriter } from './log/store-writer.ts'
 import type { NodeParts } from './node-parts.ts'
 import { ReceiptParts } from './proofs/receipt-parts.ts'
+import { SubscriptionHub } from './subscriptions/hub.ts'
 
 /** What a node offers apps and partners beside its operations. */
 export class NodeGateway {
@@ -10,15 +11,18 @@ export class NodeGateway {
   /** Who may read what. */
   readonly access: ReaderAccess
   readonly #parts: NodeParts
+  /** Who follows the node's projections. */
+  readonly subscriptions: SubscriptionHub
   /** What rows of `receipts` show on request. */
   readonly receiptParts: ReceiptParts
 
   constructor(parts: NodeParts) {
     this.#parts = parts
-    const { ports, log } = parts
+    const { ports, log, engine, policy } = parts
     this.tokens = new AccessTokens({ ...ports, ...parts, write: storeWriter(ports.store, log) })
     this.access = new ReaderAccess({ ...ports, ...parts, tokens: this.tokens })
-    this.receiptParts = new ReceiptParts({ ...parts, store: parts.ports.store })
+    this.receiptParts = new ReceiptParts({ ...parts, store: ports.store })
+    this.subscriptions = new SubscriptionHub({ ...ports, engine, policy, epoch: log.epoch })
   }
 
   /** Begins what works by itself. */
@@ -28,6 +32,6 @@ export class NodeGateway {
 
   /** Ends what works by itself; subscribers are told. */
   async stop(): Promise<void> {
-    await Promise.resolve()
+    await this.subscriptions.stop()
   }
 }
