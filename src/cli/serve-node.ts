@@ -108,6 +108,7 @@ async function open(
     access: node.gateway.access,
     audit: node.auditTrail,
     subscriptions: node.gateway.subscriptions,
+    federation: node.gateway.federation,
     listen,
     corsOrigins,
     logger,
@@ -124,7 +125,8 @@ async function open(
     random,
     shutdown,
     audit: node.auditTrail,
-    metrics: serving
+    metrics: serving,
+    nodes: node.gateway.partners
   })
   closes.push(() => admin.close())
   signal.throwIfAborted()

@@ -1,5 +1,6 @@
 import { toBase64url } from '../../protocols/primitives/bytes.ts'
 import type { Operations } from '../operations.ts'
+import type { NodeRegister } from '../partners/partner-registry.ts'
 import type { CountingTrail } from '../platform/audit.ts'
 import { NO_AUDIT } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -16,6 +17,7 @@ import type { ListenerLimits } from './limits.ts'
 import { registerMetrics } from './metrics-routes.ts'
 import type { MetricsServing } from './metrics-routes.ts'
 import { startListener } from './listener.ts'
+import { registerNodeRoutes } from './node-register-routes.ts'
 import type { Listener } from './listener.ts'
 import { registerTokenRoutes } from './token-routes.ts'
 
@@ -30,6 +32,8 @@ export interface AdminListenerOptions {
   readonly token?: string
   /** Called once when a client asks the node to stop, after the answer is on its way. */
   readonly shutdown: () => void
+  /** Without it the routes of registered nodes are not there. */
+  readonly nodes?: NodeRegister
   /** Gets a record of each call that may change something. */
   readonly audit?: CountingTrail
   /** Without it there is no `/metrics`. */
@@ -69,6 +73,7 @@ const TOKEN_BYTES = 32
  * | `POST audit/verify` | | lines as of `log/verify` |
  * | `POST tokens` | what `TokenRequest` has | 201, the token |
  * | `GET tokens`, `POST tokens/{id}/revoke` | | JSON |
+ * | `POST nodes`, `GET nodes`, `DELETE nodes?did&kid` | `{did, kid, publicKey, tenant?}` | 201, 200 |
  * | `POST shutdown` | | 202 |
  *
  * Lines are `application/x-ndjson`; blank ones mean nothing, and one with `error` (a problem) is the last. A follower's
@@ -103,6 +108,7 @@ export async function startAdminListener(options: AdminListenerOptions): Promise
       registerPackSyncRoutes(app, operations, context)
       if (metrics !== undefined) registerMetrics(app, metrics)
       registerTokenRoutes(app, operations)
+      if (options.nodes !== undefined) registerNodeRoutes(app, options.nodes)
     }
   })
   return { ...listener, token }

@@ -9,6 +9,8 @@ import type { MetricsServing } from './metrics-routes.ts'
 import { registerAccess } from './access.ts'
 import { allowOrigins, originsOf } from './cross-origin.ts'
 import { registerHandInRoutes } from './hand-in-routes.ts'
+import type { FederationServing } from '../deliveries/federation.ts'
+import { registerFederation } from './federation-routes.ts'
 import { PUBLIC_LIMITS } from './limits.ts'
 import type { ListenerLimits } from './limits.ts'
 import { startListener } from './listener.ts'
@@ -36,6 +38,8 @@ export interface PublicListenerOptions {
   readonly audit?: CountingTrail
   /** Without it nobody can subscribe. */
   readonly subscriptions?: SubscriptionHub
+  /** Without it the routes of partners are not there. */
+  readonly federation?: FederationServing
   readonly logger: Logger
   readonly clock: Clock
   /** Origins whose pages may read the answers (`http.corsOrigins`); default none. */
@@ -67,7 +71,7 @@ export async function startPublicListener(options: PublicListenerOptions): Promi
 /** All that the public listener serves; each route is in `/openapi.json`. */
 export async function registerEveryPublicRoute(app: App, options: PublicListenerOptions): Promise<void> {
   const { operations, packs, access, metrics, clock, corsOrigins = [], audit = NO_AUDIT } = options
-  const { subscriptions: hub } = options
+  const { subscriptions: hub, federation } = options
   allowOrigins(app, corsOrigins)
   registerAccess(app, {
     ...options,
@@ -82,6 +86,7 @@ export async function registerEveryPublicRoute(app: App, options: PublicListener
     registerHandInRoutes(app, operations, access)
   }
   if (packs !== undefined) registerPackServing(app, packs, clock)
+  if (federation !== undefined) registerFederation(app, federation, clock)
   if (hub !== undefined) registerSubscribeRoute(app, { hub, operations, corsOrigins })
   if (metrics !== undefined) registerMetrics(app, metrics)
 }

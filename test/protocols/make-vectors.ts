@@ -7,6 +7,7 @@ import { bitcoinHeadersVectors } from './vectors/bitcoin-headers.ts'
 import { bundleVectors } from './vectors/bundle.ts'
 import { canonicalJsonVectors } from './vectors/canonical-json.ts'
 import { checkpointVectors } from './vectors/checkpoint.ts'
+import { deliveryVectors } from './vectors/delivery.ts'
 import { eventVectors } from './vectors/event.ts'
 import { evmEvidenceVectors } from './vectors/evm-evidence.ts'
 import { keystoreVectors } from './vectors/keystore.ts'
@@ -46,7 +47,8 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...auditVectors(),
     ...keystoreVectors(),
     ...signerVectors(),
-    ...subscriptionVectors()
+    ...subscriptionVectors(),
+    ...deliveryVectors()
   ]
 }
 
