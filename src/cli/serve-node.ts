@@ -88,6 +88,7 @@ async function open(
   const http = await startPublicListener({
     operations: node,
     packs: node.packServing,
+    findings: node.gateway.findings,
     listen,
     corsOrigins,
     logger,

@@ -9,6 +9,8 @@ import type { PackServing } from '../pack-sync/server.ts'
 import { registerPackServing } from './pack-sync-routes.ts'
 import { registerPublicRoutes } from './public-routes.ts'
 import type { PublicOperations } from './public-routes.ts'
+import type { Findings } from '../findings/findings.ts'
+import { registerTenantRoutes } from './tenant-routes.ts'
 
 export interface PublicListenerOptions {
   /** `HOST:PORT` on loopback (`http.listen`); port 0 lets the system choose. */
@@ -16,6 +18,8 @@ export interface PublicListenerOptions {
   readonly operations: PublicOperations
   /** Without it packs are neither served nor taken. */
   readonly packs?: PackServing
+  /** Without it nobody reports for tenants, or reads their findings. */
+  readonly findings?: Findings
   readonly logger: Logger
   readonly clock: Clock
   /** Origins whose pages may read the answers (`http.corsOrigins`); default none. */
@@ -29,7 +33,7 @@ export interface PublicListenerOptions {
  * address: reading from elsewhere needs access control, which is not there yet.
  */
 export async function startPublicListener(options: PublicListenerOptions): Promise<Listener> {
-  const { listen, operations, packs, logger, clock, corsOrigins = [], limits = PUBLIC_LIMITS } = options
+  const { listen, operations, packs, findings, logger, clock, corsOrigins = [], limits = PUBLIC_LIMITS } = options
   return await startListener({
     listen,
     key: 'http.listen',
@@ -40,6 +44,7 @@ export async function startPublicListener(options: PublicListenerOptions): Promi
       allowOrigins(app, corsOrigins)
       registerPublicRoutes(app, operations)
       if (packs !== undefined) registerPackServing(app, packs, clock)
+      if (findings !== undefined) registerTenantRoutes(app, findings, clock)
     }
   })
 }

@@ -4,6 +4,8 @@ import { batches } from './batches.ts'
 import { checkpoints } from './checkpoints.ts'
 import { effects } from './effects.ts'
 import { equivocations } from './equivocations.ts'
+import { feedback } from './feedback.ts'
+import { findings } from './findings.ts'
 import type { Projection } from './projection.ts'
 import { receipts } from './receipts.ts'
 import { sequences } from './sequences.ts'
@@ -23,5 +25,7 @@ export const PROJECTIONS: readonly Projection[] = [
   equivocations,
   effects,
   anchorings,
-  checkpoints
+  checkpoints,
+  findings,
+  feedback
 ]
