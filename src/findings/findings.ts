@@ -10,6 +10,7 @@ import type { EventLog } from '../log/event-log.ts'
 import type { Store } from '../log/store.ts'
 import type { CountingTrail } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
+import { AnchormeshError } from '../platform/errors.ts'
 import { InTurn } from '../platform/in-turn.ts'
 import type { PartnerKey } from '../partners/partner-keys.ts'
 import { checkCrossOrgPolicy } from '../policy/cross-org.ts'
@@ -18,20 +19,21 @@ import type { ProjectionEngine } from '../projections/engine.ts'
 import type { FeedbackTaken, TelemetryTaken } from '../projections/finding-records.ts'
 import { findingKey, isBoundTo } from '../projections/findings.ts'
 import type { FindingRow } from '../projections/findings.ts'
-import type { ProjectionPage } from '../projections/query.ts'
 import { viewRows } from '../projections/rows-view.ts'
 import { FindingsAudit } from './audit.ts'
 import type { RequestOrigin } from './audit.ts'
 import { refused } from './codes.ts'
 import type { FindingsCode, FindingsRefusal } from './codes.ts'
-import { feedbackPage, findingsPage, oneFinding } from './queries.ts'
-import type { FeedbackQuery, FindingView, FindingsQuery, QueryPorts } from './queries.ts'
-import { carriesTenant, checkSigner, speaksFor } from './signer-check.ts'
+import { FindingsReader } from './reader.ts'
+import { checkSigner, speaksFor } from './signer-check.ts'
 import type { SignerCheckPorts } from './signer-check.ts'
 
 // A turn is two synced writes, some 10 ms on a slow disk: who comes last waits for a second. Each holds a body of up to
 // 256 KiB.
 export const REQUESTS_WAITING_MAX = 100
+
+// What agents report must not take the room that the log needs (64 MiB), nor that of what is sealed here.
+const FINDINGS_FREE_BYTES_MIN = 512 * 1024 * 1024
 
 export interface FindingsPorts extends SignerCheckPorts {
   readonly log: EventLog
@@ -76,9 +78,12 @@ export class Findings {
   // What is checked against the rows must still be so when it is logged.
   readonly #line = new InTurn()
   #waiting = 0
+  /** What became of it. */
+  readonly reader: FindingsReader
 
   constructor(ports: FindingsPorts) {
     this.#ports = ports
+    this.reader = new FindingsReader(ports)
     this.#audit = new FindingsAudit(ports.audit)
   }
 
@@ -107,31 +112,6 @@ export class Findings {
     const claimed = decoding.ok ? decoding.decoded.request : null
     this.#audit.tell({ action: 'FEEDBACK_TAKEN', tenant, origin, claimed }, taken)
     return taken
-  }
-
-  /** See `findingsPage`. */
-  async page(tenant: string, query: FindingsQuery): Promise<ProjectionPage> {
-    return await findingsPage(tenant, query, this.#reading())
-  }
-
-  /** See `oneFinding`. */
-  async one(
-    tenant: string,
-    findingId: string,
-    moment: Pick<FindingsQuery, 'at' | 'waitFor'>
-  ): Promise<FindingView | null> {
-    return await oneFinding(tenant, findingId, moment, this.#reading())
-  }
-
-  /** See `feedbackPage`. */
-  async feedbackPage(tenant: string, query: FeedbackQuery): Promise<ProjectionPage> {
-    return await feedbackPage(tenant, query, this.#reading())
-  }
-
-  /** Whether a namespace of the tenant is carried, or was when something came for it. */
-  async knows(tenant: string): Promise<boolean> {
-    if (carriesTenant(tenant, this.#ports.policy())) return true
-    return (await this.page(tenant, { limit: 1 })).rows.length > 0
   }
 
   /** Waits for what is under way. */
@@ -237,11 +217,6 @@ export class Findings {
     return checkCrossOrgPolicy(policy.policy, { from, to, operation: 'feedback' }).ok
   }
 
-  #reading(): QueryPorts {
-    const { engine, store, blobs, log } = this.#ports
-    return { engine, store, blobs, epoch: log.epoch }
-  }
-
   /** Rows as everything left them that was logged until now. */
   async #rows(keys: readonly string[]): Promise<readonly (FindingRow | undefined)[]> {
     const { log, engine, store } = this.#ports
@@ -268,10 +243,21 @@ export class Findings {
     if (this.#waiting >= REQUESTS_WAITING_MAX) return refused('OVERLOADED', 'as many requests as are taken are waiting')
     this.#waiting += 1
     try {
+      // Before anything is used up.
+      await this.#assureRoom()
       return await this.#line.run(work)
     } finally {
       this.#waiting -= 1
     }
+  }
+
+  /** Throws `STORE_FULL`. */
+  async #assureRoom(): Promise<void> {
+    const free = await this.#ports.store.freeBytes()
+    if (free >= FINDINGS_FREE_BYTES_MIN) return
+    throw new AnchormeshError('STORE_FULL', `${free} bytes are free; findings need ${FINDINGS_FREE_BYTES_MIN}`, {
+      hint: 'free disk space'
+    })
   }
 
   #count(kind: 'telemetry' | 'feedback', taken: { readonly ok: true } | FindingsRefusal): void {

@@ -15,7 +15,7 @@ export interface TenantRequestFacts extends RequestFacts {
 export interface SignerCheckPorts {
   readonly guard: RequestGuard
   /** The keys that may sign now. */
-  readonly partners: () => PartnerKeys
+  readonly partners: PartnerKeys
   readonly policy: () => PolicyView
 }
 
@@ -42,9 +42,8 @@ export function checkSigner(
   const time = guard.time(facts)
   if (!time.ok) return time
   // [REJECT] TM-11, 4: a key of the signer is known by this kid.
-  const known = partners()
-  const keys = known.of(signer, kid)
-  if (keys.length === 0 && known.withKid(kid).length > 0)
+  const keys = partners.of(signer, kid)
+  if (keys.length === 0 && partners.withKid(kid).length > 0)
     return refused('MAPPING_VIOLATION', `the key ${kid} is not one of ${signer}`)
   if (keys.length === 0) return refused('NODE_UNKNOWN', `no key ${kid} of ${signer} is in use here`)
   // [REJECT] TM-11, 5: the signature is good under it.

@@ -4,6 +4,7 @@ import { FEEDBACK_BYTES_MAX } from '../../protocols/feedback/v1/feedback.ts'
 import { TELEMETRY_BYTES_MAX } from '../../protocols/telemetry/v1/telemetry.ts'
 import type { Findings, Taken } from '../findings/findings.ts'
 import type { RequestOrigin } from '../findings/audit.ts'
+import type { FindingsReader } from '../findings/reader.ts'
 import { RateLimiter, perMinute } from '../ingest/rate-limiter.ts'
 import type { Clock } from '../platform/clock.ts'
 import { maySeeTenant } from '../policy/read-scope.ts'
@@ -23,11 +24,11 @@ const ADDRESSES_MAX = 10_000
 
 /** `/v1/tenants/{tenant}`: telemetry, findings and feedback (protocols/telemetry/v1, protocols/feedback/v1). */
 export function registerTenantRoutes(app: App, findings: Findings, clock: Clock): void {
-  registerReading(app, findings)
+  registerReading(app, findings.reader)
   registerTaking(app, findings, clock)
 }
 
-function registerReading(app: App, findings: Findings): void {
+function registerReading(app: App, reader: FindingsReader): void {
   app.get('/v1/tenants/:tenant/findings', {
     schema: {
       params: schemas.tenantParams,
@@ -37,8 +38,8 @@ function registerReading(app: App, findings: Findings): void {
     onSend: answerNotModified,
     handler: async (request) => {
       const { params, query } = request
-      await requireTenant(request, findings, params.tenant)
-      return await findings.page(params.tenant, query)
+      await requireTenant(request, reader, params.tenant)
+      return await reader.page(params.tenant, query)
     }
   })
   app.get('/v1/tenants/:tenant/findings/:findingId', {
@@ -50,8 +51,8 @@ function registerReading(app: App, findings: Findings): void {
     onSend: answerNotModified,
     handler: async (request) => {
       const { tenant, findingId } = request.params
-      await requireTenant(request, findings, tenant)
-      const found = await findings.one(tenant, findingId, request.query)
+      await requireTenant(request, reader, tenant)
+      const found = await reader.one(tenant, findingId, request.query)
       if (found === null) throw new RequestRefused('NOT_FOUND', `${tenant} has no finding ${findingId} here`)
       return found
     }
@@ -65,8 +66,8 @@ function registerReading(app: App, findings: Findings): void {
     onSend: answerNotModified,
     handler: async (request) => {
       const { params, query } = request
-      await requireTenant(request, findings, params.tenant)
-      return await findings.feedbackPage(params.tenant, query)
+      await requireTenant(request, reader, params.tenant)
+      return await reader.feedbackPage(params.tenant, query)
     }
   })
 }
@@ -115,10 +116,10 @@ function registerTaking(app: App, findings: Findings, clock: Clock): void {
  * Throws `ACCESS_DENIED` where the reader may not see the tenant, whether there is one or not, and `NOT_FOUND` for one of
  * which this node knows nothing: an empty answer would hide a slip of the keyboard.
  */
-async function requireTenant(request: FastifyRequest, findings: Findings, tenant: string): Promise<void> {
+async function requireTenant(request: FastifyRequest, reader: FindingsReader, tenant: string): Promise<void> {
   if (!maySeeTenant(readerOf(request), tenant))
     throw new RequestRefused('ACCESS_DENIED', `this reader may not see the tenant ${tenant}`)
-  if (await findings.knows(tenant)) return
+  if (await reader.knows(tenant)) return
   throw new RequestRefused('NOT_FOUND', `no namespace that is carried here belongs to the tenant ${tenant}`)
 }
 

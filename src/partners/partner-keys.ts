@@ -21,6 +21,3 @@ export interface PartnerKeys {
   /** Whether any key of the DID is known. */
   knows(did: string): boolean
 }
-
-/** For those who know nobody. */
-export const NO_PARTNERS: PartnerKeys = { of: () => [], withKid: () => [], knows: () => false }

@@ -2,6 +2,7 @@ import { anchorings } from './anchorings.ts'
 import { attestations } from './attestations.ts'
 import { batches } from './batches.ts'
 import { checkpoints } from './checkpoints.ts'
+import { deliveries } from './deliveries.ts'
 import { effects } from './effects.ts'
 import { equivocations } from './equivocations.ts'
 import { feedback } from './feedback.ts'
@@ -26,6 +27,7 @@ export const PROJECTIONS: readonly Projection[] = [
   effects,
   anchorings,
   checkpoints,
+  deliveries,
   findings,
   feedback
 ]
