@@ -4,6 +4,7 @@ import { Deliveries } from './deliveries/deliveries.ts'
 import type { FederationServing } from './deliveries/federation.ts'
 import { nodeDocument } from './deliveries/node-document.ts'
 import { storeWriter } from './log/store-writer.ts'
+import { Findings } from './findings/findings.ts'
 import { MeshDoor } from './mesh-door.ts'
 import type { NodeParts } from './node-parts.ts'
 import { PartnerRegistry } from './partners/partner-registry.ts'
@@ -26,6 +27,8 @@ export class NodeGateway {
   /** What every kind of request that partners sign goes through. */
   readonly requests: PartnerRequests
   readonly federation: FederationServing
+  /** What agents report for tenants, and what is said of it. */
+  readonly findings: Findings
 
   constructor(parts: NodeParts) {
     const { ports, log, engine, policy, guard, audit } = parts
@@ -36,6 +39,7 @@ export class NodeGateway {
     this.partners = new PartnerRegistry({ ...ports, ...parts })
     this.requests = new PartnerRequests({ guard, partners: this.partners, audit })
     this.federation = federationOf(parts, this.partners, this.requests)
+    this.findings = new Findings({ ...ports, ...parts, partners: this.partners })
   }
 
   /** Begins what works by itself. */
@@ -47,6 +51,7 @@ export class NodeGateway {
   async stop(): Promise<void> {
     this.partners.stop()
     await this.subscriptions.stop()
+    await this.findings.idle()
   }
 }
 

@@ -109,6 +109,7 @@ async function open(
     audit: node.auditTrail,
     subscriptions: node.gateway.subscriptions,
     federation: node.gateway.federation,
+    findings: node.gateway.findings,
     listen,
     corsOrigins,
     logger,

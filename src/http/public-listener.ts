@@ -23,6 +23,8 @@ import type { PublicOperations } from './public-routes.ts'
 import { registerTicketRoutes } from './ticket-routes.ts'
 import type { SubscriptionHub } from '../subscriptions/hub.ts'
 import { registerSubscribeRoute } from './subscribe-routes.ts'
+import type { Findings } from '../findings/findings.ts'
+import { registerTenantRoutes } from './tenant-routes.ts'
 
 export interface PublicListenerOptions {
   /** `HOST:PORT` on loopback (`http.listen`); port 0 lets the system choose. */
@@ -40,6 +42,8 @@ export interface PublicListenerOptions {
   readonly subscriptions?: SubscriptionHub
   /** Without it the routes of partners are not there. */
   readonly federation?: FederationServing
+  /** Without it nobody reports for tenants, or reads their findings. */
+  readonly findings?: Findings
   readonly logger: Logger
   readonly clock: Clock
   /** Origins whose pages may read the answers (`http.corsOrigins`); default none. */
@@ -71,7 +75,7 @@ export async function startPublicListener(options: PublicListenerOptions): Promi
 /** All that the public listener serves; each route is in `/openapi.json`. */
 export async function registerEveryPublicRoute(app: App, options: PublicListenerOptions): Promise<void> {
   const { operations, packs, access, metrics, clock, corsOrigins = [], audit = NO_AUDIT } = options
-  const { subscriptions: hub, federation } = options
+  const { subscriptions: hub, federation, findings } = options
   allowOrigins(app, corsOrigins)
   registerAccess(app, {
     ...options,
@@ -87,6 +91,7 @@ export async function registerEveryPublicRoute(app: App, options: PublicListener
   }
   if (packs !== undefined) registerPackServing(app, packs, clock)
   if (federation !== undefined) registerFederation(app, federation, clock)
+  if (findings !== undefined) registerTenantRoutes(app, findings, clock)
   if (hub !== undefined) registerSubscribeRoute(app, { hub, operations, corsOrigins })
   if (metrics !== undefined) registerMetrics(app, metrics)
 }

@@ -10,6 +10,7 @@ import { checkpointVectors } from './vectors/checkpoint.ts'
 import { deliveryVectors } from './vectors/delivery.ts'
 import { eventVectors } from './vectors/event.ts'
 import { evmEvidenceVectors } from './vectors/evm-evidence.ts'
+import { feedbackVectors } from './vectors/feedback.ts'
 import { keystoreVectors } from './vectors/keystore.ts'
 import { negentropyVectors } from './vectors/negentropy.ts'
 import { packSyncVectors } from './vectors/pack-sync.ts'
@@ -18,6 +19,7 @@ import { rangeSyncVectors } from './vectors/range-sync.ts'
 import { signatureVectors } from './vectors/signature.ts'
 import { signerVectors } from './vectors/signer.ts'
 import { subscriptionVectors } from './vectors/subscription.ts'
+import { telemetryVectors } from './vectors/telemetry.ts'
 import { tsaEvidenceVectors } from './vectors/tsa-evidence.ts'
 import { textOf } from './vectors/vector-file.ts'
 import type { VectorFile } from './vectors/vector-file.ts'
@@ -48,6 +50,8 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...keystoreVectors(),
     ...signerVectors(),
     ...subscriptionVectors(),
+    ...telemetryVectors(),
+    ...feedbackVectors(),
     ...deliveryVectors()
   ]
 }

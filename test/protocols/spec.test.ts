@@ -26,7 +26,9 @@ const PATHS = [
   'keystore/v1',
   'signer/v1',
   'subscription/v1',
-  'delivery/v1'
+  'delivery/v1',
+  'telemetry/v1',
+  'feedback/v1'
 ] as const
 
 /** Whose codes a SPEC can name by reference. */
