@@ -7,6 +7,7 @@ import { bitcoinHeadersVectors } from './vectors/bitcoin-headers.ts'
 import { bundleVectors } from './vectors/bundle.ts'
 import { canonicalJsonVectors } from './vectors/canonical-json.ts'
 import { checkpointVectors } from './vectors/checkpoint.ts'
+import { deliveryVectors } from './vectors/delivery.ts'
 import { drillReportVectors } from './vectors/drill-report.ts'
 import { eventVectors } from './vectors/event.ts'
 import { evmEvidenceVectors } from './vectors/evm-evidence.ts'
@@ -46,6 +47,7 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...auditVectors(),
     ...keystoreVectors(),
     ...signerVectors(),
+    ...deliveryVectors(),
     ...drillReportVectors()
   ]
 }

@@ -25,6 +25,7 @@ const PATHS = [
   'audit/v1',
   'keystore/v1',
   'signer/v1',
+  'delivery/v1',
   'drill-report/v1'
 ] as const
 

@@ -1,7 +1,7 @@
-import { DEPTH_MAX, encodeCanonical } from '../../canonical-json/v1/codec.ts'
+import { decodeIJson, encodeCanonical } from '../../canonical-json/v1/codec.ts'
+import type { CanonicalCode } from '../../canonical-json/v1/codec.ts'
 import { isJsonObject } from '../../canonical-json/v1/json.ts'
 import type { JsonObject, JsonValue } from '../../canonical-json/v1/json.ts'
-import { firstViolation } from '../../canonical-json/v1/scan.ts'
 import { isIntegerBetween, isStringLike } from '../../canonical-json/v1/shape.ts'
 import { fromBase64url, toBase64url, utf8 } from '../../primitives/bytes.ts'
 import { publicKeyOfDidKey } from '../../signature/v1/did-key.ts'
@@ -60,15 +60,7 @@ export interface SignedReport {
   readonly report: DrillReport
 }
 
-export type ReportCode =
-  | 'REPORT_TOO_LARGE'
-  | 'MALFORMED'
-  | 'DUPLICATE_KEY'
-  | 'NUMBER_NOT_IJSON'
-  | 'LONE_SURROGATE'
-  | 'UNKNOWN_VERSION'
-  | 'REPORT_INVALID'
-  | 'SIGNATURE_INVALID'
+export type ReportCode = CanonicalCode | 'REPORT_TOO_LARGE' | 'UNKNOWN_VERSION' | 'REPORT_INVALID' | 'SIGNATURE_INVALID'
 
 export type ReportDecoding =
   | ({ readonly ok: true } & SignedReport)
@@ -79,9 +71,6 @@ export type ReportDecoding =
       /** What the file says, where it has the form of a report. Nobody vouches for it. */
       readonly claimed: DrillReport | null
     }
-
-// A byte order mark is kept, so that JSON.parse refuses it.
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * The file of a report, signed: JSON for people and machines, with a line feed at the end. Rejects as `sign` does, and
@@ -102,17 +91,9 @@ export function decodeReport(bytes: Uint8Array): ReportDecoding {
   // [REJECT] DR-1: size.
   if (bytes.length > REPORT_BYTES_MAX) return refused('REPORT_TOO_LARGE', `${bytes.length} bytes`)
   // [REJECT] DR-2: one I-JSON text.
-  let text: string
-  let value: JsonValue
-  try {
-    text = decoder.decode(bytes)
-    value = JSON.parse(text) as JsonValue
-  } catch (error) {
-    return refused('MALFORMED', (error as Error).message)
-  }
-  if (!isWithinDepth(value, 1)) return refused('MALFORMED', `more than ${DEPTH_MAX} levels`)
-  const violation = firstViolation(text)
-  if (violation !== null) return refused(violation.code, violation.detail)
+  const decoded = decodeIJson(bytes)
+  if (!decoded.ok) return refused(decoded.code, decoded.detail)
+  const { value } = decoded
   // [REJECT] DR-3: what it is.
   if (!isJsonObject(value)) return refused('REPORT_INVALID', 'report: expected an object')
   if (isIntegerBetween(value['schema_version'], 2, Number.MAX_SAFE_INTEGER))
@@ -144,12 +125,6 @@ function signatureProblem(signatures: JsonValue, report: DrillReport): string | 
   if (!verifyEd25519(checked.key, signingInput(header, utf8(encodeCanonical(report))), bytes))
     return 'signatures[0]: the signature is not that of the signer over what the report says'
   return null
-}
-
-function isWithinDepth(value: JsonValue, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return true
-  if (depth > DEPTH_MAX) return false
-  return Object.values(value).every((inner) => isWithinDepth(inner as JsonValue, depth + 1))
 }
 
 function refused(code: ReportCode, detail: string): ReportDecoding {
