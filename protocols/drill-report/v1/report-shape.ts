@@ -125,7 +125,7 @@ function conclusionProblem(report: Parts): string | null {
   const needed = [
     ...(report['delivery_passed'] === true ? ['delivery_hash', 'receipt'] : []),
     ...(report['receipt_signature_verified'] === true ? ['node_document'] : []),
-    ...(report['passed'] === true ? ['inclusion_proof'] : [])
+    ...(report['passed'] ? ['inclusion_proof'] : [])
   ]
   const missing = needed.find((member) => report[member] === null)
   return missing === undefined ? null : `report.${missing}: null, though the step that gives it passed`
