@@ -138,8 +138,7 @@ function jsonOf(body: Uint8Array): JsonValue | undefined {
 
 function noReply(error: unknown): NoReply {
   const code = errnoOf(error) ?? ''
-  const isCertificate =
-    error instanceof PinMismatch || /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS_CERT|HOSTNAME/.test(code)
+  const isCertificate = error instanceof PinMismatch || /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS_CERT|HOSTNAME/.test(code)
   const detail = `${code === '' ? '' : `${code}: `}${messageOf(error)}`
   return { ok: false, code: isCertificate ? 'CERTIFICATE_NOT_TRUSTED' : 'UNREACHABLE', detail }
 }

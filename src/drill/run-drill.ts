@@ -4,6 +4,7 @@ import { STEP_OF } from '../../protocols/drill-report/v1/report-shape.ts'
 import { toHex } from '../../protocols/primitives/bytes.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import { drillHttp } from './http-client.ts'
+import { plainUrl } from './plain-url.ts'
 import type { DrillPorts, DrillTarget } from './drill-target.ts'
 import { goThrough } from './exercise.ts'
 import type { Findings } from './exercise.ts'
@@ -86,9 +87,4 @@ function isUnreachable({ steps }: StepBook): boolean {
 
 function isoOf(ms: number): string {
   return new Date(ms).toISOString()
-}
-
-/** Origin and path: the rest may hold what nobody else is to read. */
-function plainUrl({ origin, pathname }: URL): string {
-  return pathname === '/' ? origin : `${origin}${pathname}`
 }

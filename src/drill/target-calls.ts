@@ -79,7 +79,7 @@ export class TargetCalls {
   }
 
   async unregister({ did, kid }: Signer): Promise<DrillReply | NoReply> {
-    return await this.#askAdmin('DELETE', `nodes/${encodeURIComponent(did)}/${encodeURIComponent(kid)}`)
+    return await this.#askAdmin('DELETE', `nodes?did=${encodeURIComponent(did)}&kid=${encodeURIComponent(kid)}`)
   }
 
   /** Asks for a token for the signer, which the answer then holds (`tokenOf`). */
