@@ -1,20 +1,50 @@
+import { Deliveries } from './deliveries/deliveries.ts'
+import type { FederationServing } from './deliveries/federation.ts'
+import { nodeDocument } from './deliveries/node-document.ts'
+import { MeshDoor } from './mesh-door.ts'
 import type { NodeParts } from './node-parts.ts'
+import { PartnerRegistry } from './partners/partner-registry.ts'
+import { PartnerRequests } from './partners/partner-requests.ts'
+import { LogProofs } from './transparency/log-proofs.ts'
 
 /** What a node offers apps and partners beside its operations. */
 export class NodeGateway {
-  readonly #parts: NodeParts
+  /** Who may sign requests over HTTP. */
+  readonly partners: PartnerRegistry
+  /** What every kind of request that partners sign goes through. */
+  readonly requests: PartnerRequests
+  readonly federation: FederationServing
 
   constructor(parts: NodeParts) {
-    this.#parts = parts
+    const { ports, guard, audit } = parts
+    this.partners = new PartnerRegistry({ ...ports, ...parts })
+    this.requests = new PartnerRequests({ guard, partners: this.partners, audit })
+    this.federation = federationOf(parts, this.partners, this.requests)
   }
 
   /** Begins what works by itself. */
   async start(): Promise<void> {
-    await Promise.resolve(this.#parts)
+    await this.partners.start()
   }
 
   /** Ends what works by itself; subscribers are told. */
   async stop(): Promise<void> {
+    this.partners.stop()
     await Promise.resolve()
+  }
+}
+
+function federationOf(parts: NodeParts, partners: PartnerRegistry, requests: PartnerRequests): FederationServing {
+  const { ports, bundles, door, policy, signer } = parts
+  const meshDoor = new MeshDoor({ door, network: ports.network, logger: ports.logger })
+  const proofs = new LogProofs({ ...ports, ...parts })
+  const deliveries = new Deliveries({ ...ports, ...parts, requests, proofs })
+  return {
+    announce: (wire, address) => meshDoor.submit(wire, { via: 'http', peer: address }),
+    request: (wire, address) => bundles.answerClient(wire, address),
+    challenge: (body, address) => deliveries.challenge(body, { address, subject: 'challenge' }),
+    deliver: (body, address) => deliveries.deliver(body, { address, subject: 'deliver' }),
+    document: () =>
+      nodeDocument({ policy: policy(), signer: signer(), partners, peerId: ports.network?.status().peerId ?? null })
   }
 }

@@ -88,6 +88,7 @@ async function open(
   const http = await startPublicListener({
     operations: node,
     packs: node.packServing,
+    federation: node.gateway.federation,
     listen,
     corsOrigins,
     logger,
@@ -103,7 +104,8 @@ async function open(
     clock,
     random,
     shutdown,
-    audit: node.auditTrail
+    audit: node.auditTrail,
+    nodes: node.gateway.partners
   })
   closes.push(() => admin.close())
   signal.throwIfAborted()

@@ -1,5 +1,6 @@
 import { toBase64url } from '../../protocols/primitives/bytes.ts'
 import type { Operations } from '../operations.ts'
+import type { NodeRegister } from '../partners/partner-registry.ts'
 import type { CountingTrail } from '../platform/audit.ts'
 import { NO_AUDIT } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -14,6 +15,7 @@ import { registerAuditRoutes } from './audit-routes.ts'
 import { ADMIN_LIMITS } from './limits.ts'
 import type { ListenerLimits } from './limits.ts'
 import { startListener } from './listener.ts'
+import { registerNodeRoutes } from './node-register-routes.ts'
 import type { Listener } from './listener.ts'
 
 export interface AdminListenerOptions {
@@ -27,6 +29,8 @@ export interface AdminListenerOptions {
   readonly token?: string
   /** Called once when a client asks the node to stop, after the answer is on its way. */
   readonly shutdown: () => void
+  /** Without it the routes of registered nodes are not there. */
+  readonly nodes?: NodeRegister
   /** Gets a record of each call that may change something. */
   readonly audit?: CountingTrail
   /** Default `ADMIN_LIMITS`. */
@@ -62,6 +66,7 @@ const TOKEN_BYTES = 32
  * | `POST log/import` | events in frames | lines as above |
  * | `GET audit` | filters, `follow=true` | lines of audit records |
  * | `POST audit/verify` | | lines as of `log/verify` |
+ * | `POST nodes`, `GET nodes`, `DELETE nodes?did&kid` | `{did, kid, publicKey, tenant?}` | 201, 200 |
  * | `POST shutdown` | | 202 |
  *
  * Lines are `application/x-ndjson`; blank ones mean nothing, and one with `error` (a problem) is the last. A follower's
@@ -83,6 +88,7 @@ export async function startAdminListener(options: AdminListenerOptions): Promise
       registerAdminStreams(app, operations, context)
       registerAuditRoutes(app, operations, context)
       registerPackSyncRoutes(app, operations, context)
+      if (options.nodes !== undefined) registerNodeRoutes(app, options.nodes)
     }
   })
   return { ...listener, token }

@@ -1,9 +1,8 @@
-import type { FastifyReply } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
-import type { Operations, SubmitOutcome } from '../operations.ts'
+import type { Operations } from '../operations.ts'
 import { registerConfigRoutes } from './config-routes.ts'
-import { RequestRefused, problem, statusOf } from './errors.ts'
-import { sendProblem } from './failures.ts'
+import { answerOutcome } from './answer-outcome.ts'
+import { RequestRefused } from './errors.ts'
 import { BODY_BYTES_MAX } from './limits.ts'
 import type { App } from './listener.ts'
 import { registerLogProofAdminRoutes } from './log-proof-routes.ts'
@@ -115,21 +114,6 @@ function registerSubmit(app: App, operations: Operations): void {
       }
     })
   })
-}
-
-function answerOutcome(reply: FastifyReply, outcome: SubmitOutcome, requestId: string): FastifyReply {
-  switch (outcome.outcome) {
-    case 'accepted':
-      return reply.code(201).send(outcome)
-    case 'duplicate':
-      return reply.code(200).send(outcome)
-    case 'pending':
-      return reply.code(statusOf(outcome.code)).send(outcome)
-    default: {
-      const { code, detail, id } = outcome
-      return sendProblem(reply, problem(code, detail, requestId, { outcome: outcome.outcome, id }))
-    }
-  }
 }
 
 function registerShutdown(app: App, shutdown: () => void): void {

@@ -1,6 +1,8 @@
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
+import type { FederationServing } from '../deliveries/federation.ts'
 import { allowOrigins } from './cross-origin.ts'
+import { registerFederation } from './federation-routes.ts'
 import { PUBLIC_LIMITS } from './limits.ts'
 import type { ListenerLimits } from './limits.ts'
 import { startListener } from './listener.ts'
@@ -16,6 +18,8 @@ export interface PublicListenerOptions {
   readonly operations: PublicOperations
   /** Without it packs are neither served nor taken. */
   readonly packs?: PackServing
+  /** Without it the routes of partners are not there. */
+  readonly federation?: FederationServing
   readonly logger: Logger
   readonly clock: Clock
   /** Origins whose pages may read the answers (`http.corsOrigins`); default none. */
@@ -29,7 +33,7 @@ export interface PublicListenerOptions {
  * address: reading from elsewhere needs access control, which is not there yet.
  */
 export async function startPublicListener(options: PublicListenerOptions): Promise<Listener> {
-  const { listen, operations, packs, logger, clock, corsOrigins = [], limits = PUBLIC_LIMITS } = options
+  const { listen, operations, packs, federation, logger, clock, corsOrigins = [], limits = PUBLIC_LIMITS } = options
   return await startListener({
     listen,
     key: 'http.listen',
@@ -40,6 +44,7 @@ export async function startPublicListener(options: PublicListenerOptions): Promi
       allowOrigins(app, corsOrigins)
       registerPublicRoutes(app, operations)
       if (packs !== undefined) registerPackServing(app, packs, clock)
+      if (federation !== undefined) registerFederation(app, federation, clock)
     }
   })
 }

@@ -2,6 +2,7 @@ import { anchorings } from './anchorings.ts'
 import { attestations } from './attestations.ts'
 import { batches } from './batches.ts'
 import { checkpoints } from './checkpoints.ts'
+import { deliveries } from './deliveries.ts'
 import { effects } from './effects.ts'
 import { equivocations } from './equivocations.ts'
 import type { Projection } from './projection.ts'
@@ -23,5 +24,6 @@ export const PROJECTIONS: readonly Projection[] = [
   equivocations,
   effects,
   anchorings,
-  checkpoints
+  checkpoints,
+  deliveries
 ]
