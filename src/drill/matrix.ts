@@ -3,6 +3,7 @@ import { toHex } from '../../protocols/primitives/bytes.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Random } from '../platform/random.ts'
+import { isAdminToken } from './admin-token.ts'
 import { buildTarget } from './build-target.ts'
 import { fileHash, writeDrill, writeMatrix } from './evidence-files.ts'
 import type { Matrix } from './evidence-files.ts'
@@ -38,9 +39,6 @@ interface TargetRun {
   readonly row: Matrix['targets'][number]
   readonly unreachable: boolean
 }
-
-/** A token that is shorter is none: taking it out of texts would take them apart. */
-export const TOKEN_CHARS_MIN = 8
 
 // A drill waits for its target nearly all of its time; a few at once keep a matrix short, and a broken line from being
 // taken for broken nodes.
@@ -80,8 +78,8 @@ async function runOne(file: TargetsFile, name: string, folder: string, ports: Ma
   const { admin_token_env: variable } = entry
   const adminToken = ports.environment[variable]?.trim() ?? ''
   if (adminToken === '') return notRun(name, `the environment variable ${variable} holds no admin token`)
-  if (adminToken.length < TOKEN_CHARS_MIN)
-    return notRun(name, `what the environment variable ${variable} holds is too short for an admin token`)
+  if (!isAdminToken(adminToken))
+    return notRun(name, `what the environment variable ${variable} holds is no admin token`)
   const secrets = new Secrets()
   secrets.add(adminToken)
   if (secrets.areIn(file.text))
