@@ -39,6 +39,7 @@ export const FLOORS: readonly { readonly path: string; readonly floor: number }[
   { path: 'src/signers', floor: 5 },
   { path: 'src/client', floor: 5 },
   { path: 'src/metrics', floor: 5 },
+  { path: 'src/drill', floor: 5 },
   { path: 'src/operations.ts', floor: 5 },
   { path: 'src/explorer', floor: 5 },
   { path: 'src/timestamps/clients', floor: 5 },

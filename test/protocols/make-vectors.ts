@@ -8,6 +8,7 @@ import { bundleVectors } from './vectors/bundle.ts'
 import { canonicalJsonVectors } from './vectors/canonical-json.ts'
 import { checkpointVectors } from './vectors/checkpoint.ts'
 import { deliveryVectors } from './vectors/delivery.ts'
+import { drillReportVectors } from './vectors/drill-report.ts'
 import { eventVectors } from './vectors/event.ts'
 import { evmEvidenceVectors } from './vectors/evm-evidence.ts'
 import { feedbackVectors } from './vectors/feedback.ts'
@@ -52,7 +53,8 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...subscriptionVectors(),
     ...telemetryVectors(),
     ...feedbackVectors(),
-    ...deliveryVectors()
+    ...deliveryVectors(),
+    ...drillReportVectors()
   ]
 }
 

@@ -28,7 +28,8 @@ const PATHS = [
   'subscription/v1',
   'delivery/v1',
   'telemetry/v1',
-  'feedback/v1'
+  'feedback/v1',
+  'drill-report/v1'
 ] as const
 
 /** Whose codes a SPEC can name by reference. */
