@@ -58,7 +58,11 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
     event: (id) => findEvent(transport, id),
     query: (projection, query) => {
       const path = `projections/${encodeURIComponent(projection)}`
-      return transport.json(schemas.projectionPage, { method: 'GET', path, query: { ...query } })
+      return transport.json(schemas.projectionPage, {
+        method: 'GET',
+        path,
+        query: { ...query, include: query.include?.join(',') }
+      })
     },
     digest: (namespace) => transport.json(schemas.digest, { method: 'GET', path: 'digest', query: { namespace } }),
     submit: (wire) => submit(transport, wire),

@@ -1,4 +1,6 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import type { PageOf } from '../api/pages.ts'
+import type { ReceiptPart } from '../api/queries.ts'
 import type { Store, StoreReader } from '../log/store.ts'
 import { prefixRange } from '../log/store.ts'
 import { AnchormeshError } from '../platform/errors.ts'
@@ -36,21 +38,15 @@ export interface ProjectionQuery {
   readonly at?: number
   /** Answers once the projection has reached this `logSeq`, at most 5 s. */
   readonly waitFor?: number
+  /** Of `receipts` alone: what rows show beside their columns. */
+  readonly include?: readonly ReceiptPart[]
 }
 
 /**
  * Rows in key order, and the cursor of the page after them. A page ends early, perhaps without any row, where a filter
  * has passed over many: `nextCursor` alone says whether to go on.
  */
-export interface ProjectionPage {
-  readonly projection: string
-  readonly version: number
-  readonly epoch: string
-  /** The position at which the rows are true. */
-  readonly logSeq: number
-  readonly rows: readonly JsonObject[]
-  readonly nextCursor: string | null
-}
+export type ProjectionPage = PageOf<JsonObject>
 
 const FILTERS: readonly FilterName[] = ['batchId', 'signer', 'status', 'fromTs', 'toTs']
 
