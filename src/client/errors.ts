@@ -10,6 +10,10 @@ export type ClientCode =
   | 'ANSWER_TOO_LARGE'
   /** The address is none that a client may use, or not with a token. */
   | 'URL_INVALID'
+  /** What an app gave to check with is not usable: a weak key, headers that are none. */
+  | 'TRUST_INVALID'
+  /** A call needs `verify`, or its `checkpointStore`. */
+  | 'NOTHING_TO_VERIFY_WITH'
   /** A subscription whose connection ended, or on which nothing came for too long. */
   | 'STREAM_ENDED'
   | 'STREAM_SILENT'

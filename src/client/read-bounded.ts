@@ -4,7 +4,7 @@ import { ClientError, malformedAnswer } from './errors.ts'
 /** The text of an answer of at most `bytesMax` bytes. Throws `ANSWER_TOO_LARGE`, `ANSWER_MALFORMED` for no UTF-8. */
 export async function readBounded(response: Response, bytesMax: number, signal: AbortSignal): Promise<string> {
   if (response.body === null) return ''
-  const reader = response.body.getReader()
+  const reader: ReadableStreamDefaultReader<Uint8Array> = response.body.getReader()
   const decoder = new Utf8()
   let bytes = 0
   let text = ''

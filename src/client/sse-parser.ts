@@ -80,7 +80,11 @@ export class SseParser {
   #takeLine(line: string, messages: SseMessage[]): void {
     if (line === '') {
       if (this.#data.length > 0)
-        messages.push({ event: this.#event === '' ? 'message' : this.#event, data: this.#data.join('\n'), id: this.#id })
+        messages.push({
+          event: this.#event === '' ? 'message' : this.#event,
+          data: this.#data.join('\n'),
+          id: this.#id
+        })
       this.#data = []
       this.#event = ''
       this.#characters = 0

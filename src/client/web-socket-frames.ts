@@ -7,14 +7,16 @@ import type { NodeHttp } from './node-http.ts'
 
 /** What a client needs of the `WebSocket` of browsers and of Node. */
 export interface ClientWebSocket {
-  onopen: (() => void) | null
-  onmessage: ((event: { readonly data: unknown }) => void) | null
-  onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null
-  onerror: ((event: unknown) => void) | null
+  addEventListener(type: 'open' | 'error', listener: () => void): void
+  addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void
+  addEventListener(type: 'close', listener: (event: { readonly code: number; readonly reason: string }) => void): void
   close(code?: number): void
 }
 
 export type OpenWebSocket = (url: string) => ClientWebSocket
+
+/** By the `WebSocket` of the runtime. */
+export const openWebSocket: OpenWebSocket = (url) => new WebSocket(url)
 
 // A WebSocket can't be told to wait: what its reader has not taken yet stands in memory. The same that a node lets wait
 // for a slow reader, but at least one frame of the largest size.
@@ -69,17 +71,17 @@ class Inbox {
     // Whoever gave up waiting for it learns nothing from how it failed later.
     promise.catch(() => undefined)
     this.opened = promise
-    socket.onopen = () => resolve()
-    socket.onmessage = ({ data }) => this.#take(data)
-    socket.onerror = () => {
+    socket.addEventListener('open', () => resolve())
+    socket.addEventListener('message', ({ data }) => this.#take(data))
+    socket.addEventListener('error', () => {
       const failure = new ClientError('UNREACHABLE', 'the WebSocket failed', { isRetryable: true })
       reject(failure)
       this.#finish(failure)
-    }
-    socket.onclose = ({ code, reason }) => {
+    })
+    socket.addEventListener('close', ({ code, reason }) => {
       reject(ended(`the node closed the WebSocket (${code}) before it was open`))
       this.#finish(ended(`the WebSocket was closed (${code}${reason === '' ? '' : `: ${reason}`})`))
-    }
+    })
   }
 
   /** The next frame, as soon as there is one; null after a normal end. Throws what ended it. */
@@ -110,7 +112,9 @@ class Inbox {
     if (typeof data !== 'string') return this.#finish(malformedAnswer('a frame that is no text'))
     this.#characters += data.length
     if (this.#characters > WAITING_CHARACTERS_MAX) {
-      this.#finish(new ClientError('CONSUMER_TOO_SLOW', 'frames came faster than they were handled', { isRetryable: true }))
+      this.#finish(
+        new ClientError('CONSUMER_TOO_SLOW', 'frames came faster than they were handled', { isRetryable: true })
+      )
       return this.#socket.close()
     }
     this.#texts.push(data)
