@@ -101,9 +101,7 @@ describe('failures', () => {
     expect(await failureOf(client.node())).toMatchObject({ code: 'OVERLOADED', retryAfterMs: 30_000 })
   })
 
-  test.each([
-    ['nobody listens', 'http://127.0.0.1:1', 'UNREACHABLE'],
-  ])('%s', async (_name, url, code) => {
+  test.each([['nobody listens', 'http://127.0.0.1:1', 'UNREACHABLE']])('%s', async (_name, url, code) => {
     expect(await failureOf(createClient({ url }).health())).toMatchObject({ code, status: null, isRetryable: true })
   })
 

@@ -33,6 +33,7 @@ export function readSignedCheckpoint(text: string, trust: Trust): CheckpointNote
   if (!reading.ok) throw verificationFailed(reading.code, reading.detail)
   const { note } = reading
   const { signer, kid } = note.name
+  if (!trust.meansLogOf(signer)) throw verificationFailed('SIGNER_NOT_TRUSTED', `it is the log of ${signer}`)
   const keys = trust.findKeys(signer, kid)
   if (!keys.ok) throw verificationFailed(keys.code, keys.detail)
   if (!keys.keys.some((key) => isSignedBy(note, key)))

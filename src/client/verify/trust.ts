@@ -20,6 +20,8 @@ export interface TrustOptions {
   readonly keys?: readonly { readonly did: string; readonly kid: string; readonly publicKey: string }[]
   /** The only DIDs whose events are taken. Default: of whomever a key is known, which for `did:key` is everybody. */
   readonly signers?: readonly string[]
+  /** The DID of the node whose log it must be. Default: that of the first look. */
+  readonly logOf?: string
   /** The DIDs that speak for an organisation, for proofs of its receipts. */
   readonly organisations?: Readonly<Record<string, readonly string[]>>
   /** Headers known to be in the best chain of a Bitcoin network (bitcoin-headers/v1), such as `{ main: text }`. */
@@ -81,6 +83,11 @@ export class Trust implements ProofTrust {
   /** Whether events of this DID are taken at all. */
   takes(signer: string): boolean {
     return this.#options.signers?.includes(signer) ?? true
+  }
+
+  /** Whether the log of this DID is the one that the app means. */
+  meansLogOf(signer: string): boolean {
+    return this.#options.logOf === undefined || this.#options.logOf === signer
   }
 
   #didKey(did: string): KeyLookup {
