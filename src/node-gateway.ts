@@ -1,11 +1,16 @@
 import type { NodeParts } from './node-parts.ts'
+import { SubscriptionHub } from './subscriptions/hub.ts'
 
 /** What a node offers apps and partners beside its operations. */
 export class NodeGateway {
   readonly #parts: NodeParts
+  /** Who follows the node's projections. */
+  readonly subscriptions: SubscriptionHub
 
   constructor(parts: NodeParts) {
     this.#parts = parts
+    const { engine, log, policy } = parts
+    this.subscriptions = new SubscriptionHub({ ...parts.ports, engine, policy, epoch: log.epoch })
   }
 
   /** Begins what works by itself. */
@@ -15,6 +20,6 @@ export class NodeGateway {
 
   /** Ends what works by itself; subscribers are told. */
   async stop(): Promise<void> {
-    await Promise.resolve()
+    await this.subscriptions.stop()
   }
 }

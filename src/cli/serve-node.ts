@@ -88,6 +88,7 @@ async function open(
   const http = await startPublicListener({
     operations: node,
     packs: node.packServing,
+    subscriptions: node.gateway.subscriptions,
     listen,
     corsOrigins,
     logger,

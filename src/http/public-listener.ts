@@ -9,6 +9,8 @@ import type { PackServing } from '../pack-sync/server.ts'
 import { registerPackServing } from './pack-sync-routes.ts'
 import { registerPublicRoutes } from './public-routes.ts'
 import type { PublicOperations } from './public-routes.ts'
+import type { SubscriptionHub } from '../subscriptions/hub.ts'
+import { registerSubscribeRoute } from './subscribe-routes.ts'
 
 export interface PublicListenerOptions {
   /** `HOST:PORT` on loopback (`http.listen`); port 0 lets the system choose. */
@@ -16,6 +18,8 @@ export interface PublicListenerOptions {
   readonly operations: PublicOperations
   /** Without it packs are neither served nor taken. */
   readonly packs?: PackServing
+  /** Without it nobody can subscribe. */
+  readonly subscriptions?: SubscriptionHub
   readonly logger: Logger
   readonly clock: Clock
   /** Origins whose pages may read the answers (`http.corsOrigins`); default none. */
@@ -30,6 +34,7 @@ export interface PublicListenerOptions {
  */
 export async function startPublicListener(options: PublicListenerOptions): Promise<Listener> {
   const { listen, operations, packs, logger, clock, corsOrigins = [], limits = PUBLIC_LIMITS } = options
+  const { subscriptions: hub } = options
   return await startListener({
     listen,
     key: 'http.listen',
@@ -40,6 +45,7 @@ export async function startPublicListener(options: PublicListenerOptions): Promi
       allowOrigins(app, corsOrigins)
       registerPublicRoutes(app, operations)
       if (packs !== undefined) registerPackServing(app, packs, clock)
+      if (hub !== undefined) registerSubscribeRoute(app, { hub, operations, corsOrigins })
     }
   })
 }
