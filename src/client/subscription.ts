@@ -1,8 +1,9 @@
+import { FrameSequence, isTerminal } from '../../protocols/subscription/v1/sequence.ts'
 import type { Frame } from '../api/frames.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Random } from '../platform/random.ts'
 import type { CursorStore } from './cursor-store.ts'
-import { ClientError } from './errors.ts'
+import { ClientError, malformedAnswer } from './errors.ts'
 import { ended } from './frame-streams.ts'
 import type { OpenFrames } from './frame-streams.ts'
 import { retryDelay } from './retry-delay.ts'
@@ -144,8 +145,10 @@ class Place {
 class Connection {
   readonly #ending = new AbortController()
   readonly #frames: AsyncIterator<Frame>
+  readonly #sequence: FrameSequence
 
   constructor(open: OpenFrames, query: Parameters<OpenFrames>[0]) {
+    this.#sequence = new FrameSequence({ hasCursor: query.cursor !== undefined })
     this.#frames = open(query, this.#ending)[Symbol.asyncIterator]()
   }
 
@@ -153,7 +156,10 @@ class Connection {
   async next(): Promise<Frame | ClientError> {
     try {
       const next = await this.#frames.next()
-      return next.done === true ? ended('the node ended the stream') : next.value
+      if (next.done === true) return ended('the node ended the stream')
+      // [REJECT] SU-2 to SU-6, SU-9. Whatever comes in its place, the end is the end.
+      const broken = isTerminal(next.value) ? null : this.#sequence.take(next.value)
+      return broken === null ? next.value : malformedAnswer(`a ${next.value.frame} frame breaks ${broken}`)
     } catch (error) {
       if (error instanceof ClientError) return error
       throw error

@@ -49,7 +49,7 @@ describe('a subscription', () => {
   test('saves a cursor only when the next update is asked for', async () => {
     const store = recordingStore('c0')
     const server = await scriptedNode(
-      stream([change(1), { frame: 'checkpoint', logSeq: 5, cursor: 'c5' }, change(6), change(7)], 'stay')
+      stream([caughtUp(1), { frame: 'checkpoint', logSeq: 5, cursor: 'c5' }, change(6), change(7)], 'stay')
     )
     const updates = clientOf(server).subscribe('sequences', { cursorStore: store })
     await updates.next()
@@ -93,7 +93,7 @@ describe('a subscription', () => {
   test('does not repeat a save for frames in the middle of a position', async () => {
     const store = recordingStore()
     const middle = { ...change(4), cursor: 'c3' }
-    const server = await scriptedNode(stream([change(3), middle, middle, { ...change(4), cursor: null }, change(4)]))
+    const server = await scriptedNode(stream([change(3), middle, middle, change(4), change(4)]))
     await take(clientOf(server).subscribe('sequences', { cursorStore: store }), 6)
     expect(store.saved).toEqual(['c3', 'c4'])
   })
@@ -226,6 +226,18 @@ describe('a connection that can be trusted with nothing', () => {
     const updates = clientOf(server).subscribe('sequences', { namespace: 'dao:test', cursorStore: store })
     expect(await failureOf(updates.next())).toMatchObject({ code })
     expect(store.saved).toEqual([])
+  })
+
+  test('frames out of their order', async () => {
+    for (const frames of [
+      [change(2), change(1)],
+      [caughtUp(1), caughtUp(2)],
+      [change(1), { ...change(2), cursor: null }]
+    ]) {
+      const updates = clientOf(await scriptedNode(stream(frames))).subscribe('sequences')
+      await updates.next()
+      expect(await failureOf(updates.next())).toMatchObject({ code: 'ANSWER_MALFORMED', isRetryable: false })
+    }
   })
 
   test('another media type', async () => {
