@@ -235,7 +235,7 @@ export class RunningNode implements AnchormeshNode {
 
   query: Operations['query'] = (projection, query) => {
     const { engine, ports, log } = this.#parts
-    if (projection === RECEIPTS) return queryReceipts(engine, ports.store, log.epoch, query)
+    if (projection === RECEIPTS) return queryReceipts(engine, ports.store, log.epoch, query, this.gateway.receiptParts)
     return queryRows(engine, ports.store, log.epoch, projection, query)
   }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
-import { rowSchemas } from './rows.ts'
+import { PROJECTION_NAMES, rowSchemas } from './rows.ts'
 import type { ProjectionName, RowOf } from './rows.ts'
 
 // What is checked here came out of JSON.parse, which makes nothing else than JSON values.
@@ -40,15 +40,21 @@ export const anyPage: z.ZodType<PageOf<JsonObject>> = z.object({
 /** A page of one projection, with its rows' columns. Columns that this release does not know are left out. */
 export function page<Name extends ProjectionName>(name: Name): z.ZodType<PageOf<RowOf<Name>>> {
   // The compiler can't see that the schema under a name is that of its rows.
-  return pageShape(name) as unknown as z.ZodType<PageOf<RowOf<Name>>>
+  return pages.get(name) as z.ZodType as z.ZodType<PageOf<RowOf<Name>>>
 }
 
-/** The same, as one of the forms that the documentation of a route lists. */
-export function pageShape(name: ProjectionName) {
-  return z.object({
-    projection: z.literal(name),
-    ...place,
-    rows: z.array(rowSchemas[name] as z.ZodType).readonly(),
-    nextCursor
+const pages: ReadonlyMap<ProjectionName, z.ZodType<PageOf<unknown>>> = new Map(
+  PROJECTION_NAMES.map((name) => {
+    const rows = z.array(rowSchemas[name] as z.ZodType).readonly()
+    const schema = z.object({ projection: z.literal(name), ...place, rows, nextCursor })
+    return [name, schema.meta({ id: `${idOf(name)}Page` })]
   })
+)
+
+/** `timestamp-anchors` as `TimestampAnchors`. */
+function idOf(name: string): string {
+  return name.replaceAll(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }
+
+/** A page of any projection of this release; `projection` says of which. */
+export const projectionPage: z.ZodType<PageOf<unknown>> = z.union([...pages.values()])

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PROJECTION_NAMES } from './rows.ts'
 import { batchId, did, eventType, integer, namespace, organisation, hash, status, wordsOf } from './values.ts'
 
 /** Most rows or events on a page, and how many there are when nothing is said. */
@@ -27,6 +28,7 @@ export const eventFilters = {
   scope: z
     .enum(['shared', 'local', 'all'], 'is none of shared, local, all')
     .describe('`shared` (the default): what is gossiped; `local`: what this node learned or was told.')
+    .meta({ example: 'shared' })
     .exactOptional(),
   after: integer(0).describe('Only events after this position of the log.').meta({ example: 0 }).exactOptional()
 }
@@ -63,6 +65,7 @@ export const projectionQuery = z.strictObject({
     .min(1)
     .max(4_096)
     .describe('The `nextCursor` of the page before; it is opaque, and of one projection of one node.')
+    .meta({ example: 'WyJwYWdlIiwiMDEyMyIsIndpbm5lcnMiLCJkYW86eCEiXQ' })
     .exactOptional(),
   at: integer(0)
     .describe('The state at exactly this position of the log; the last 1,000 positions at least are kept.')
@@ -84,16 +87,31 @@ export const projectionQuery = z.strictObject({
 export type RowsQuery = z.output<typeof projectionQuery>
 
 export const projectionParams = z.strictObject({
-  name: z.string().max(64).describe('The name of a projection.').meta({ example: 'winners' })
+  name: z
+    .string()
+    .max(64)
+    .describe('The name of a projection.')
+    .meta({ enum: [...PROJECTION_NAMES], example: 'winners' })
 })
-export const eventParams = z.strictObject({ id: z.string().max(64).describe('The id of a shared event.') })
+export const eventParams = z.strictObject({
+  id: z
+    .string()
+    .max(64)
+    .describe('The id of a shared event.')
+    .meta({ example: '5f'.repeat(32) })
+})
 
-export const receiptParams = z.strictObject({ leafHash: hash.describe('The hash of the leaf, as rows show it.') })
+export const receiptParams = z.strictObject({
+  leafHash: hash.describe('The hash of the leaf, as rows show it.').meta({ example: '5f'.repeat(32) })
+})
 
 /** Which place of a receipt is to be proven: the same record can be a leaf of several batches. */
 export const receiptProofQuery = z.strictObject({
   namespace: NAMESPACE,
   batchId: batchId.describe('The batch.').meta({ example: 'batch-2026-07' }),
-  owner: organisation.describe('Tells apart batches of one name.').exactOptional(),
-  batchRoot: hash.describe('Tells apart roots that were claimed for one batch.').exactOptional()
+  owner: organisation.describe('Tells apart batches of one name.').meta({ example: 'vaultmesh' }).exactOptional(),
+  batchRoot: hash
+    .describe('Tells apart roots that were claimed for one batch.')
+    .meta({ example: '5f'.repeat(32) })
+    .exactOptional()
 })

@@ -54,7 +54,7 @@ export interface ListenerSetup {
   readonly limits: ListenerLimits
   readonly logger: Logger
   readonly clock: Clock
-  readonly routes: (app: App, context: RouteContext) => void
+  readonly routes: (app: App, context: RouteContext) => void | Promise<void>
 }
 
 /**
@@ -73,7 +73,7 @@ export async function startListener(setup: ListenerSetup): Promise<Listener> {
     signal: endOf(reply, ends === 'never' ? closing.signal : null),
     describe: (error) => describeFailure(error, request, logger)
   })
-  setup.routes(app, { clock, logger, streamOf })
+  await setup.routes(app, { clock, logger, streamOf })
   app.addHook('preClose', (done) => {
     closing.abort()
     done()

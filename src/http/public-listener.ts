@@ -4,7 +4,8 @@ import { allowOrigins } from './cross-origin.ts'
 import { PUBLIC_LIMITS } from './limits.ts'
 import type { ListenerLimits } from './limits.ts'
 import { startListener } from './listener.ts'
-import type { Listener } from './listener.ts'
+import type { App, Listener } from './listener.ts'
+import { documentRoutes } from './openapi.ts'
 import type { PackServing } from '../pack-sync/server.ts'
 import { registerPackServing } from './pack-sync-routes.ts'
 import { registerPublicRoutes } from './public-routes.ts'
@@ -33,19 +34,23 @@ export interface PublicListenerOptions {
  * address: reading from elsewhere needs access control, which is not there yet.
  */
 export async function startPublicListener(options: PublicListenerOptions): Promise<Listener> {
-  const { listen, operations, packs, logger, clock, corsOrigins = [], limits = PUBLIC_LIMITS } = options
-  const { subscriptions: hub } = options
+  const { listen, logger, clock, limits = PUBLIC_LIMITS } = options
   return await startListener({
     listen,
     key: 'http.listen',
     limits,
     logger,
     clock,
-    routes: (app) => {
-      allowOrigins(app, corsOrigins)
-      registerPublicRoutes(app, operations)
-      if (packs !== undefined) registerPackServing(app, packs, clock)
-      if (hub !== undefined) registerSubscribeRoute(app, { hub, operations, corsOrigins })
-    }
+    routes: (app) => registerEveryPublicRoute(app, options)
   })
+}
+
+/** All that the public listener serves; each route is in `/openapi.json`. */
+export async function registerEveryPublicRoute(app: App, options: PublicListenerOptions): Promise<void> {
+  const { operations, packs, clock, corsOrigins = [], subscriptions: hub } = options
+  allowOrigins(app, corsOrigins)
+  await documentRoutes(app, async () => (await operations.status()).version)
+  registerPublicRoutes(app, operations)
+  if (packs !== undefined) registerPackServing(app, packs, clock)
+  if (hub !== undefined) registerSubscribeRoute(app, { hub, operations, corsOrigins })
 }

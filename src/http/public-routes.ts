@@ -1,4 +1,5 @@
 import { HASH_PATTERN } from '../../protocols/event/v1/envelope.ts'
+import { projectionPage } from '../api/pages.ts'
 import type { LoggedEvent, Operations } from '../operations.ts'
 import type { LogProofOperations } from '../transparency/log-proof-operations.ts'
 import { RequestRefused } from './errors.ts'
@@ -7,15 +8,32 @@ import { requireKnownNamespace } from './known-namespace.ts'
 import { eventsPage } from './events-page.ts'
 import type { App } from './listener.ts'
 import { registerLogProofRoutes } from './log-proof-routes.ts'
+import { PAGING, filtersText } from './query-docs.ts'
+import { registerReceiptRoutes } from './receipt-routes.ts'
+import { documented } from './route-docs.ts'
 import * as schemas from './schemas.ts'
 
 /** What the public listener serves. */
-export type PublicOperations = Pick<Operations, 'status' | 'events' | 'event' | 'query' | 'digest'> & LogProofOperations
+export type PublicOperations = Pick<Operations, 'status' | 'events' | 'event' | 'query' | 'digest' | 'proof'> &
+  LogProofOperations
+
+/** Of everything that is a fold of the log. */
+const OF_FOLDS = ['NOT_YET', 'PROJECTION_HALTED'] as const
+const NOT_MODIFIED = { 304: 'It is the one that the client has (`If-None-Match`).' }
 
 /** `/health` and the reading routes of `/v1` (CONTRACT, section 4). */
 export function registerPublicRoutes(app: App, operations: PublicOperations): void {
   app.get('/health', {
-    schema: { querystring: schemas.noQuery, response: { 200: schemas.health, 503: schemas.health } },
+    schema: {
+      querystring: schemas.noQuery,
+      ...documented({
+        summary: 'Whether the node is well',
+        description: 'With 503 `reasons` say what is wrong.',
+        tag: 'operations',
+        access: 'anyone',
+        answers: { 200: schemas.health, 503: schemas.health }
+      })
+    },
     handler: async (_request, reply) => {
       const { did, network, version, uptimeMs, log, health } = await operations.status()
       const answer = { did, peerId: network?.peerId ?? null, version, uptimeMs, logSeq: log.logSeq }
@@ -29,7 +47,15 @@ export function registerPublicRoutes(app: App, operations: PublicOperations): vo
     schema: {
       params: schemas.projectionParams,
       querystring: schemas.projectionQuery,
-      response: { 200: schemas.projectionPage }
+      ...documented({
+        summary: 'A page of rows',
+        description: `Rows in the order of their keys. ${PAGING}\n\n${filtersText()}`,
+        tag: 'queries',
+        access: 'reader',
+        answers: { 200: projectionPage },
+        empty: NOT_MODIFIED,
+        problems: [...OF_FOLDS, 'UNKNOWN_PROJECTION', 'STATE_OUTDATED', 'CURSOR_FOREIGN']
+      })
     },
     onSend: answerNotModified,
     handler: async ({ params, query }) => {
@@ -39,7 +65,19 @@ export function registerPublicRoutes(app: App, operations: PublicOperations): vo
   })
 
   app.get('/v1/events', {
-    schema: { querystring: schemas.eventsPageQuery, response: { 200: schemas.eventsPage } },
+    schema: {
+      querystring: schemas.eventsPageQuery,
+      ...documented({
+        summary: 'A page of events',
+        description:
+          'In the order of the log. Go on with `after` while there is a `next`, also from a page without events.',
+        tag: 'queries',
+        access: 'reader',
+        answers: { 200: schemas.eventsPage },
+        empty: NOT_MODIFIED
+      })
+    },
+    onSend: answerNotModified,
     handler: async ({ query }) => {
       await requireKnownNamespace(operations, query.namespace)
       return await eventsPage(operations, query)
@@ -47,14 +85,39 @@ export function registerPublicRoutes(app: App, operations: PublicOperations): vo
   })
 
   app.get('/v1/events/:id', {
-    schema: { params: schemas.eventParams, querystring: schemas.noQuery, response: { 200: schemas.loggedEvent } },
+    schema: {
+      params: schemas.eventParams,
+      querystring: schemas.noQuery,
+      ...documented({
+        summary: 'One event',
+        description: 'As it was received: `bytes` can be checked against its id and its signature.',
+        tag: 'queries',
+        access: 'reader',
+        answers: { 200: schemas.loggedEvent },
+        empty: NOT_MODIFIED
+      })
+    },
+    onSend: answerNotModified,
     handler: async ({ params }) => await findEvent(operations, params.id)
   })
 
   app.get('/v1/digest', {
-    schema: { querystring: schemas.namespaceQuery, response: { 200: schemas.digest } },
+    schema: {
+      querystring: schemas.namespaceQuery,
+      ...documented({
+        summary: 'What two nodes compare',
+        description: 'Two nodes with the same members and the same events answer the same digests.',
+        tag: 'queries',
+        access: 'reader',
+        answers: { 200: schemas.digest },
+        empty: NOT_MODIFIED,
+        problems: OF_FOLDS
+      })
+    },
+    onSend: answerNotModified,
     handler: async ({ query }) => await operations.digest(query.namespace)
   })
+  registerReceiptRoutes(app, operations)
   registerLogProofRoutes(app, operations)
 }
 

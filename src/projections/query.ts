@@ -48,6 +48,9 @@ export interface ProjectionQuery {
  */
 export type ProjectionPage = PageOf<JsonObject>
 
+/** A filter that has to look further than into the row. */
+export type RowTest = (row: JsonObject) => Promise<boolean>
+
 const FILTERS: readonly FilterName[] = ['batchId', 'signer', 'status', 'fromTs', 'toTs']
 
 /**
@@ -60,9 +63,12 @@ export async function queryRows(
   store: Store,
   epoch: string,
   name: string,
-  query: ProjectionQuery
+  query: ProjectionQuery,
+  also?: RowTest
 ): Promise<ProjectionPage> {
   const instance = engine.instance(name)
+  if (query.include !== undefined)
+    throw new AnchormeshError('QUERY_INVALID', 'only rows of receipts include more than their columns')
   if (instance.halted !== null) throw haltedError(instance)
   const awaited = Math.max(position('waitFor', query.waitFor), position('at', query.at))
   if (awaited > instance.state.cursor) await engine.reached(awaited, WAIT_MS_MAX, name)
@@ -78,7 +84,7 @@ export async function queryRows(
     const { projection } = instance
     const changed = query.at === undefined ? NOTHING_CHANGED : await changedSince(query.at, state, snapshot, projection)
     const entries = rowsInOrder(snapshot, projection, rowsOfState(name, state), prefix, after, changed)
-    const { rows, goOnAfter } = await takeRows(entries, matches, limit)
+    const { rows, goOnAfter } = await takeRows(entries, matches, limit, also)
     const nextCursor = goOnAfter === null ? null : encodeCursor({ ...place, after: goOnAfter })
     return { projection: name, version: state.version, epoch, logSeq: query.at ?? state.cursor, rows, nextCursor }
   } finally {
@@ -90,7 +96,8 @@ export async function queryRows(
 async function takeRows(
   entries: AsyncIterable<[string, JsonObject]>,
   matches: (row: JsonObject) => boolean,
-  limit: number
+  limit: number,
+  also: RowTest | undefined
 ): Promise<{ readonly rows: readonly JsonObject[]; readonly goOnAfter: string | null }> {
   const rows: JsonObject[] = []
   let looked = 0
@@ -98,7 +105,7 @@ async function takeRows(
   for await (const [key, row] of entries) {
     if (looked === PAGE_ENTRIES_MAX) return { rows, goOnAfter: last }
     looked += 1
-    if (matches(row)) {
+    if (matches(row) && (also === undefined || (await also(row)))) {
       // One more than the page holds shows that there is a next one.
       if (rows.length === limit) return { rows, goOnAfter: last }
       rows.push(row)

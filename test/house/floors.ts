@@ -57,10 +57,10 @@ export const FLOORS: readonly { readonly path: string; readonly floor: number }[
 ]
 
 /** What browsers run too. */
-const PORTABLE: readonly string[] = ['protocols', 'src/api', 'src/client']
+const PORTABLE: ReadonlySet<string> = new Set(['protocols', 'src/api', 'src/client'])
 
 function isPortable(row: (typeof FLOORS)[number] | undefined): boolean {
-  return row !== undefined && PORTABLE.includes(row.path)
+  return row !== undefined && PORTABLE.has(row.path)
 }
 
 /**
