@@ -4,7 +4,8 @@ import { haltedError } from '../projections/fold-progress.ts'
 import { tooOld, tooSlow } from './endings.ts'
 import type { Ending } from './frames.ts'
 import { FrameBundle } from './frames.ts'
-import { CATCH_UPS_AT_ONCE, CHUNK_BYTES, SNAPSHOT_ROWS_AT_ONCE } from './limits.ts'
+import { CATCH_UPS_AT_ONCE } from './limits.ts'
+import type { SubscriptionLimits } from './limits.ts'
 import type { Place } from './place.ts'
 import type { Reading, Source } from './reading.ts'
 import { atOneMoment, framesFrom, standingOf } from './reading.ts'
@@ -13,18 +14,20 @@ import type { Subscriber } from './subscriber.ts'
 /** Brings subscribers who miss much as near to now as their connections allow, each at its own pace. */
 export class CatchUps {
   readonly #logger: Logger
+  readonly #limits: SubscriptionLimits
   readonly #waiting: (() => Promise<void>)[] = []
   readonly #running = new Set<Promise<void>>()
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, limits: SubscriptionLimits) {
     this.#logger = logger
+    this.#limits = limits
   }
 
   /** Begins as soon as there is room; `whenNear` is called once the subscriber has come so far, and is still there. */
   start(source: Source, subscriber: Subscriber, whenNear: () => void): void {
     this.#waiting.push(async () => {
       try {
-        const ending = await catchUp(source, subscriber)
+        const ending = await catchUp(source, subscriber, this.#limits)
         if (ending !== null) subscriber.end(ending)
         else if (subscriber.isOpen) whenNear()
       } catch (error) {
@@ -61,10 +64,10 @@ export class CatchUps {
 }
 
 /** Sends until nothing but the newest changes is missing. Returns why that can't be done, or `null`. */
-async function catchUp(source: Source, subscriber: Subscriber): Promise<Ending | null> {
+async function catchUp(source: Source, subscriber: Subscriber, limits: SubscriptionLimits): Promise<Ending | null> {
   while (subscriber.isOpen) {
     if (source.instance.halted !== null) throw haltedError(source.instance)
-    const step = await atOneMoment(source, (reading) => sendFrom(reading, subscriber))
+    const step = await atOneMoment(source, (reading) => sendFrom(reading, subscriber, limits))
     if ('ending' in step) return step.ending
     subscriber.place = step.place
     if (step.isNear) return null
@@ -74,13 +77,13 @@ async function catchUp(source: Source, subscriber: Subscriber): Promise<Ending |
 
 type Step = { readonly place: Place | null; readonly isNear: boolean } | { readonly ending: Ending }
 
-async function sendFrom(reading: Reading, subscriber: Subscriber): Promise<Step> {
+async function sendFrom(reading: Reading, subscriber: Subscriber, limits: SubscriptionLimits): Promise<Step> {
   const { place } = subscriber
   const standing = standingOf(reading, place)
   if (standing === 'too-old') return { ending: tooOld(reading.state, place?.logSeq ?? 0) }
   // It waits among those who are near.
   if (standing === 'ahead' || standing === 'there') return { place, isNear: true }
-  const frames = framesFrom(reading, place, SNAPSHOT_ROWS_AT_ONCE)
+  const frames = framesFrom(reading, place, limits.snapshotRowsAtOnce)
   let bundle = new FrameBundle()
   for (;;) {
     const next = await frames.next()
@@ -90,7 +93,7 @@ async function sendFrom(reading: Reading, subscriber: Subscriber): Promise<Step>
       return subscriber.isOpen ? { place: next.value, isNear: next.value.after === null } : { ending: tooSlow() }
     }
     for (const frame of next.value) bundle.add(frame)
-    if (bundle.size < CHUNK_BYTES) continue
+    if (bundle.size < limits.chunkBytes) continue
     subscriber.send(bundle)
     bundle = new FrameBundle()
     await subscriber.drained()

@@ -4,7 +4,7 @@ import type { Logger } from '../platform/logger.ts'
 import { tooOld, tooSlow } from './endings.ts'
 import type { Ending } from './frames.ts'
 import { FrameBundle } from './frames.ts'
-import { CHECKPOINT_MS, CHECKPOINT_POSITIONS, PLACES_AT_ONCE, TURN_BYTES_MAX } from './limits.ts'
+import { CHECKPOINT_MS, CHECKPOINT_POSITIONS, PLACES_AT_ONCE } from './limits.ts'
 import type { SubscriptionLimits } from './limits.ts'
 import type { Place } from './place.ts'
 import { encodePlace } from './place.ts'
@@ -35,7 +35,7 @@ export class Channel {
   /** Where all who are live are. */
   #place: Place = { logSeq: 0, generation: 0, after: null }
   /** Up to where, and since when, they have a cursor. */
-  #told = { logSeq: 0, atMs: 0 }
+  #told = { logSeq: 0, generation: 0, atMs: 0 }
   #turns: Promise<void> | null = null
   #failed = false
   #restUntilMs = -Infinity
@@ -143,7 +143,11 @@ export class Channel {
       for (const subscriber of this.#live) subscriber.end(tooOld(reading.state, this.#place.logSeq))
       return
     }
-    const collected = await collect(reading, this.#place, TURN_BYTES_MAX)
+    const collected = await collect(reading, this.#place, this.#options.limits.turnBytesMax)
+    // In a run of several the cursor of before is repeated (SU-9), so they must have it.
+    const isRun = collected === null || collected.bundle.length > 1
+    const isUntold = this.#told.logSeq !== this.#place.logSeq || this.#told.generation !== this.#place.generation
+    if (isRun && isUntold) this.#checkpoint()
     if (collected === null) {
       for (const subscriber of this.#live) this.#sendAway(subscriber, this.#place)
       return
@@ -152,7 +156,7 @@ export class Channel {
     this.#place = place
     if (bundle.length > 0) {
       this.#sendAll(this.#live, bundle)
-      this.#told = { logSeq: place.logSeq, atMs: this.#options.clock.monotonicMs() }
+      this.#hasTold()
     } else if (place.logSeq - this.#told.logSeq >= CHECKPOINT_POSITIONS) this.#checkpoint()
   }
 
@@ -164,7 +168,7 @@ export class Channel {
       for (const subscriber of group) subscriber.end(tooOld(reading.state, place?.logSeq ?? 0))
       return
     }
-    const collected = await collect(reading, place, TURN_BYTES_MAX)
+    const collected = await collect(reading, place, this.#options.limits.turnBytesMax)
     const stillThere = group.filter((subscriber) => this.#joining.has(subscriber))
     if (collected === null) {
       for (const subscriber of stillThere) this.#sendAway(subscriber, place)
@@ -184,7 +188,7 @@ export class Channel {
       subscriber.hasCaughtUp = true
       if (this.#live.size === 0) {
         this.#place = there
-        this.#told = { logSeq, atMs: this.#options.clock.monotonicMs() }
+        this.#hasTold()
       }
       this.#live.add(subscriber)
     }
@@ -216,7 +220,12 @@ export class Channel {
     const { logSeq } = this.#place
     const cursor = encodePlace(this.source.context, this.#place)
     this.#sendAll(this.#live, FrameBundle.of({ frame: 'checkpoint', logSeq, cursor }))
-    this.#told = { logSeq, atMs: this.#options.clock.monotonicMs() }
+    this.#hasTold()
+  }
+
+  #hasTold(): void {
+    const { logSeq, generation } = this.#place
+    this.#told = { logSeq, generation, atMs: this.#options.clock.monotonicMs() }
   }
 
   #endAll(ending: Ending): void {

@@ -8,6 +8,12 @@ export interface SubscriptionLimits {
   readonly waitingBytesMax: number
   /** How long a connection may take nothing while rows wait for it. */
   readonly stalledMsMax: number
+  /** What all readers of a channel get in one go, however fast their connections are. */
+  readonly turnBytesMax: number
+  /** What one reader that catches up is sent before its connection is waited for. */
+  readonly chunkBytes: number
+  /** Rows of a snapshot that are read from one moment of the store. */
+  readonly snapshotRowsAtOnce: number
 }
 
 export const SUBSCRIPTION_LIMITS: SubscriptionLimits = {
@@ -22,7 +28,14 @@ export const SUBSCRIPTION_LIMITS: SubscriptionLimits = {
   // ones hold little more than one does.
   waitingBytesMax: 1024 * 1024,
   // As long as a listener leaves a connection open that carries no byte.
-  stalledMsMax: 30_000
+  stalledMsMax: 30_000,
+  // More than this, as of a sealed batch of a thousand receipts, each reads at its own pace, and nobody is thrown out for
+  // it.
+  turnBytesMax: 256 * 1024,
+  // A write to a socket costs some 10 µs whatever its length; 64 KiB are 100 rows.
+  chunkBytes: 64 * 1024,
+  // Some 2 MiB: a moment of the store is not held for longer than it takes to send them.
+  snapshotRowsAtOnce: 2_048
 }
 
 /** Silence after which a keep-alive is sent (CONTRACT, section 4). */
@@ -36,18 +49,8 @@ export const CHECKPOINT_MS = 30_000
 // Keep-alives and checkpoints are then late by a second at most, and looking at 1,500 subscribers takes some 50 µs.
 export const TICK_MS = 1_000
 
-// What all readers of a channel get in one go. More than this, as of a sealed batch of a thousand receipts, each of
-// them reads at its own pace, and nobody is thrown out for it.
-export const TURN_BYTES_MAX = 256 * 1024
-
 // Places that are read for in one turn; those who wait for live changes wait for as many reads of at most the above.
 export const PLACES_AT_ONCE = 16
-
-// A write to a socket costs some 10 µs whatever its length; 64 KiB are 100 rows.
-export const CHUNK_BYTES = 64 * 1024
-
-// One moment of the store is not held longer than it takes to send this many rows, some 2 MiB.
-export const SNAPSHOT_ROWS_AT_ONCE = 2_048
 
 // Each holds a moment of the store and at most some 3 MiB of keys and rows.
 export const CATCH_UPS_AT_ONCE = 32

@@ -14,7 +14,8 @@ const BENCHES: readonly string[] = [
   'pending',
   'sync',
   'startup',
-  'rfc3161'
+  'rfc3161',
+  'subscribers'
 ]
 
 const wanted = process.argv.slice(2)
