@@ -1,5 +1,7 @@
-import { startAdminListener } from '../http/admin-listener.ts'
+import { newAdminToken, startAdminListener } from '../http/admin-listener.ts'
+import { PUBLIC_LIMITS } from '../http/limits.ts'
 import { startPublicListener } from '../http/public-listener.ts'
+import { pinOfIdentity } from '../http/tls.ts'
 import { createLibp2pNetwork } from '../network/libp2p/libp2p-network.ts'
 import type { Libp2pNetworkDeps } from '../network/libp2p/libp2p-network.ts'
 import type { Network } from '../network/network.ts'
@@ -11,11 +13,14 @@ import { viewPolicy } from '../policy/policy-view.ts'
 import { problemText } from '../policy/yaml.ts'
 import type { CommandContext } from './command.ts'
 import { removeAdminFile, writeAdminFile } from './data-folder/admin-file.ts'
+import type { AdminFile } from './data-folder/admin-file.ts'
+import { isAdminRemote, isOneListener } from './data-folder/listener-problems.ts'
 import { loadConfig } from './data-folder/load-config.ts'
 import type { LoadedConfig } from './data-folder/load-config.ts'
 import { knownPeersOf } from './data-folder/node-config.ts'
 import { Interrupted, onHangup } from './interruption.ts'
 import { LiveConfig } from './live-config.ts'
+import { LiveTransport } from './live-transport.ts'
 import { openNode } from './own-node.ts'
 import type { OwnNodeParts } from './own-node.ts'
 import { readyLine } from './ready-line.ts'
@@ -74,42 +79,49 @@ async function open(
   // Nobody sits before a node to answer what a reload, or a key that is made, would ask.
   context.passphrases.askNoMore()
   if (config.federation.node.signer !== undefined) closes.push(watchSigner(config, logger))
+  const transport = new LiveTransport(config.tls)
   const configuration = new LiveConfig(config, context.configSources, {
     clock,
     random,
     logger,
-    isLevelFixed: context.quiet
+    isLevelFixed: context.quiet,
+    transport
   })
   const node = await openUnlocked(config, { clock, random, logger, network, configuration }, context)
   closes.push(() => node.close())
   await node.start()
   signal.throwIfAborted()
-  const { listen, corsOrigins } = federation.http
+  const shutdown = (): void => interruption.interrupt(new Interrupted(EXIT.done, 'shutdown by the admin listener'))
+  const token = newAdminToken(random)
+  const listening = { operations: node, logger, clock, audit: node.auditTrail }
+  const { listen, corsOrigins, connectionsMax, mtls } = federation.http
+  const { didOfPin, readiness } = node.gateway
   const http = await startPublicListener({
-    operations: node,
+    ...listening,
     packs: node.packServing,
     listen,
     corsOrigins,
-    logger,
-    clock
+    limits: { ...PUBLIC_LIMITS, connectionsMax },
+    tls: config.tls === null ? undefined : { identity: config.tls, mtls, didOfPin },
+    readiness,
+    admin: isOneListener(federation) ? { operations: node, token, shutdown, audit: node.auditTrail } : undefined
   })
   closes.push(() => http.close())
-  const shutdown = (): void => interruption.interrupt(new Interrupted(EXIT.done, 'shutdown by the admin listener'))
-  const { listen: adminListen } = federation.admin
-  const admin = await startAdminListener({
-    operations: node,
-    listen: adminListen,
-    logger,
-    clock,
-    random,
-    shutdown,
-    audit: node.auditTrail
-  })
-  closes.push(() => admin.close())
+  transport.follow((identity) => http.renew(identity))
+  const admin = isOneListener(federation)
+    ? http
+    : await startAdminListener({
+        ...listening,
+        listen: federation.admin.listen,
+        random,
+        token,
+        shutdown,
+        tls: isAdminRemote(federation) ? (config.tls ?? undefined) : undefined
+      })
+  if (admin !== http) closes.push(() => admin.close())
+  transport.follow((identity) => admin.renew(identity))
   signal.throwIfAborted()
-  const adminFile = { pid: process.pid, url: admin.url, token: admin.token }
-  await writeAdminFile(folder, adminFile)
-  closes.push(() => removeAdminFile(folder, adminFile))
+  closes.push(await announceAdmin(folder, { pid: process.pid, url: admin.url, token }, transport, logger))
   const reload = (): void => {
     node.reloadConfig().catch((error: unknown) => {
       logger.warn({ reason: messageOf(error) }, 'SIGHUP changed nothing; the configuration of before is in force')
@@ -120,6 +132,33 @@ async function open(
   const { peerId, multiaddrs } = network.status()
   const ready = { did: federation.node.did, peerId, multiaddrs, http: http.url, admin: admin.url }
   await (json ? output.json({ ready: true, ...ready }) : output.line(readyLine(ready)))
+}
+
+/** Says in the data folder how commands reach the node, for as long as it runs. */
+async function announceAdmin(
+  folder: string,
+  plain: AdminFile,
+  transport: LiveTransport,
+  logger: Logger
+): Promise<Close> {
+  // Who asks by TLS knows the node by its certificate, which a reload may exchange.
+  const told = (): AdminFile => {
+    const { identity } = transport
+    return identity === null || !plain.url.startsWith('https:') ? plain : { ...plain, pin: pinOfIdentity(identity) }
+  }
+  let written = writeAdminFile(folder, told())
+  await written
+  transport.follow(() => {
+    written = written
+      .then(() => writeAdminFile(folder, told()))
+      .catch((error: unknown) => {
+        logger.error({ reason: messageOf(error) }, 'run/admin.json does not name the new certificate')
+      })
+  })
+  return async () => {
+    await written
+    await removeAdminFile(folder, plain)
+  }
 }
 
 /** Keeps the connection to the process of `node.signer`; the node starts also while that is away. */

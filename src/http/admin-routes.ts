@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Operations, SubmitOutcome } from '../operations.ts'
 import { registerConfigRoutes } from './config-routes.ts'
+import { discardRest } from './deadlines.ts'
 import { RequestRefused, problem, statusOf } from './errors.ts'
 import { sendProblem } from './failures.ts'
 import { BODY_BYTES_MAX } from './limits.ts'
@@ -108,7 +109,7 @@ function registerSubmit(app: App, operations: Operations): void {
       // Far beyond the size of an event, so the door need not be asked.
       errorHandler: (error, request, reply) => {
         if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') throw error
-        request.raw.resume()
+        discardRest(request.raw)
         reply.removeHeader('connection')
         const detail = `more than ${BODY_BYTES_MAX} bytes`
         answerOutcome(reply, { outcome: 'rejected', code: 'EVENT_TOO_LARGE', detail, id: null }, request.id)
