@@ -10,6 +10,7 @@ import type { NodeParts } from './node-parts.ts'
 import { PartnerRegistry } from './partners/partner-registry.ts'
 import { PartnerRequests } from './partners/partner-requests.ts'
 import { ReceiptParts } from './proofs/receipt-parts.ts'
+import { readinessReasons } from './readiness.ts'
 import { SubscriptionHub } from './subscriptions/hub.ts'
 import { LogProofs } from './transparency/log-proofs.ts'
 
@@ -29,8 +30,11 @@ export class NodeGateway {
   readonly federation: FederationServing
   /** What agents report for tenants, and what is said of it. */
   readonly findings: Findings
+  readonly #parts: NodeParts
+  #state: 'opening' | 'started' | 'stopping' = 'opening'
 
   constructor(parts: NodeParts) {
+    this.#parts = parts
     const { ports, log, engine, policy, guard, audit } = parts
     this.tokens = new AccessTokens({ ...ports, ...parts, write: storeWriter(ports.store, log) })
     this.access = new ReaderAccess({ ...ports, ...parts, tokens: this.tokens })
@@ -45,14 +49,22 @@ export class NodeGateway {
   /** Begins what works by itself. */
   async start(): Promise<void> {
     await this.partners.start()
+    this.#state = 'started'
   }
 
   /** Ends what works by itself; subscribers are told. */
   async stop(): Promise<void> {
+    this.#state = 'stopping'
     this.partners.stop()
     await this.subscriptions.stop()
     await this.findings.idle()
   }
+
+  /** Why apps should be sent to another node, one sentence each; empty: this one is ready. */
+  readonly readiness = (): readonly string[] => readinessReasons(this.#parts, this.#state)
+
+  /** Whose client certificate has this pin, by the configuration in force. */
+  readonly didOfPin = (pin: string): string | null => this.#parts.live.config().certificatePins?.get(pin) ?? null
 }
 
 function federationOf(parts: NodeParts, partners: PartnerRegistry, requests: PartnerRequests): FederationServing {

@@ -49,6 +49,7 @@ export const FLOORS: readonly { readonly path: string; readonly floor: number }[
   { path: 'src/running-node.ts', floor: 6 },
   { path: 'src/node-status.ts', floor: 6 },
   { path: 'src/node-gateway.ts', floor: 6 },
+  { path: 'src/readiness.ts', floor: 6 },
   { path: 'src/anchormesh-node.ts', floor: 6 },
   { path: 'src/node-reload.ts', floor: 6 },
   { path: 'src/live-settings.ts', floor: 6 },
