@@ -195,9 +195,7 @@ export async function checkMixes(numRuns: number): Promise<void> {
     }),
     { numRuns, seed: 20_260_601 }
   )
-  expect([...seen].toSorted()).toEqual(
-    CODES
-  )
+  expect([...seen].toSorted()).toEqual(CODES)
 }
 
 const OFFSETS: Readonly<Partial<Record<Step['fault'], number>>> = {
