@@ -81,7 +81,7 @@ export class PartnerRegistry implements PartnerKeys, NodeRegister {
     const orgId = this.#ports.policy().orgOf(did)
     if (orgId !== undefined) return this.#ofPeer(did, kid, orgId)
     const held = this.#nodes.find(did, kid)
-    return held === undefined ? [] : [{ did, kid, key: held.key, tenant: held.tenant }]
+    return held === undefined ? [] : [{ did, kid, key: held.key, tenant: held.registered.tenant }]
   }
 
   withKid(kid: string): readonly PartnerKey[] {
@@ -92,8 +92,8 @@ export class PartnerRegistry implements PartnerKeys, NodeRegister {
       ...(byKid.get(kid) ?? []),
       ...organisations.flatMap((orgId) => byOrganisation.get(orgId) ?? [])
     ])
-    const registered = this.#nodes.withKid(kid).filter(({ did }) => policy.orgOf(did) === undefined)
-    return [...peers, ...registered.map(({ did }) => did)].flatMap((did) => this.of(did, kid))
+    const registered = this.#nodes.withKid(kid).filter(({ registered: { did } }) => policy.orgOf(did) === undefined)
+    return [...peers, ...registered.map((held) => held.registered.did)].flatMap((did) => this.of(did, kid))
   }
 
   knows(did: string): boolean {
@@ -118,9 +118,8 @@ export class PartnerRegistry implements PartnerKeys, NodeRegister {
       throw new AnchormeshError('KEY_EXISTS', `${did} is a peer of the policy, and has its keys from there`, {
         hint: 'Bind the key in peers.yaml, or by an anchor pack of its organisation.'
       })
-    const registered = { did, kid, publicKey, tenant, registeredAt: clock.now() }
-    const added = await this.#nodes.add(registered)
-    if (added === 'new')
+    const added = await this.#nodes.add({ did, kid, publicKey, tenant, registeredAt: clock.now() })
+    if (added.isNew)
       audit.record({
         action: 'NODE_REGISTERED',
         actor: 'operator',
@@ -129,7 +128,7 @@ export class PartnerRegistry implements PartnerKeys, NodeRegister {
         code: null,
         detail: { kid, publicKey, tenant }
       })
-    return { ok: true, isNew: added === 'new', registered: this.#nodes.find(did, kid) ?? registered }
+    return { ok: true, ...added }
   }
 
   async unregister(did: string, kid: string): Promise<boolean> {
