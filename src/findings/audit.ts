@@ -50,7 +50,8 @@ export class FindingsAudit {
     const security = SECURITY_ACTIONS[taken.code]
     if (security === undefined) return
     // Who signed is only what somebody says: counted by where it came from, or names could be made up.
-    const detail = { ...claimed, reason: taken.detail }
+    const said = claimed === null ? {} : { signer: claimed.signer, kid: claimed.kid }
+    const detail = { ...said, reason: taken.detail }
     this.#audit.count({ action: security, actor: address, subject, outcome: 'refused', code: taken.code, detail })
   }
 }

@@ -38,7 +38,6 @@ export const feedback: Projection = {
   dependsOnPolicy: false,
   rowsChangeOften: false,
   namespacePrefix: () => null,
-  tenantPrefix: (tenant) => `${tenant}!`,
   filters: {
     signer: (row, value) => row['signer'] === value,
     status: (row, value) => row['action'] === value,

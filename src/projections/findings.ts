@@ -91,7 +91,6 @@ export const findings: Projection = {
   dependsOnPolicy: false,
   rowsChangeOften: true,
   namespacePrefix: () => null,
-  tenantPrefix: (tenant) => `${tenant}!`,
   filters: {
     signer: (row, value) => row['signer'] === value,
     status: (row, value) => row['status'] === value,

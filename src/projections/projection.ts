@@ -81,8 +81,6 @@ export interface Projection {
   fold(record: LoggedRecord, context: FoldContext): Promise<void> | void
   /** Where the rows of a namespace begin; `null` when a row belongs to no namespace. */
   namespacePrefix(namespace: string): string | null
-  /** Where the rows of a tenant begin; absent where rows belong to no tenant as a whole. */
-  tenantPrefix?(tenant: string): string
   readonly filters: Readonly<Partial<Record<FilterName, (row: JsonObject, value: string | number) => boolean>>>
   /** What changes of rows say beside the rows. */
   readonly derived?: DerivedChanges

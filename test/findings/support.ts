@@ -13,7 +13,7 @@ import type { ProjectionPage } from '../../src/projections/query.ts'
 import type { Signer } from '../../src/trust/signer.ts'
 import { publicListener } from '../http/support/listeners.ts'
 import type { MemoryNode, NodeOptions } from '../node/nodes.ts'
-import { openNode } from '../node/nodes.ts'
+import { openNode, quiet } from '../node/nodes.ts'
 import { member, policyOf } from '../support/identities.ts'
 import type { PolicyOptions } from '../support/identities.ts'
 
@@ -206,5 +206,6 @@ export async function findingRow(node: FindingsNode, findingId: string): Promise
 /** The audit records of what was asked for tenants, those of the last minute included. */
 export async function auditOf({ memory }: FindingsNode, action: string): Promise<readonly AuditRecord[]> {
   await memory.ports.clock.advance(61_000)
+  await quiet(memory)
   return await Array.fromAsync(memory.node.audit({ action }))
 }
