@@ -49,9 +49,7 @@ export const ADMIN_LIMITS: ListenerLimits = {
 /** Largest body that is read whole (CONTRACT, section 1). */
 export const BODY_BYTES_MAX = 1024 * 1024
 
-/** Most rows or events on a page (CONTRACT, section 4), and how many there are when nothing is said. */
-export const PAGE_LENGTH_MAX = 500
-export const PAGE_LENGTH_DEFAULT = 100
+export { PAGE_LENGTH_DEFAULT, PAGE_LENGTH_MAX } from '../api/queries.ts'
 
 // A filter that matches nothing must not read the whole log for one request. 10,000 records are read and parsed in some
 // 150 ms, and a page then ends early, perhaps empty; `next` goes on from there.

@@ -82,7 +82,7 @@ describe('a delivery', () => {
         deliveryHash: hash,
         from: partner.signer.did,
         kid,
-        bytes: expect.any(Number),
+        bytes: expect.any(Number) as unknown,
         ts,
         status: 'held',
         takenAt: node.clock.now(),
