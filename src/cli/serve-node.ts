@@ -108,6 +108,7 @@ async function open(
     metrics: serving,
     access: node.gateway.access,
     audit: node.auditTrail,
+    subscriptions: node.gateway.subscriptions,
     listen,
     corsOrigins,
     logger,

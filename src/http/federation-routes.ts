@@ -11,7 +11,7 @@ import { addressBlock } from './address-block.ts'
 import { answerOutcome } from './answer-outcome.ts'
 import type { HttpCode } from './errors.ts'
 import { RequestRefused } from './errors.ts'
-import * as schemas from './federation-schemas.ts'
+import * as docs from './federation-docs.ts'
 import type { App } from './listener.ts'
 import { noQuery } from './schemas.ts'
 
@@ -43,7 +43,7 @@ const REQUEST_CODES: Readonly<Record<BundleErrorCode, HttpCode>> = {
  */
 export function registerFederation(app: App, federation: FederationServing, clock: Clock): void {
   app.get('/v1/federation/node', {
-    schema: { querystring: noQuery, response: { 200: schemas.nodeDocument } },
+    schema: { querystring: noQuery, ...docs.NODE_DOCS },
     handler: async (_request, reply) => await reply.header('cache-control', 'no-cache').send(federation.document())
   })
   const rates = new RateLimiter(clock, ADDRESSES_MAX)
@@ -65,7 +65,7 @@ function registerWireRoutes(app: App, federation: FederationServing, limit: Limi
     scope.addHook('preParsing', limit)
     scope.post('/federation/announce', {
       bodyLimit: EVENT_BYTES_MAX,
-      schema: { querystring: noQuery },
+      schema: { querystring: noQuery, ...docs.ANNOUNCE_DOCS },
       handler: async (request, reply) => {
         const outcome = await federation.announce(bodyOf(request), addressBlock(request.ip))
         return answerOutcome(reply, outcome, request.id)
@@ -81,7 +81,7 @@ function registerWireRoutes(app: App, federation: FederationServing, limit: Limi
     })
     scope.post('/federation/request', {
       bodyLimit: REQUEST_BYTES_MAX,
-      schema: { querystring: noQuery },
+      schema: { querystring: noQuery, ...docs.REQUEST_DOCS },
       handler: async (request, reply) => {
         const wire = bodyOf(request)
         const answer = await federation.request(wire, addressBlock(request.ip))
@@ -99,7 +99,7 @@ function registerSignedRoutes(app: App, federation: FederationServing, limit: Li
     scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
     scope.addHook('preParsing', limit)
     scope.post('/v1/federation/challenge', {
-      schema: { querystring: noQuery, response: { 201: schemas.givenToken } },
+      schema: { querystring: noQuery, ...docs.CHALLENGE_DOCS },
       handler: async (request, reply) => {
         const answer = await federation.challenge(bodyOf(request), addressBlock(request.ip))
         if (!answer.ok) throw new RequestRefused(answer.code, answer.detail)
@@ -107,7 +107,7 @@ function registerSignedRoutes(app: App, federation: FederationServing, limit: Li
       }
     })
     scope.post('/v1/federation/deliver', {
-      schema: { querystring: noQuery, response: { 201: schemas.deliveryReceipt } },
+      schema: { querystring: noQuery, ...docs.DELIVER_DOCS },
       handler: async (request, reply) => {
         const answer = await federation.deliver(bodyOf(request), addressBlock(request.ip))
         if (!answer.ok) throw new RequestRefused(answer.code, answer.detail)

@@ -26,8 +26,8 @@ export const PUBLIC_LIMITS: ListenerLimits = {
   keepAliveTimeoutMs: 10_000,
   // Node's default, 30 s, would make 40 s of the ten.
   timeoutCheckMs: 2_000,
-  // About 30 KiB each: 16 MiB when somebody opens all of them.
-  connectionsMax: 512,
+  // 1,500 subscribers, and as many others as apps that poll need. About 30 KiB each: 64 MiB when somebody opens all.
+  connectionsMax: 2_048,
   // A little longer than `waitFor`.
   closeGraceMs: 6_000
 }

@@ -21,6 +21,8 @@ import { registerPackServing } from './pack-sync-routes.ts'
 import { registerPublicRoutes } from './public-routes.ts'
 import type { PublicOperations } from './public-routes.ts'
 import { registerTicketRoutes } from './ticket-routes.ts'
+import type { SubscriptionHub } from '../subscriptions/hub.ts'
+import { registerSubscribeRoute } from './subscribe-routes.ts'
 
 export interface PublicListenerOptions {
   /** `HOST:PORT` on loopback (`http.listen`); port 0 lets the system choose. */
@@ -36,6 +38,8 @@ export interface PublicListenerOptions {
   readonly certificateDidOf?: (request: FastifyRequest) => string | null
   /** Gets a count of the requests that were refused. */
   readonly audit?: CountingTrail
+  /** Without it nobody can subscribe. */
+  readonly subscriptions?: SubscriptionHub
   readonly logger: Logger
   readonly clock: Clock
   /** Origins whose pages may read the answers (`http.corsOrigins`); default none. */
@@ -67,6 +71,7 @@ export async function startPublicListener(options: PublicListenerOptions): Promi
 /** All that the public listener serves; each route is in `/openapi.json`. */
 export async function registerEveryPublicRoute(app: App, options: PublicListenerOptions): Promise<void> {
   const { operations, packs, federation, access, metrics, clock, corsOrigins = [], audit = NO_AUDIT } = options
+  const { subscriptions: hub } = options
   allowOrigins(app, corsOrigins)
   registerAccess(app, {
     ...options,
@@ -81,6 +86,7 @@ export async function registerEveryPublicRoute(app: App, options: PublicListener
     registerHandInRoutes(app, operations, access)
   }
   if (packs !== undefined) registerPackServing(app, packs, clock)
+  if (hub !== undefined) registerSubscribeRoute(app, { hub, operations, corsOrigins })
   if (metrics !== undefined) registerMetrics(app, metrics)
   if (federation !== undefined) registerFederation(app, federation, clock)
 }

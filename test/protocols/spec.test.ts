@@ -25,7 +25,8 @@ const PATHS = [
   'audit/v1',
   'keystore/v1',
   'signer/v1',
-  'delivery/v1'
+  'delivery/v1',
+  'subscription/v1'
 ] as const
 
 /** Whose codes a SPEC can name by reference. */
