@@ -3,6 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { BundleErrorCode } from '../../protocols/bundle/v1/answer.ts'
 import { REQUEST_BYTES_MAX } from '../../protocols/bundle/v1/request.ts'
 import { decodeSigned } from '../../protocols/bundle/v1/signed.ts'
+import { CHALLENGE_BYTES_MAX } from '../../protocols/delivery/v1/request.ts'
 import { EVENT_BYTES_MAX } from '../../protocols/event/v1/envelope.ts'
 import type { FederationServing } from '../deliveries/federation.ts'
 import { RateLimiter, perMinute } from '../ingest/rate-limiter.ts'
@@ -14,12 +15,16 @@ import { RequestRefused } from './errors.ts'
 import * as docs from './federation-docs.ts'
 import type { App } from './listener.ts'
 import { noQuery } from './schemas.ts'
+import { boundUnderWay } from './under-way.ts'
 
 const WIRE_MEDIA_TYPE = 'application/octet-stream'
 
 // Requests of one address (IPv6: of one network) in a minute. Ten a second are more than a partner has reason to send,
 // and the body and signature of each cost a few milliseconds at most.
 export const FEDERATION_REQUESTS_PER_MINUTE = 600
+// Deliveries that come in or are being taken, each up to 1 MiB; a stranger can keep one open for as long as a request may
+// take, so no address has more than a few.
+export const DELIVERIES_UNDER_WAY = { all: 64, ofAddress: 16 } as const
 // Addresses that asked lately; forgetting one only lets it ask anew. About 1 MiB.
 const ADDRESSES_MAX = 10_000
 
@@ -98,7 +103,9 @@ function registerSignedRoutes(app: App, federation: FederationServing, limit: Li
     // As bytes: whether they are JSON, and which, is for the protocol to say.
     scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
     scope.addHook('preParsing', limit)
+    const underWay = boundUnderWay(DELIVERIES_UNDER_WAY)
     scope.post('/v1/federation/challenge', {
+      bodyLimit: CHALLENGE_BYTES_MAX,
       schema: { querystring: noQuery, ...docs.CHALLENGE_DOCS },
       handler: async (request, reply) => {
         const answer = await federation.challenge(bodyOf(request), addressBlock(request.ip))
@@ -107,6 +114,7 @@ function registerSignedRoutes(app: App, federation: FederationServing, limit: Li
       }
     })
     scope.post('/v1/federation/deliver', {
+      preParsing: underWay,
       schema: { querystring: noQuery, ...docs.DELIVER_DOCS },
       handler: async (request, reply) => {
         const answer = await federation.deliver(bodyOf(request), addressBlock(request.ip))
