@@ -8,6 +8,7 @@ import {
   trustAnchorRow,
   winnerRow
 } from './batch-rows.ts'
+import { deliveryRow } from './delivery-rows.ts'
 import { checkpointRow, effectRow, equivocationRow, sequenceRow } from './chain-rows.ts'
 
 /** The rows of each projection, as queries and subscriptions show them. */
@@ -22,7 +23,8 @@ export const rowSchemas = {
   equivocations: equivocationRow,
   effects: effectRow,
   anchorings: anchoringRow,
-  checkpoints: checkpointRow
+  checkpoints: checkpointRow,
+  deliveries: deliveryRow
 } as const
 
 /** The projections of this release. */

@@ -18,7 +18,7 @@ export interface ListenerLimits {
 export const PUBLIC_LIMITS: ListenerLimits = {
   // A header is at most 16 KiB, one or two packets; ten seconds are for a bad line, not for one byte at a time.
   headersTimeoutMs: 10_000,
-  // The largest body is an event that is pushed, 48 KiB.
+  // The largest body is a delivery, 1 MiB: in this time over a line of 70 KiB a second.
   requestTimeoutMs: 15_000,
   // The longest silence that is meant is `waitFor`, 5 s; a reader that takes nothing for 30 s is gone.
   idleTimeoutMs: 30_000,

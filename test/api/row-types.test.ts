@@ -6,6 +6,7 @@ import type { AnchoringRow } from '../../src/projections/anchorings.ts'
 import type { AttestationRow } from '../../src/projections/attested.ts'
 import type { BatchRow } from '../../src/projections/batches.ts'
 import type { CheckpointRow } from '../../src/projections/checkpointed.ts'
+import type { DeliveryRow } from '../../src/projections/deliveries.ts'
 import type { ReceiptRow } from '../../src/projections/receipts.ts'
 import type { TimestampAnchorRow } from '../../src/projections/timestamp-anchors.ts'
 import type { WinnerRow } from '../../src/projections/winners.ts'
@@ -32,7 +33,8 @@ const ties: readonly true[] = [
   true satisfies Same<WinnerRow, RowOf<'winners'>>,
   true satisfies Same<AttestationRow, RowOf<'attestations'>>,
   true satisfies Same<AnchoringRow, RowOf<'anchorings'>>,
-  true satisfies Same<CheckpointRow, RowOf<'checkpoints'>>
+  true satisfies Same<CheckpointRow, RowOf<'checkpoints'>>,
+  true satisfies Same<DeliveryRow, RowOf<'deliveries'>>
 ]
 
 describe('the schemas of rows', () => {

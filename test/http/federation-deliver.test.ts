@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { verifyInclusion } from '../../protocols/batch/v1/merkle.ts'
 import { checkReceipt, decodeReceipt } from '../../protocols/delivery/v1/receipt.ts'
@@ -6,7 +7,9 @@ import { bytesOfHex, fromBase64url, toHex, utf8 } from '../../protocols/primitiv
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import { checkPublicKey } from '../../protocols/signature/v1/ed25519.ts'
 import { parseCheckpoint } from '../../protocols/checkpoint/v1/note.ts'
+import { DELIVERIES_UNDER_WAY } from '../../src/http/federation-routes.ts'
 import { reopen } from '../node/nodes.ts'
+import { untilAnswer } from '../support/until-answer.ts'
 import { NAMESPACE, member, policyOf } from '../support/identities.ts'
 import {
   HOME,
@@ -82,7 +85,7 @@ describe('a delivery', () => {
         deliveryHash: hash,
         from: partner.signer.did,
         kid,
-        bytes: expect.any(Number),
+        bytes: expect.any(Number) as unknown,
         ts,
         status: 'held',
         takenAt: node.clock.now(),
@@ -222,7 +225,7 @@ describe('what is refused', () => {
     const bodies: readonly (readonly [string, string, number, string])[] = [
       ['no JSON', '{', 400, 'MALFORMED'],
       ['nothing', '', 400, 'MALFORMED'],
-      ['deep JSON', '['.repeat(100_000) + ']'.repeat(100_000), 400, 'MALFORMED'],
+      ['deep JSON', '['.repeat(8_000) + ']'.repeat(8_000), 400, 'MALFORMED'],
       ['a member twice', '{"signed":{},"signed":{},"signatures":[]}', 400, 'DUPLICATE_KEY'],
       ['another object', '{"token":"x"}', 422, 'SCHEMA_INVALID'],
       ['a prototype', '{"__proto__":{"signed":{}},"signatures":[]}', 422, 'SCHEMA_INVALID']
@@ -240,7 +243,25 @@ describe('what is refused', () => {
     const { url } = await startPartnerNode()
     const head = 'POST /v1/federation/deliver HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n'
     const type = 'Content-Type: application/json\r\nContent-Length: 1048577\r\n\r\n'
-    expect(await rawExchange(url, `${head}${type}`)).toMatch(/^HTTP\/1\.1 413 .*"code":"BODY_TOO_LARGE"/s)
+    const challenge = `${head}${type}`.replace('deliver', 'challenge').replace('1048577', '16385')
+    for (const sent of [`${head}${type}`, challenge])
+      expect(await rawExchange(url, sent)).toMatch(/^HTTP\/1\.1 413 .*"code":"BODY_TOO_LARGE"/s)
+  })
+
+  it('more bodies at once than are taken from one address, until some are through', async () => {
+    const { url } = await startPartnerNode()
+    const { hostname, port } = new URL(url)
+    const head = 'POST /v1/federation/deliver HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n'
+    const waiting = Array.from({ length: DELIVERIES_UNDER_WAY.ofAddress }, () => {
+      const socket = connect(Number(port), hostname)
+      socket.write(`${head}Content-Length: 2\r\n\r\n{`)
+      return socket
+    })
+    const isRefused = async (): Promise<boolean> =>
+      (await postText(`${url}/v1/federation/deliver`, '{}')).status === 503
+    await untilAnswer('all are under way', isRefused)
+    for (const socket of waiting) socket.destroy()
+    await untilAnswer('they are gone', async () => !(await isRefused()))
   })
 
   it('another media type, a query, another method', async () => {

@@ -21,9 +21,9 @@ it('an operator registers a key, sees it, and takes it back', async () => {
     code: 'KEY_EXISTS'
   })
   const search = new URLSearchParams({ did: KEY.did, kid: KEY.kid })
-  const removed = await ask(`${url}?${search}`, { method: 'DELETE' })
+  const removed = await ask(`${url}?${search.toString()}`, { method: 'DELETE' })
   expect([removed.status, await removed.json()]).toEqual([200, { did: KEY.did, kid: KEY.kid }])
-  expect((await ask(`${url}?${search}`, { method: 'DELETE' })).status).toBe(404)
+  expect((await ask(`${url}?${search.toString()}`, { method: 'DELETE' })).status).toBe(404)
   expect(await (await ask(url)).json()).toEqual({ nodes: [] })
 })
 
@@ -63,7 +63,7 @@ it('shows partners who it is, and by which keys', async () => {
     peerId: null,
     orgId: HOME.orgId,
     keys: [{ kid, publicKey: toBase64url(publicKey), status: 'ACTIVE' }],
-    protocols: expect.arrayContaining(['delivery/v1', 'event/v1']),
+    protocols: expect.arrayContaining(['delivery/v1', 'event/v1']) as unknown,
     checkpointKey: verifierKeyOf({ signer: did, kid }, publicKey)
   })
   expect((await fetch(`${url}/v1/federation/node?x=1`)).status).toBe(400)

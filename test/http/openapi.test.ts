@@ -10,7 +10,7 @@ import { noQuery } from '../../src/http/schemas.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
 import { memoryNode } from './support/memory-operations.ts'
-import { somePacks } from './support/openapi.ts'
+import { someFederation, somePacks } from './support/openapi.ts'
 import type { Document, Operation } from './support/openapi.ts'
 import { operationsIn, refsIn } from './support/openapi.ts'
 
@@ -39,6 +39,7 @@ async function described(
         listen: '',
         operations: memoryNode(),
         packs: somePacks,
+        federation: someFederation,
         logger: silentLogger,
         clock: systemClock,
         corsOrigins: ['https://app.example']

@@ -1,3 +1,4 @@
+import type { FederationServing } from '../../../src/deliveries/federation.ts'
 import type { PackServing } from '../../../src/pack-sync/server.ts'
 
 /** A JSON Schema as the document has it. */
@@ -63,4 +64,13 @@ export function refsIn(document: Document): ReadonlySet<string> {
 export const somePacks: PackServing = {
   packPage: () => Promise.resolve({ ok: false, reason: 'refused', code: 'unknown-organisation', detail: 'none' }),
   takePack: () => Promise.resolve({ ok: false, reason: 'refused', code: 'denied', detail: 'none' })
+}
+
+/** Takes nothing from partners; its routes are there. */
+export const someFederation: FederationServing = {
+  announce: () => Promise.resolve({ outcome: 'rejected', code: 'MALFORMED', detail: 'none', id: null }),
+  request: () => Promise.resolve({ ok: false, code: 'denied', detail: 'none' }),
+  challenge: () => Promise.resolve({ ok: false, code: 'NODE_UNKNOWN', detail: 'none' }),
+  deliver: () => Promise.resolve({ ok: false, code: 'NODE_UNKNOWN', detail: 'none' }),
+  document: () => ({ did: 'did:key:z6MkTest', peerId: null, orgId: 'org', keys: [], protocols: [], checkpointKey: '' })
 }

@@ -51,12 +51,17 @@ export async function startPartnerNode(options: NodeOptions = {}): Promise<Partn
   return await servePartners(await openNode(HOME, [], { ...options, policy }))
 }
 
+/** To the admin listener, with its token. */
 export async function postJson(url: string, body: unknown): Promise<Response> {
-  return await postText(url, JSON.stringify(body))
+  return await postText(url, JSON.stringify(body), AUTHORIZED)
 }
 
-export async function postText(url: string, body: string | Uint8Array<ArrayBuffer>): Promise<Response> {
-  return await fetch(url, { method: 'POST', headers: { ...AUTHORIZED, 'content-type': 'application/json' }, body })
+export async function postText(
+  url: string,
+  body: string,
+  more: Readonly<Record<string, string>> = {}
+): Promise<Response> {
+  return await fetch(url, { method: 'POST', headers: { ...more, 'content-type': 'application/json' }, body })
 }
 
 export const postWire = async (url: string, body: Uint8Array): Promise<Response> =>
