@@ -65,7 +65,7 @@ describe('creating', () => {
     expect(JSON.stringify(records)).not.toContain(secret)
   })
 
-  test.each<[string, TokenRequest, string]>([
+  const REFUSED: readonly (readonly [string, TokenRequest, string])[] = [
     ['nothing to see', { namespaces: [], rights: ['read'] }, 'USAGE'],
     ['no right', { namespaces: ['a:one'], rights: [] }, 'USAGE'],
     ['namespaces of two tenants', { namespaces: ['a:one', 'b:one'], rights: ['read'] }, 'USAGE'],
@@ -77,9 +77,11 @@ describe('creating', () => {
     ['twenty years', { namespaces: ['a:one'], rights: ['read'], ttlMs: 7_300 * DAY_MS }, 'USAGE'],
     ['a fraction of time', { namespaces: ['a:one'], rights: ['read'], ttlMs: 60_000.5 }, 'USAGE'],
     ['a label of two lines', { namespaces: ['a:one'], rights: ['read'], label: 'a\nb' }, 'USAGE']
-  ])('refuses %s', async (_what, request, code) => {
+  ]
+  test('refuses what makes no sense under the policy in force', async () => {
     const { node } = await openWorld()
-    expect(await failureOf(node.createToken(request))).toBe(code)
+    for (const [what, request, code] of REFUSED)
+      expect([what, await failureOf(node.createToken(request))]).toEqual([what, code])
     expect(await node.tokens()).toEqual([])
   })
 
