@@ -30,9 +30,9 @@ export async function queryReceipts(
   store: Store,
   epoch: string,
   query: ProjectionQuery,
-  view: RowView = EVERY_ROW
+  shown: RowView = EVERY_ROW
 ): Promise<ProjectionPage> {
-  const page = await queryRows(engine, store, epoch, 'receipts', query, view)
+  const page = await queryRows(engine, store, epoch, 'receipts', query, shown)
   if (page.rows.length === 0) return page
   const { at, waitFor = 0 } = query
   const awaited = Math.max(at ?? 0, waitFor)
