@@ -56,10 +56,8 @@ test('peers are listed with what they may do, and whether they are there', async
   ])
   expect(await rowsOf(world, 'peers', { signer: SELF.signer.did })).toEqual([])
   expect(await rowsOf(world, 'peers', { status: 'connected' })).toEqual([])
-  expect((await rowsOf(world, 'peers', { namespace: 'b:one' })).map(({ orgId }) => orgId).sort()).toEqual([
-    'org-cleo',
-    'org-dan'
-  ])
+  const ofOne = await rowsOf(world, 'peers', { namespace: 'b:one' })
+  expect(new Set(ofOne.map(({ orgId }) => orgId))).toEqual(new Set(['org-cleo', 'org-dan']))
 })
 
 test('a reader with limits sees the peers of its namespaces, without addresses', async () => {
