@@ -67,7 +67,7 @@ export function peersPage(
   const { limit, after = '' } = pagePlace(PEERS_LISTING, query, log)
   const { namespace, signer, status } = query
   const inMesh = new Map(peers.map((peer) => [peer.did, peer]))
-  const rows: JsonObject[] = []
+  const rows: (PeerRow & JsonObject)[] = []
   for (const peer of policy.policy.peers) {
     if (peer.did <= after || peer.did === policy.self.did) continue
     const seen = policy.namespaces.filter((name) => policy.isMember(name, peer.did) && maySee(scope, name))
@@ -75,7 +75,7 @@ export function peersPage(
     const row = rowOf(peer, seen, { mesh: inMesh.get(peer.did), sessions, withAddresses: scope.isOperator })
     if (namespace !== undefined && !seen.includes(namespace) && namespace !== TRUST_NAMESPACE) continue
     if ((signer ?? peer.did) !== peer.did || (status ?? row.status) !== row.status) continue
-    if (rows.length === limit) return pageOf(PEERS_LISTING, log, rows, String(rows.at(-1)?.['did']))
+    if (rows.length === limit) return pageOf(PEERS_LISTING, log, rows, rows.at(-1)?.did ?? null)
     rows.push(row)
   }
   return pageOf(PEERS_LISTING, log, rows, null)

@@ -6,7 +6,7 @@ import type { HandInResult, Operations } from '../operations.ts'
 import { RequestRefused } from './errors.ts'
 import type { App } from './listener.ts'
 import { namespace } from './name-schemas.ts'
-import { grantOf } from './reader.ts'
+import { tokenGrantOf } from './reader.ts'
 import { namespaceDenied } from './require-visible.ts'
 import { noQuery } from './schemas.ts'
 
@@ -45,8 +45,8 @@ export function registerHandInRoutes(
       schema: { querystring: noQuery, body: handInRequest, response: { 202: handedIn } },
       // Before the body is read: nobody without the right uploads anything.
       onRequest: async (request, reply) => {
-        const grant = grantOf(request)
-        if (grant?.tokenId == null) {
+        const grant = tokenGrantOf(request)
+        if (grant === null) {
           reply.header('www-authenticate', 'Bearer')
           throw new RequestRefused('TOKEN_REQUIRED', 'handing in receipts needs an access token')
         }
@@ -54,7 +54,7 @@ export function registerHandInRoutes(
           throw new RequestRefused('ACCESS_DENIED', 'this token may not hand in receipts')
       },
       handler: async (request, reply) => {
-        const grant = grantOf(request)
+        const grant = tokenGrantOf(request)
         const { namespace: into, receipts } = request.body
         if (grant === null || !readers.mayHandIn(grant, into)) throw namespaceDenied(into)
         const { receiptHashes, queued }: HandInResult = await operations.handIn({

@@ -28,6 +28,12 @@ export function grantOf(request: FastifyRequest): Grant | null {
   return grants.get(request.raw) ?? null
 }
 
+/** The grant of the token that the reader has shown, or that a ticket stands for; null without one. */
+export function tokenGrantOf(request: FastifyRequest): (Grant & { readonly tokenId: string }) | null {
+  const grant = grantOf(request)
+  return grant === null || grant.tokenId === null ? null : { ...grant, tokenId: grant.tokenId }
+}
+
 /** Whether somebody asks who may read anything at all; on open routes others ask, too. */
 export function isReader(request: FastifyRequest): boolean {
   return readerOf(request) !== SEES_NOTHING

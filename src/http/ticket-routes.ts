@@ -1,7 +1,7 @@
 import type { ReaderAccess } from '../access/reader-access.ts'
 import { RequestRefused } from './errors.ts'
 import type { App } from './listener.ts'
-import { grantOf } from './reader.ts'
+import { tokenGrantOf } from './reader.ts'
 import { noQuery } from './schemas.ts'
 import { ticket } from './token-schemas.ts'
 
@@ -10,8 +10,8 @@ export function registerTicketRoutes(app: App, readers: Pick<ReaderAccess, 'tick
   app.post('/v1/tickets', {
     schema: { querystring: noQuery, response: { 201: ticket } },
     handler: async (request, reply) => {
-      const grant = grantOf(request)
-      if (grant?.tokenId == null) {
+      const grant = tokenGrantOf(request)
+      if (grant === null) {
         reply.header('www-authenticate', 'Bearer')
         throw new RequestRefused('TOKEN_REQUIRED', 'a ticket stands for a token', 'Show the token with this request.')
       }

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import type { TokenRequest } from '../../src/access/token-operations.ts'
 import type { JsonValue } from '../../protocols/canonical-json/v1/json.ts'
 import { encodeCanonical } from '../../protocols/canonical-json/v1/codec.ts'
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
@@ -11,6 +12,7 @@ import type { AdminClient } from '../../src/http/admin-client.ts'
 import type { OnlineVerification, Operations } from '../../src/operations.ts'
 import { AnchormeshError } from '../../src/platform/errors.ts'
 import type { FailureCode } from '../../src/platform/errors.ts'
+import { openWorld } from '../access/world.ts'
 import { json } from '../protocols/json-arbitrary.ts'
 import { ORG, keyOf, openMachines, share } from '../packs/organisation.ts'
 import { until } from '../support/until.ts'
@@ -69,6 +71,23 @@ describe('every operation gives over HTTP what it gives in the process', () => {
     await expect(client.pinPack({ orgId: ORG, packSeq: 1, hash: 'a'.repeat(64) })).rejects.toMatchObject({
       code: 'PINS_NOT_KEPT'
     })
+  })
+
+  it('access tokens', async () => {
+    const { node } = await openWorld()
+    const client = await clientOf(node)
+    const request = { namespaces: ['a:one'], tenant: 'alpha', rights: ['read', 'hand-in'], label: 'x', ttlMs: 60_000 }
+    const { token, ...view } = await client.createToken(request as TokenRequest)
+    expect(await client.tokens()).toEqual([view])
+    expect(await node.tokens()).toEqual([view])
+    expect(token.startsWith(`${view.id}.`)).toBe(true)
+    expect(await client.revokeToken(view.id)).toEqual(view)
+    await expect(client.revokeToken(view.id)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    await expect(client.createToken({ namespaces: ['x:y'], rights: ['read'] })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      detail: { namespace: 'x:y' }
+    })
+    await expect(client.createToken({ namespaces: [], rights: ['read'] })).rejects.toMatchObject({ code: 'USAGE' })
   })
 
   it('status, query, digest, publishPack', async () => {

@@ -15,7 +15,7 @@ export function memoryTokens(): TokenOperations {
     },
     tokens: async () => known,
     revokeToken: async (id) => {
-      const [view] = known.filter((token) => token.id === id)
+      const view = known.find((token) => token.id === id)
       if (view === undefined) throw new AnchormeshError('NOT_FOUND', `there is no token ${id}`)
       known.splice(known.indexOf(view), 1)
       return view
