@@ -51,7 +51,7 @@ export function registerSubscribeRoute(app: App, options: SubscribeOptions): voi
       handler: (request, reply) => {
         const opening = hub.open(asked(request, request.query))
         if (!opening.ok) throw new RequestRefused(opening.code, opening.detail)
-        streamEvents(reply, opening)
+        streamEvents(request, reply, opening)
       },
       wsHandler: (socket, request) => {
         const { query } = request as FastifyRequest<{ Querystring: SubscribeQuery }>
@@ -95,7 +95,7 @@ function asked(
   }
 }
 
-function streamEvents(reply: FastifyReply, opening: Extract<Opening, { ok: true }>): void {
+function streamEvents(request: FastifyRequest, reply: FastifyReply, opening: Extract<Opening, { ok: true }>): void {
   reply.hijack()
   const { raw } = reply
   for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value)
@@ -107,7 +107,7 @@ function streamEvents(reply: FastifyReply, opening: Extract<Opening, { ok: true 
   raw.useChunkedEncodingByDefault = false
   raw.shouldKeepAlive = false
   raw.write(EVENT_STREAM_BEGIN)
-  const subscriber = opening.start(eventSink(raw))
+  const subscriber = opening.start(eventSink(raw, request.raw.socket))
   raw.once('close', () => subscriber.gone())
 }
 

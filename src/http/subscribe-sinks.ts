@@ -7,15 +7,18 @@ import type { FrameSink } from '../subscriptions/sink.ts'
 const TRY_AGAIN_LATER = 1013
 const POLICY_VIOLATION = 1008
 
-/** Frames as Server-Sent Events: the body of an answer that ends with its connection. */
-export function eventSink(response: ServerResponse): FrameSink {
+/**
+ * Frames as Server-Sent Events: the body of an answer whose header is sent, and which ends with its connection. So they
+ * go to the connection itself, at half of what they would cost through the answer.
+ */
+export function eventSink(response: ServerResponse, connection: Duplex): FrameSink {
   return {
     form: 'events',
-    write: (bytes) => void response.write(bytes),
+    write: (bytes) => void connection.write(bytes),
     get waitingBytes() {
-      return response.writableLength
+      return connection.writableLength
     },
-    drained: () => drained(response),
+    drained: () => drained(connection),
     end: () => void response.end(),
     destroy: () => void response.destroy()
   }
@@ -38,7 +41,7 @@ export function messageSink(socket: WebSocket, connection: Duplex): FrameSink {
   }
 }
 
-function drained(stream: Duplex | ServerResponse): Promise<void> {
+function drained(stream: Duplex): Promise<void> {
   return new Promise((resolve) => {
     if (!stream.writableNeedDrain || stream.destroyed) {
       resolve()

@@ -10,7 +10,7 @@ import type { RowVisibility } from './view.ts'
 
 export interface SubscriptionPorts {
   readonly engine: ProjectionEngine
-  readonly store: Store
+  readonly store: Pick<Store, 'snapshot'>
   readonly epoch: string
   readonly clock: Clock
   readonly logger: Logger

@@ -12,7 +12,7 @@ import type { View } from './view.ts'
 
 /** Rows of one view of a projection. */
 export interface Source {
-  readonly store: Store
+  readonly store: Pick<Store, 'snapshot'>
   readonly instance: ProjectionInstance
   readonly view: View
   readonly context: PlaceContext

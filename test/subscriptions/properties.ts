@@ -135,7 +135,8 @@ export async function readersMissNothing(numRuns: number): Promise<void> {
       let ledger: Ledger = await openLedger({ store, policy: POLICY, projections })
       let hub = hubOf(ledger, { limits: TINY_LIMITS })
       // The first record is the policy.
-      const model = (logSeq: number): ReadonlyMap<string, unknown> => countedRows(events.slice(0, Math.max(0, logSeq - 1)), 2)
+      const model = (logSeq: number): ReadonlyMap<string, unknown> =>
+        countedRows(events.slice(0, Math.max(0, logSeq - 1)), 2)
       const apps = Array.from({ length: READERS }, (_, index) => new App(index, model))
       for (const act of acts) {
         if (act.act === 'append') {
