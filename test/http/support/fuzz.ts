@@ -67,8 +67,8 @@ function fitting({ name, schema, example }: Parameter, known: KnownValues): fc.A
   if (schema['type'] === 'integer') {
     const { minimum = 0, maximum = 9_007_199_254_740_991 } = schema as { minimum?: number; maximum?: number }
     const near = fc.integer({ min: minimum, max: Math.min(maximum, minimum + 60) })
-    // Nobody has such a position yet: waiting for it takes its time.
-    if (name === 'waitFor') return fc.constantFrom('0', '1', '2')
+    // A position that is not there yet is waited for, 5 s each time.
+    if (name === 'waitFor' || name === 'at') return fc.integer({ min: 0, max: 5 }).map(String)
     return fc
       .oneof(
         near,

@@ -48,7 +48,7 @@ export async function richNode({
   readonly verifiers?: readonly TimestampVerifier[]
   readonly blobs?: Store
 } = {}): Promise<RichNode> {
-  const node = await openNodeOf(ALICE, [ALICE], verifiers, blobs)
+  const node = await openNodeOf(ALICE, [ALICE], verifiers, blobs, systemClock)
   const listener: Listener = await startPublicListener({
     listen: '127.0.0.1:0',
     operations: node,
