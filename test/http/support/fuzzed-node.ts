@@ -34,7 +34,7 @@ export async function fuzz(requests: number, seed: number): Promise<ReadonlyMap<
     leafHash: leaves,
     name: PROJECTION_NAMES,
     status: ['verified', 'held', 'announced'],
-    cursor: [String(page.body['nextCursor'])],
+    cursor: [page.body['nextCursor'] as string],
     id: ids
   }
   const fits = new Fits(document)
