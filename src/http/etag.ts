@@ -17,11 +17,13 @@ export async function answerNotModified(
   reply.header('cache-control', 'no-cache')
   if (!matches(request.headers['if-none-match'], etag)) return payload
   reply.code(304)
-  return null
+  // For HEAD fastify says the length of what it then leaves out: that of the answer which the client has.
+  return request.method === 'HEAD' ? payload : null
 }
 
 /** The weak comparison that RFC 9110 asks for here. */
 function matches(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false
-  return header.split(',').some((tag) => ['*', etag].includes(tag.trim().replace(/^W\//, '')))
+  if (header.trim() === '*') return true
+  return header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag)
 }

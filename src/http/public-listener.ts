@@ -40,6 +40,8 @@ export interface PublicListenerOptions {
   readonly packs?: PackServing
   /** What tokens, tickets and certificates open; without it only readers on this machine see anything. */
   readonly access?: ReaderAccess
+  /** The DID that the client certificate of a request is pinned to; default: by the TLS of the connection. */
+  readonly certificateDidOf?: typeof certificateDidOf
   /** Gets a count of the requests that were refused. */
   readonly audit?: CountingTrail
   /** Without it nobody can subscribe. */
@@ -100,7 +102,7 @@ export async function registerEveryPublicRoute(app: App, options: PublicListener
   registerAccess(app, {
     ...options,
     ...(access === undefined ? {} : { readers: access }),
-    certificateDidOf,
+    certificateDidOf: options.certificateDidOf ?? certificateDidOf,
     origins: originsOf(corsOrigins),
     audit
   })

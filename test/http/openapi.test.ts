@@ -12,7 +12,7 @@ import { silentLogger } from '../../src/platform/logger.ts'
 import { memoryNode } from './support/memory-operations.ts'
 import { someFederation, somePacks } from './support/openapi.ts'
 import type { Document, Operation } from './support/openapi.ts'
-import { operationsIn, refsIn } from './support/openapi.ts'
+import { operationsIn, refsIn, somePacks } from './support/openapi.ts'
 
 interface Route {
   readonly method: string
@@ -108,7 +108,7 @@ describe('GET /openapi.json', () => {
     const ids = operationsIn(document).map(({ operation }) => operation.operationId)
     expect(new Set(ids).size).toBe(ids.length)
     for (const { path, operation } of operationsIn(document)) {
-      const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
+      const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '')
       const inPath = (operation.parameters ?? []).filter((parameter) => parameter.in === 'path')
       expect(inPath.map(({ name }) => name).toSorted()).toEqual(named.toSorted())
       expect(inPath.every(({ required }) => required === true)).toBe(true)

@@ -9,6 +9,7 @@ import type { Store } from '../../src/log/store.ts'
 import type { AnchormeshNode } from '../../src/node.ts'
 import { createNode } from '../../src/node.ts'
 import type { BuiltProof } from '../../src/operations.ts'
+import type { Clock } from '../../src/platform/clock.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
 import { checkProof } from '../../src/proofs/check-proof.ts'
 import type { ProofCheck, ProofTrust } from '../../src/proofs/check-proof.ts'
@@ -62,7 +63,8 @@ export async function openNodeOf(
   self: TestMember,
   members: readonly TestMember[],
   verifiers: readonly TimestampVerifier[],
-  blobs?: Store
+  blobs?: Store,
+  clock: Clock = createVirtualClock({ settle: settled })
 ): Promise<AnchormeshNode> {
   const node = await createNode(
     { policy: policyOf(self, members), signer: self.signer, version: 'test' },
@@ -70,7 +72,7 @@ export async function openNodeOf(
       store: await openMemoryStore(),
       blobs: blobs ?? (await openMemoryStore()),
       checkpoint: memoryCheckpoint(),
-      clock: createVirtualClock({ settle: settled }),
+      clock,
       random: seededRandom(self.orgId),
       logger: silentLogger,
       verifiers

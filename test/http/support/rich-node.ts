@@ -2,16 +2,19 @@ import { onTestFinished } from 'vitest'
 import type { JsonObject } from '../../../protocols/canonical-json/v1/json.ts'
 import type { Listener } from '../../../src/http/listener.ts'
 import { startPublicListener } from '../../../src/http/public-listener.ts'
+import type { Store } from '../../../src/log/store.ts'
 import type { AnchormeshNode } from '../../../src/node.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { silentLogger } from '../../../src/platform/logger.ts'
-import { openProver, stampOver } from '../../proofs/support.ts'
+import type { TimestampVerifier } from '../../../src/timestamps/verifier.ts'
+import { ALICE, openNodeOf, stampOver, stampVerifier } from '../../proofs/support.ts'
 import { NAMESPACE } from '../../support/identities.ts'
 import { rowOf } from '../../verification/support.ts'
 
 /** A real node, its batches and where it is served. */
 export interface RichNode {
   readonly node: AnchormeshNode
+  readonly close: () => Promise<void>
   readonly url: string
   /** Asks for a path; the answer must be JSON. */
   readonly get: (path: string) => Promise<Answer>
@@ -32,9 +35,20 @@ export interface Answer {
 /** The rows of a page. */
 export const rowsOf = ({ body }: Answer): readonly JsonObject[] => body['rows'] as readonly JsonObject[]
 
-/** A node over real sockets, closed when the test ends: it can seal, announce and verify stamps. */
-export async function richNode(): Promise<RichNode> {
-  const node = await openProver()
+/**
+ * A node over real sockets, closed when the test ends: it can seal, announce and verify stamps. `here`: the caller closes
+ * it, as one of many.
+ */
+export async function richNode({
+  here = false,
+  verifiers = [stampVerifier],
+  blobs
+}: {
+  readonly here?: boolean
+  readonly verifiers?: readonly TimestampVerifier[]
+  readonly blobs?: Store
+} = {}): Promise<RichNode> {
+  const node = await openNodeOf(ALICE, [ALICE], verifiers, blobs, systemClock)
   const listener: Listener = await startPublicListener({
     listen: '127.0.0.1:0',
     operations: node,
@@ -42,12 +56,14 @@ export async function richNode(): Promise<RichNode> {
     logger: silentLogger,
     clock: systemClock
   })
-  onTestFinished(async () => {
+  const close = async (): Promise<void> => {
     await listener.close()
     await node.close()
-  })
+  }
+  if (!here) onTestFinished(close)
   return {
     node,
+    close,
     url: listener.url,
     async get(path) {
       const response = await fetch(listener.url + path)
