@@ -22,9 +22,10 @@ const POST = 'POST /v1/packs HTTP/1.1\r\nhost: localhost\r\ncontent-type: applic
 
 /** The statuses of all that was answered to these bytes. */
 async function statusesOf(url: string, sent: string, exchange = rawExchange): Promise<number[]> {
-  const text = await exchange(url, sent).catch((error: NodeJS.ErrnoException) => {
+  const text = await exchange(url, sent).catch((error: unknown) => {
     // Closed while there was more to read: no answer.
-    if (error.code === 'ECONNRESET' || error.code === 'EPIPE') return ''
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ECONNRESET' || code === 'EPIPE') return ''
     throw error
   })
   return [...text.matchAll(/HTTP\/1\.1 ([0-9]{3}) /g)].map(([, status]) => Number(status))
@@ -125,7 +126,7 @@ it('whatever bytes come, in whatever pieces, nothing is a defect and the next on
     fc.asyncProperty(fc.array(piece, { maxLength: 24 }), async (pieces) => {
       for (const status of await statusesOf(url, pieces.join(''), endedExchange)) expect(status).toBeLessThan(500)
     }),
-    { numRuns: 80, examples: [[[]], [['GET ', '/livez', ' HTTP/1.1']]] }
+    { numRuns: 40, examples: [[[]], [['GET ', '/livez', ' HTTP/1.1']]] }
   )
   expect((await fetch(`${url}/livez`)).status).toBe(200)
 })
