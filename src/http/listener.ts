@@ -174,6 +174,8 @@ function guard(app: App, { logger, clock, closing, cap, holdsNames, isSecure }: 
       throw new RequestRefused('TOO_MANY_CONNECTIONS', 'this listener has as many connections as it can serve')
     }
     if (closing.aborted) throw new RequestRefused('NODE_NOT_RUNNING', 'the node is stopping')
+    // RFC 9112, section 3.2.2: such a target names its host by itself, whatever `Host` says.
+    if (!/^[/*]/.test(request.raw.url ?? '')) throw new RequestRefused('NOT_FOUND', 'this listener is no proxy')
     if (holdsNames && !isLoopbackHost(request.headers.host)) {
       const names = 'localhost, 127.0.0.1 and [::1]'
       throw new RequestRefused('HOST_NOT_ALLOWED', `this listener answers to the names ${names} only`)

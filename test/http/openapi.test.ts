@@ -10,7 +10,6 @@ import { noQuery } from '../../src/http/schemas.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
 import { memoryNode } from './support/memory-operations.ts'
-import { someFederation, somePacks } from './support/openapi.ts'
 import type { Document, Operation } from './support/openapi.ts'
 import { operationsIn, refsIn, somePacks } from './support/openapi.ts'
 

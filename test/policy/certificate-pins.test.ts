@@ -6,7 +6,7 @@ const [a, b] = ['a'.repeat(64), 'b'.repeat(64)] as const
 const peers = (...pins: readonly (readonly string[])[]): ReturnType<typeof peersSchema.parse> =>
   peersSchema.parse({
     v: 1,
-    peers: pins.map((certificatePins, index) => ({ did: `did:web:${index}.example`, orgId: 'o', certificatePins }))
+    peers: pins.map((pinned, index) => ({ did: `did:web:${index}.example`, orgId: 'o', certificatePins: pinned }))
   })
 
 test('each pin leads to its DID', () => {

@@ -71,6 +71,7 @@ function rpcOf(port: number, cookieFile: string, signal: AbortSignal): Rpc {
     const path = wallet === undefined ? '' : `wallet/${wallet}`
     const response = await fetch(`http://127.0.0.1:${port}/${path}`, {
       method: 'POST',
+      redirect: 'error',
       headers: { authorization: `Basic ${Buffer.from(cookie).toString('base64')}` },
       body: JSON.stringify({ jsonrpc: '1.0', id: 'demo', method, params }),
       signal
