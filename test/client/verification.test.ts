@@ -133,7 +133,7 @@ describe('rows', () => {
     const [batch] = (await client.query('batches')).rows
     const [winner] = (await client.query('winners')).rows
     const [anchor] = (await client.query('timestamp-anchors')).rows
-    if (batch === undefined || winner?.winner == null || anchor === undefined) throw new Error('there are rows')
+    if (batch === undefined || !winner?.winner || anchor === undefined) throw new Error('there are rows')
     const zeros = '0'.repeat(64)
     const first = batch.announcements[0]
     if (first === undefined) throw new Error('there is an announcement')
