@@ -17,14 +17,15 @@ export interface Serving {
   /** Not yet in its log. */
   readonly events: readonly SignedEvent[]
   /** Takes events in, in this order, and waits until projections show them. */
-  take(events: readonly SignedEvent[]): Promise<void>
+  readonly take: (events: readonly SignedEvent[]) => Promise<void>
 }
 
 /** Ends with the test. `count` events of three signers, each of a batch of its own, so that each has a row of its own. */
 export async function servingNode(count: number, options: Partial<PublicListenerOptions> = {}): Promise<Serving> {
   const signers = ['one', 'two', 'three'].map((name) => member(name))
-  const { node, end } = await openNode(signers)
-  onTestFinished(end)
+  const opened = await openNode(signers)
+  const { node } = opened
+  onTestFinished(() => opened.end())
   const listener = await startPublicListener({
     listen: '127.0.0.1:0',
     operations: node,

@@ -9,7 +9,7 @@ import { systemClock } from '../../src/platform/clock.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
 import { NAMESPACE, member } from '../support/identities.ts'
 import { next } from '../support/events.ts'
-import { ALICE, announce, judged, openProver, sealed, stampOver, stampVerifier } from '../proofs/support.ts'
+import { ALICE, BATCH, announce, judged, openProver, sealed, stampOver, stampVerifier } from '../proofs/support.ts'
 import { failureOf } from './support.ts'
 
 const opened: (Pick<AnchormeshNode, 'close'> | Listener)[] = []
@@ -133,7 +133,7 @@ describe('rows', () => {
     const [batch] = (await client.query('batches')).rows
     const [winner] = (await client.query('winners')).rows
     const [anchor] = (await client.query('timestamp-anchors')).rows
-    if (batch === undefined || winner?.winner == null || anchor === undefined) throw new Error('there are rows')
+    if (batch === undefined || !winner?.winner || anchor === undefined) throw new Error('there are rows')
     const zeros = '0'.repeat(64)
     const first = batch.announcements[0]
     if (first === undefined) throw new Error('there is an announcement')
@@ -159,6 +159,43 @@ describe('rows', () => {
     if (row === undefined) throw new Error('there is a batch')
     for (const asked of [client.verifyRow('batches', row), client.verifyLog()])
       expect(await failureOf(asked)).toMatchObject({ code: 'NOTHING_TO_VERIFY_WITH' })
+  })
+})
+
+describe('receipts', () => {
+  test('are proven by what the app knows alone', async () => {
+    const { url, leaves, root } = await servingNode()
+    const place = { leafHash: leaves[1] ?? '', namespace: NAMESPACE, batchId: BATCH }
+    const organisations = { 'org-a': [ALICE.signer.did] }
+    const proven = await verifying(url, { trust: { ...TRUST, organisations } }).receiptProof(place)
+    expect(proven.report).toMatchObject({ overall: 'proven', provenTime: 9_000, batchRoot: root })
+    // Without a verifier for that authority nothing is wrong, and nothing is proven.
+    expect((await verifying(url, { trust: {} }).receiptProof(place)).report).toMatchObject({ overall: 'undecided' })
+    expect((await createClient({ url }).receiptProof(place)).report).toBeNull()
+    const other = verifying(url, { trust: { ...TRUST, organisations: { 'org-a': [], 'org-b': [ALICE.signer.did] } } })
+    expect(await failureOf(other.receiptProof(place))).toMatchObject({ reason: 'OWNER' })
+  })
+
+  test('that were changed on the way are found', async () => {
+    const { url, leaves } = await servingNode()
+    const place = { leafHash: leaves[1] ?? '', namespace: NAMESPACE, batchId: BATCH }
+    const changes: readonly [string, (text: string) => string][] = [
+      ['RECORD', (text) => text.replace('invoice', 'Invoice')],
+      ['INCLUSION', (text) => text.replace(/(\\"path\\":\s*\[\s*(?:\\n)?\s*\\")[0-9a-f]{4}/, '$10000')]
+    ]
+    for (const [reason, change] of changes) {
+      const lie = changing(/\/proof/, change)
+      expect(await failureOf(verifying(url, {}, lie).receiptProof(place)), reason).toMatchObject({ reason })
+    }
+    const elsewhere = changing(/\/proof/, (text) => text.replaceAll(leaves[1] ?? '', leaves[0] ?? ''))
+    expect(await failureOf(createClient({ url, fetch: elsewhere }).receiptProof(place))).toMatchObject({
+      code: 'ANSWER_MALFORMED'
+    })
+    const all = { namespace: NAMESPACE, include: ['record', 'proof'] } as const
+    const record = changing(/receipts/, (text) => text.replace('invoice', 'Invoice'))
+    expect(await failureOf(verifying(url, {}, record).query('receipts', all))).toMatchObject({ reason: 'ROW_MISMATCH' })
+    const path = changing(/receipts/, (text) => text.replace(/"path":\["[0-9a-f]{4}/, '"path":["0000'))
+    expect(await failureOf(verifying(url, {}, path).query('receipts', all))).toMatchObject({ reason: 'ROW_MISMATCH' })
   })
 })
 

@@ -68,6 +68,8 @@ describe('the package installed from its tarball', () => {
         'LICENSE',
         'dist/src/index.js',
         'dist/src/index.d.ts',
+        'dist/src/client/index.js',
+        'dist/src/client/index.d.ts',
         'dist/src/cli/main.js',
         'dist/protocols/event/v1/codec.js',
         'protocols/event/v1/SPEC.md',
@@ -85,6 +87,53 @@ describe('the package installed from its tarball', () => {
     const script = "import { createNode } from 'anchormesh'; console.log(typeof createNode)"
     const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: project, env })
     expect(stdout).toBe('function\n')
+  })
+
+  test('is imported as a client, which a browser can do too', async () => {
+    const script = [
+      // What a browser has not.
+      "Object.defineProperty(process, 'getBuiltinModule', { value: undefined })",
+      "const { createClient } = await import('anchormesh/client')",
+      "const client = createClient({ url: 'http://127.0.0.1:1' })",
+      'console.log(await client.health().catch(({ name, code }) => `${name} ${code}`))'
+    ].join('\n')
+    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: project, env })
+    expect(stdout).toBe('ClientError UNREACHABLE\n')
+  })
+
+  test('brings the types of its client, where there is no Node', async () => {
+    await writeFile(
+      join(project, 'page.ts'),
+      [
+        "import { createClient, webCursorStore } from 'anchormesh/client'",
+        "const client = createClient({ url: 'https://node.example', cursorStore: (name) => webCursorStore(name, localStorage) })",
+        "for await (const update of client.subscribe('winners')) {",
+        "  if (update.frame === 'winner-changed') document.title = update.cause",
+        "  if (update.frame !== 'change' || update.row === null) continue",
+        "  const status: 'proposed' | 'verified' | 'settled' = update.row.status",
+        '  // @ts-expect-error a status is no number',
+        '  const wrong: number = update.row.status',
+        '  document.body.append(status, String(wrong))',
+        '}',
+        ''
+      ].join('\n')
+    )
+    const options = {
+      module: 'esnext',
+      moduleResolution: 'bundler',
+      target: 'es2024',
+      lib: ['es2024', 'dom', 'dom.asynciterable'],
+      strict: true,
+      noEmit: true,
+      skipLibCheck: true,
+      types: []
+    }
+    await writeFile(
+      join(project, 'tsconfig.page.json'),
+      JSON.stringify({ compilerOptions: options, files: ['page.ts'] })
+    )
+    const page = run('tsc', ['-p', 'tsconfig.page.json'], { cwd: project, env })
+    await expect(page).resolves.toEqual({ stdout: '', stderr: '' })
   })
 
   test('brings its types', async () => {
