@@ -206,7 +206,7 @@ test('a report that somebody signed again is found', async () => {
   // The report of the other target, and the receipt of another drill of the same one.
   const preprod = readFileSync(join(folder, 'preprod', 'report.json'), 'utf8')
   expect(await tampered((copy) => putReport(copy, preprod))).toContain('staging OTHER_TARGET target')
-  const again = read<Report>(reportIn((await runMatrixOf(world)).folder))
+  const again = read(reportIn((await runMatrixOf(world)).folder)) as Report
   const { receipt, delivery_hash, inclusion_proof } = again
   expect(await forged('the drill', { receipt, delivery_hash, inclusion_proof })).toEqual([
     'staging EVIDENCE_ALTERED signatures',
