@@ -1,25 +1,41 @@
+import { ReaderAccess } from './access/reader-access.ts'
+import { AccessTokens } from './access/tokens.ts'
 import { Deliveries } from './deliveries/deliveries.ts'
 import type { FederationServing } from './deliveries/federation.ts'
 import { nodeDocument } from './deliveries/node-document.ts'
+import { storeWriter } from './log/store-writer.ts'
 import { MeshDoor } from './mesh-door.ts'
 import type { NodeParts } from './node-parts.ts'
 import { PartnerRegistry } from './partners/partner-registry.ts'
 import { PartnerRequests } from './partners/partner-requests.ts'
+import { ReceiptParts } from './proofs/receipt-parts.ts'
+import { SubscriptionHub } from './subscriptions/hub.ts'
 import { LogProofs } from './transparency/log-proofs.ts'
 
 /** What a node offers apps and partners beside its operations. */
 export class NodeGateway {
+  readonly tokens: AccessTokens
+  /** Who may read what. */
+  readonly access: ReaderAccess
   /** Who may sign requests over HTTP. */
   readonly partners: PartnerRegistry
   /** What every kind of request that partners sign goes through. */
   readonly requests: PartnerRequests
   readonly federation: FederationServing
+  /** Who follows the node's projections. */
+  readonly subscriptions: SubscriptionHub
+  /** What rows of `receipts` show on request. */
+  readonly receiptParts: ReceiptParts
 
   constructor(parts: NodeParts) {
-    const { ports, guard, audit } = parts
+    const { ports, log, engine, policy, guard, audit } = parts
+    this.tokens = new AccessTokens({ ...ports, ...parts, write: storeWriter(ports.store, log) })
+    this.access = new ReaderAccess({ ...ports, ...parts, tokens: this.tokens })
+    this.receiptParts = new ReceiptParts({ ...parts, store: parts.ports.store })
     this.partners = new PartnerRegistry({ ...ports, ...parts })
     this.requests = new PartnerRequests({ guard, partners: this.partners, audit })
     this.federation = federationOf(parts, this.partners, this.requests)
+    this.subscriptions = new SubscriptionHub({ ...ports, engine, policy, epoch: log.epoch })
   }
 
   /** Begins what works by itself. */
@@ -30,7 +46,7 @@ export class NodeGateway {
   /** Ends what works by itself; subscribers are told. */
   async stop(): Promise<void> {
     this.partners.stop()
-    await Promise.resolve()
+    await this.subscriptions.stop()
   }
 }
 

@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../protocols/canonical-json/v1/json.ts'
+import type { TokenOperations } from './access/token-operations.ts'
 import type { AnchoringResult } from './anchoring/anchoring.ts'
 import type { AuditOperations, AuditStatus } from './audit/operations.ts'
 import type {
@@ -23,6 +24,7 @@ import type { PackPushResult } from './pack-sync/push.ts'
 import type { SyncResult as PackSyncResult } from './pack-sync/result.ts'
 import type { Digest } from './projections/digest.ts'
 import type { ProjectionStatus, RebuiltProjection } from './projections/projection-status.ts'
+import type { ReadScope } from './policy/read-scope.ts'
 import type { ConfigReloaded } from './policy/config-change.ts'
 import type { PackOperations, PublishedPack } from './packs/pack-operations.ts'
 import type { ProjectionPage, ProjectionQuery } from './projections/query.ts'
@@ -75,7 +77,8 @@ export type {
  * listener serves it; the client of the admin listener offers it again, so that a command need not know whether a
  * node is running.
  */
-export interface Operations extends AuditOperations, LogProofOperations, PackOperations, PackSyncOperations {
+export interface Operations
+  extends AuditOperations, LogProofOperations, PackOperations, PackSyncOperations, TokenOperations {
   status(): Promise<NodeStatus>
   /** Writes one moment of the node to a new folder of its machine. Throws `USAGE`, `NODE_NOT_RUNNING` without a folder. */
   backup(request: BackupRequest, onProgress?: ProgressListener): Promise<BackupMade>
@@ -90,10 +93,11 @@ export interface Operations extends AuditOperations, LogProofOperations, PackOpe
   event(id: string): Promise<LoggedEvent | null>
   /**
    * One page of a projection; go on while it has a cursor, also when it has no rows. Rows of `receipts` show how their
-   * root stands, worked out as of `winners` (`queryReceipts`). Throws `UNKNOWN_PROJECTION`, `STATE_OUTDATED`, `NOT_YET`,
-   * `PROJECTION_HALTED`, cursor codes.
+   * root stands, worked out as of `winners` (`queryReceipts`). `audit` and `peers` are asked in the same way, though they
+   * are no folds of the log. Of what the scope (default: everything) does not let its reader see nothing is shown, nor
+   * that it is there. Throws `UNKNOWN_PROJECTION`, `STATE_OUTDATED`, `NOT_YET`, `PROJECTION_HALTED`, cursor codes.
    */
-  query(projection: string, query: ProjectionQuery): Promise<ProjectionPage>
+  query(projection: string, query: ProjectionQuery, scope?: ReadScope): Promise<ProjectionPage>
   /** What two nodes compare to know that they agree. Throws `NOT_FOUND` for a namespace that is not carried. */
   digest(namespace: string): Promise<Digest>
   /** Takes in one event's wire bytes by the ingest door, and passes what is new on to the mesh. */

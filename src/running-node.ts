@@ -1,4 +1,5 @@
 import { toHex } from '../protocols/primitives/bytes.ts'
+import { NodeQueries } from './access/node-queries.ts'
 import { NodeAnchoring } from './anchoring/node-anchoring.ts'
 import type { AuditQuery, AuditRecord } from './audit/operations.ts'
 import { NOTHING_AUDITED } from './audit/verify.ts'
@@ -15,6 +16,7 @@ import { listEvents, listed } from './log/list-events.ts'
 import { httpTransport } from './http/pack-transport.ts'
 import { parseRecord } from './log/log-reader.ts'
 import { verifyLog } from './log/verify-log.ts'
+import type { NetworkStatus } from './network/network.ts'
 import type { EventsQuery, ImportResult, LoggedEvent, Operations, Published, ReceiptProof } from './operations.ts'
 import type { CountingTrail } from './platform/audit.ts'
 import { NodePackSync } from './pack-sync/node-pack-sync.ts'
@@ -22,9 +24,7 @@ import { AnchormeshError } from './platform/errors.ts'
 import { NodeTrust } from './packs/node-trust.ts'
 import type { ChangesQuery, ProjectionUpdate } from './projections/changes.ts'
 import { followChanges } from './projections/changes.ts'
-import { queryRows } from './projections/query.ts'
 import { buildProof } from './proofs/build-proof.ts'
-import { queryReceipts } from './proofs/standing-rows.ts'
 import { withoutMesh } from './sync/node-sync.ts'
 import { NodeTransparency } from './transparency/node-transparency.ts'
 import { Attester } from './verification/attester.ts'
@@ -35,9 +35,6 @@ import { NodeReloading } from './node-reload.ts'
 import { NodeGateway } from './node-gateway.ts'
 import { KeyWatch } from './authoring/key-watch.ts'
 import { nodeStatus } from './node-status.ts'
-
-/** The projection whose rows show a standing that is not stored. */
-const RECEIPTS = 'receipts'
 
 /** The node as `createNode` hands it out. */
 export class RunningNode implements AnchormeshNode {
@@ -57,6 +54,7 @@ export class RunningNode implements AnchormeshNode {
   readonly #packSync: NodePackSync
   readonly #transparency: NodeTransparency
   readonly gateway: NodeGateway
+  readonly #queries: NodeQueries
 
   constructor(parts: NodeParts) {
     this.#parts = parts
@@ -65,6 +63,9 @@ export class RunningNode implements AnchormeshNode {
     this.#startedMonotonic = parts.ports.clock.monotonicMs()
     const { engine, log, policy, ports, live, author } = parts
     const { clock, logger, store } = ports
+    const mesh = (): NetworkStatus | null => (this.#joined ? (ports.network?.status() ?? null) : null)
+    const { access, receiptParts } = this.gateway
+    this.#queries = new NodeQueries({ ...parts, store, mesh, visibility: access.visibility, receiptParts })
     this.#equivocations = new EquivocationWatch({ engine, log, policy, self: parts.signer().did, clock, logger })
     const signing = (): string => parts.signer().kid
     const { keys } = live.config()
@@ -233,11 +234,11 @@ export class RunningNode implements AnchormeshNode {
     return record === undefined ? null : listed(parseRecord(record))
   }
 
-  query: Operations['query'] = (projection, query) => {
-    const { engine, ports, log } = this.#parts
-    if (projection === RECEIPTS) return queryReceipts(engine, ports.store, log.epoch, query)
-    return queryRows(engine, ports.store, log.epoch, projection, query)
-  }
+  query: Operations['query'] = (projection, query, scope) => this.#queries.query(projection, query, scope)
+
+  createToken: Operations['createToken'] = (request) => this.gateway.tokens.createToken(request)
+  tokens: Operations['tokens'] = () => this.gateway.tokens.tokens()
+  revokeToken: Operations['revokeToken'] = (id) => this.gateway.tokens.revokeToken(id)
 
   digest: Operations['digest'] = (namespace) => {
     const { digests, log } = this.#parts

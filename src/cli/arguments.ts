@@ -1,8 +1,10 @@
 import { InvalidArgumentError } from 'commander'
 import { ACTION_PATTERN } from '../../protocols/audit/v1/record.ts'
 import { NAME_PATTERN } from '../../protocols/event/v1/announce.ts'
+import { TOKEN_ID_PATTERN } from '../access/token-record.ts'
 import { REASON_CHARACTERS_MAX, RECEIPT_HASH_PATTERN } from '../bundles/receipt-keeper.ts'
 import { NAMESPACE_PATTERN, TRUST_NAMESPACE } from '../../protocols/event/v1/envelope.ts'
+import { TENANT_PATTERN } from '../policy/names.ts'
 
 /** Readers of option values for commander: each throws `InvalidArgumentError` with what the value should be. */
 
@@ -80,6 +82,26 @@ export function momentArgument(text: string): Moment {
       'It must be a time such as 2026-11-21T12:00:00Z, milliseconds since 1970, or how long ago: 90s, 15m, 12h, 7d.'
     )
   }
+}
+
+/** How long something lasts, in milliseconds: `90s`, `15m`, `12h`, `7d`. */
+export function durationArgument(text: string): number {
+  const [, amount = '', unit = ''] = /^([0-9]{1,9})([smhd])$/.exec(text) ?? []
+  const unitMs = UNIT_MS[unit]
+  if (unitMs !== undefined) return Number(amount) * unitMs
+  throw new InvalidArgumentError('It must be a time such as 90s, 15m, 12h or 7d.')
+}
+
+/** A tenant. */
+export function tenantArgument(text: string): string {
+  if (TENANT_PATTERN.test(text)) return text
+  throw new InvalidArgumentError('A tenant has lower-case letters, digits, _ and -, at most 64.')
+}
+
+/** An access token by its id. */
+export function tokenIdArgument(text: string): string {
+  if (TOKEN_ID_PATTERN.test(text)) return text
+  throw new InvalidArgumentError('A token is named by its id, 16 hex digits: anchormesh tokens list')
 }
 
 /** An action of the audit log. */

@@ -29,6 +29,7 @@ import { registerStart } from './verbs/start.ts'
 import { registerStatus } from './verbs/status.ts'
 import { registerStore } from './verbs/store.ts'
 import { registerSync } from './verbs/sync.ts'
+import { registerTokens } from './verbs/tokens.ts'
 import { registerTrust } from './verbs/trust.ts'
 import { registerVerify } from './verbs/verify.ts'
 import { registerVerifyOnline } from './verbs/verify-online.ts'
@@ -52,6 +53,7 @@ const VERBS = [
   registerForget,
   registerEvents,
   registerQuery,
+  registerTokens,
   registerVerify,
   registerDigest,
   registerSync,

@@ -1,9 +1,12 @@
 import { startAdminListener } from '../http/admin-listener.ts'
 import { startPublicListener } from '../http/public-listener.ts'
+import { NodeMetrics } from '../metrics/node-metrics.ts'
+import { logStatus } from '../metrics/status-line.ts'
 import { createLibp2pNetwork } from '../network/libp2p/libp2p-network.ts'
 import type { Libp2pNetworkDeps } from '../network/libp2p/libp2p-network.ts'
 import type { Network } from '../network/network.ts'
 import type { AnchormeshNode } from '../node.ts'
+import type { NodeStatus } from '../operations.ts'
 import { AnchormeshError, EXIT, messageOf } from '../platform/errors.ts'
 import { createLogger } from '../platform/logger.ts'
 import type { LevelLogger, Logger } from '../platform/logger.ts'
@@ -70,7 +73,8 @@ async function open(
 ): Promise<void> {
   const { clock, random, signal, interruption, output, json } = context
   const { folder, federation } = config
-  const network = networkOf(config, await config.peerKeySeed(), { clock, random, logger })
+  const metrics = new NodeMetrics()
+  const network = networkOf(config, await config.peerKeySeed(), { clock, random, logger, metrics: metrics.gossip })
   // Nobody sits before a node to answer what a reload, or a key that is made, would ask.
   context.passphrases.askNoMore()
   if (config.federation.node.signer !== undefined) closes.push(watchSigner(config, logger))
@@ -84,11 +88,27 @@ async function open(
   closes.push(() => node.close())
   await node.start()
   signal.throwIfAborted()
+  const status = (): Promise<NodeStatus> => node.status()
+  const serving = {
+    requests: metrics.requests,
+    contentType: metrics.contentType,
+    text: () => metrics.exposition(status)
+  }
+  const lines = new AbortController()
+  const logged = logStatus({ status, clock, logger }, lines.signal)
+  closes.push(() => {
+    lines.abort()
+    return logged
+  })
   const { listen, corsOrigins } = federation.http
   const http = await startPublicListener({
     operations: node,
     packs: node.packServing,
     federation: node.gateway.federation,
+    metrics: serving,
+    access: node.gateway.access,
+    audit: node.auditTrail,
+    subscriptions: node.gateway.subscriptions,
     listen,
     corsOrigins,
     logger,
@@ -105,6 +125,7 @@ async function open(
     random,
     shutdown,
     audit: node.auditTrail,
+    metrics: serving,
     nodes: node.gateway.partners
   })
   closes.push(() => admin.close())

@@ -1,9 +1,9 @@
 import type { BundleAnswer } from '../../protocols/bundle/v1/answer.ts'
 import type { SignedReceipt } from '../../protocols/delivery/v1/receipt.ts'
+import type { NodeDocument } from '../api/answers.ts'
 import type { Outcome } from '../events/outcome.ts'
 import type { GivenToken } from './challenge-tokens.ts'
 import type { Answered } from './deliveries.ts'
-import type { NodeDocument } from './node-document.ts'
 
 /** What a node offers partners over HTTP. `address` is that of the client: limits are counted by it. */
 export interface FederationServing {

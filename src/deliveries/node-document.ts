@@ -1,5 +1,6 @@
 import { toBase64url } from '../../protocols/primitives/bytes.ts'
 import { verifierKeyOf } from '../../protocols/checkpoint/v1/note.ts'
+import type { NodeDocument } from '../api/answers.ts'
 import type { PartnerRegistry } from '../partners/partner-registry.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { Signer } from '../trust/signer.ts'
@@ -14,19 +15,7 @@ const PROTOCOLS: readonly string[] = [
   'range-sync/v1'
 ]
 
-/** Who this node is, for partners (SPEC DE-23). */
-export interface NodeDocument {
-  readonly did: string
-  /** `null` without a mesh. */
-  readonly peerId: string | null
-  readonly orgId: string
-  readonly keys: readonly { readonly kid: string; readonly publicKey: string; readonly status: string }[]
-  readonly protocols: readonly string[]
-  /** What checks `GET /v1/log/checkpoint`, as C2SP signed-note writes keys. */
-  readonly checkpointKey: string
-}
-
-/** This node's document: the key that it signs with now, those that policy binds to it, and its organisation's. */
+/** Who this node is, for partners (SPEC DE-23): the key that it signs with now, those that policy binds to it, and its organisation's. */
 export function nodeDocument(parts: {
   readonly policy: PolicyView
   readonly signer: Signer

@@ -26,6 +26,7 @@ import { createPackClient } from './pack-client.ts'
 import { builtProof } from './proof-schemas.ts'
 import { packSyncClient } from './pack-sync-client.ts'
 import * as schemas from './schemas.ts'
+import { tokenClient } from './token-client.ts'
 import { onlineVerification } from './verification-schemas.ts'
 
 /** The operations of a node that runs in another process, and its end. */
@@ -45,6 +46,7 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
   return {
     ...auditClient(transport),
     ...logProofClient(transport),
+    ...tokenClient(transport),
     status: () => transport.json(schemas.nodeStatus, { method: 'GET', path: 'status' }),
     backup: (request, onProgress) =>
       work(
@@ -58,7 +60,11 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
     event: (id) => findEvent(transport, id),
     query: (projection, query) => {
       const path = `projections/${encodeURIComponent(projection)}`
-      return transport.json(schemas.projectionPage, { method: 'GET', path, query: { ...query } })
+      return transport.json(schemas.projectionPage, {
+        method: 'GET',
+        path,
+        query: { ...query, include: query.include?.join(',') }
+      })
     },
     digest: (namespace) => transport.json(schemas.digest, { method: 'GET', path: 'digest', query: { namespace } }),
     submit: (wire) => submit(transport, wire),

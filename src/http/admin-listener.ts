@@ -14,9 +14,12 @@ import { auditCalls } from './audit-calls.ts'
 import { registerAuditRoutes } from './audit-routes.ts'
 import { ADMIN_LIMITS } from './limits.ts'
 import type { ListenerLimits } from './limits.ts'
+import { registerMetrics } from './metrics-routes.ts'
+import type { MetricsServing } from './metrics-routes.ts'
 import { startListener } from './listener.ts'
 import { registerNodeRoutes } from './node-register-routes.ts'
 import type { Listener } from './listener.ts'
+import { registerTokenRoutes } from './token-routes.ts'
 
 export interface AdminListenerOptions {
   /** `HOST:PORT` on loopback (`admin.listen`); port 0 lets the system choose. */
@@ -33,6 +36,8 @@ export interface AdminListenerOptions {
   readonly nodes?: NodeRegister
   /** Gets a record of each call that may change something. */
   readonly audit?: CountingTrail
+  /** Without it there is no `/metrics`. */
+  readonly metrics?: MetricsServing
   /** Default `ADMIN_LIMITS`. */
   readonly limits?: ListenerLimits
 }
@@ -67,13 +72,25 @@ const TOKEN_BYTES = 32
  * | `GET audit` | filters, `follow=true` | lines of audit records |
  * | `POST audit/verify` | | lines as of `log/verify` |
  * | `POST nodes`, `GET nodes`, `DELETE nodes?did&kid` | `{did, kid, publicKey, tenant?}` | 201, 200 |
+ * | `POST tokens` | what `TokenRequest` has | 201, the token |
+ * | `GET tokens`, `POST tokens/{id}/revoke` | | JSON |
  * | `POST shutdown` | | 202 |
  *
  * Lines are `application/x-ndjson`; blank ones mean nothing, and one with `error` (a problem) is the last. A follower's
  * stream ends when the node stops. Throws `PORT_IN_USE`, and `CONFIG_INVALID` for an address that is not loopback.
  */
 export async function startAdminListener(options: AdminListenerOptions): Promise<AdminListener> {
-  const { listen, operations, logger, clock, random, shutdown, limits = ADMIN_LIMITS, audit = NO_AUDIT } = options
+  const {
+    listen,
+    operations,
+    logger,
+    clock,
+    random,
+    shutdown,
+    metrics,
+    limits = ADMIN_LIMITS,
+    audit = NO_AUDIT
+  } = options
   const token = options.token ?? toBase64url(random.bytes(TOKEN_BYTES))
   const listener = await startListener({
     listen,
@@ -81,6 +98,7 @@ export async function startAdminListener(options: AdminListenerOptions): Promise
     limits,
     logger,
     clock,
+    ...(metrics === undefined ? {} : { observer: metrics.requests }),
     routes: (app, listening) => {
       const context = auditCalls(app, audit, listening)
       requireToken(app, token)
@@ -89,6 +107,8 @@ export async function startAdminListener(options: AdminListenerOptions): Promise
       registerAuditRoutes(app, operations, context)
       registerPackSyncRoutes(app, operations, context)
       if (options.nodes !== undefined) registerNodeRoutes(app, options.nodes)
+      if (metrics !== undefined) registerMetrics(app, metrics)
+      registerTokenRoutes(app, operations)
     }
   })
   return { ...listener, token }

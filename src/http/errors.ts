@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
-import { z } from 'zod'
+import { problemSchema } from '../api/problem.ts'
+import type { Problem } from '../api/problem.ts'
 import type { IgnoredCode, PendingCode, RejectedCode } from '../events/outcome.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import type { FailureCode } from '../platform/errors.ts'
@@ -65,6 +66,7 @@ const FAILURE_STATUS: Readonly<Record<FailureCode, number>> = {
   SIGNERS_PERMISSIONS: 500,
   PINS_NOT_KEPT: 422,
   CHECKPOINT_INVALID: 422,
+  TOKENS_FULL: 409,
   INTERNAL: 500
 }
 
@@ -188,25 +190,8 @@ export function retryAfterOf(code: string): number | null {
   return RETRY_AFTER_SECONDS[code] ?? null
 }
 
-/** An error answer: RFC 9457 `application/problem+json`, with what the node's codes need beside it. */
-export const problemSchema = z.object({
-  /** Always `about:blank`: `code` says which problem it is (RFC 9457, section 4.2.1). */
-  type: z.string(),
-  title: z.string(),
-  status: z.int(),
-  code: z.string(),
-  detail: z.string(),
-  requestId: z.string(),
-  hint: z.string().exactOptional(),
-  /** Figures and names for machines. */
-  data: z.looseObject({}).exactOptional(),
-  /** Of a cursor or position that is no longer kept: the oldest that is (CONTRACT, section 4). */
-  oldest: z.number().exactOptional(),
-  /** Of an event that was not taken in. */
-  outcome: z.enum(['ignored', 'rejected']).exactOptional(),
-  id: z.string().nullable().exactOptional()
-})
-export type Problem = z.output<typeof problemSchema>
+export { problemSchema }
+export type { Problem }
 
 /** What a listener refuses by itself. */
 export class RequestRefused extends Error {

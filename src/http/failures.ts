@@ -1,11 +1,12 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { PROBLEM_MEDIA_TYPE } from '../api/problem.ts'
 import type { Logger } from '../platform/logger.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import { RequestRefused, problem, problemOfFailure, retryAfterOf } from './errors.ts'
 import type { HttpCode, Problem } from './errors.ts'
 import { FrameCut } from './frames.ts'
 
-export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
+export { PROBLEM_MEDIA_TYPE }
 
 /** What fastify refuses by itself, in this project's codes. */
 const FASTIFY_CODES: Readonly<Partial<Record<string, HttpCode>>> = {

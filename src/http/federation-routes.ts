@@ -3,6 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { BundleErrorCode } from '../../protocols/bundle/v1/answer.ts'
 import { REQUEST_BYTES_MAX } from '../../protocols/bundle/v1/request.ts'
 import { decodeSigned } from '../../protocols/bundle/v1/signed.ts'
+import { CHALLENGE_BYTES_MAX } from '../../protocols/delivery/v1/request.ts'
 import { EVENT_BYTES_MAX } from '../../protocols/event/v1/envelope.ts'
 import type { FederationServing } from '../deliveries/federation.ts'
 import { RateLimiter, perMinute } from '../ingest/rate-limiter.ts'
@@ -11,15 +12,19 @@ import { addressBlock } from './address-block.ts'
 import { answerOutcome } from './answer-outcome.ts'
 import type { HttpCode } from './errors.ts'
 import { RequestRefused } from './errors.ts'
-import * as schemas from './federation-schemas.ts'
+import * as docs from './federation-docs.ts'
 import type { App } from './listener.ts'
 import { noQuery } from './schemas.ts'
+import { boundUnderWay } from './under-way.ts'
 
 const WIRE_MEDIA_TYPE = 'application/octet-stream'
 
 // Requests of one address (IPv6: of one network) in a minute. Ten a second are more than a partner has reason to send,
 // and the body and signature of each cost a few milliseconds at most.
 export const FEDERATION_REQUESTS_PER_MINUTE = 600
+// Deliveries that come in or are being taken, each up to 1 MiB; a stranger can keep one open for as long as a request may
+// take, so no address has more than a few.
+export const DELIVERIES_UNDER_WAY = { all: 64, ofAddress: 16 } as const
 // Addresses that asked lately; forgetting one only lets it ask anew. About 1 MiB.
 const ADDRESSES_MAX = 10_000
 
@@ -43,7 +48,7 @@ const REQUEST_CODES: Readonly<Record<BundleErrorCode, HttpCode>> = {
  */
 export function registerFederation(app: App, federation: FederationServing, clock: Clock): void {
   app.get('/v1/federation/node', {
-    schema: { querystring: noQuery, response: { 200: schemas.nodeDocument } },
+    schema: { querystring: noQuery, ...docs.NODE_DOCS },
     handler: async (_request, reply) => await reply.header('cache-control', 'no-cache').send(federation.document())
   })
   const rates = new RateLimiter(clock, ADDRESSES_MAX)
@@ -65,7 +70,7 @@ function registerWireRoutes(app: App, federation: FederationServing, limit: Limi
     scope.addHook('preParsing', limit)
     scope.post('/federation/announce', {
       bodyLimit: EVENT_BYTES_MAX,
-      schema: { querystring: noQuery },
+      schema: { querystring: noQuery, ...docs.ANNOUNCE_DOCS },
       handler: async (request, reply) => {
         const outcome = await federation.announce(bodyOf(request), addressBlock(request.ip))
         return answerOutcome(reply, outcome, request.id)
@@ -81,7 +86,7 @@ function registerWireRoutes(app: App, federation: FederationServing, limit: Limi
     })
     scope.post('/federation/request', {
       bodyLimit: REQUEST_BYTES_MAX,
-      schema: { querystring: noQuery },
+      schema: { querystring: noQuery, ...docs.REQUEST_DOCS },
       handler: async (request, reply) => {
         const wire = bodyOf(request)
         const answer = await federation.request(wire, addressBlock(request.ip))
@@ -98,8 +103,10 @@ function registerSignedRoutes(app: App, federation: FederationServing, limit: Li
     // As bytes: whether they are JSON, and which, is for the protocol to say.
     scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
     scope.addHook('preParsing', limit)
+    const underWay = boundUnderWay(DELIVERIES_UNDER_WAY)
     scope.post('/v1/federation/challenge', {
-      schema: { querystring: noQuery, response: { 201: schemas.givenToken } },
+      bodyLimit: CHALLENGE_BYTES_MAX,
+      schema: { querystring: noQuery, ...docs.CHALLENGE_DOCS },
       handler: async (request, reply) => {
         const answer = await federation.challenge(bodyOf(request), addressBlock(request.ip))
         if (!answer.ok) throw new RequestRefused(answer.code, answer.detail)
@@ -107,7 +114,8 @@ function registerSignedRoutes(app: App, federation: FederationServing, limit: Li
       }
     })
     scope.post('/v1/federation/deliver', {
-      schema: { querystring: noQuery, response: { 201: schemas.deliveryReceipt } },
+      preParsing: underWay,
+      schema: { querystring: noQuery, ...docs.DELIVER_DOCS },
       handler: async (request, reply) => {
         const answer = await federation.deliver(bodyOf(request), addressBlock(request.ip))
         if (!answer.ok) throw new RequestRefused(answer.code, answer.detail)

@@ -4,7 +4,6 @@ import { isDid } from '../../protocols/event/v1/envelope.ts'
 import { isBase64url } from '../../protocols/primitives/bytes.ts'
 import { KID_PATTERN } from '../../protocols/signature/v1/jws.ts'
 import type { GivenToken } from '../deliveries/challenge-tokens.ts'
-import type { NodeDocument } from '../deliveries/node-document.ts'
 import type { NodeRegistration } from '../partners/partner-registry.ts'
 import type { RegisteredKey } from '../partners/registered-nodes.ts'
 import { tenant } from '../policy/schema-values.ts'
@@ -48,13 +47,4 @@ const receipt = z.object({
 
 export const deliveryReceipt: z.ZodType<{ readonly receipt: SignedReceipt }> = z.object({
   receipt: receipt.extend({ protected: z.string(), signature: z.string() })
-})
-
-export const nodeDocument: z.ZodType<NodeDocument> = z.object({
-  did: z.string(),
-  peerId: z.string().nullable(),
-  orgId: z.string(),
-  keys: z.array(z.object({ kid: z.string(), publicKey: z.string(), status: z.string() })),
-  protocols: z.array(z.string()),
-  checkpointKey: z.string()
 })

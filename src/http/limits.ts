@@ -18,7 +18,7 @@ export interface ListenerLimits {
 export const PUBLIC_LIMITS: ListenerLimits = {
   // A header is at most 16 KiB, one or two packets; ten seconds are for a bad line, not for one byte at a time.
   headersTimeoutMs: 10_000,
-  // The largest body is an event that is pushed, 48 KiB.
+  // The largest body is a delivery, 1 MiB: in this time over a line of 70 KiB a second.
   requestTimeoutMs: 15_000,
   // The longest silence that is meant is `waitFor`, 5 s; a reader that takes nothing for 30 s is gone.
   idleTimeoutMs: 30_000,
@@ -26,8 +26,8 @@ export const PUBLIC_LIMITS: ListenerLimits = {
   keepAliveTimeoutMs: 10_000,
   // Node's default, 30 s, would make 40 s of the ten.
   timeoutCheckMs: 2_000,
-  // About 30 KiB each: 16 MiB when somebody opens all of them.
-  connectionsMax: 512,
+  // 1,500 subscribers, and as many others as apps that poll need. About 30 KiB each: 64 MiB when somebody opens all.
+  connectionsMax: 2_048,
   // A little longer than `waitFor`.
   closeGraceMs: 6_000
 }
@@ -49,9 +49,7 @@ export const ADMIN_LIMITS: ListenerLimits = {
 /** Largest body that is read whole (CONTRACT, section 1). */
 export const BODY_BYTES_MAX = 1024 * 1024
 
-/** Most rows or events on a page (CONTRACT, section 4), and how many there are when nothing is said. */
-export const PAGE_LENGTH_MAX = 500
-export const PAGE_LENGTH_DEFAULT = 100
+export { PAGE_LENGTH_DEFAULT, PAGE_LENGTH_MAX } from '../api/queries.ts'
 
 // A filter that matches nothing must not read the whole log for one request. 10,000 records are read and parsed in some
 // 150 ms, and a page then ends early, perhaps empty; `next` goes on from there.

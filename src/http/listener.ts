@@ -21,6 +21,7 @@ import { RequestRefused, problem } from './errors.ts'
 import { PROBLEM_MEDIA_TYPE, describeFailure, sendProblem } from './failures.ts'
 import type { ListenerLimits } from './limits.ts'
 import { BODY_BYTES_MAX } from './limits.ts'
+import type { RequestObserver } from './request-observer.ts'
 import type { StreamContext } from './streams.ts'
 
 /** A listener that serves. */
@@ -54,8 +55,21 @@ export interface ListenerSetup {
   readonly limits: ListenerLimits
   readonly logger: Logger
   readonly clock: Clock
-  readonly routes: (app: App, context: RouteContext) => void
+  /** Whether the routes decide for themselves by which names they may be asked for; default: by those of loopback only. */
+  readonly judgesHosts?: boolean
+  readonly routes: (app: App, context: RouteContext) => void | Promise<void>
+  readonly observer?: RequestObserver
 }
+
+/** Of somebody who has shown no right to ask. */
+const STRANGERS: ReadonlySet<string> = new Set([
+  'ADMIN_TOKEN_INVALID',
+  'HOST_NOT_ALLOWED',
+  'TOKEN_REQUIRED',
+  'TOKEN_INVALID',
+  'TOKEN_EXPIRED',
+  'ACCESS_DENIED'
+])
 
 /**
  * Serves routes on loopback. Throws `CONFIG_INVALID` (another address, or one that this machine has not) and
@@ -67,13 +81,14 @@ export async function startListener(setup: ListenerSetup): Promise<Listener> {
   const logger = setup.logger.child({ part: key.replace('.listen', '') })
   const closing = new AbortController()
   const app = createApp(limits, logger, clock)
-  guard(app, logger, closing.signal)
+  guard(app, logger, { closing: closing.signal, judgesHosts: setup.judgesHosts === true })
   const streamOf: RouteContext['streamOf'] = (request, reply, ends) => ({
     clock,
     signal: endOf(reply, ends === 'never' ? closing.signal : null),
     describe: (error) => describeFailure(error, request, logger)
   })
-  setup.routes(app, { clock, logger, streamOf })
+  if (setup.observer !== undefined) observe(app, setup.observer)
+  await setup.routes(app, { clock, logger, streamOf })
   app.addHook('preClose', (done) => {
     closing.abort()
     done()
@@ -123,12 +138,16 @@ function createApp(limits: ListenerLimits, logger: Logger, clock: Clock): App {
 }
 
 /** What holds on every route. */
-function guard(app: App, logger: Logger, closing: AbortSignal): void {
+function guard(
+  app: App,
+  logger: Logger,
+  { closing, judgesHosts }: { readonly closing: AbortSignal; readonly judgesHosts: boolean }
+): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
     if (closing.aborted) throw new RequestRefused('NODE_NOT_RUNNING', 'the node is stopping')
-    if (!isLoopbackHost(request.headers.host)) {
+    if (!judgesHosts && !isLoopbackHost(request.headers.host)) {
       const names = 'localhost, 127.0.0.1 and [::1]'
       throw new RequestRefused('HOST_NOT_ALLOWED', `this listener answers to the names ${names} only`)
     }
@@ -152,12 +171,22 @@ function guard(app: App, logger: Logger, closing: AbortSignal): void {
     if (!request.raw.complete) {
       // A sender without right is not read any further. What is left of another's body is read and thrown away, or its
       // sender might see a reset connection and no answer.
-      const mayAsk = told.code !== 'ADMIN_TOKEN_INVALID' && told.code !== 'HOST_NOT_ALLOWED'
+      const mayAsk = !STRANGERS.has(told.code)
       if (mayAsk) request.raw.resume()
       if (mayAsk) reply.removeHeader('connection')
       else reply.header('connection', 'close')
     }
     return sendProblem(reply, told)
+  })
+}
+
+function observe(app: App, observer: RequestObserver): void {
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat()) observer.routeAdded(one, url)
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unknown'
+    observer.answered({ method: request.method, route, status: reply.statusCode, seconds: reply.elapsedTime / 1_000 })
   })
 }
 

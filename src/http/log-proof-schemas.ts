@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { NOTE_BYTES_MAX } from '../../protocols/checkpoint/v1/note.ts'
 import { EPOCH_PATTERN, PROOF_HASHES_MAX } from '../../protocols/event/v1/checkpoint.ts'
 import { HASH_PATTERN } from '../../protocols/event/v1/envelope.ts'
+import { integer } from '../api/values.ts'
 import type {
   CheckpointCheck,
   CheckpointCheckRequest,
@@ -15,15 +16,16 @@ const proof = z.array(hash).max(PROOF_HASHES_MAX)
 const size = z.int().nonnegative()
 const logName = { origin: z.string(), epoch: z.string().regex(EPOCH_PATTERN, 'is no epoch') }
 
-/** A position or a size, as text. */
-const position = z
-  .string()
-  .regex(/^[1-9][0-9]{0,15}$/, 'is no integer from 1')
-  .transform(Number)
-  .refine(Number.isSafeInteger, 'is no integer from 1')
+const position = (what: string): z.ZodType<number, string> => integer(1).describe(what).meta({ example: 1 })
 
-export const inclusionQuery = z.strictObject({ logSeq: position, size: position.exactOptional() })
-export const consistencyQuery = z.strictObject({ from: position, to: position })
+export const inclusionQuery = z.strictObject({
+  logSeq: position('The position of the record.'),
+  size: position('Of the log, in records; as it is now when nothing is said.').exactOptional()
+})
+export const consistencyQuery = z.strictObject({
+  from: position('The size of the earlier log, in records.'),
+  to: position('The size of the later log.')
+})
 
 export const logCheckpoint: z.ZodType<LogCheckpoint> = z.object({
   ...logName,

@@ -1,25 +1,51 @@
+import type { FastifyReply } from 'fastify'
 import { HASH_PATTERN } from '../../protocols/event/v1/envelope.ts'
+import { projectionPage } from '../api/pages.ts'
 import type { LoggedEvent, Operations } from '../operations.ts'
+import { maySee } from '../policy/read-scope.ts'
 import type { LogProofOperations } from '../transparency/log-proof-operations.ts'
 import { RequestRefused } from './errors.ts'
 import { answerNotModified } from './etag.ts'
-import { requireKnownNamespace } from './known-namespace.ts'
 import { eventsPage } from './events-page.ts'
 import type { App } from './listener.ts'
 import { registerLogProofRoutes } from './log-proof-routes.ts'
+import { isReader, readerOf, requireOperator } from './reader.ts'
+import type { Sight } from './require-visible.ts'
+import { PLAIN_SIGHT, namespaceDenied, requireNamespace, seesLogged } from './require-visible.ts'
+import { PAGING, filtersText } from './query-docs.ts'
+import { registerReceiptRoutes } from './receipt-routes.ts'
+import { documented } from './route-docs.ts'
 import * as schemas from './schemas.ts'
 
 /** What the public listener serves. */
-export type PublicOperations = Pick<Operations, 'status' | 'events' | 'event' | 'query' | 'digest'> & LogProofOperations
+export type PublicOperations = Pick<
+  Operations,
+  'status' | 'events' | 'event' | 'query' | 'digest' | 'proof' | 'handIn'
+> &
+  LogProofOperations
 
-/** `/health` and the reading routes of `/v1` (CONTRACT, section 4). */
-export function registerPublicRoutes(app: App, operations: PublicOperations): void {
+/** Of everything that is a fold of the log. */
+const OF_FOLDS = ['NOT_YET', 'PROJECTION_HALTED'] as const
+const NOT_MODIFIED = { 304: 'It is the one that the client has (`If-None-Match`).' }
+
+/** `/health` and the reading routes of `/v1` (CONTRACT, section 4); each shows what its reader may see. */
+export function registerPublicRoutes(app: App, operations: PublicOperations, sight: Sight = PLAIN_SIGHT): void {
   app.get('/health', {
-    schema: { querystring: schemas.noQuery, response: { 200: schemas.health, 503: schemas.health } },
-    handler: async (_request, reply) => {
+    schema: {
+      querystring: schemas.noQuery,
+      ...documented({
+        summary: 'Whether the node is well',
+        description: 'With 503 `reasons` say what is wrong.',
+        tag: 'operations',
+        access: 'anyone',
+        answers: { 200: schemas.health, 503: schemas.health }
+      })
+    },
+    handler: async (request, reply) => {
       const { did, network, version, uptimeMs, log, health } = await operations.status()
       const answer = { did, peerId: network?.peerId ?? null, version, uptimeMs, logSeq: log.logSeq }
       reply.header('cache-control', 'no-store')
+      if (!isReader(request)) return await sendHealthAlone(reply, health.ok)
       if (health.ok) return await reply.code(200).send({ status: 'ok', ...answer })
       return await reply.code(503).send({ status: 'failing', ...answer, reasons: health.reasons })
     }
@@ -29,38 +55,110 @@ export function registerPublicRoutes(app: App, operations: PublicOperations): vo
     schema: {
       params: schemas.projectionParams,
       querystring: schemas.projectionQuery,
-      response: { 200: schemas.projectionPage }
+      ...documented({
+        summary: 'A page of rows',
+        description: `Rows in the order of their keys. ${PAGING}\n\n${filtersText()}`,
+        tag: 'queries',
+        access: 'reader',
+        answers: { 200: projectionPage },
+        empty: NOT_MODIFIED,
+        problems: [...OF_FOLDS, 'UNKNOWN_PROJECTION', 'STATE_OUTDATED', 'CURSOR_FOREIGN']
+      })
     },
     onSend: answerNotModified,
-    handler: async ({ params, query }) => {
-      await requireKnownNamespace(operations, query.namespace)
-      return await operations.query(params.name, query)
+    handler: async (request) => {
+      const { params, query } = request
+      if (params.name === 'audit') requireOperator(request, 'the audit log')
+      else await requireNamespace(request, query.namespace, sight, operations)
+      return await operations.query(params.name, query, readerOf(request))
     }
   })
 
   app.get('/v1/events', {
-    schema: { querystring: schemas.eventsPageQuery, response: { 200: schemas.eventsPage } },
-    handler: async ({ query }) => {
-      await requireKnownNamespace(operations, query.namespace)
-      return await eventsPage(operations, query)
+    schema: {
+      querystring: schemas.eventsPageQuery,
+      ...documented({
+        summary: 'A page of events',
+        description:
+          'In the order of the log. Go on with `after` while there is a `next`, also from a page without events.',
+        tag: 'queries',
+        access: 'reader',
+        answers: { 200: schemas.eventsPage },
+        empty: NOT_MODIFIED
+      })
+    },
+    onSend: answerNotModified,
+    handler: async (request) => {
+      const { query } = request
+      if ((query.scope ?? 'shared') !== 'shared') requireOperator(request, 'local events')
+      await requireNamespace(request, query.namespace, sight, operations)
+      return await eventsPage(operations, query, (logged) => seesLogged(request, logged, sight))
     }
   })
 
   app.get('/v1/events/:id', {
-    schema: { params: schemas.eventParams, querystring: schemas.noQuery, response: { 200: schemas.loggedEvent } },
-    handler: async ({ params }) => await findEvent(operations, params.id)
+    schema: {
+      params: schemas.eventParams,
+      querystring: schemas.noQuery,
+      ...documented({
+        summary: 'One event',
+        description: 'As it was received: `bytes` can be checked against its id and its signature.',
+        tag: 'queries',
+        access: 'reader',
+        answers: { 200: schemas.loggedEvent },
+        empty: NOT_MODIFIED
+      })
+    },
+    onSend: answerNotModified,
+    handler: async (request) => {
+      const { id } = request.params
+      const event = await findEvent(operations, id)
+      if (!seesLogged(request, event, sight)) throw unknownEvent(id)
+      return event
+    }
   })
 
   app.get('/v1/digest', {
-    schema: { querystring: schemas.namespaceQuery, response: { 200: schemas.digest } },
-    handler: async ({ query }) => await operations.digest(query.namespace)
+    schema: {
+      querystring: schemas.namespaceQuery,
+      ...documented({
+        summary: 'What two nodes compare',
+        description: 'Two nodes with the same members and the same events answer the same digests.',
+        tag: 'queries',
+        access: 'reader',
+        answers: { 200: schemas.digest },
+        empty: NOT_MODIFIED,
+        problems: OF_FOLDS
+      })
+    },
+    onSend: answerNotModified,
+    handler: async (request) => {
+      const { namespace } = request.query
+      // Of `_trust` it is over what all organisations say.
+      if (!maySee(readerOf(request), namespace)) throw namespaceDenied(namespace)
+      return await operations.digest(namespace)
+    }
   })
-  registerLogProofRoutes(app, operations)
+  registerReceiptRoutes(app, operations, sight)
+  registerLogProofRoutes(app, operations, sight)
 }
 
 /** The event with this id. Throws `NOT_FOUND`. */
 export async function findEvent(operations: Pick<Operations, 'event'>, id: string): Promise<LoggedEvent> {
   const event = HASH_PATTERN.test(id) ? await operations.event(id) : null
-  if (event === null) throw new RequestRefused('NOT_FOUND', `the log holds no event ${id}`)
+  if (event === null) throw unknownEvent(id)
   return event
+}
+
+function unknownEvent(id: string): RequestRefused {
+  return new RequestRefused('NOT_FOUND', `the log holds no event ${id}`)
+}
+
+/** What everybody may know, so that load balancers need no token. */
+function sendHealthAlone(reply: FastifyReply, isWell: boolean): FastifyReply {
+  const body = JSON.stringify({ status: isWell ? 'ok' : 'failing' })
+  return reply
+    .code(isWell ? 200 : 503)
+    .type('application/json')
+    .send(Buffer.from(body))
 }

@@ -1,8 +1,11 @@
 import type { FastifyRequest } from 'fastify'
+import type { Grant } from '../access/reader-access.ts'
 import type { ReadScope } from '../policy/read-scope.ts'
-import { SEES_ALL } from '../policy/read-scope.ts'
+import { SEES_ALL, SEES_NOTHING } from '../policy/read-scope.ts'
+import { RequestRefused } from './errors.ts'
 
 const scopes = new WeakMap<object, ReadScope>()
+const grants = new WeakMap<object, Grant>()
 
 /** Remembers, before a route handles the request, what its reader may see. */
 export function setReader(request: FastifyRequest, scope: ReadScope): void {
@@ -12,4 +15,26 @@ export function setReader(request: FastifyRequest, scope: ReadScope): void {
 /** What the reader of this request may see. */
 export function readerOf(request: FastifyRequest): ReadScope {
   return scopes.get(request.raw) ?? SEES_ALL
+}
+
+/** Remembers what the reader has shown. */
+export function setGrant(request: FastifyRequest, grant: Grant): void {
+  grants.set(request.raw, grant)
+  setReader(request, grant.scope)
+}
+
+/** What the reader has shown, a token or a certificate; null for those who need neither. */
+export function grantOf(request: FastifyRequest): Grant | null {
+  return grants.get(request.raw) ?? null
+}
+
+/** Whether somebody asks who may read anything at all; on open routes others ask, too. */
+export function isReader(request: FastifyRequest): boolean {
+  return readerOf(request) !== SEES_NOTHING
+}
+
+/** Throws `ACCESS_DENIED` for readers who don't operate this node. */
+export function requireOperator(request: FastifyRequest, what: string): void {
+  if (readerOf(request).isOperator) return
+  throw new RequestRefused('ACCESS_DENIED', `${what}: for those who operate this node only`)
 }

@@ -48,6 +48,8 @@ export interface PeerStatus {
   readonly nextDialAt?: number
   /** What seems to be wrong with the peer, for the operator. */
   readonly note?: string
+  /** Whether its connections are refused for a while, because it sent too much; absent: no. */
+  readonly shutOut?: true
 }
 
 export interface NetworkStatus {

@@ -2,7 +2,7 @@ import { fromBase64url, toBase64url } from '../../protocols/primitives/bytes.ts'
 import { checkPublicKey } from '../../protocols/signature/v1/ed25519.ts'
 import { publicKeyOfDidKey } from '../../protocols/signature/v1/did-key.ts'
 import { storeWriter } from '../log/store-writer.ts'
-import type { CountingTrail } from '../platform/audit.ts'
+import type { AuditAction, AuditEntry, CountingTrail } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
@@ -81,7 +81,7 @@ export class PartnerRegistry implements PartnerKeys, NodeRegister {
     const orgId = this.#ports.policy().orgOf(did)
     if (orgId !== undefined) return this.#ofPeer(did, kid, orgId)
     const held = this.#nodes.find(did, kid)
-    return held === undefined ? [] : [{ did, kid, key: held.key, tenant: held.tenant }]
+    return held === undefined ? [] : [{ did, kid, key: held.key, tenant: held.registered.tenant }]
   }
 
   withKid(kid: string): readonly PartnerKey[] {
@@ -92,8 +92,8 @@ export class PartnerRegistry implements PartnerKeys, NodeRegister {
       ...(byKid.get(kid) ?? []),
       ...organisations.flatMap((orgId) => byOrganisation.get(orgId) ?? [])
     ])
-    const registered = this.#nodes.withKid(kid).filter(({ did }) => policy.orgOf(did) === undefined)
-    return [...peers, ...registered.map(({ did }) => did)].flatMap((did) => this.of(did, kid))
+    const registered = this.#nodes.withKid(kid).filter(({ registered: { did } }) => policy.orgOf(did) === undefined)
+    return [...peers, ...registered.map((held) => held.registered.did)].flatMap((did) => this.of(did, kid))
   }
 
   knows(did: string): boolean {
@@ -113,31 +113,28 @@ export class PartnerRegistry implements PartnerKeys, NodeRegister {
     const own = publicKeyOfDidKey(did)
     if (did.startsWith('did:key:') && (own === null || toBase64url(own) !== publicKey))
       return { ok: false, detail: `SIGNER_MISMATCH: the key is not that of ${did}` }
-    const { policy, clock, audit } = this.#ports
+    const { policy, clock } = this.#ports
     if (policy().orgOf(did) !== undefined)
       throw new AnchormeshError('KEY_EXISTS', `${did} is a peer of the policy, and has its keys from there`, {
         hint: 'Bind the key in peers.yaml, or by an anchor pack of its organisation.'
       })
-    const registered = { did, kid, publicKey, tenant, registeredAt: clock.now() }
-    const added = await this.#nodes.add(registered)
-    if (added === 'new')
-      audit.record({
-        action: 'NODE_REGISTERED',
-        actor: 'operator',
-        subject: did,
-        outcome: 'ok',
-        code: null,
-        detail: { kid, publicKey, tenant }
-      })
-    return { ok: true, isNew: added === 'new', registered: this.#nodes.find(did, kid) ?? registered }
+    const added = await this.#nodes.add({ did, kid, publicKey, tenant, registeredAt: clock.now() })
+    if (added.isNew) this.#audited('NODE_REGISTERED', did, { kid, publicKey, tenant })
+    return { ok: true, ...added }
   }
 
   async unregister(did: string, kid: string): Promise<boolean> {
-    return await this.#nodes.remove(did, kid)
+    const removed = await this.#nodes.remove(did, kid)
+    if (removed) this.#audited('NODE_REMOVED', did, { kid })
+    return removed
   }
 
   registered(): readonly RegisteredKey[] {
     return this.#nodes.list()
+  }
+
+  #audited(action: AuditAction, subject: string, detail: NonNullable<AuditEntry['detail']>): void {
+    this.#ports.audit.record({ action, actor: 'operator', subject, outcome: 'ok', code: null, detail })
   }
 
   #ofPeer(did: string, kid: string, orgId: string): readonly PartnerKey[] {

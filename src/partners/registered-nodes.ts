@@ -24,7 +24,8 @@ export interface RegisteredKey {
   readonly registeredAt: number
 }
 
-interface Held extends RegisteredKey {
+interface Held {
+  readonly registered: RegisteredKey
   readonly key: CheckedPublicKey
 }
 
@@ -52,15 +53,15 @@ export class RegisteredNodes {
   }
 
   /**
-   * Registers a key that was found good; durable when it resolves. `same` where it was registered before, for the same
+   * Registers a key that was found good; durable when it resolves. Not new where it was registered before, for the same
    * tenant. Throws `KEY_EXISTS` where the DID has another key by this kid, or the key another tenant, and `STORE_FULL`.
    */
-  async add(registered: RegisteredKey): Promise<'new' | 'same'> {
+  async add(registered: RegisteredKey): Promise<{ readonly isNew: boolean; readonly registered: RegisteredKey }> {
     return await this.#line.run(async () => {
       const { did, kid, publicKey, tenant } = registered
       const name = nameOf(did, kid)
-      const known = this.#held.get(name)
-      if (known?.publicKey === publicKey && known.tenant === tenant) return 'same'
+      const known = this.#held.get(name)?.registered
+      if (known?.publicKey === publicKey && known.tenant === tenant) return { isNew: false, registered: known }
       if (known !== undefined)
         throw new AnchormeshError('KEY_EXISTS', `${did} has a key ${kid} already`, {
           hint: 'Remove it first, or register the new key under a kid of its own.',
@@ -72,7 +73,7 @@ export class RegisteredNodes {
         })
       await this.#write([{ type: 'put', key: partnerKey(did, kid), value: JSON.stringify(registered) }], { sync: true })
       this.#add(registered)
-      return 'new'
+      return { isNew: true, registered }
     })
   }
 
@@ -97,9 +98,7 @@ export class RegisteredNodes {
   list(): readonly RegisteredKey[] {
     return [...this.#held.keys()].sort().flatMap((name) => {
       const held = this.#held.get(name)
-      if (held === undefined) return []
-      const { key: _key, ...registered } = held
-      return [registered]
+      return held === undefined ? [] : [held.registered]
     })
   }
 
@@ -119,7 +118,7 @@ export class RegisteredNodes {
     const { did, kid, publicKey } = registered
     const bytes = fromBase64url(publicKey)
     if (bytes === null) throw new AnchormeshError('STORE_CORRUPT', `the registered key ${kid} of ${did} is none`)
-    const held = { ...registered, key: restorePublicKey(bytes) }
+    const held = { registered, key: restorePublicKey(bytes) }
     const name = nameOf(did, kid)
     if (!this.#held.has(name)) this.#keysOfDid.set(did, (this.#keysOfDid.get(did) ?? 0) + 1)
     this.#held.set(name, held)

@@ -15,7 +15,7 @@ export interface StandingKey {
   readonly kid: string
   /** Base64url. */
   readonly publicKey: string
-  readonly status: string
+  readonly status: 'ACTIVE' | 'RETIRED' | 'REVOKED'
 }
 
 export interface StandingKeysPorts {

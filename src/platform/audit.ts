@@ -29,6 +29,7 @@ export type AuditAction =
   | 'TOKEN_CREATED'
   | 'TOKEN_REVOKED'
   | 'NODE_REGISTERED'
+  | 'NODE_REMOVED'
   | 'DELIVERY_TAKEN'
   | 'TELEMETRY_TAKEN'
   | 'FEEDBACK_TAKEN'

@@ -62,6 +62,7 @@ export type FailureCode =
   | 'SIGNERS_PERMISSIONS'
   | 'PINS_NOT_KEPT'
   | 'CHECKPOINT_INVALID'
+  | 'TOKENS_FULL'
   | 'INTERNAL'
 
 /**

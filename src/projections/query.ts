@@ -1,4 +1,6 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import type { PageOf } from '../api/pages.ts'
+import type { ReceiptPart } from '../api/queries.ts'
 import type { Store, StoreReader } from '../log/store.ts'
 import { prefixRange } from '../log/store.ts'
 import { AnchormeshError } from '../platform/errors.ts'
@@ -14,7 +16,7 @@ import { readState, rowsOfState } from './state.ts'
 
 // A page is one answer in memory: 500 rows are about 500 KiB.
 export const PAGE_ROWS_MAX = 500
-const PAGE_ROWS_DEFAULT = 100
+export const PAGE_ROWS_DEFAULT = 100
 // A filter that matches nothing must not read a whole projection for one request. 10,000 rows are read and parsed in
 // some 50 ms, so nobody else waits for long, and a million rows are gone through in a hundred requests.
 export const PAGE_ENTRIES_MAX = 10_000
@@ -36,43 +38,57 @@ export interface ProjectionQuery {
   readonly at?: number
   /** Answers once the projection has reached this `logSeq`, at most 5 s. */
   readonly waitFor?: number
+  /** Of `receipts` alone: what rows show beside their columns. */
+  readonly include?: readonly ReceiptPart[]
 }
 
 /**
  * Rows in key order, and the cursor of the page after them. A page ends early, perhaps without any row, where a filter
  * has passed over many: `nextCursor` alone says whether to go on.
  */
-export interface ProjectionPage {
-  readonly projection: string
-  readonly version: number
-  readonly epoch: string
-  /** The position at which the rows are true. */
-  readonly logSeq: number
-  readonly rows: readonly JsonObject[]
-  readonly nextCursor: string | null
+export type ProjectionPage = PageOf<JsonObject>
+
+/** A filter that has to look further than into the row. */
+export type RowTest = (row: JsonObject) => Promise<boolean>
+
+/** Which rows a reader may see at all. */
+export interface RowView {
+  /** Where they begin, ascending, none within another; `null`: anywhere. */
+  readonly prefixes: readonly string[] | null
+  /** Whether one of those may be seen. */
+  shows(row: JsonObject): boolean
 }
+
+/** For readers who may see everything. */
+export const EVERY_ROW: RowView = { prefixes: null, shows: () => true }
 
 const FILTERS: readonly FilterName[] = ['batchId', 'signer', 'status', 'fromTs', 'toTs']
 
 /**
  * One page of rows in key order, from at most `PAGE_ENTRIES_MAX` that it looks at. Paging by key is stable: a row that
- * is written meanwhile neither repeats nor hides another. Throws `UNKNOWN_PROJECTION`, `QUERY_INVALID`,
- * `CURSOR_FOREIGN`, `STATE_OUTDATED` (`at` is older than the journal), `NOT_YET`, `PROJECTION_HALTED`.
+ * is written meanwhile neither repeats nor hides another. What `view` does not show leaves no trace, neither in rows nor
+ * in cursors. Throws `UNKNOWN_PROJECTION`, `QUERY_INVALID`, `CURSOR_FOREIGN`, `STATE_OUTDATED` (`at` is older than the
+ * journal), `NOT_YET`, `PROJECTION_HALTED`.
  */
 export async function queryRows(
   engine: ProjectionEngine,
   store: Store,
   epoch: string,
   name: string,
-  query: ProjectionQuery
+  query: ProjectionQuery,
+  view: RowView = EVERY_ROW,
+  also?: RowTest
 ): Promise<ProjectionPage> {
   const instance = engine.instance(name)
+  if (query.include !== undefined)
+    throw new AnchormeshError('QUERY_INVALID', 'only rows of receipts include more than their columns')
   if (instance.halted !== null) throw haltedError(instance)
   const awaited = Math.max(position('waitFor', query.waitFor), position('at', query.at))
   if (awaited > instance.state.cursor) await engine.reached(awaited, WAIT_MS_MAX, name)
   const limit = pageLimit(query.limit)
   const matches = rowFilter(instance, query)
-  const prefix = query.namespace === undefined ? '' : namespacePrefix(instance, query.namespace)
+  const prefixes =
+    query.namespace === undefined ? (view.prefixes ?? ['']) : [namespacePrefix(instance, query.namespace)]
   const place = { kind: 'page', epoch, projection: name } as const
   const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, place).after
 
@@ -81,8 +97,11 @@ export async function queryRows(
     const state = await readState(snapshot, instance.projection)
     const { projection } = instance
     const changed = query.at === undefined ? NOTHING_CHANGED : await changedSince(query.at, state, snapshot, projection)
-    const entries = rowsInOrder(snapshot, projection, rowsOfState(name, state), prefix, after, changed)
-    const { rows, goOnAfter } = await takeRows(entries, matches, limit)
+    const rowsPrefix = rowsOfState(name, state)
+    const entriesOf = (prefix: string): AsyncIterable<[string, JsonObject]> =>
+      rowsInOrder(snapshot, projection, rowsPrefix, prefix, after, changed)
+    const entries = shown(prefixes.map(entriesOf), view)
+    const { rows, goOnAfter } = await takeRows(entries, matches, limit, also)
     const nextCursor = goOnAfter === null ? null : encodeCursor({ ...place, after: goOnAfter })
     return { projection: name, version: state.version, epoch, logSeq: query.at ?? state.cursor, rows, nextCursor }
   } finally {
@@ -90,11 +109,23 @@ export async function queryRows(
   }
 }
 
+/**
+ * Those that may be seen, one part after another. Of what is left out not even the number is known to those who count:
+ * it is little, because the parts hold what the reader may see, and in `_trust` what organisations say of themselves.
+ */
+async function* shown(
+  parts: readonly AsyncIterable<[string, JsonObject]>[],
+  view: RowView
+): AsyncGenerator<[string, JsonObject]> {
+  for (const part of parts) for await (const entry of part) if (view.shows(entry[1])) yield entry
+}
+
 /** The rows of one page, and the last key that it has dealt with where there may be more after it. */
 async function takeRows(
   entries: AsyncIterable<[string, JsonObject]>,
   matches: (row: JsonObject) => boolean,
-  limit: number
+  limit: number,
+  also: RowTest | undefined
 ): Promise<{ readonly rows: readonly JsonObject[]; readonly goOnAfter: string | null }> {
   const rows: JsonObject[] = []
   let looked = 0
@@ -102,7 +133,7 @@ async function takeRows(
   for await (const [key, row] of entries) {
     if (looked === PAGE_ENTRIES_MAX) return { rows, goOnAfter: last }
     looked += 1
-    if (matches(row)) {
+    if (matches(row) && (also === undefined || (await also(row)))) {
       // One more than the page holds shows that there is a next one.
       if (rows.length === limit) return { rows, goOnAfter: last }
       rows.push(row)
@@ -143,7 +174,10 @@ export async function* rowsInOrder(
     .filter(([key]) => key.startsWith(prefix) && (after === undefined || key > after))
     .sort(([left], [right]) => (left < right ? -1 : 1))
   const { gte, lt } = prefixRange(rowsPrefix + prefix)
-  const range = after === undefined ? { gte, lt } : { gt: rowsPrefix + after, lt }
+  const start = after === undefined ? gte : rowsPrefix + after
+  if (start >= lt) return
+  // A cursor is its keeper's to change: one from before the prefix must not lead to what stands between.
+  const range = start < gte || after === undefined ? { gte, lt } : { gt: start, lt }
   let index = 0
   let next = past[index]
   const step = (): void => {

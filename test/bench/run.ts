@@ -14,6 +14,7 @@ const BENCHES: readonly string[] = [
   'pending',
   'sync',
   'startup',
+  'http',
   'rfc3161'
 ]
 

@@ -98,7 +98,7 @@ test('the npm scripts run a drill and a matrix against two nodes, and check what
   const wrong = await script('drill:federation-interop', [
     ...at,
     '--admin-token',
-    `${preprod.token}`,
+    preprod.token,
     '--remote-node-id',
     'x'
   ])

@@ -39,7 +39,10 @@ async function tampering(node: ServedNode, tamper: Tamper): Promise<URL> {
     const answer = { status: real.status, type: real.headers.get('content-type') ?? '', text: await real.text() }
     const told = tamper(`${request.method} ${url}`, answer, { body, response, request })
     if (told === 'silence') return
-    if (told === 'cut') return void response.destroy()
+    if (told === 'cut') {
+      response.destroy()
+      return
+    }
     const { status, type, text } = { ...answer, ...told }
     response.writeHead(status, { 'content-type': type, location: 'http://127.0.0.1:9/elsewhere' }).end(text)
   })

@@ -57,6 +57,13 @@ export const FLOORS: readonly { readonly path: string; readonly floor: number }[
   { path: 'simulations', floor: 6 }
 ]
 
+/** What browsers run too. */
+const PORTABLE: ReadonlySet<string> = new Set(['protocols', 'src/api', 'src/client'])
+
+function isPortable(row: (typeof FLOORS)[number] | undefined): boolean {
+  return row !== undefined && PORTABLE.has(row.path)
+}
+
 /**
  * One import of one file by another, types included: a type from above ties a floor to the one above it all the same.
  */
@@ -70,7 +77,8 @@ interface Edge {
  * Finds, over all files of the house: an import that leads to no file of it (`import-unresolved`), a file that
  * stands on no floor (`floor-unknown`), an import that runs upward (`floor-upward`), a circle between files
  * (`circle-files`), between rows of the table (`circle-rows`) or between folders of which neither holds the other
- * (`circle-folders`), and a static `node:` import in `protocols`, which browsers run too (`protocols-portable`).
+ * (`circle-folders`), and in what browsers run too a static `node:` import (`protocols-portable`) or one of a file that
+ * they need not run (`portable-imports`).
  */
 export function findFloorBreaks(files: readonly SourceFile[]): Finding[] {
   const known = new Set(files.map((file) => file.path))
@@ -84,9 +92,9 @@ export function findFloorBreaks(files: readonly SourceFile[]): Finding[] {
       )
     }
     for (const { specifier, node } of importsOf(file)) {
-      if (row?.path === 'protocols' && specifier.startsWith('node:') && !isTypeImport(node)) {
+      if (isPortable(row) && specifier.startsWith('node:') && !isTypeImport(node)) {
         findings.push(
-          findingAt(file, node, 'protocols-portable', `protocols run in browsers too, but this imports ${specifier}`)
+          findingAt(file, node, 'protocols-portable', `this runs in browsers too, but it imports ${specifier}`)
         )
       }
       if (!specifier.startsWith('.')) continue
@@ -97,6 +105,11 @@ export function findFloorBreaks(files: readonly SourceFile[]): Finding[] {
       }
       edges.push({ from: file, to, node })
       const target = rowOf(to)
+      if (isPortable(row) && !isPortable(target) && !isTypeImport(node)) {
+        findings.push(
+          findingAt(file, node, 'portable-imports', `this runs in browsers too, but it imports ${to}, which need not`)
+        )
+      }
       if (row !== undefined && target !== undefined && target.floor > row.floor) {
         findings.push(
           findingAt(

@@ -383,7 +383,10 @@ describe('who may ask', () => {
       'origin'
     ])
     const preflight = await ask('https://app.example', 'OPTIONS')
-    expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([204, 'if-none-match'])
+    expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([
+      204,
+      'authorization, content-type, if-none-match, last-event-id'
+    ])
     expect((await ask('https://evil.example')).headers.get('access-control-allow-origin')).toBeNull()
     const closed = await fetch(`${(await publicListener()).url}/health`, { headers: { origin: 'https://app.example' } })
     expect(closed.headers.get('access-control-allow-origin')).toBeNull()

@@ -143,7 +143,8 @@ test('status says what there is, before the start, after it and when something i
       'equivocations',
       'effects',
       'anchorings',
-      'checkpoints'
+      'checkpoints',
+      'deliveries'
     ].map((name) => ({
       name,
       version: expect.any(Number) as number,

@@ -18,6 +18,7 @@ import { proofVectors } from './vectors/proof.ts'
 import { rangeSyncVectors } from './vectors/range-sync.ts'
 import { signatureVectors } from './vectors/signature.ts'
 import { signerVectors } from './vectors/signer.ts'
+import { subscriptionVectors } from './vectors/subscription.ts'
 import { tsaEvidenceVectors } from './vectors/tsa-evidence.ts'
 import { textOf } from './vectors/vector-file.ts'
 import type { VectorFile } from './vectors/vector-file.ts'
@@ -48,7 +49,8 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...keystoreVectors(),
     ...signerVectors(),
     ...deliveryVectors(),
-    ...drillReportVectors()
+    ...drillReportVectors(),
+    ...subscriptionVectors()
   ]
 }
 

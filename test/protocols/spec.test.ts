@@ -26,7 +26,8 @@ const PATHS = [
   'keystore/v1',
   'signer/v1',
   'delivery/v1',
-  'drill-report/v1'
+  'drill-report/v1',
+  'subscription/v1'
 ] as const
 
 /** Whose codes a SPEC can name by reference. */

@@ -7,8 +7,10 @@ import { fromBase64url } from '../../primitives/bytes.ts'
 import { sha256Hex } from '../../primitives/sha256.ts'
 import { KID_PATTERN } from '../../signature/v1/jws.ts'
 import { decodeSignedBody, encodeSignedBody } from './signed-body.ts'
-import type { SignedBodyCode, UnverifiedSignature } from './signed-body.ts'
+import type { SignedBodyCode, SignedBodyForm, UnverifiedSignature } from './signed-body.ts'
 
+/** Largest body of a challenge in bytes (SPEC DE-1): the longest DIDs, with an escape for each character, are 4 KiB. */
+export const CHALLENGE_BYTES_MAX = 16_384
 /** So many random bytes are never drawn twice. */
 export const NONCE_BYTES = 16
 /** Nobody guesses so many random bytes. */
@@ -87,16 +89,16 @@ export async function encodeDelivery(
 
 /** Reads a challenge by SPEC DE-1 to DE-5. The signature is not verified. */
 export function decodeChallenge(bytes: Uint8Array): SignedDecoding<Challenge> {
-  return decode<Challenge>(bytes, 'challenge', REQUEST_SHAPE)
+  return decode<Challenge>(bytes, { purpose: 'challenge', shape: REQUEST_SHAPE, bytesMax: CHALLENGE_BYTES_MAX })
 }
 
 /** Reads a delivery by SPEC DE-1 to DE-6. The signature is not verified. */
 export function decodeDelivery(bytes: Uint8Array): SignedDecoding<Delivery> {
-  return decode<Delivery>(bytes, 'delivery', DELIVERY_SHAPE)
+  return decode<Delivery>(bytes, { purpose: 'delivery', shape: DELIVERY_SHAPE })
 }
 
-function decode<Request>(bytes: Uint8Array, purpose: string, shape: Shape): SignedDecoding<Request> {
-  const decoding = decodeSignedBody(bytes, { purpose, shape })
+function decode<Request>(bytes: Uint8Array, form: SignedBodyForm): SignedDecoding<Request> {
+  const decoding = decodeSignedBody(bytes, form)
   if (!decoding.ok) return decoding
   const { value, canonical, signature } = decoding
   return { ok: true, decoded: { request: value as Request, canonical, hash: sha256Hex(canonical), signature } }

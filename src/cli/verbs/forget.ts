@@ -31,6 +31,6 @@ export const registerForget: RegisterVerb = (program, runner) => {
 function forgottenText({ receipt, places }: ForgottenReceipt): string {
   return facts([
     ['forgotten', receipt],
-    ['batches', places === 0 ? 'it was forgotten before' : figure(places)]
+    ['batches', places === 0 ? 'none: it was forgotten before, or is no receipt of a batch' : figure(places)]
   ])
 }

@@ -15,6 +15,7 @@ import type {
 } from '../../../src/operations.ts'
 import { AnchormeshError } from '../../../src/platform/errors.ts'
 import { noPacks } from './memory-packs.ts'
+import { memoryTokens } from './memory-tokens.ts'
 
 /** What a node holds that is only this: a list of events, and batches by their id. */
 export interface MemoryNode extends Operations {
@@ -85,6 +86,7 @@ export function memoryNode(overrides: Partial<Operations> = {}): MemoryNode {
       Promise.resolve({ directory, epoch: '0', logSeq: 0, headHash: '', files: 0, bytes: 0, warnings: [] }),
     reloadConfig: () => Promise.resolve({ changes: [], isNewPolicy: false }),
     ...noPacks(),
+    ...memoryTokens(),
     status: async () => status(log.length),
     async *audit({ limit = audited.length }) {
       yield* audited.slice(0, limit)

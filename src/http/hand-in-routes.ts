@@ -1,0 +1,80 @@
+import { z } from 'zod'
+import { decodeCanonical } from '../../protocols/canonical-json/v1/codec.ts'
+import type { JsonValue } from '../../protocols/canonical-json/v1/json.ts'
+import type { ReaderAccess } from '../access/reader-access.ts'
+import type { HandInResult, Operations } from '../operations.ts'
+import { RequestRefused } from './errors.ts'
+import type { App } from './listener.ts'
+import { namespace } from './name-schemas.ts'
+import { grantOf } from './reader.ts'
+import { namespaceDenied } from './require-visible.ts'
+import { noQuery } from './schemas.ts'
+
+// One answer names each by its hash: 64 KiB and some. A body of 1 MiB holds few more of a useful size.
+export const RECEIPTS_OF_REQUEST_MAX = 1_000
+
+/** `POST /v1/receipts`. */
+const handInRequest = z.strictObject({
+  namespace,
+  receipts: z.array(z.unknown()).min(1).max(RECEIPTS_OF_REQUEST_MAX)
+})
+
+/** What was queued: the leaf hash of each receipt, in order, and how many wait now. */
+const handedIn = z.object({ receiptHashes: z.array(z.string()), queued: z.int() })
+
+/**
+ * `POST /v1/receipts`: receipts, any I-JSON values, for the next batch of a namespace; all of them or none. It needs a
+ * token with the right to hand in there, on loopback, too: else every page and program on this machine could have
+ * something sealed in the organisation's name.
+ */
+export function registerHandInRoutes(
+  app: App,
+  operations: Pick<Operations, 'handIn'>,
+  readers: Pick<ReaderAccess, 'mayHandIn'>
+): void {
+  app.register(async (plain) => {
+    plain.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+      try {
+        done(null, exactJson(body as Buffer))
+      } catch (error) {
+        done(error as Error)
+      }
+    })
+    const scope = plain as App
+    scope.post('/v1/receipts', {
+      schema: { querystring: noQuery, body: handInRequest, response: { 202: handedIn } },
+      // Before the body is read: nobody without the right uploads anything.
+      onRequest: async (request, reply) => {
+        const grant = grantOf(request)
+        if (grant?.tokenId == null) {
+          reply.header('www-authenticate', 'Bearer')
+          throw new RequestRefused('TOKEN_REQUIRED', 'handing in receipts needs an access token')
+        }
+        if (!grant.rights.includes('hand-in'))
+          throw new RequestRefused('ACCESS_DENIED', 'this token may not hand in receipts')
+      },
+      handler: async (request, reply) => {
+        const grant = grantOf(request)
+        const { namespace: into, receipts } = request.body
+        if (grant === null || !readers.mayHandIn(grant, into)) throw namespaceDenied(into)
+        const { receiptHashes, queued }: HandInResult = await operations.handIn({
+          namespace: into,
+          receipts: receipts as readonly JsonValue[]
+        })
+        return await reply.code(202).send({ receiptHashes: [...receiptHashes], queued })
+      }
+    })
+  })
+}
+
+/**
+ * The value of a body whose every member counts. Throws `BODY_MALFORMED` for what is no I-JSON: a repeated member name
+ * or a number that would be rounded would not be sealed as it was meant.
+ */
+function exactJson(body: Uint8Array): unknown {
+  const decoded = decodeCanonical(body)
+  if (decoded.ok) return decoded.value
+  // The last rule of canonical JSON: all others hold, and what is written is only written differently.
+  if (decoded.code === 'NOT_CANONICAL') return JSON.parse(Buffer.from(body).toString('utf8'))
+  throw new RequestRefused('BODY_MALFORMED', `${decoded.code}: ${decoded.detail}`)
+}

@@ -1,0 +1,28 @@
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { TokenOperations } from '../access/token-operations.ts'
+import type { App } from './listener.ts'
+import { noQuery } from './schemas.ts'
+import * as tokens from './token-schemas.ts'
+
+/** The routes of access tokens below `/v1/admin`. */
+export function registerTokenRoutes(app: App, operations: TokenOperations): void {
+  app.get('/v1/admin/tokens', {
+    schema: { querystring: noQuery, response: { 200: tokens.tokenViews } },
+    handler: async () => await operations.tokens()
+  })
+  app.post('/v1/admin/tokens/:id/revoke', {
+    schema: { params: tokens.tokenParams, querystring: noQuery, response: { 200: tokens.tokenView } },
+    handler: async ({ params }) => await operations.revokeToken(params.id)
+  })
+  app.register(async (plain) => {
+    const scope = plain.withTypeProvider<ZodTypeProvider>()
+    scope.addContentTypeParser('application/json', { parseAs: 'string' }, scope.getDefaultJsonParser('error', 'error'))
+    scope.post('/v1/admin/tokens', {
+      schema: { querystring: noQuery, body: tokens.tokenRequest, response: { 201: tokens.createdToken } },
+      handler: async ({ body }, reply) => {
+        const created = await operations.createToken(body)
+        return await reply.header('cache-control', 'no-store').code(201).send(created)
+      }
+    })
+  })
+}
