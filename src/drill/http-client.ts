@@ -34,9 +34,11 @@ export interface DrillReply {
 
 /**
  * Why there is no answer. `UNREACHABLE` and `TIMED_OUT` may pass; `CERTIFICATE_NOT_TRUSTED`: it is somebody else, or the
- * wrong authority was given; `ANSWER_TOO_LARGE`: that is no node.
+ * wrong authority was given; `CERTIFICATE_REFUSED`: ours is, or is
+ * missing; `ANSWER_TOO_LARGE`: that is no node.
  */
-export type NoReplyCode = 'UNREACHABLE' | 'TIMED_OUT' | 'CERTIFICATE_NOT_TRUSTED' | 'ANSWER_TOO_LARGE'
+export type NoReplyCode =
+  'UNREACHABLE' | 'TIMED_OUT' | 'CERTIFICATE_NOT_TRUSTED' | 'CERTIFICATE_REFUSED' | 'ANSWER_TOO_LARGE'
 export interface NoReply {
   readonly ok: false
   readonly code: NoReplyCode
@@ -90,8 +92,8 @@ async function exchangeOnce(asked: DrillAsk, tls: DrillTls, signal: AbortSignal)
     protocol: 'http:',
     method,
     signal,
-    agent: false,
-    ...(socket === null ? {} : { createConnection: () => socket }),
+    // With an agent, even a new one, `createConnection` would be passed over, and the token sent in clear.
+    ...(socket === null ? { agent: false } : { createConnection: () => socket }),
     headers: {
       accept: 'application/json, application/problem+json',
       host: url.host,
@@ -138,7 +140,10 @@ function jsonOf(body: Uint8Array): JsonValue | undefined {
 
 function noReply(error: unknown): NoReply {
   const code = errnoOf(error) ?? ''
-  const isCertificate = error instanceof PinMismatch || /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS_CERT|HOSTNAME/.test(code)
   const detail = `${code === '' ? '' : `${code}: `}${messageOf(error)}`
-  return { ok: false, code: isCertificate ? 'CERTIFICATE_NOT_TRUSTED' : 'UNREACHABLE', detail }
+  // The other side's alert is about the certificate that was shown to it.
+  if (/^ERR_SSL_.*ALERT.*(?:CERT|UNKNOWN_CA|ACCESS_DENIED)/.test(code))
+    return { ok: false, code: 'CERTIFICATE_REFUSED', detail }
+  const isTheirs = error instanceof PinMismatch || /CERT|SELF_SIGNED|UNABLE_TO/.test(code)
+  return { ok: false, code: isTheirs ? 'CERTIFICATE_NOT_TRUSTED' : 'UNREACHABLE', detail }
 }

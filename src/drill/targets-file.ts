@@ -109,6 +109,7 @@ export async function readTargetsFile(path: string): Promise<TargetsFile> {
 function problemOf(issue: z.core.$ZodIssue): string {
   const where = issue.path.map(String).join('.')
   const place = where === '' ? 'the file' : where
+  if (issue.code === 'invalid_key') return `${place}: ${issue.issues[0]?.message ?? issue.message}`
   if (issue.code !== 'unrecognized_keys') return `${place}: ${issue.message}`
   const isToken = issue.keys.some((key) => /token|secret|password|bearer/i.test(key))
   return isToken

@@ -97,7 +97,7 @@ export function decodeReport(bytes: Uint8Array): ReportDecoding {
   // [REJECT] DR-3: what it is.
   if (!isJsonObject(value)) return refused('REPORT_INVALID', 'report: expected an object')
   if (isIntegerBetween(value['schema_version'], 2, Number.MAX_SAFE_INTEGER))
-    return refused('UNKNOWN_VERSION', `version ${value['schema_version']}`)
+    return refused('UNKNOWN_VERSION', `report.schema_version: ${value['schema_version']} is not known`)
   // [REJECT] DR-4 to DR-7: exactly the members, of the right form, and of one mind.
   const { signatures, ...signed } = value
   const problem = reportProblem(value)

@@ -129,7 +129,7 @@ function invalid(): readonly Vector[] {
   const whole = JSON.stringify(signed(passed()))
   const nested = `${'['.repeat(40)}${']'.repeat(40)}`
   const unsigned = (description: string, signatures: unknown): Vector =>
-    bad(rule(description), 'SIGNATURE_INVALID', description, file({ ...passed(), signatures }))
+    bad(signatureRule(description), 'SIGNATURE_INVALID', description, file({ ...passed(), signatures }))
   const entry = entryOf(passed())
   return [
     bad('DR-1', 'REPORT_TOO_LARGE', 'one byte too many', { repeat: ' ', count: 262_145 }),
@@ -180,6 +180,6 @@ function invalid(): readonly Vector[] {
 }
 
 /** What is wrong with the form breaks DR-8, what is wrong with the signature itself DR-9. */
-function rule(description: string): string {
+function signatureRule(description: string): string {
   return description === 'a signature of another key' ? 'DR-9' : 'DR-8'
 }
