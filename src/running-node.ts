@@ -379,7 +379,8 @@ export class RunningNode implements AnchormeshNode {
       anchoring: this.#anchoring,
       trust: this.#trust,
       keyWatch: this.#keyWatch,
-      transparency: this.#transparency
+      transparency: this.#transparency,
+      findings: this.gateway.findings
     })
 
   /** What announcing works with, once the projection that it reads is up to date. */

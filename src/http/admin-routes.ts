@@ -2,6 +2,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Operations } from '../operations.ts'
 import { registerConfigRoutes } from './config-routes.ts'
 import { answerOutcome } from './answer-outcome.ts'
+import { discardRest } from './deadlines.ts'
 import { RequestRefused } from './errors.ts'
 import { BODY_BYTES_MAX } from './limits.ts'
 import type { App } from './listener.ts'
@@ -107,7 +108,7 @@ function registerSubmit(app: App, operations: Operations): void {
       // Far beyond the size of an event, so the door need not be asked.
       errorHandler: (error, request, reply) => {
         if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') throw error
-        request.raw.resume()
+        discardRest(request.raw)
         reply.removeHeader('connection')
         const detail = `more than ${BODY_BYTES_MAX} bytes`
         answerOutcome(reply, { outcome: 'rejected', code: 'EVENT_TOO_LARGE', detail, id: null }, request.id)

@@ -57,10 +57,14 @@ export function sendProblem(reply: FastifyReply, told: Problem): FastifyReply {
   if (retryAfter !== null) reply.header('retry-after', retryAfter)
   // As bytes, because fastify would add a charset to a string, which this media type does not know (RFC 8259 section
   // 11).
-  return reply
-    .code(told.status)
-    .type(PROBLEM_MEDIA_TYPE)
-    .send(Buffer.from(JSON.stringify(told)))
+  return (
+    reply
+      .code(told.status)
+      // What is refused now may be had in a moment, or by somebody else.
+      .header('cache-control', 'no-store')
+      .type(PROBLEM_MEDIA_TYPE)
+      .send(Buffer.from(JSON.stringify(told)))
+  )
 }
 
 /** Whether the answer goes to somebody who has shown the admin token. */

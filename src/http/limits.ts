@@ -1,6 +1,6 @@
 /** What a listener allows its clients. Durations in milliseconds. */
 export interface ListenerLimits {
-  /** From the start of a connection or request to the end of its header. */
+  /** From the start of a connection or request to the end of its header; with TLS also to the end of the handshake. */
   readonly headersTimeoutMs: number
   /** From the start of a request to the end of its body; 0: no limit. */
   readonly requestTimeoutMs: number
@@ -26,7 +26,8 @@ export const PUBLIC_LIMITS: ListenerLimits = {
   keepAliveTimeoutMs: 10_000,
   // Node's default, 30 s, would make 40 s of the ten.
   timeoutCheckMs: 2_000,
-  // 1,500 subscribers, and as many others as apps that poll need. About 30 KiB each: 64 MiB when somebody opens all.
+  // A thousand subscribers (CONTRACT), and as many again who ask. About 30 KiB each, some 70 with TLS: 140 MiB when
+  // somebody opens all of them. `http.connectionsMax` sets another.
   connectionsMax: 2_048,
   // A little longer than `waitFor`.
   closeGraceMs: 6_000

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { NOTE_BYTES_MAX } from '../../protocols/checkpoint/v1/note.ts'
 import { EPOCH_PATTERN, PROOF_HASHES_MAX } from '../../protocols/event/v1/checkpoint.ts'
 import { HASH_PATTERN } from '../../protocols/event/v1/envelope.ts'
+import * as answers from '../api/log-proofs.ts'
 import { integer } from '../api/values.ts'
 import type {
   CheckpointCheck,
@@ -35,25 +36,8 @@ export const logCheckpoint: z.ZodType<LogCheckpoint> = z.object({
   verifierKey: z.string()
 })
 
-export const logInclusion: z.ZodType<LogInclusion> = z.object({
-  ...logName,
-  logSeq: size,
-  size,
-  root: hash,
-  leafHash: hash,
-  recordHash: hash,
-  proof,
-  record: z.object({ previousHash: hash, scope: z.literal(1), recordedAt: z.int(), bytes: z.base64url() }).nullable()
-})
-
-export const logConsistency: z.ZodType<LogConsistency> = z.object({
-  ...logName,
-  from: size,
-  fromRoot: hash,
-  to: size,
-  toRoot: hash,
-  proof
-})
+export const logInclusion: z.ZodType<LogInclusion> = answers.logInclusion
+export const logConsistency: z.ZodType<LogConsistency> = answers.logConsistency
 
 export const checkRequest: z.ZodType<CheckpointCheckRequest> = z.strictObject({
   note: z.string().max(NOTE_BYTES_MAX),

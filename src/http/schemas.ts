@@ -269,6 +269,7 @@ export const nodeStatus: z.ZodType<NodeStatus> = z.object({
   verification: verificationStatus,
   audit: auditStatus.nullable(),
   receipts: receiptsStatus,
+  findings: z.record(z.string(), z.int()),
   anchoring: anchoringStatus,
   network: networkStatus.nullable(),
   sync: z.array(peerSync)

@@ -5,11 +5,11 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { EVENT_STREAM_BEGIN } from '../../protocols/subscription/v1/frame-bytes.ts'
 import type { Operations } from '../operations.ts'
 import { AnchormeshError } from '../platform/errors.ts'
-import { maySee } from '../policy/read-scope.ts'
 import type { Ending } from '../subscriptions/frames.ts'
 import { FrameBundle, terminalFrame } from '../subscriptions/frames.ts'
 import { endingOf } from '../subscriptions/hub.ts'
-import type { Opening, SubscriptionHub } from '../subscriptions/hub.ts'
+import type { SubscriptionHub } from '../subscriptions/hub.ts'
+import type { Opening } from '../subscriptions/ports.ts'
 import { RequestRefused } from './errors.ts'
 import { requireKnownNamespace } from './known-namespace.ts'
 import type { App } from './listener.ts'
@@ -65,14 +65,14 @@ export function registerSubscribeRoute(app: App, options: SubscribeOptions): voi
 async function mayAsk(
   request: FastifyRequest,
   { namespace }: SubscribeQuery,
-  { operations, corsOrigins }: SubscribeOptions
+  { hub, operations, corsOrigins }: SubscribeOptions
 ): Promise<void> {
   const { origin, host } = request.headers
   const isOwnPage = origin === undefined || origin === `http://${host}` || origin === `https://${host}`
   // A browser lets any page open a WebSocket to this machine, and read it.
   if (request.ws && !isOwnPage && !corsOrigins.includes(origin))
     throw new RequestRefused('ACCESS_DENIED', 'pages of this origin may not read here')
-  if (namespace !== undefined && !maySee(readerOf(request), namespace))
+  if (namespace !== undefined && !hub.mayName(readerOf(request), namespace))
     throw new RequestRefused('ACCESS_DENIED', `you may not see the namespace ${namespace}`)
   await requireKnownNamespace(operations, namespace)
 }

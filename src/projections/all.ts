@@ -5,6 +5,8 @@ import { checkpoints } from './checkpoints.ts'
 import { deliveries } from './deliveries.ts'
 import { effects } from './effects.ts'
 import { equivocations } from './equivocations.ts'
+import { feedback } from './feedback.ts'
+import { findings } from './findings.ts'
 import type { Projection } from './projection.ts'
 import { receipts } from './receipts.ts'
 import { sequences } from './sequences.ts'
@@ -25,5 +27,7 @@ export const PROJECTIONS: readonly Projection[] = [
   effects,
   anchorings,
   checkpoints,
-  deliveries
+  deliveries,
+  findings,
+  feedback
 ]

@@ -29,7 +29,17 @@ export interface ChangesReading {
   readonly instance: ProjectionInstance
   readonly state: ProjectionState
   readonly passes: (key: string) => boolean
+  /** Whether the reader may see a row; default all. */
+  readonly shows?: (row: JsonObject) => boolean
 }
+
+/** What is kept of a row that changed: for its derived changes, and, where not all rows are shown, what stood there. */
+interface Before {
+  readonly remembered: JsonObject | null
+  readonly row: JsonObject | null
+}
+
+const NOTHING_BEFORE: Before = { remembered: null, row: null }
 
 // One read for many costs a fraction of one for each; 128 rows are some 100 KiB.
 const ROWS_AT_ONCE = 128
@@ -54,16 +64,20 @@ export async function* changesSince(
   reading: ChangesReading,
   after: number
 ): AsyncGenerator<Omit<ProjectionChange, 'cursor'>> {
-  const { snapshot, instance, passes } = reading
+  const { snapshot, instance, passes, shows } = reading
   const { name, layout, derived } = instance.projection
-  let keys = new Map<string, JsonObject | null>()
+  let keys = new Map<string, Before>()
   for await (const [, key, before] of changesAfter(snapshot, name, after)) {
     if (!passes(key)) continue
     // What the reader knows stood there before the first of the changes.
-    const isFirst = derived !== undefined && before !== null && !keys.has(key)
-    const remembered = isFirst ? derived.remember(unpackRow(layout, key, before)) : (keys.get(key) ?? null)
+    const isWanted = derived !== undefined || shows !== undefined
+    const first = isWanted && before !== null && !keys.has(key) ? unpackRow(layout, key, before) : null
+    const known = keys.get(key) ?? NOTHING_BEFORE
     keys.delete(key)
-    keys.set(key, remembered)
+    keys.set(
+      key,
+      first === null ? known : { remembered: derived?.remember(first) ?? null, row: shows === undefined ? null : first }
+    )
     if (keys.size < KEYS_AT_ONCE) continue
     yield* newestRows(reading, keys)
     keys = new Map()
@@ -72,8 +86,8 @@ export async function* changesSince(
 }
 
 async function* newestRows(
-  { snapshot, instance, state }: ChangesReading,
-  keys: ReadonlyMap<string, JsonObject | null>
+  { snapshot, instance, state, shows }: ChangesReading,
+  keys: ReadonlyMap<string, Before>
 ): AsyncGenerator<Omit<ProjectionChange, 'cursor'>> {
   const { name, layout, derived } = instance.projection
   const rows = rowsOfState(name, state)
@@ -81,9 +95,13 @@ async function* newestRows(
   for (let from = 0; from < changed.length; from += ROWS_AT_ONCE) {
     const part = changed.slice(from, from + ROWS_AT_ONCE)
     const found = await snapshot.getMany(part.map(([key]) => rows + key))
-    for (const [index, [key, remembered]] of part.entries()) {
+    for (const [index, [key, before]] of part.entries()) {
       const bytes = found[index]
-      const row = bytes === undefined ? null : decodeRow(layout, key, bytes)
+      const stored = bytes === undefined ? null : decodeRow(layout, key, bytes)
+      const isShown = shows === undefined || (stored !== null && shows(stored))
+      if (!isShown && (before.row === null || shows?.(before.row) !== true)) continue
+      const row = isShown ? stored : null
+      const { remembered } = before
       yield { kind: 'change', key, row, ...derived?.change(remembered, row), logSeq: state.cursor }
     }
   }

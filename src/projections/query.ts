@@ -21,7 +21,7 @@ export const PAGE_ROWS_DEFAULT = 100
 // some 50 ms, so nobody else waits for long, and a million rows are gone through in a hundred requests.
 export const PAGE_ENTRIES_MAX = 10_000
 // A reader that waits for its own write waits for one fold; more than this means that something is wrong.
-const WAIT_MS_MAX = 5_000
+export const WAIT_MS_MAX = 5_000
 
 /** Filters (those that the projection knows) and the part of the rows that is wanted. Times are ms since 1970. */
 export interface ProjectionQuery {

@@ -1,10 +1,5 @@
-import type { Store } from '../log/store.ts'
-import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError } from '../platform/errors.ts'
-import type { Logger } from '../platform/logger.ts'
-import { maySee } from '../policy/read-scope.ts'
 import type { ReadScope } from '../policy/read-scope.ts'
-import type { ProjectionEngine } from '../projections/engine.ts'
 import { haltedError } from '../projections/fold-progress.ts'
 import type { ProjectionInstance } from '../projections/instance.ts'
 import { CatchUps } from './catch-up.ts'
@@ -14,61 +9,13 @@ import type { Ending } from './frames.ts'
 import { FrameBundle } from './frames.ts'
 import { KEEP_ALIVE_MS, SUBSCRIPTION_LIMITS, TICK_MS } from './limits.ts'
 import type { SubscriptionLimits } from './limits.ts'
+import type { Opening, SubscriptionPorts, SubscriptionQuery, SubscriptionStats } from './ports.ts'
 import type { Place } from './place.ts'
 import { decodePlace } from './place.ts'
 import type { Source } from './reading.ts'
 import { standingOf } from './reading.ts'
-import type { FrameSink } from './sink.ts'
 import { Subscriber } from './subscriber.ts'
-import type { KeyVisibility } from './view.ts'
 import { viewOf, visibleByNamespace } from './view.ts'
-
-export interface SubscriptionPorts {
-  readonly engine: ProjectionEngine
-  readonly store: Store
-  readonly epoch: string
-  readonly clock: Clock
-  readonly logger: Logger
-  /** The policy in force, by identity: another object is another policy. */
-  readonly policy: () => object
-  /** Why the reader may read no more; `null` where it may. Asked once a second for each subscriber, so it must be quick. */
-  readonly judge?: (scope: ReadScope) => AccessEnd | null
-  /** Default: by namespace. */
-  readonly isVisible?: KeyVisibility
-  /** Default `SUBSCRIPTION_LIMITS`. */
-  readonly limits?: SubscriptionLimits
-}
-
-/** Why somebody may read no more. */
-export interface AccessEnd {
-  readonly code: 'ACCESS_DENIED' | 'TOKEN_EXPIRED' | 'TOKEN_INVALID'
-  readonly detail: string
-}
-
-export interface SubscriptionQuery {
-  readonly projection: string
-  readonly namespace?: string
-  readonly cursor?: string
-  readonly scope: ReadScope
-  /** Where the reader is, for the bound on connections of one address. */
-  readonly address: string
-}
-
-/** What a query for a subscription comes to. */
-export type Opening =
-  | { readonly ok: true; readonly start: (sink: FrameSink) => Pick<Subscriber, 'gone' | 'end'> }
-  | { readonly ok: false; readonly code: 'ACCESS_DENIED' | 'TOO_MANY_SUBSCRIBERS'; readonly detail: string }
-
-/** What metrics show. */
-export interface SubscriptionStats {
-  readonly subscribers: number
-  readonly channels: number
-  /** Since the start, each counted for every subscriber that it was handed to. */
-  readonly framesSent: number
-  readonly opened: number
-  /** By code, since the start; of those that the node ended. */
-  readonly ended: Readonly<Record<string, number>>
-}
 
 /** Everybody who follows projections of this node, and what they share. */
 export class SubscriptionHub {
@@ -113,7 +60,7 @@ export class SubscriptionHub {
     if (this.#stopped || engine.closed) throw new AnchormeshError('NODE_NOT_RUNNING', stopping().detail)
     const instance = engine.instance(query.projection)
     const { scope, namespace, address } = query
-    if (namespace !== undefined && !maySee(scope, namespace))
+    if (namespace !== undefined && !this.mayName(scope, namespace))
       return { ok: false, code: 'ACCESS_DENIED', detail: 'this reader may not see the namespace' }
     const source = this.#sourceOf(instance, query)
     const place = query.cursor === undefined ? null : this.#placeOf(source, query.cursor)
@@ -144,18 +91,27 @@ export class SubscriptionHub {
     }
   }
 
+  /** Whether a reader may subscribe to this namespace. */
+  mayName(scope: ReadScope, namespace: string): boolean {
+    return (this.#ports.visibility ?? visibleByNamespace).mayName(scope, namespace)
+  }
+
   /** Ends the subscriptions of those who may read no more. Also done by itself, once a second. */
   recheck(): void {
-    const { judge, policy } = this.#ports
+    const { again, policy } = this.#ports
     const isNewPolicy = this.#policy !== policy()
     this.#policy = policy()
     for (const subscriber of this.#subscribers.keys()) {
       const { scope, hasNamespace } = subscriber
-      const refusal = judge?.(scope) ?? null
-      if (refusal !== null) subscriber.end({ ...refusal, retryable: false })
-      // What it may see may be more than before, of which its cursor knows nothing.
-      else if (isNewPolicy && scope.namespaces !== null && !hasNamespace)
-        subscriber.end({ code: 'ACCESS_DENIED', detail: 'what this reader may see may have changed', retryable: true })
+      const standing = again?.(scope) ?? { ok: true, scope }
+      // What it may see may also be more than before, of which its cursor knows nothing.
+      const isOther =
+        standing.ok &&
+        (!isSameScope(scope, standing.scope) || (isNewPolicy && scope.namespaces !== null && !hasNamespace))
+      if (!standing.ok)
+        subscriber.end({ code: standing.code, detail: 'what let this reader in does so no more', retryable: false })
+      else if (isOther)
+        subscriber.end({ code: 'ACCESS_DENIED', detail: 'what this reader may see has changed', retryable: true })
     }
   }
 
@@ -175,8 +131,8 @@ export class SubscriptionHub {
   }
 
   #sourceOf(instance: ProjectionInstance, { namespace, scope }: SubscriptionQuery): Source {
-    const { store, epoch, isVisible = visibleByNamespace } = this.#ports
-    const view = viewOf(instance, namespace, scope, isVisible)
+    const { store, epoch, visibility = visibleByNamespace } = this.#ports
+    const view = viewOf(instance, namespace, scope, visibility)
     return { store, instance, view, context: { epoch, projection: instance.projection.name, view: view.digest } }
   }
 
@@ -285,6 +241,15 @@ export function endingOf(error: AnchormeshError): Ending {
 }
 
 const nameOf = ({ context, view }: Source): string => `${context.projection} ${view.name}`
+
+function isSameScope(one: ReadScope, other: ReadScope): boolean {
+  if (one === other) return true
+  if (one.tenant !== other.tenant || one.namespaces === null || other.namespaces === null)
+    return one.tenant === other.tenant && one.namespaces === other.namespaces
+  return (
+    one.namespaces.size === other.namespaces.size && [...one.namespaces].every((name) => other.namespaces?.has(name))
+  )
+}
 
 /** Of this machine, also written as IPv6 (RFC 4291 section 2.5.5.2). */
 function isOwnAddress(address: string): boolean {

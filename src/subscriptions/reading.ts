@@ -32,7 +32,8 @@ export async function atOneMoment<Result>(
   const snapshot = await store.snapshot()
   try {
     const state = await readState(snapshot, instance.projection)
-    return await read({ source, snapshot, instance, state, passes: view.passes })
+    const { passes, shows } = view
+    return await read({ source, snapshot, instance, state, passes, ...(shows === undefined ? {} : { shows }) })
   } finally {
     await snapshot.close()
   }
@@ -104,14 +105,14 @@ async function* changedFrames(reading: Reading, place: Place): AsyncGenerator<re
 }
 
 async function* rowsAfter(reading: Reading, after: string): AsyncGenerator<[string, Row]> {
-  const { source, snapshot, instance, state, passes } = reading
+  const { source, snapshot, instance, state, shows } = reading
   const rows = rowsOfState(instance.projection.name, state)
   for (const prefix of source.view.prefixes) {
     // What a forged cursor names must not lead to rows before the prefix.
     const from = after > prefix ? after : undefined
     if (from !== undefined && !from.startsWith(prefix) && from > prefix) continue
     for await (const [key, row] of rowsInOrder(snapshot, instance.projection, rows, prefix, from, NOTHING_CHANGED))
-      if (passes(key)) yield [key, row]
+      if (shows === undefined || shows(row)) yield [key, row]
   }
 }
 

@@ -1,5 +1,7 @@
+import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import type { ReadScope } from '../policy/read-scope.ts'
+import { maySee } from '../policy/read-scope.ts'
 import type { ProjectionInstance } from '../projections/instance.ts'
 import type { Projection } from '../projections/projection.ts'
 import { namespacePrefix } from '../projections/query.ts'
@@ -12,56 +14,64 @@ export interface View {
   /** Where its rows stand, in key order; rows in between are not looked at. */
   readonly prefixes: readonly string[]
   readonly passes: (key: string) => boolean
+  /** Whether a row of those may be seen; absent: all. */
+  readonly shows?: (row: JsonObject) => boolean
 }
 
-/**
- * Whether a reader may see the row of a key. By the key alone, because of a row that is gone nothing else is left.
- */
-export type KeyVisibility = (projection: Projection, key: string, scope: ReadScope) => boolean
+/** Which rows of a projection a reader may see. */
+export interface SeenRows {
+  /** Where they begin, ascending, none within another; `null`: anywhere. */
+  readonly prefixes: readonly string[] | null
+  /** Whether one of those may be seen. */
+  shows(row: JsonObject): boolean
+}
+
+/** What a reader's scope comes to. */
+export interface RowVisibility {
+  rowsOf(scope: ReadScope, projection: Projection): SeenRows
+  /** Whether the reader may name this namespace in a query. */
+  mayName(scope: ReadScope, namespace: string): boolean
+}
 
 /** Rows that belong to a namespace are seen by who may see the namespace; others by who may see all. */
-export const visibleByNamespace: KeyVisibility = (projection, key, { namespaces }) => {
-  if (namespaces === null) return true
-  for (const namespace of namespaces) {
-    const prefix = projection.namespacePrefix(namespace)
-    if (prefix !== null && key.startsWith(prefix)) return true
-  }
-  return false
+export const visibleByNamespace: RowVisibility = {
+  rowsOf: ({ namespaces }, projection) => {
+    const prefixes = [...(namespaces ?? [])].flatMap((namespace) => projection.namespacePrefix(namespace) ?? [])
+    return { prefixes: prefixes.sort(), shows: () => true }
+  },
+  mayName: (scope, namespace) => maySee(scope, namespace)
 }
-
-/** Packs, and what they bind, stand here for every namespace. */
-const TRUST_NAMESPACE = '_trust'
 
 // A cursor is made for each row of a snapshot; 64 bits are enough, as the digest guards against mistakes alone.
 const DIGEST_HEX_DIGITS = 16
 
 /**
- * The view of a reader with this scope; of one namespace, where one is named, which the reader may see. Throws
+ * The view of a reader with this scope; of one namespace, where one is named, which the reader may name. Throws
  * `QUERY_INVALID` where rows belong to no namespace.
  */
 export function viewOf(
   instance: ProjectionInstance,
   namespace: string | undefined,
   scope: ReadScope,
-  isVisible: KeyVisibility
+  visibility: RowVisibility
 ): View {
-  if (namespace !== undefined) {
-    const prefix = namespacePrefix(instance, namespace)
-    return viewNamed(`namespace ${namespace}`, [prefix], (key) => key.startsWith(prefix))
-  }
   const { namespaces, tenant } = scope
-  if (namespaces === null) return viewNamed('all', [''], () => true)
-  const { projection } = instance
-  const names = [...namespaces].sort()
-  const prefixes = new Set<string>()
-  for (const name of [...names, TRUST_NAMESPACE]) prefixes.add(projection.namespacePrefix(name) ?? '')
-  return viewNamed(
-    `scope ${JSON.stringify([names, tenant])}`,
-    prefixes.has('') ? [''] : [...prefixes].sort((left, right) => (left < right ? -1 : 1)),
-    (key) => isVisible(projection, key, scope)
-  )
+  const prefix = namespace === undefined ? undefined : namespacePrefix(instance, namespace)
+  const named = namespace === undefined ? 'all' : `namespace ${namespace}`
+  // Whoever may see a namespace sees all of it; `_trust` is every namespace's, and each sees a part.
+  const seesAll = namespaces === null || (namespace !== undefined && maySee(scope, namespace))
+  if (seesAll) return viewNamed(named, [prefix ?? ''])
+  const seen = visibility.rowsOf(scope, instance.projection)
+  const prefixes = prefix === undefined ? (seen.prefixes ?? ['']) : [prefix]
+  return viewNamed(`${named} ${JSON.stringify([[...namespaces].sort(), tenant])}`, prefixes, (row) => seen.shows(row))
 }
 
-function viewNamed(name: string, prefixes: readonly string[], passes: View['passes']): View {
-  return { name, digest: sha256Hex(name).slice(0, DIGEST_HEX_DIGITS), prefixes, passes }
+function viewNamed(name: string, prefixes: readonly string[], shows?: View['shows']): View {
+  return {
+    name,
+    digest: sha256Hex(name).slice(0, DIGEST_HEX_DIGITS),
+    prefixes,
+    passes: (key) => prefixes.some((prefix) => key.startsWith(prefix)),
+    ...(shows === undefined ? {} : { shows })
+  }
 }

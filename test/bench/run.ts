@@ -15,6 +15,7 @@ const BENCHES: readonly string[] = [
   'sync',
   'startup',
   'http',
+  'subscribers',
   'rfc3161'
 ]
 

@@ -39,6 +39,7 @@ export const FLOORS: readonly { readonly path: string; readonly floor: number }[
   { path: 'src/signers', floor: 5 },
   { path: 'src/client', floor: 5 },
   { path: 'src/metrics', floor: 5 },
+  { path: 'src/drill', floor: 5 },
   { path: 'src/operations.ts', floor: 5 },
   { path: 'src/explorer', floor: 5 },
   { path: 'src/timestamps/clients', floor: 5 },
@@ -48,6 +49,7 @@ export const FLOORS: readonly { readonly path: string; readonly floor: number }[
   { path: 'src/running-node.ts', floor: 6 },
   { path: 'src/node-status.ts', floor: 6 },
   { path: 'src/node-gateway.ts', floor: 6 },
+  { path: 'src/readiness.ts', floor: 6 },
   { path: 'src/anchormesh-node.ts', floor: 6 },
   { path: 'src/node-reload.ts', floor: 6 },
   { path: 'src/live-settings.ts', floor: 6 },
@@ -76,11 +78,11 @@ interface Edge {
  * Finds, over all files of the house: an import that leads to no file of it (`import-unresolved`), a file that
  * stands on no floor (`floor-unknown`), an import that runs upward (`floor-upward`), a circle between files
  * (`circle-files`), between rows of the table (`circle-rows`) or between folders of which neither holds the other
- * (`circle-folders`), and in what browsers run too a static `node:` import (`protocols-portable`) or one of a file that
- * they need not run (`portable-imports`).
+ * (`circle-folders`), and in what browsers run too a static `node:` import (`protocols-portable`), their own or one that
+ * what they import reaches (`portable-imports`).
  */
 export function findFloorBreaks(files: readonly SourceFile[]): Finding[] {
-  const known = new Set(files.map((file) => file.path))
+  const byPath = new Map(files.map((file) => [file.path, file]))
   const findings: Finding[] = []
   const edges: Edge[] = []
   for (const file of files) {
@@ -98,15 +100,16 @@ export function findFloorBreaks(files: readonly SourceFile[]): Finding[] {
       }
       if (!specifier.startsWith('.')) continue
       const to = posix.normalize(posix.join(posix.dirname(file.path), specifier))
-      if (!known.has(to)) {
+      if (!byPath.has(to)) {
         findings.push(findingAt(file, node, 'import-unresolved', `${specifier} is no file of the house`))
         continue
       }
       edges.push({ from: file, to, node })
       const target = rowOf(to)
-      if (isPortable(row) && !isPortable(target) && !isTypeImport(node)) {
+      const reached = isPortable(row) && !isTypeImport(node) ? moduleOfNode(to, byPath) : null
+      if (reached !== null && !isPortable(target)) {
         findings.push(
-          findingAt(file, node, 'portable-imports', `this runs in browsers too, but it imports ${to}, which need not`)
+          findingAt(file, node, 'portable-imports', `this runs in browsers too, but it reaches ${reached} by ${to}`)
         )
       }
       if (row !== undefined && target !== undefined && target.floor > row.floor) {
@@ -127,6 +130,21 @@ export function findFloorBreaks(files: readonly SourceFile[]): Finding[] {
   return findings
 }
 
+/** A module of Node that a file imports when it runs, itself or by what it imports; `null` where there is none. */
+function moduleOfNode(path: string, files: ReadonlyMap<string, SourceFile>): string | null {
+  const queue = [path]
+  for (const at of queue) {
+    const file = files.get(at)
+    for (const { specifier, node } of file === undefined ? [] : importsOf(file)) {
+      if (isTypeImport(node)) continue
+      if (specifier.startsWith('node:')) return specifier
+      const to = posix.normalize(posix.join(posix.dirname(at), specifier))
+      if (specifier.startsWith('.') && !queue.includes(to)) queue.push(to)
+    }
+  }
+  return null
+}
+
 function isTypeImport(node: SyntaxNode): boolean {
   return node.type === 'TSImportType' || node['importKind'] === 'type' || node['exportKind'] === 'type'
 }
@@ -137,14 +155,20 @@ function rowOf(path: string): (typeof FLOORS)[number] | undefined {
   )[0]
 }
 
+/** The imports of files that were looked at before. */
+const seenImports = new WeakMap<SourceFile, { specifier: string; node: SyntaxNode }[]>()
+
 /** Every specifier that a file names: `import`, `export … from`, `import()` and `import('…')` in types. */
 export function importsOf(file: SourceFile): { specifier: string; node: SyntaxNode }[] {
+  const seen = seenImports.get(file)
+  if (seen !== undefined) return seen
   const found: { specifier: string; node: SyntaxNode }[] = []
   walk(file.program, (node) => {
     if (!/^(Import|Export|TSImport)/.test(node.type)) return
     const specifier = stringOf(nodeAt(node, 'source'))
     if (specifier !== undefined) found.push({ specifier, node })
   })
+  seenImports.set(file, found)
   return found
 }
 

@@ -10,9 +10,8 @@ import { noQuery } from '../../src/http/schemas.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
 import { memoryNode } from './support/memory-operations.ts'
-import { someFederation, somePacks } from './support/openapi.ts'
 import type { Document, Operation } from './support/openapi.ts'
-import { operationsIn, refsIn } from './support/openapi.ts'
+import { operationsIn, refsIn, someFederation, somePacks } from './support/openapi.ts'
 
 interface Route {
   readonly method: string
