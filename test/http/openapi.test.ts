@@ -11,7 +11,7 @@ import { systemClock } from '../../src/platform/clock.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
 import { memoryNode } from './support/memory-operations.ts'
 import type { Document, Operation } from './support/openapi.ts'
-import { operationsIn, refsIn, somePacks } from './support/openapi.ts'
+import { operationsIn, refsIn, someFederation, somePacks } from './support/openapi.ts'
 
 interface Route {
   readonly method: string
