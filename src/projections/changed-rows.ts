@@ -99,7 +99,9 @@ async function* newestRows(
       const bytes = found[index]
       const stored = bytes === undefined ? null : decodeRow(layout, key, bytes)
       const isShown = shows === undefined || (stored !== null && shows(stored))
-      if (!isShown && (before.row === null || shows?.(before.row) !== true)) continue
+      // One that may be seen no more is gone for this reader.
+      const isGone = before.row !== null && shows?.(before.row) === true
+      if (!isShown && !isGone) continue
       const row = isShown ? stored : null
       const { remembered } = before
       yield { kind: 'change', key, row, ...derived?.change(remembered, row), logSeq: state.cursor }

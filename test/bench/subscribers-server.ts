@@ -23,7 +23,8 @@ const COLLECTIONS = 5
 const COLLECTION_PAUSE_MS = 50
 
 const signers = members(2)
-const { node, end } = await openNode(signers)
+const opened = await openNode(signers)
+const { node } = opened
 const events = await announces(signers, Number(process.argv[2]))
 await caughtUp(node)
 const listener = await startPublicListener({
@@ -78,6 +79,6 @@ async function stop(): Promise<void> {
   await listener.close()
   for (const socket of raw) socket.destroy()
   rawServer.close()
-  await end()
+  await opened.end()
   process.disconnect()
 }

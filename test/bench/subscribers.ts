@@ -24,7 +24,7 @@ const server = fork(join(import.meta.dirname, 'subscribers-server.ts'), [String(
   execArgv: ['--expose-gc']
 })
 const ready = await told('ready')
-const { hostname, port } = new URL(ready.url)
+const { hostname, port: nodePort } = new URL(ready.url)
 
 /** Counts what comes over connections; nothing is looked at but the length. */
 class Readers {
@@ -102,17 +102,17 @@ class Readers {
 }
 
 const requestOf = (index: number): string =>
-  `GET /v1/subscribe?projection=batches HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n${index % 2 === 0 ? '' : HANDSHAKE}\r\n`
+  `GET /v1/subscribe?projection=batches HTTP/1.1\r\nhost: 127.0.0.1:${nodePort}\r\n${index % 2 === 0 ? '' : HANDSHAKE}\r\n`
 const isCaughtUp = (text: string): boolean => text.includes('"caught-up"')
 
 const warmUp = new Readers()
-await warmUp.open(WARM_UP, Number(port), requestOf, isCaughtUp)
+await warmUp.open(WARM_UP, Number(nodePort), requestOf, isCaughtUp)
 await event()
 warmUp.close()
 await untilSubscribers(0)
 const before = await memory()
 const readers = new Readers()
-await readers.open(SUBSCRIBERS, Number(port), requestOf, isCaughtUp)
+await readers.open(SUBSCRIBERS, Number(nodePort), requestOf, isCaughtUp)
 const after = await untilSubscribers(SUBSCRIBERS)
 const perSubscriber = (after - before) / SUBSCRIBERS
 
@@ -133,10 +133,10 @@ readers.reset()
 const ratios: number[] = []
 const costs: number[] = []
 for (let round = 0; round < ROUNDS; round += 1) {
-  const pair = round % 2 === 0 ? [ofEvents, ofRaw] : [ofRaw, ofEvents]
-  const found = new Map<unknown, number>()
-  for (const measure of pair) found.set(measure, await cpuOf(measure))
-  const [ours = 0, theirs = 0] = [found.get(ofEvents), found.get(ofRaw)]
+  const order = round % 2 === 0 ? (['events', 'raw'] as const) : (['raw', 'events'] as const)
+  const found = { events: 0, raw: 0 }
+  for (const what of order) found[what] = await cpuOf(() => (what === 'events' ? ofEvents() : ofRaw()))
+  const { events: ours, raw: theirs } = found
   // The first rounds warm the code up.
   if (round < 2) continue
   ratios.push(ours / theirs)
