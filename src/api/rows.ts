@@ -9,6 +9,7 @@ import {
   winnerRow
 } from './batch-rows.ts'
 import { checkpointRow, effectRow, equivocationRow, sequenceRow } from './chain-rows.ts'
+import { feedbackRow, findingRow } from './tenant-rows.ts'
 
 /** The rows of each projection, as queries and subscriptions show them. */
 export const rowSchemas = {
@@ -22,7 +23,9 @@ export const rowSchemas = {
   equivocations: equivocationRow,
   effects: effectRow,
   anchorings: anchoringRow,
-  checkpoints: checkpointRow
+  checkpoints: checkpointRow,
+  findings: findingRow,
+  feedback: feedbackRow
 } as const
 
 /** The projections of this release. */
