@@ -10,6 +10,7 @@ import {
 } from './batch-rows.ts'
 import { deliveryRow } from './delivery-rows.ts'
 import { checkpointRow, effectRow, equivocationRow, sequenceRow } from './chain-rows.ts'
+import { feedbackRow, findingRow } from './tenant-rows.ts'
 
 /** The rows of each projection, as queries and subscriptions show them. */
 export const rowSchemas = {
@@ -24,7 +25,9 @@ export const rowSchemas = {
   effects: effectRow,
   anchorings: anchoringRow,
   checkpoints: checkpointRow,
-  deliveries: deliveryRow
+  deliveries: deliveryRow,
+  findings: findingRow,
+  feedback: feedbackRow
 } as const
 
 /** The projections of this release. */

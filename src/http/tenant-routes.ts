@@ -13,7 +13,8 @@ import { RequestRefused } from './errors.ts'
 import { answerNotModified } from './etag.ts'
 import type { App } from './listener.ts'
 import { readerOf } from './reader.ts'
-import { noQuery, projectionPage } from './schemas.ts'
+import { noQuery } from './schemas.ts'
+import * as docs from './tenant-docs.ts'
 import * as schemas from './tenant-schemas.ts'
 
 // Requests of one address (IPv6: of one network) in a minute. One costs a signature and two synced writes; the agents of
@@ -33,7 +34,7 @@ function registerReading(app: App, reader: FindingsReader): void {
     schema: {
       params: schemas.tenantParams,
       querystring: schemas.findingsQuery,
-      response: { 200: projectionPage }
+      ...docs.FINDINGS_DOCS
     },
     onSend: answerNotModified,
     handler: async (request) => {
@@ -46,7 +47,7 @@ function registerReading(app: App, reader: FindingsReader): void {
     schema: {
       params: schemas.findingParams,
       querystring: schemas.momentQuery,
-      response: { 200: schemas.findingView }
+      ...docs.FINDING_DOCS
     },
     onSend: answerNotModified,
     handler: async (request) => {
@@ -61,7 +62,7 @@ function registerReading(app: App, reader: FindingsReader): void {
     schema: {
       params: schemas.tenantParams,
       querystring: schemas.feedbackQuery,
-      response: { 200: projectionPage }
+      ...docs.FEEDBACK_DOCS
     },
     onSend: answerNotModified,
     handler: async (request) => {
@@ -88,7 +89,7 @@ function registerTaking(app: App, findings: Findings, clock: Clock): void {
       schema: {
         params: schemas.tenantParams,
         querystring: noQuery,
-        response: { 201: schemas.telemetryAnswer }
+        ...docs.TELEMETRY_DOCS
       },
       preParsing: withinRate,
       handler: async (request, reply) => {
@@ -101,7 +102,7 @@ function registerTaking(app: App, findings: Findings, clock: Clock): void {
       schema: {
         params: schemas.tenantParams,
         querystring: noQuery,
-        response: { 201: schemas.feedbackAnswer }
+        ...docs.JUDGE_DOCS
       },
       preParsing: withinRate,
       handler: async (request, reply) => {

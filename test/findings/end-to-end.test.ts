@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { FeedbackData } from '../../protocols/feedback/v1/feedback.ts'
 import { executionFingerprint } from '../../protocols/telemetry/v1/fingerprint.ts'
+import { feedbackRow, findingRow } from '../../src/api/tenant-rows.ts'
 import { reopen } from '../node/nodes.ts'
 import {
   AGENT,
@@ -11,7 +12,7 @@ import {
   TenantClient,
   auditOf,
   findingOf,
-  findingRow,
+  findingRow as rowOfFinding,
   findingsPolicy,
   get,
   payloadOf,
@@ -39,7 +40,7 @@ test('a measurement goes from the report to the fingerprint, the finding, the fe
   })
   expect(report).toMatchObject({ status: 201, body: { fingerprint, findings: 1, known: 0 } })
 
-  const row = await findingRow(node, 'finding-1')
+  const row = await rowOfFinding(node, 'finding-1')
   expect(row).toMatchObject({
     tenant: TENANT,
     status: 'open',
@@ -64,7 +65,7 @@ test('a measurement goes from the report to the fingerprint, the finding, the fe
   }
   const judged = await reviewer.judge(data)
   expect(judged).toMatchObject({ status: 201, body: { findingId: 'finding-1' } })
-  expect(await findingRow(node, 'finding-1')).toMatchObject({
+  expect(await rowOfFinding(node, 'finding-1')).toMatchObject({
     status: 'open',
     severity: 'low',
     score: 10,
@@ -83,6 +84,11 @@ test('a measurement goes from the report to the fingerprint, the finding, the fe
       }
     ]
   })
+  // The documented forms of rows have all that rows have, and nothing else.
+  const [found] = await rowsOf(node, `${PATH}/findings`)
+  expect(findingRow.parse(found)).toEqual(found)
+  const { comment: _comment, ...said } = (await rowsOf(node, `${PATH}/feedback`))[0] ?? {}
+  expect(feedbackRow.parse(said)).toEqual(said)
   expect(await rowsOf(node, `${PATH}/feedback`)).toMatchObject([
     { findingId: 'finding-1', fingerprint, action: 'adjust', comment: 'behind the firewall' }
   ])
