@@ -2,6 +2,7 @@ import type { Anchorer } from './anchoring/anchorer.ts'
 import type { Retention } from './audit/retention.ts'
 import type { KeySchedule } from './authoring/key-watch.ts'
 import type { NetworkUpdate } from './network/network.ts'
+import type { CertificatePins } from './policy/certificate-pins.ts'
 import type { ConfigChange } from './policy/config-change.ts'
 import type { SealingConfig } from './policy/config-schema.ts'
 import type { EffectivePolicy } from './policy/policy.ts'
@@ -30,6 +31,8 @@ export interface NodeConfig {
   readonly keys?: KeySchedule
   /** Where packs can be had beside the mesh, by organisation; default nowhere. */
   readonly packSources?: Readonly<Record<string, readonly string[]>>
+  /** Whom client certificates belong to; default nobody. */
+  readonly certificatePins?: CertificatePins
   /** How long audit records are kept, and how many at most; default a year, a million. */
   readonly audit?: Retention
 }

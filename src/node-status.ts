@@ -2,6 +2,7 @@ import { toHex } from '../protocols/primitives/bytes.ts'
 import type { NodeAnchoring } from './anchoring/node-anchoring.ts'
 import type { KeyWatch } from './authoring/key-watch.ts'
 import type { EquivocationWatch } from './authoring/equivocation-watch.ts'
+import type { FindingsCounts } from './findings/findings.ts'
 import type { NodeParts } from './node-parts.ts'
 import type { NodeStatus, PeerSync } from './operations.ts'
 import type { NodeTrust } from './packs/node-trust.ts'
@@ -21,6 +22,8 @@ export interface Running {
   /** `null` where no schedule was given. */
   readonly keyWatch: KeyWatch | null
   readonly transparency: NodeTransparency
+  /** What came for tenants. */
+  readonly findings: { readonly counts: FindingsCounts }
 }
 
 /** How the node is, for those who operate it. */
@@ -68,6 +71,7 @@ export async function nodeStatus(parts: NodeParts, running: Running): Promise<No
     verification: verification.status(),
     audit: nodeAudit?.status() ?? null,
     receipts: await bundles.status(),
+    findings: running.findings.counts,
     anchoring,
     network: running.isJoined ? (ports.network?.status() ?? null) : null,
     sync: sync?.status().map(peerSync) ?? []

@@ -281,6 +281,8 @@ export interface NodeStatus {
   readonly audit: AuditStatus | null
   /** Receipts of other organisations. */
   readonly receipts: ReceiptsStatus
+  /** What came for tenants since the start: `telemetry`, `feedback`, and refusals by code. */
+  readonly findings: Readonly<Record<string, number>>
   /** Evidence that this node makes, and receipts that wait to be sealed by schedule. */
   readonly anchoring: AnchoringStatus
   /** Null when the node runs without a mesh (a command that opened the store by itself). */

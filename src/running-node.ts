@@ -64,7 +64,8 @@ export class RunningNode implements AnchormeshNode {
     const { engine, log, policy, ports, live, author } = parts
     const { clock, logger, store } = ports
     const mesh = (): NetworkStatus | null => (this.#joined ? (ports.network?.status() ?? null) : null)
-    this.#queries = new NodeQueries({ ...parts, store, mesh, visibility: this.gateway.access.visibility })
+    const { access, receiptParts } = this.gateway
+    this.#queries = new NodeQueries({ ...parts, store, mesh, visibility: access.visibility, receiptParts })
     this.#equivocations = new EquivocationWatch({ engine, log, policy, self: parts.signer().did, clock, logger })
     const signing = (): string => parts.signer().kid
     const { keys } = live.config()
@@ -378,7 +379,8 @@ export class RunningNode implements AnchormeshNode {
       anchoring: this.#anchoring,
       trust: this.#trust,
       keyWatch: this.#keyWatch,
-      transparency: this.#transparency
+      transparency: this.#transparency,
+      findings: this.gateway.findings
     })
 
   /** What announcing works with, once the projection that it reads is up to date. */

@@ -7,6 +7,7 @@ import { SEES_ALL } from '../policy/read-scope.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
 import type { ProjectionPage, ProjectionQuery } from '../projections/query.ts'
 import { queryRows } from '../projections/query.ts'
+import type { ReceiptParts } from '../proofs/receipt-parts.ts'
 import { queryReceipts } from '../proofs/standing-rows.ts'
 import type { PeerSyncStatus } from '../sync/session-book.ts'
 import { AUDIT_LISTING, auditPage } from './audit-rows.ts'
@@ -30,6 +31,8 @@ export interface NodeQueryPorts {
   readonly mesh: () => { readonly peers: readonly MeshPeer[] } | null
   readonly sync: { status(): readonly PeerSyncStatus[] } | null
   readonly visibility: Visibility
+  /** What rows of `receipts` show on request. */
+  readonly receiptParts: ReceiptParts
 }
 
 /** Answers queries with what their reader may see. */
@@ -42,7 +45,7 @@ export class NodeQueries {
 
   /** See `Operations.query`. */
   async query(name: string, query: ProjectionQuery, scope: ReadScope = SEES_ALL): Promise<ProjectionPage> {
-    const { engine, store, log, visibility, policy, mesh } = this.#ports
+    const { engine, store, log, visibility, policy, mesh, receiptParts } = this.#ports
     const place: LogPlace = { epoch: log.epoch, logSeq: log.head.logSeq }
     if (name === AUDIT_LISTING.name) return await auditPage(this.#auditFor(scope), query, place)
     if (name === PEERS_LISTING.name) {
@@ -50,7 +53,7 @@ export class NodeQueries {
       return peersPage(sources, query, scope, place)
     }
     const view = visibility.rowsOf(scope, engine.instance(name).projection)
-    if (name === RECEIPTS) return await queryReceipts(engine, store, log.epoch, query, view)
+    if (name === RECEIPTS) return await queryReceipts(engine, store, log.epoch, query, receiptParts, view)
     return await queryRows(engine, store, log.epoch, name, query, view)
   }
 

@@ -3,7 +3,7 @@ import { z } from 'zod'
 /**
  * The frames of a subscription, the same over Server-Sent Events (one `data:` each) and WebSocket (one text message
  * each). First all rows (`snapshot`), or what changed after the cursor (`change`); then `caught-up`; then each `change` as
- * it comes.
+ * it comes. `protocols/subscription/v1` has the rules.
  */
 
 const row = z.looseObject({})
@@ -11,7 +11,7 @@ const row = z.looseObject({})
 /** On every frame. */
 const place = {
   /** The position that the frame is true at. */
-  logSeq: z.int(),
+  logSeq: z.int().min(0),
   /** Where to go on after this frame; exclusive, opaque, of this node and this epoch. `null` where there is none yet. */
   cursor: z.string().nullable()
 }
@@ -52,7 +52,9 @@ export const frame = z.discriminatedUnion('frame', [
     ...place,
     detail: z.string(),
     /** The oldest position that a cursor may have. */
-    oldest: z.int().exactOptional()
+    oldest: z.int().exactOptional(),
+    /** Of `cursor-foreign`: the epoch of the log that is there now. */
+    epoch: z.string().exactOptional()
   })
 ])
 

@@ -172,6 +172,11 @@ export class Bundles {
     return await this.#server.answer(request, { did, peerId })
   }
 
+  /** Answers a request that came over HTTP: its signature alone says whose it is. */
+  async answerClient(request: Uint8Array, address: string): Promise<BundleAnswer> {
+    return await this.#server.answer(request, { address })
+  }
+
   /** See `ReceiptKeeper.forget`. */
   async forget(receipt: string, reason: string): Promise<ForgottenReceipt> {
     await this.open()

@@ -38,6 +38,11 @@ export interface AskingPeer {
   readonly peerId: string
 }
 
+/** From where a request came that no connection proves anybody for. */
+export interface AskingClient {
+  readonly address: string
+}
+
 /** What a request came to, since the start: pages, and errors by code. */
 export type ServedCounts = Readonly<Record<string, number>>
 
@@ -61,12 +66,13 @@ export class BundleServer {
   }
 
   /**
-   * Answers one request. `peer` is that over whose connection it came; null where the transport proves nobody. Never
-   * rejects: what goes wrong here is `busy` for the asker, and logged.
+   * Answers one request. `from` is the peer over whose connection it came, or the address of a client where the transport
+   * proves nobody. Never rejects: what goes wrong here is `busy` for the asker, and logged.
    */
-  async answer(wire: Uint8Array, peer: AskingPeer | null): Promise<BundleAnswer> {
+  async answer(wire: Uint8Array, from: AskingPeer | AskingClient): Promise<BundleAnswer> {
+    const peer = 'peerId' in from ? from : null
     const decoding = decodeRequest(wire)
-    const answer = decoding.ok ? await this.#limited(decoding.decoded, peer) : decoding
+    const answer = decoding.ok ? await this.#limited(decoding.decoded, from) : decoding
     const code = answer.ok ? null : answer.code
     const name = code ?? 'page'
     this.#counts[name] = (this.#counts[name] ?? 0) + 1
@@ -82,11 +88,13 @@ export class BundleServer {
     return answer
   }
 
-  async #limited(decoded: DecodedRequest, peer: AskingPeer | null): Promise<BundleAnswer> {
+  async #limited(decoded: DecodedRequest, from: AskingPeer | AskingClient): Promise<BundleAnswer> {
+    const peer = 'peerId' in from ? from : null
     const { signer, namespace } = decoded.request
     // Before any costly work; what is asked for elsewhere counts together, or names could be made up.
     if (peer !== null && !this.#withinRate(peer, namespace)) return refused('busy', 'it asks faster than policy allows')
-    const asker = peer?.did ?? signer
+    // Not by who a stranger says that he is, or he would keep that one out.
+    const asker = 'peerId' in from ? from.did : from.address
     const underWay = this.#underWay.get(asker) ?? 0
     if (this.#running >= REQUESTS_AT_ONCE_MAX || underWay >= REQUESTS_OF_PEER_MAX)
       return refused('busy', 'as many requests as are taken are under way')

@@ -11,6 +11,7 @@ import { problemText } from '../policy/yaml.ts'
 import type { ConfigProblem } from '../policy/yaml.ts'
 import { configInvalid, loadConfig } from './data-folder/load-config.ts'
 import type { ConfigSources, LoadedConfig } from './data-folder/load-config.ts'
+import type { LiveTransport } from './live-transport.ts'
 import { knownPeersOf, nodeConfigOf } from './data-folder/node-config.ts'
 import { configuredRails } from './data-folder/rails.ts'
 
@@ -24,7 +25,10 @@ export const RESTART_KEYS = [
   'node.announce',
   'node.mdns',
   'node.signer',
-  'http',
+  'http.listen',
+  'http.mtls',
+  'http.corsOrigins',
+  'http.connectionsMax',
   'admin',
   'store',
   'audit'
@@ -39,6 +43,8 @@ export interface LiveConfigPorts {
   /** Its level follows `log.level`, unless that is fixed. */
   readonly logger: LevelLogger
   readonly isLevelFixed: boolean
+  /** Gets the certificate of the listeners with each reload. */
+  readonly transport?: LiveTransport
 }
 
 /** The configuration of a node that runs: the files and environment that it was started with, read again when asked. */
@@ -64,6 +70,7 @@ export class LiveConfig implements ConfigurationSource {
     this.#refuseIdentity(config, after)
     // A keystore that this process can't open is none to go on with: it would sign nothing from now on.
     await config.keystore.unlock()
+    const needsRestart = restartRule(this.#inForce, after)
     const changes = changesBetween(this.#inForce, after, needsRestart)
     const { federation, policy, folder } = config
     const isSame = changes.every(({ key }) => !isBelow(key, 'rails') && !isBelow(key, 'certificates'))
@@ -76,6 +83,7 @@ export class LiveConfig implements ConfigurationSource {
         const kept = [...this.#inForce].filter(([key]) => needsRestart(key))
         this.#inForce = new Map([...[...after].filter(([key]) => !needsRestart(key)), ...kept])
         this.#config = config
+        this.#ports.transport?.replace(config.tls)
         if (!isLevelFixed) logger.setLevel(federation.log.level)
         for (const setting of config.withoutEffect) {
           const { file, line, key } = setting
@@ -105,10 +113,20 @@ export class LiveConfig implements ConfigurationSource {
   }
 }
 
-const needsRestart = (key: string): boolean => RESTART_KEYS.some((section) => isBelow(key, section))
+/** Another certificate is shown at once; whether there is one at all is decided at the start. */
+function restartRule(
+  before: ReadonlyMap<string, JsonValue>,
+  after: ReadonlyMap<string, JsonValue>
+): (key: string) => boolean {
+  const isSwitched = before.has(TLS_CONTENTS) !== after.has(TLS_CONTENTS)
+  const sections = isSwitched ? [...RESTART_KEYS, 'http.tls'] : RESTART_KEYS
+  return (key) => sections.some((section) => isBelow(key, section))
+}
+
+const TLS_CONTENTS = 'http.tls.contents'
 
 /** All that a configuration says, and what the files that it names hold. */
-function settingsIn({ settings, signer, policy }: LoadedConfig): ReadonlyMap<string, JsonValue> {
+function settingsIn({ settings, signer, policy, tls }: LoadedConfig): ReadonlyMap<string, JsonValue> {
   const certificates = Object.entries(policy.rails.rfc3161).map(
     ([tsa, { roots, certificates: others }]) =>
       [`certificates.${tsa}`, sha256Hex(encodeCanonical([roots, others])).slice(0, 16)] as const
@@ -116,6 +134,7 @@ function settingsIn({ settings, signer, policy }: LoadedConfig): ReadonlyMap<str
   return new Map<string, JsonValue>([
     ...settings.map(({ key, value }) => [key, value] as const),
     ...certificates,
+    ...(tls === null ? [] : [[TLS_CONTENTS, sha256Hex(tls.cert).slice(0, 16)] as const]),
     ['signingKey', signer.kid]
   ])
 }

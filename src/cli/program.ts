@@ -11,6 +11,7 @@ import { registerBundle } from './verbs/bundle.ts'
 import { registerConfig } from './verbs/config.ts'
 import { registerDemo } from './verbs/demo.ts'
 import { registerDigest } from './verbs/digest.ts'
+import { registerDrill } from './verbs/drill.ts'
 import { registerEvents } from './verbs/events.ts'
 import { registerForget } from './verbs/forget.ts'
 import { registerIdentity } from './verbs/identity.ts'
@@ -63,7 +64,8 @@ const VERBS = [
   registerRestore,
   registerKeysSeal,
   registerStore,
-  registerSigner
+  registerSigner,
+  registerDrill
 ]
 
 /** The whole command line. Every way in which commander ends a command comes out of `parseAsync` as an error. */
@@ -100,7 +102,9 @@ export function usageErrorOf(error: unknown): unknown {
       hint: 'anchormesh --help shows the commands, anchormesh COMMAND --help the options of one.'
     })
   }
-  const [message = '', ...rest] = error.message.replace(/^error: /, '').split('\n')
+  // A mistyped `--admin-tokne=…` must not show what it holds.
+  const shown = error.message.replace(/^(error: unknown option '[^'=]*)=.*'/s, "$1=…'")
+  const [message = '', ...rest] = shown.replace(/^error: /, '').split('\n')
   const suggestion = rest.join(' ').replace(/^\((.*)\)$/, '$1')
   const general = 'anchormesh --help shows the commands, anchormesh COMMAND --help the options of one.'
   return new AnchormeshError('USAGE', message, { hint: [suggestion, general].filter(Boolean).join('\n') })

@@ -1,9 +1,11 @@
-import { startAdminListener } from '../http/admin-listener.ts'
-import { startPublicListener } from '../http/public-listener.ts'
+import { NodeMetrics } from '../metrics/node-metrics.ts'
+import { logStatus } from '../metrics/status-line.ts'
+import { pinOfIdentity } from '../http/tls.ts'
 import { createLibp2pNetwork } from '../network/libp2p/libp2p-network.ts'
 import type { Libp2pNetworkDeps } from '../network/libp2p/libp2p-network.ts'
 import type { Network } from '../network/network.ts'
 import type { AnchormeshNode } from '../node.ts'
+import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError, EXIT, messageOf } from '../platform/errors.ts'
 import { createLogger } from '../platform/logger.ts'
 import type { LevelLogger, Logger } from '../platform/logger.ts'
@@ -11,15 +13,18 @@ import { viewPolicy } from '../policy/policy-view.ts'
 import { problemText } from '../policy/yaml.ts'
 import type { CommandContext } from './command.ts'
 import { removeAdminFile, writeAdminFile } from './data-folder/admin-file.ts'
+import type { AdminFile } from './data-folder/admin-file.ts'
 import { loadConfig } from './data-folder/load-config.ts'
 import type { LoadedConfig } from './data-folder/load-config.ts'
 import { knownPeersOf } from './data-folder/node-config.ts'
 import { Interrupted, onHangup } from './interruption.ts'
 import { LiveConfig } from './live-config.ts'
+import { LiveTransport } from './live-transport.ts'
 import { openNode } from './own-node.ts'
 import type { OwnNodeParts } from './own-node.ts'
 import { readyLine } from './ready-line.ts'
 import { runningNode } from './running-node.ts'
+import { startListeners } from './serve-listeners.ts'
 
 export interface ServeOptions {
   /** Whether the end of standard input stops the node. */
@@ -70,48 +75,29 @@ async function open(
 ): Promise<void> {
   const { clock, random, signal, interruption, output, json } = context
   const { folder, federation } = config
-  const network = networkOf(config, await config.peerKeySeed(), { clock, random, logger })
+  const metrics = new NodeMetrics()
+  const network = networkOf(config, await config.peerKeySeed(), { clock, random, logger, metrics: metrics.gossip })
   // Nobody sits before a node to answer what a reload, or a key that is made, would ask.
   context.passphrases.askNoMore()
   if (config.federation.node.signer !== undefined) closes.push(watchSigner(config, logger))
+  const transport = new LiveTransport(config.tls)
   const configuration = new LiveConfig(config, context.configSources, {
     clock,
     random,
     logger,
-    isLevelFixed: context.quiet
+    isLevelFixed: context.quiet,
+    transport
   })
   const node = await openUnlocked(config, { clock, random, logger, network, configuration }, context)
   closes.push(() => node.close())
   await node.start()
   signal.throwIfAborted()
-  const { listen, corsOrigins } = federation.http
-  const http = await startPublicListener({
-    operations: node,
-    packs: node.packServing,
-    access: node.gateway.access,
-    audit: node.auditTrail,
-    listen,
-    corsOrigins,
-    logger,
-    clock
-  })
-  closes.push(() => http.close())
+  closes.push(keepStatusLines(node, { clock, logger }))
   const shutdown = (): void => interruption.interrupt(new Interrupted(EXIT.done, 'shutdown by the admin listener'))
-  const { listen: adminListen } = federation.admin
-  const admin = await startAdminListener({
-    operations: node,
-    listen: adminListen,
-    logger,
-    clock,
-    random,
-    shutdown,
-    audit: node.auditTrail
-  })
-  closes.push(() => admin.close())
+  const listening = { clock, random, logger, metrics, transport, shutdown }
+  const { http, admin, token } = await startListeners(config, node, listening, closes)
   signal.throwIfAborted()
-  const adminFile = { pid: process.pid, url: admin.url, token: admin.token }
-  await writeAdminFile(folder, adminFile)
-  closes.push(() => removeAdminFile(folder, adminFile))
+  closes.push(await announceAdmin(folder, { pid: process.pid, url: admin.url, token }, transport, logger))
   const reload = (): void => {
     node.reloadConfig().catch((error: unknown) => {
       logger.warn({ reason: messageOf(error) }, 'SIGHUP changed nothing; the configuration of before is in force')
@@ -122,6 +108,43 @@ async function open(
   const { peerId, multiaddrs } = network.status()
   const ready = { did: federation.node.did, peerId, multiaddrs, http: http.url, admin: admin.url }
   await (json ? output.json({ ready: true, ...ready }) : output.line(readyLine(ready)))
+}
+
+/** Logs how the node is, a line a minute. */
+function keepStatusLines(node: AnchormeshNode, ports: { readonly clock: Clock; readonly logger: Logger }): Close {
+  const lines = new AbortController()
+  const logged = logStatus({ status: () => node.status(), ...ports }, lines.signal)
+  return () => {
+    lines.abort()
+    return logged
+  }
+}
+
+/** Says in the data folder how commands reach the node, for as long as it runs. */
+async function announceAdmin(
+  folder: string,
+  plain: AdminFile,
+  transport: LiveTransport,
+  logger: Logger
+): Promise<Close> {
+  // Who asks by TLS knows the node by its certificate, which a reload may exchange.
+  const told = (): AdminFile => {
+    const { identity } = transport
+    return identity === null || !plain.url.startsWith('https:') ? plain : { ...plain, pin: pinOfIdentity(identity) }
+  }
+  let written = writeAdminFile(folder, told())
+  await written
+  transport.follow(() => {
+    written = written
+      .then(() => writeAdminFile(folder, told()))
+      .catch((error: unknown) => {
+        logger.error({ reason: messageOf(error) }, 'run/admin.json does not name the new certificate')
+      })
+  })
+  return async () => {
+    await written
+    await removeAdminFile(folder, plain)
+  }
 }
 
 /** Keeps the connection to the process of `node.signer`; the node starts also while that is away. */

@@ -101,8 +101,8 @@ function verificationText({ verification }: NodeStatus): string {
   return [summary, providers.length === 0 ? '' : asked].filter((part) => part !== '').join('\n\n')
 }
 
-/** Nothing while nothing is missing and nobody asked. */
-function receiptsText({ receipts }: NodeStatus): string {
+/** Nothing while nothing is missing, and nobody asked or reported. */
+function receiptsText({ receipts, findings }: NodeStatus): string {
   const { missing, batches, oldestMs, served } = receipts
   const lacking = table(
     [
@@ -116,6 +116,7 @@ function receiptsText({ receipts }: NodeStatus): string {
   const answered = Object.entries(served).map(
     ([name, count]) => `${name === 'page' ? 'answered' : name} ${figure(count)}`
   )
+  const tenants = Object.entries(findings).map(([name, count]) => `${name} ${figure(count)}`)
   const summary = facts([
     [
       'receipts missing',
@@ -123,7 +124,8 @@ function receiptsText({ receipts }: NodeStatus): string {
         ? null
         : `${figure(missing)}, in ${figure(batches)} batches, the oldest for ${duration(oldestMs ?? 0)}`
     ],
-    ['requests for receipts', answered.length === 0 ? null : answered.join(', ')]
+    ['requests for receipts', answered.length === 0 ? null : answered.join(', ')],
+    ['for tenants', tenants.length === 0 ? null : tenants.join(', ')]
   ])
   return [summary, missing === 0 ? '' : lacking].filter((part) => part !== '').join('\n\n')
 }

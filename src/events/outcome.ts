@@ -16,6 +16,39 @@ export type IgnoredCode =
 /** Can't be judged yet; kept, within bounds, until what it waits for arrives. */
 export type PendingCode = 'KEY_UNKNOWN' | 'PREDECESSOR_MISSING'
 
+/** All codes of each outcome, for those who count them. */
+export const OUTCOME_CODES = {
+  pending: codesOf<PendingCode>({ KEY_UNKNOWN: true, PREDECESSOR_MISSING: true }),
+  ignored: codesOf<IgnoredCode>({
+    FUTURE_TIMESTAMP: true,
+    NAMESPACE_NOT_CARRIED: true,
+    SIGNER_NOT_MEMBER: true,
+    RATE_LIMITED: true,
+    OVERLOADED: true,
+    STORE_FULL: true,
+    SAME_ID_OTHER_BYTES: true
+  }),
+  rejected: codesOf<RejectedCode>({
+    EVENT_TOO_LARGE: true,
+    MALFORMED: true,
+    NOT_CANONICAL: true,
+    DUPLICATE_KEY: true,
+    NUMBER_NOT_IJSON: true,
+    LONE_SURROGATE: true,
+    UNKNOWN_VERSION: true,
+    SCHEMA_INVALID: true,
+    SIGNATURE_INVALID: true,
+    SIGNER_MISMATCH: true,
+    KEY_WEAK: true,
+    CHAIN_BROKEN: true
+  })
+} as const
+
+/** The compiler sees to it that none is missing. */
+function codesOf<Code extends string>(codes: Readonly<Record<Code, true>>): readonly string[] {
+  return Object.keys(codes)
+}
+
 /** What the ingest door says of the bytes that it was given. Expected outcomes are values; exceptions are defects. */
 export type Outcome =
   | { readonly outcome: 'accepted'; readonly id: string; readonly logSeq: number }

@@ -6,10 +6,10 @@ import type { ListenAddress } from '../policy/listen-address.ts'
 export type ListenKey = 'http.listen' | 'admin.listen'
 
 /**
- * The loopback address that a `HOST:PORT` names. Throws `CONFIG_INVALID` for what is none: as long as there are no
- * access tokens and certificates, nobody but this machine may ask.
+ * The address that a `HOST:PORT` names. Throws `CONFIG_INVALID` for what is none, and without TLS for one that other
+ * machines can reach: tokens and evidence would travel in clear.
  */
-export function loopbackAddress(listen: string, key: ListenKey): ListenAddress {
+export function servableAddress(listen: string, key: ListenKey, isSecure: boolean): ListenAddress {
   const address = splitListen(listen)
   if (address === null) {
     throw new AnchormeshError('CONFIG_INVALID', `${key}: ${listen} is not HOST:PORT`, {
@@ -17,12 +17,18 @@ export function loopbackAddress(listen: string, key: ListenKey): ListenAddress {
       detail: { key }
     })
   }
-  if (isLoopback(address.host)) return address
-  const message = `${key}: ${listen} can be reached from other machines, and there is no access control yet`
+  if (isSecure || isLoopback(address.host)) return address
+  const message = `${key}: ${listen} can be reached from other machines, where tokens and evidence would travel in clear`
   throw new AnchormeshError('CONFIG_INVALID', message, {
-    hint: 'Listen on 127.0.0.1 or [::1]. For other machines put a reverse proxy with access control before it.',
+    hint: 'Set http.tls, or listen on 127.0.0.1 or [::1].',
     detail: { key }
   })
+}
+
+/** The host of a listener in a URL that this machine can ask: one that stands for all addresses is none to connect to. */
+export function reachableHost(host: string): string {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  return reachable.includes(':') ? `[${reachable}]` : reachable
 }
 
 /**

@@ -36,13 +36,13 @@ export interface AdminClient extends Operations {
 }
 
 /**
- * The operations of the node whose admin listener is at `url`. What the node throws is thrown here with the same code,
+ * The operations of the node whose admin listener is at `address`. What the node throws is thrown here with the same code,
  * message, hint and detail; besides that `ADMIN_TOKEN_INVALID`, and `NODE_NOT_RUNNING` when it does not answer or
  * breaks off.
  * Streams are read as they are consumed, and end the request when their consumer stops.
  */
-export function createAdminClient({ url, token }: AdminAddress): AdminClient {
-  const transport = new AdminTransport({ url, token })
+export function createAdminClient(address: AdminAddress): AdminClient {
+  const transport = new AdminTransport(address)
   return {
     ...auditClient(transport),
     ...logProofClient(transport),
@@ -60,7 +60,11 @@ export function createAdminClient({ url, token }: AdminAddress): AdminClient {
     event: (id) => findEvent(transport, id),
     query: (projection, query) => {
       const path = `projections/${encodeURIComponent(projection)}`
-      return transport.json(schemas.projectionPage, { method: 'GET', path, query: { ...query } })
+      return transport.json(schemas.projectionPage, {
+        method: 'GET',
+        path,
+        query: { ...query, include: query.include?.join(',') }
+      })
     },
     digest: (namespace) => transport.json(schemas.digest, { method: 'GET', path: 'digest', query: { namespace } }),
     submit: (wire) => submit(transport, wire),

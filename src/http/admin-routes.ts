@@ -1,9 +1,9 @@
-import type { FastifyReply } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
-import type { Operations, SubmitOutcome } from '../operations.ts'
+import type { Operations } from '../operations.ts'
 import { registerConfigRoutes } from './config-routes.ts'
-import { RequestRefused, problem, statusOf } from './errors.ts'
-import { sendProblem } from './failures.ts'
+import { answerOutcome } from './answer-outcome.ts'
+import { discardRest } from './deadlines.ts'
+import { RequestRefused } from './errors.ts'
 import { BODY_BYTES_MAX } from './limits.ts'
 import type { App } from './listener.ts'
 import { registerLogProofAdminRoutes } from './log-proof-routes.ts'
@@ -108,28 +108,13 @@ function registerSubmit(app: App, operations: Operations): void {
       // Far beyond the size of an event, so the door need not be asked.
       errorHandler: (error, request, reply) => {
         if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') throw error
-        request.raw.resume()
+        discardRest(request.raw)
         reply.removeHeader('connection')
         const detail = `more than ${BODY_BYTES_MAX} bytes`
         answerOutcome(reply, { outcome: 'rejected', code: 'EVENT_TOO_LARGE', detail, id: null }, request.id)
       }
     })
   })
-}
-
-function answerOutcome(reply: FastifyReply, outcome: SubmitOutcome, requestId: string): FastifyReply {
-  switch (outcome.outcome) {
-    case 'accepted':
-      return reply.code(201).send(outcome)
-    case 'duplicate':
-      return reply.code(200).send(outcome)
-    case 'pending':
-      return reply.code(statusOf(outcome.code)).send(outcome)
-    default: {
-      const { code, detail, id } = outcome
-      return sendProblem(reply, problem(code, detail, requestId, { outcome: outcome.outcome, id }))
-    }
-  }
 }
 
 function registerShutdown(app: App, shutdown: () => void): void {

@@ -7,11 +7,14 @@ import { PROBLEM_MEDIA_TYPE } from './failures.ts'
 import { STREAM_LINE_BYTES_MAX, UPLOAD_CHUNK_BYTES } from './limits.ts'
 import { FRAMES_MEDIA_TYPE } from './frames.ts'
 import { LINES_MEDIA_TYPE } from './lines.ts'
+import { pinnedFetch } from './pinned-fetch.ts'
 
 export interface AdminAddress {
-  /** `http://host:port`. */
+  /** `http://host:port`, or `https`. */
   readonly url: string
   readonly token: string
+  /** SHA-256 of the certificate that is trusted at an `https` address, and no other; those that Node trusts, without. */
+  readonly pin?: string
 }
 
 export interface AdminRequest {
@@ -57,17 +60,23 @@ export class AdminTransport {
     const upload = uploadOf(body?.content)
     let response: Response
     try {
-      response = await fetch(url, {
-        method,
-        headers: {
-          authorization: `Bearer ${this.#address.token}`,
-          ...(body === undefined ? {} : { 'content-type': body.type })
-        },
-        // An admin listener sends nobody elsewhere; whoever does must not get the token.
-        redirect: 'error',
-        ...(upload.body === null ? {} : { body: upload.body, duplex: 'half' as const }),
-        ...(signal === undefined ? {} : { signal })
-      })
+      const headers = {
+        authorization: `Bearer ${this.#address.token}`,
+        ...(body === undefined ? {} : { 'content-type': body.type })
+      }
+      const { pin } = this.#address
+      const sending = { method, headers, ...(signal === undefined ? {} : { signal }) }
+      const content = upload.body === null ? {} : { body: upload.body }
+      response =
+        pin === undefined
+          ? // An admin listener sends nobody elsewhere; whoever does must not get the token.
+            await fetch(url, {
+              ...sending,
+              ...content,
+              redirect: 'error',
+              ...(upload.body === null ? {} : { duplex: 'half' })
+            })
+          : await pinnedFetch(url, pin, { ...sending, ...content })
     } catch (error) {
       throw this.#failure(UNREACHABLE, error, upload.failure)
     }

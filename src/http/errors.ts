@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
-import { z } from 'zod'
+import { problemSchema } from '../api/problem.ts'
+import type { Problem } from '../api/problem.ts'
 import type { IgnoredCode, PendingCode, RejectedCode } from '../events/outcome.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import type { FailureCode } from '../platform/errors.ts'
@@ -142,6 +143,8 @@ const LISTENER_STATUS = {
   CERTIFICATE_NOT_PINNED: 403,
   WRONG_AUDIENCE: 403,
   REPLAY: 409,
+  FINDING_EXISTS: 409,
+  FINDING_UNKNOWN: 422,
   TOO_MANY_CONNECTIONS: 503,
   TOO_MANY_SUBSCRIBERS: 503,
   HOST_NOT_ALLOWED: 403,
@@ -189,25 +192,8 @@ export function retryAfterOf(code: string): number | null {
   return RETRY_AFTER_SECONDS[code] ?? null
 }
 
-/** An error answer: RFC 9457 `application/problem+json`, with what the node's codes need beside it. */
-export const problemSchema = z.object({
-  /** Always `about:blank`: `code` says which problem it is (RFC 9457, section 4.2.1). */
-  type: z.string(),
-  title: z.string(),
-  status: z.int(),
-  code: z.string(),
-  detail: z.string(),
-  requestId: z.string(),
-  hint: z.string().exactOptional(),
-  /** Figures and names for machines. */
-  data: z.looseObject({}).exactOptional(),
-  /** Of a cursor or position that is no longer kept: the oldest that is (CONTRACT, section 4). */
-  oldest: z.number().exactOptional(),
-  /** Of an event that was not taken in. */
-  outcome: z.enum(['ignored', 'rejected']).exactOptional(),
-  id: z.string().nullable().exactOptional()
-})
-export type Problem = z.output<typeof problemSchema>
+export { problemSchema }
+export type { Problem }
 
 /** What a listener refuses by itself. */
 export class RequestRefused extends Error {

@@ -1,11 +1,6 @@
+import type { EventsPage } from '../api/answers.ts'
 import type { EventsQuery, LoggedEvent, Operations } from '../operations.ts'
 import { EVENTS_LOOKED_AT_MAX, PAGE_EVENT_BYTES_MAX, PAGE_LENGTH_DEFAULT } from './limits.ts'
-
-/** Events in log order, and the `after` of the page that follows; null when the log holds no more. */
-export interface EventsPage {
-  readonly events: readonly LoggedEvent[]
-  readonly next: number | null
-}
 
 /**
  * A page of events. It ends at its length, or before that when it has grown large or has passed over many records that

@@ -1,11 +1,12 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { PROBLEM_MEDIA_TYPE } from '../api/problem.ts'
 import type { Logger } from '../platform/logger.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import { RequestRefused, problem, problemOfFailure, retryAfterOf } from './errors.ts'
 import type { HttpCode, Problem } from './errors.ts'
 import { FrameCut } from './frames.ts'
 
-export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
+export { PROBLEM_MEDIA_TYPE }
 
 /** What fastify refuses by itself, in this project's codes. */
 const FASTIFY_CODES: Readonly<Partial<Record<string, HttpCode>>> = {
@@ -56,10 +57,14 @@ export function sendProblem(reply: FastifyReply, told: Problem): FastifyReply {
   if (retryAfter !== null) reply.header('retry-after', retryAfter)
   // As bytes, because fastify would add a charset to a string, which this media type does not know (RFC 8259 section
   // 11).
-  return reply
-    .code(told.status)
-    .type(PROBLEM_MEDIA_TYPE)
-    .send(Buffer.from(JSON.stringify(told)))
+  return (
+    reply
+      .code(told.status)
+      // What is refused now may be had in a moment, or by somebody else.
+      .header('cache-control', 'no-store')
+      .type(PROBLEM_MEDIA_TYPE)
+      .send(Buffer.from(JSON.stringify(told)))
+  )
 }
 
 /** Whether the answer goes to somebody who has shown the admin token. */

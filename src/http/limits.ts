@@ -1,6 +1,6 @@
 /** What a listener allows its clients. Durations in milliseconds. */
 export interface ListenerLimits {
-  /** From the start of a connection or request to the end of its header. */
+  /** From the start of a connection or request to the end of its header; with TLS also to the end of the handshake. */
   readonly headersTimeoutMs: number
   /** From the start of a request to the end of its body; 0: no limit. */
   readonly requestTimeoutMs: number
@@ -26,8 +26,9 @@ export const PUBLIC_LIMITS: ListenerLimits = {
   keepAliveTimeoutMs: 10_000,
   // Node's default, 30 s, would make 40 s of the ten.
   timeoutCheckMs: 2_000,
-  // About 30 KiB each: 16 MiB when somebody opens all of them.
-  connectionsMax: 512,
+  // A thousand subscribers (CONTRACT), and as many again who ask. About 30 KiB each, some 70 with TLS: 140 MiB when
+  // somebody opens all of them. `http.connectionsMax` sets another.
+  connectionsMax: 2_048,
   // A little longer than `waitFor`.
   closeGraceMs: 6_000
 }
@@ -49,9 +50,7 @@ export const ADMIN_LIMITS: ListenerLimits = {
 /** Largest body that is read whole (CONTRACT, section 1). */
 export const BODY_BYTES_MAX = 1024 * 1024
 
-/** Most rows or events on a page (CONTRACT, section 4), and how many there are when nothing is said. */
-export const PAGE_LENGTH_MAX = 500
-export const PAGE_LENGTH_DEFAULT = 100
+export { PAGE_LENGTH_DEFAULT, PAGE_LENGTH_MAX } from '../api/queries.ts'
 
 // A filter that matches nothing must not read the whole log for one request. 10,000 records are read and parsed in some
 // 150 ms, and a page then ends early, perhaps empty; `next` goes on from there.

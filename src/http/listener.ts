@@ -1,7 +1,10 @@
 import type { AddressInfo, Socket } from 'node:net'
+import { Server as SecureServer } from 'node:https'
+import type { TLSSocket } from 'node:tls'
 import { fastify } from 'fastify'
 import type {
   FastifyBaseLogger,
+  FastifyHttpOptions,
   FastifyInstance,
   FastifyReply,
   FastifyRequest,
@@ -14,19 +17,27 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
+import { isLoopback } from '../policy/listen-address.ts'
 import type { ListenAddress } from '../policy/listen-address.ts'
-import { isLoopbackHost, loopbackAddress } from './addresses.ts'
+import { isLoopbackHost, reachableHost, servableAddress } from './addresses.ts'
 import type { ListenKey } from './addresses.ts'
+import { ConnectionCap } from './connection-cap.ts'
+import { discardRest, limitAnswer } from './deadlines.ts'
 import { RequestRefused, problem } from './errors.ts'
 import { PROBLEM_MEDIA_TYPE, describeFailure, sendProblem } from './failures.ts'
 import type { ListenerLimits } from './limits.ts'
 import { BODY_BYTES_MAX } from './limits.ts'
+import type { RequestObserver } from './request-observer.ts'
 import type { StreamContext } from './streams.ts'
+import { SecuredSockets, secureOptions, serverOptions } from './tls.ts'
+import type { ListenerTls, TlsIdentity } from './tls.ts'
 
 /** A listener that serves. */
 export interface Listener {
-  /** `http://host:port` with the port that is really listened on. */
+  /** `http://host:port`, or `https`, with the port that is really listened on and a host that this machine reaches. */
   readonly url: string
+  /** Shows this from now on to who connects; connections that stand are not touched. Does nothing without TLS. */
+  renew(identity: TlsIdentity): void
   /** Accepts nothing more, ends followers, lets other requests finish within the grace, then cuts them off. */
   close(): Promise<void>
 }
@@ -48,44 +59,52 @@ export interface RouteContext {
 }
 
 export interface ListenerSetup {
-  /** `HOST:PORT` on loopback; port 0 lets the system choose. */
+  /** `HOST:PORT`, on loopback unless there is TLS; port 0 lets the system choose. */
   readonly listen: string
   readonly key: ListenKey
+  /** Without it the listener speaks plain HTTP. */
+  readonly tls?: ListenerTls | undefined
   readonly limits: ListenerLimits
   readonly logger: Logger
   readonly clock: Clock
   /** Whether the routes decide for themselves by which names they may be asked for; default: by those of loopback only. */
   readonly judgesHosts?: boolean
-  readonly routes: (app: App, context: RouteContext) => void
+  readonly routes: (app: App, context: RouteContext) => void | Promise<void>
+  readonly observer?: RequestObserver
 }
 
-/** Of somebody who has shown no right to ask. */
-const STRANGERS: ReadonlySet<string> = new Set([
-  'ADMIN_TOKEN_INVALID',
-  'HOST_NOT_ALLOWED',
-  'TOKEN_REQUIRED',
-  'TOKEN_INVALID',
-  'TOKEN_EXPIRED',
-  'ACCESS_DENIED'
-])
+/** What each request is held to, whatever its route. */
+interface Guarding {
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly closing: AbortSignal
+  readonly cap: ConnectionCap
+  /** Whether only the names of loopback may be asked for. */
+  readonly holdsNames: boolean
+  readonly isSecure: boolean
+}
 
 /**
- * Serves routes on loopback. Throws `CONFIG_INVALID` (another address, or one that this machine has not) and
- * `PORT_IN_USE`.
+ * Serves routes on loopback, and by TLS elsewhere. Throws `CONFIG_INVALID` (another address without TLS, or one that
+ * this machine has not) and `PORT_IN_USE`.
  */
 export async function startListener(setup: ListenerSetup): Promise<Listener> {
-  const { limits, clock, key } = setup
-  const address = loopbackAddress(setup.listen, key)
+  const { limits, clock, key, tls } = setup
+  const isSecure = tls !== undefined
+  const address = servableAddress(setup.listen, key, isSecure)
   const logger = setup.logger.child({ part: key.replace('.listen', '') })
   const closing = new AbortController()
-  const app = createApp(limits, logger, clock)
-  guard(app, logger, { closing: closing.signal, judgesHosts: setup.judgesHosts === true })
+  const app = createApp(limits, logger, clock, tls)
+  const cap = new ConnectionCap(app.server, { connectionsMax: limits.connectionsMax, clock, logger })
+  const holdsNames = setup.judgesHosts !== true && isLoopback(address.host)
+  guard(app, { logger, clock, closing: closing.signal, cap, holdsNames, isSecure })
   const streamOf: RouteContext['streamOf'] = (request, reply, ends) => ({
     clock,
     signal: endOf(reply, ends === 'never' ? closing.signal : null),
     describe: (error) => describeFailure(error, request, logger)
   })
-  setup.routes(app, { clock, logger, streamOf })
+  if (setup.observer !== undefined) observe(app, setup.observer)
+  await setup.routes(app, { clock, logger, streamOf })
   app.addHook('preClose', (done) => {
     closing.abort()
     done()
@@ -97,17 +116,25 @@ export async function startListener(setup: ListenerSetup): Promise<Listener> {
     throw listenFailure(error, address, key)
   }
   const { port } = app.server.address() as AddressInfo
-  const url = `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`
-  logger.info({ url }, 'listening')
-  return { url, close: () => closeWithin(app, limits.closeGraceMs, clock) }
+  const url = `${isSecure ? 'https' : 'http'}://${reachableHost(address.host)}:${port}`
+  logger.info({ url, listen: setup.listen }, 'listening')
+  return {
+    url,
+    renew: (identity) => {
+      // Without the options of the start the new context would speak TLS 1.2, too.
+      if (app.server instanceof SecureServer) app.server.setSecureContext(secureOptions(identity))
+    },
+    close: () => closeWithin(app, cap, limits.closeGraceMs, clock)
+  }
 }
 
-function createApp(limits: ListenerLimits, logger: Logger, clock: Clock): App {
+function createApp(limits: ListenerLimits, logger: Logger, clock: Clock, tls: ListenerTls | undefined): App {
   // Unique among the requests that one log holds, and in their order.
   const startedAt = clock.now().toString(36)
   let requests = 0
-  const app = fastify({
-    http: { headersTimeout: limits.headersTimeoutMs, connectionsCheckingInterval: limits.timeoutCheckMs },
+  const secured = new SecuredSockets()
+  const times = { headersTimeout: limits.headersTimeoutMs, connectionsCheckingInterval: limits.timeoutCheckMs }
+  const settings: FastifyHttpOptions<RawServerDefault> = {
     requestTimeout: limits.requestTimeoutMs,
     connectionTimeout: limits.idleTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
@@ -121,11 +148,13 @@ function createApp(limits: ListenerLimits, logger: Logger, clock: Clock): App {
     frameworkErrors: (error, request, reply) => {
       sendProblem(reply, describeFailure(error, request, logger))
     },
-    clientErrorHandler: (error, socket) => refuseBytes(error, socket)
-  }).withTypeProvider<ZodTypeProvider>()
-  const { connectionsMax } = limits
-  app.server.maxConnections = connectionsMax
-  app.server.on('drop', () => logger.debug({ connectionsMax }, 'a connection beyond the limit was dropped'))
+    clientErrorHandler: (error, socket) => refuseBytes(error, socket, secured.canBeTold(socket))
+  }
+  // What differs between the two servers is none of the routes' business.
+  const server =
+    tls === undefined ? { http: times } : { https: { ...times, ...serverOptions(tls, limits.headersTimeoutMs) } }
+  const app = fastify({ ...settings, ...server }).withTypeProvider<ZodTypeProvider>()
+  app.server.on('secureConnection', (socket: TLSSocket) => secured.secured(socket))
   app.setValidatorCompiler(validatorCompiler)
   // The schemas of answers are documentation: the node's own values are not checked again on their way out.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value))
@@ -135,21 +164,23 @@ function createApp(limits: ListenerLimits, logger: Logger, clock: Clock): App {
 }
 
 /** What holds on every route. */
-function guard(
-  app: App,
-  logger: Logger,
-  { closing, judgesHosts }: { readonly closing: AbortSignal; readonly judgesHosts: boolean }
-): void {
+function guard(app: App, { logger, clock, closing, cap, holdsNames, isSecure }: Guarding): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
+    if (isSecure) reply.header('strict-transport-security', STRICT_TRANSPORT)
+    if (cap.isRefused(request.raw.socket)) {
+      reply.header('connection', 'close')
+      throw new RequestRefused('TOO_MANY_CONNECTIONS', 'this listener has as many connections as it can serve')
+    }
     if (closing.aborted) throw new RequestRefused('NODE_NOT_RUNNING', 'the node is stopping')
-    if (!judgesHosts && !isLoopbackHost(request.headers.host)) {
+    if (holdsNames && !isLoopbackHost(request.headers.host)) {
       const names = 'localhost, 127.0.0.1 and [::1]'
       throw new RequestRefused('HOST_NOT_ALLOWED', `this listener answers to the names ${names} only`)
     }
   })
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', async (_request, reply, payload: unknown) => {
+    limitAnswer(reply.raw, payload, clock)
     if (closing.aborted) reply.header('connection', 'close')
   })
   app.addHook('onResponse', async (request, reply) => {
@@ -169,11 +200,36 @@ function guard(
       // A sender without right is not read any further. What is left of another's body is read and thrown away, or its
       // sender might see a reset connection and no answer.
       const mayAsk = !STRANGERS.has(told.code)
-      if (mayAsk) request.raw.resume()
+      if (mayAsk) discardRest(request.raw)
       if (mayAsk) reply.removeHeader('connection')
       else reply.header('connection', 'close')
     }
     return sendProblem(reply, told)
+  })
+}
+
+// A year, as is usual: whoever came by TLS once does not come in clear again (RFC 6797).
+const STRICT_TRANSPORT = 'max-age=31536000'
+/** Codes of those who have shown no right to ask, or come when there is no place. */
+const STRANGERS: ReadonlySet<string> = new Set([
+  'ADMIN_TOKEN_INVALID',
+  'HOST_NOT_ALLOWED',
+  'TOKEN_REQUIRED',
+  'TOKEN_INVALID',
+  'TOKEN_EXPIRED',
+  'ACCESS_DENIED',
+  'TOO_MANY_CONNECTIONS',
+  'CERTIFICATE_REQUIRED',
+  'CERTIFICATE_NOT_PINNED'
+])
+
+function observe(app: App, observer: RequestObserver): void {
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat()) observer.routeAdded(one, url)
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unknown'
+    observer.answered({ method: request.method, route, status: reply.statusCode, seconds: reply.elapsedTime / 1_000 })
   })
 }
 
@@ -190,8 +246,8 @@ function endOf(reply: FastifyReply, closing: AbortSignal | null): AbortSignal {
 }
 
 /** Answers bytes that are no HTTP request, or did not become one in time. */
-function refuseBytes(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+function refuseBytes(error: NodeJS.ErrnoException, socket: Socket, canBeTold: boolean): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || !canBeTold) {
     socket.destroy()
     return
   }
@@ -231,8 +287,8 @@ function listenFailure(error: unknown, { host, port }: ListenAddress, key: Liste
   return error
 }
 
-async function closeWithin(app: App, graceMs: number, clock: Clock): Promise<void> {
-  const cancel = clock.after(graceMs, () => app.server.closeAllConnections())
+async function closeWithin(app: App, cap: ConnectionCap, graceMs: number, clock: Clock): Promise<void> {
+  const cancel = clock.after(graceMs, () => cap.destroyAll())
   try {
     await app.close()
   } finally {

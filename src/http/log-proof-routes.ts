@@ -1,12 +1,14 @@
 import { decodeEvent } from '../../protocols/event/v1/codec.ts'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { FastifyRequest } from 'fastify'
+import { z } from 'zod'
 import type { LogInclusion, LogProofOperations } from '../transparency/log-proof-operations.ts'
 import type { App } from './listener.ts'
 import * as proofs from './log-proof-schemas.ts'
 import { readerOf } from './reader.ts'
 import type { Sight } from './require-visible.ts'
 import { PLAIN_SIGHT } from './require-visible.ts'
+import { documented } from './route-docs.ts'
 import { noQuery } from './schemas.ts'
 
 /** The media type of a signed checkpoint (C2SP tlog-checkpoint). */
@@ -15,7 +17,19 @@ export const CHECKPOINT_MEDIA_TYPE = 'text/plain; charset=utf-8'
 /** `GET /v1/log/checkpoint`, `inclusion` and `consistency`, for whoever holds this log to what it said. */
 export function registerLogProofRoutes(app: App, operations: LogProofOperations, sight: Sight): void {
   app.get('/v1/log/checkpoint', {
-    schema: { querystring: noQuery },
+    schema: {
+      querystring: noQuery,
+      ...documented({
+        summary: 'The newest signed checkpoint of the log',
+        description: 'A C2SP signed note, which any verifier of transparency logs can check.',
+        tag: 'log',
+        access: 'reader',
+        answers: {},
+        others: {
+          200: { description: 'The note.', mediaType: 'text/plain', schema: z.string() }
+        }
+      })
+    },
     handler: async (_request, reply) => {
       const { note } = await operations.logCheckpoint()
       return await reply.header('cache-control', 'no-store').type(CHECKPOINT_MEDIA_TYPE).send(note)
@@ -43,11 +57,29 @@ export function registerLogProofAdminRoutes(app: App, operations: LogProofOperat
 
 function registerProofs(app: App, below: string, operations: LogProofOperations, sight: Sight = PLAIN_SIGHT): void {
   app.get(`${below}/inclusion`, {
-    schema: { querystring: proofs.inclusionQuery, response: { 200: proofs.logInclusion } },
+    schema: {
+      querystring: proofs.inclusionQuery,
+      ...documented({
+        summary: 'That a record stands in the log',
+        description: 'The proof that the record at `logSeq` is in the log of the first `size` records (RFC 9162).',
+        tag: 'log',
+        access: 'reader',
+        answers: { 200: proofs.logInclusion }
+      })
+    },
     handler: async (request) => forReader(request, await operations.logInclusion(request.query), sight)
   })
   app.get(`${below}/consistency`, {
-    schema: { querystring: proofs.consistencyQuery, response: { 200: proofs.logConsistency } },
+    schema: {
+      querystring: proofs.consistencyQuery,
+      ...documented({
+        summary: 'That the log only grew',
+        description: 'The proof that the log of the first `from` records is a prefix of that of `to` (RFC 9162).',
+        tag: 'log',
+        access: 'reader',
+        answers: { 200: proofs.logConsistency }
+      })
+    },
     handler: async ({ query }) => await operations.logConsistency(query)
   })
 }

@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { NOTE_BYTES_MAX } from '../../protocols/checkpoint/v1/note.ts'
 import { EPOCH_PATTERN, PROOF_HASHES_MAX } from '../../protocols/event/v1/checkpoint.ts'
 import { HASH_PATTERN } from '../../protocols/event/v1/envelope.ts'
+import * as answers from '../api/log-proofs.ts'
+import { integer } from '../api/values.ts'
 import type {
   CheckpointCheck,
   CheckpointCheckRequest,
@@ -15,15 +17,16 @@ const proof = z.array(hash).max(PROOF_HASHES_MAX)
 const size = z.int().nonnegative()
 const logName = { origin: z.string(), epoch: z.string().regex(EPOCH_PATTERN, 'is no epoch') }
 
-/** A position or a size, as text. */
-const position = z
-  .string()
-  .regex(/^[1-9][0-9]{0,15}$/, 'is no integer from 1')
-  .transform(Number)
-  .refine(Number.isSafeInteger, 'is no integer from 1')
+const position = (what: string): z.ZodType<number, string> => integer(1).describe(what).meta({ example: 1 })
 
-export const inclusionQuery = z.strictObject({ logSeq: position, size: position.exactOptional() })
-export const consistencyQuery = z.strictObject({ from: position, to: position })
+export const inclusionQuery = z.strictObject({
+  logSeq: position('The position of the record.'),
+  size: position('Of the log, in records; as it is now when nothing is said.').exactOptional()
+})
+export const consistencyQuery = z.strictObject({
+  from: position('The size of the earlier log, in records.'),
+  to: position('The size of the later log.')
+})
 
 export const logCheckpoint: z.ZodType<LogCheckpoint> = z.object({
   ...logName,
@@ -33,25 +36,8 @@ export const logCheckpoint: z.ZodType<LogCheckpoint> = z.object({
   verifierKey: z.string()
 })
 
-export const logInclusion: z.ZodType<LogInclusion> = z.object({
-  ...logName,
-  logSeq: size,
-  size,
-  root: hash,
-  leafHash: hash,
-  recordHash: hash,
-  proof,
-  record: z.object({ previousHash: hash, scope: z.literal(1), recordedAt: z.int(), bytes: z.base64url() }).nullable()
-})
-
-export const logConsistency: z.ZodType<LogConsistency> = z.object({
-  ...logName,
-  from: size,
-  fromRoot: hash,
-  to: size,
-  toRoot: hash,
-  proof
-})
+export const logInclusion: z.ZodType<LogInclusion> = answers.logInclusion
+export const logConsistency: z.ZodType<LogConsistency> = answers.logConsistency
 
 export const checkRequest: z.ZodType<CheckpointCheckRequest> = z.strictObject({
   note: z.string().max(NOTE_BYTES_MAX),

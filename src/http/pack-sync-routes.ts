@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
 import type { PackErrorCode, PushOutcome } from '../../protocols/pack-sync/v1/message.ts'
 import { EVENT_BYTES_MAX } from '../../protocols/event/v1/envelope.ts'
 import { RateLimiter, perMinute } from '../ingest/rate-limiter.ts'
@@ -13,6 +14,7 @@ import { RequestRefused, problem, statusOf } from './errors.ts'
 import { sendProblem } from './failures.ts'
 import type { App, RouteContext } from './listener.ts'
 import { LINES_MEDIA_TYPE } from './lines.ts'
+import { EVENT_CODES, documented } from './route-docs.ts'
 import * as schemas from './pack-sync-schemas.ts'
 import { lineStream, workLines } from './streams.ts'
 
@@ -34,6 +36,25 @@ const HTTP_CODES: Readonly<Record<PackErrorCode, HttpCode>> = {
   busy: 'OVERLOADED'
 }
 
+const PAGE_DOCS = documented({
+  summary: 'A page of the packs of an organisation',
+  description: 'In their order, each as it was signed (protocols/pack-sync/v1).',
+  tag: 'federation',
+  access: 'anyone',
+  answers: {},
+  others: { 200: { description: 'The page.', mediaType: 'application/json', schema: z.looseObject({}) } },
+  problems: ['BAD_TOKEN', 'UNKNOWN_ORGANISATION', 'CROSS_ORG_DENIED', 'BODY_TOO_LARGE']
+})
+const PUSH_DOCS = documented({
+  summary: 'Hands over a pack',
+  description: 'An event of type `anchor-pack`, in its wire form; it enters by the same door as from anywhere else.',
+  tag: 'federation',
+  access: 'anyone',
+  answers: { 200: schemas.pushOutcome, 201: schemas.pushOutcome, 202: schemas.pushOutcome },
+  body: { mediaType: WIRE_MEDIA_TYPE, schema: z.string().meta({ format: 'binary' }) },
+  problems: [...EVENT_CODES, 'CROSS_ORG_DENIED', 'UNKNOWN_ORGANISATION']
+})
+
 /** `GET /v1/packs/{orgId}` and `POST /v1/packs` on the public listener (protocols/pack-sync/v1, PS-15). */
 export function registerPackServing(app: App, packs: PackServing, clock: Clock): void {
   const rates = new RateLimiter(clock, ADDRESSES_MAX)
@@ -44,7 +65,7 @@ export function registerPackServing(app: App, packs: PackServing, clock: Clock):
     return { did: null, address, via: 'http' }
   }
   app.get('/v1/packs/:orgId', {
-    schema: { params: schemas.packParams, querystring: schemas.packQuery },
+    schema: { params: schemas.packParams, querystring: schemas.packQuery, ...PAGE_DOCS },
     handler: async ({ params, query, ip }, reply) => {
       const asker = askerOf(ip)
       const { after = 0, limit = schemas.PACK_LIMIT_DEFAULT, pageToken, links } = query
@@ -61,7 +82,7 @@ export function registerPackServing(app: App, packs: PackServing, clock: Clock):
     scope.addContentTypeParser(WIRE_MEDIA_TYPE, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
     scope.post('/v1/packs', {
       bodyLimit: EVENT_BYTES_MAX,
-      schema: { querystring: schemas.noPackQuery },
+      schema: { querystring: schemas.noPackQuery, ...PUSH_DOCS },
       // Before the body is read.
       preParsing: async (request) => void askerOf(request.ip),
       handler: async (request, reply) => {

@@ -2,7 +2,9 @@
 import { z } from 'zod'
 import { NAME_PATTERN } from '../../protocols/event/v1/announce.ts'
 import { PUSH_OUTCOMES } from '../../protocols/pack-sync/v1/message.ts'
+import type { PushOutcome } from '../../protocols/pack-sync/v1/message.ts'
 import { LIMIT_MAX, TOKEN_PATTERN } from '../../protocols/pack-sync/v1/request.ts'
+import { integer } from '../api/values.ts'
 import type { PackPullQuery, PackPushQuery, PackPushResult, PackSyncResult, SyncPlan } from '../operations.ts'
 
 export const PACK_LIMIT_DEFAULT = 64
@@ -12,21 +14,27 @@ const SOURCE_CHARACTERS_MAX = 4_096
 
 const orgId = z.string().regex(NAME_PATTERN, 'is no organisation id')
 const source = z.string().min(1).max(SOURCE_CHARACTERS_MAX)
-const integer = (least: number, most: number): z.ZodType<number, string> => {
-  const message = `is no integer from ${least} to ${most}`
-  const text = z.string().regex(/^(?:0|[1-9][0-9]{0,15})$/, message)
-  return text.transform(Number).refine((value) => value >= least && value <= most, message)
-}
-
 export const noPackQuery = z.strictObject({})
-export const packParams = z.strictObject({ orgId })
+export const packParams = z.strictObject({
+  orgId: orgId.describe('The organisation.').meta({ example: 'vaultmesh' })
+})
 export const packQuery = z.strictObject({
-  after: integer(0, Number.MAX_SAFE_INTEGER).exactOptional(),
-  limit: integer(1, LIMIT_MAX).exactOptional(),
-  pageToken: z.string().regex(TOKEN_PATTERN, 'is no page token').exactOptional(),
+  after: integer(0).describe('Only packs after this number.').meta({ example: 0 }).exactOptional(),
+  limit: integer(1, LIMIT_MAX)
+    .describe(`At most so many packs; ${PACK_LIMIT_DEFAULT} when nothing is said.`)
+    .meta({ example: 64 })
+    .exactOptional(),
+  pageToken: z
+    .string()
+    .regex(TOKEN_PATTERN, 'is no page token')
+    .describe('Of the page before.')
+    .meta({ example: 'AAAA' })
+    .exactOptional(),
   links: z
     .literal('true', 'is not true')
     .transform(() => true as const)
+    .describe('Also the events between packs.')
+    .meta({ example: 'true' })
     .exactOptional()
 })
 
@@ -54,6 +62,13 @@ export const syncPlan: z.ZodType<SyncPlan> = z.object({
 
 const warning = z.object({
   code: z.enum(['SERVED_AT_SKEW', 'PACK_TS_SKEW', 'SOURCE_BEHIND', 'SOURCE_OTHER_SIDE']),
+  detail: z.string()
+})
+
+/** What is answered with a status below 400. */
+export const pushOutcome: z.ZodType<PushOutcome> = z.object({
+  outcome: z.enum(PUSH_OUTCOMES),
+  code: z.string(),
   detail: z.string()
 })
 

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { HASH_PATTERN } from '../../protocols/event/v1/envelope.ts'
+import { projectionPage } from '../api/pages.ts'
 import type { LoggedEvent, Operations } from '../operations.ts'
 import { maySee } from '../policy/read-scope.ts'
 import type { LogProofOperations } from '../transparency/log-proof-operations.ts'
@@ -11,16 +12,35 @@ import { registerLogProofRoutes } from './log-proof-routes.ts'
 import { isReader, readerOf, requireOperator } from './reader.ts'
 import type { Sight } from './require-visible.ts'
 import { PLAIN_SIGHT, namespaceDenied, requireNamespace, seesLogged } from './require-visible.ts'
+import { PAGING, filtersText } from './query-docs.ts'
+import { registerReceiptRoutes } from './receipt-routes.ts'
+import { documented } from './route-docs.ts'
 import * as schemas from './schemas.ts'
 
 /** What the public listener serves. */
-export type PublicOperations = Pick<Operations, 'status' | 'events' | 'event' | 'query' | 'digest' | 'handIn'> &
+export type PublicOperations = Pick<
+  Operations,
+  'status' | 'events' | 'event' | 'query' | 'digest' | 'proof' | 'handIn'
+> &
   LogProofOperations
+
+/** Of everything that is a fold of the log. */
+const OF_FOLDS = ['NOT_YET', 'PROJECTION_HALTED'] as const
+const NOT_MODIFIED = { 304: 'It is the one that the client has (`If-None-Match`).' }
 
 /** `/health` and the reading routes of `/v1` (CONTRACT, section 4); each shows what its reader may see. */
 export function registerPublicRoutes(app: App, operations: PublicOperations, sight: Sight = PLAIN_SIGHT): void {
   app.get('/health', {
-    schema: { querystring: schemas.noQuery, response: { 200: schemas.health, 503: schemas.health } },
+    schema: {
+      querystring: schemas.noQuery,
+      ...documented({
+        summary: 'Whether the node is well',
+        description: 'With 503 `reasons` say what is wrong.',
+        tag: 'operations',
+        access: 'anyone',
+        answers: { 200: schemas.health, 503: schemas.health }
+      })
+    },
     handler: async (request, reply) => {
       const { did, network, version, uptimeMs, log, health } = await operations.status()
       const answer = { did, peerId: network?.peerId ?? null, version, uptimeMs, logSeq: log.logSeq }
@@ -35,7 +55,15 @@ export function registerPublicRoutes(app: App, operations: PublicOperations, sig
     schema: {
       params: schemas.projectionParams,
       querystring: schemas.projectionQuery,
-      response: { 200: schemas.projectionPage }
+      ...documented({
+        summary: 'A page of rows',
+        description: `Rows in the order of their keys. ${PAGING}\n\n${filtersText()}`,
+        tag: 'queries',
+        access: 'reader',
+        answers: { 200: projectionPage },
+        empty: NOT_MODIFIED,
+        problems: [...OF_FOLDS, 'UNKNOWN_PROJECTION', 'STATE_OUTDATED', 'CURSOR_FOREIGN']
+      })
     },
     onSend: answerNotModified,
     handler: async (request) => {
@@ -47,7 +75,19 @@ export function registerPublicRoutes(app: App, operations: PublicOperations, sig
   })
 
   app.get('/v1/events', {
-    schema: { querystring: schemas.eventsPageQuery, response: { 200: schemas.eventsPage } },
+    schema: {
+      querystring: schemas.eventsPageQuery,
+      ...documented({
+        summary: 'A page of events',
+        description:
+          'In the order of the log. Go on with `after` while there is a `next`, also from a page without events.',
+        tag: 'queries',
+        access: 'reader',
+        answers: { 200: schemas.eventsPage },
+        empty: NOT_MODIFIED
+      })
+    },
+    onSend: answerNotModified,
     handler: async (request) => {
       const { query } = request
       if ((query.scope ?? 'shared') !== 'shared') requireOperator(request, 'local events')
@@ -57,7 +97,19 @@ export function registerPublicRoutes(app: App, operations: PublicOperations, sig
   })
 
   app.get('/v1/events/:id', {
-    schema: { params: schemas.eventParams, querystring: schemas.noQuery, response: { 200: schemas.loggedEvent } },
+    schema: {
+      params: schemas.eventParams,
+      querystring: schemas.noQuery,
+      ...documented({
+        summary: 'One event',
+        description: 'As it was received: `bytes` can be checked against its id and its signature.',
+        tag: 'queries',
+        access: 'reader',
+        answers: { 200: schemas.loggedEvent },
+        empty: NOT_MODIFIED
+      })
+    },
+    onSend: answerNotModified,
     handler: async (request) => {
       const { id } = request.params
       const event = await findEvent(operations, id)
@@ -67,7 +119,19 @@ export function registerPublicRoutes(app: App, operations: PublicOperations, sig
   })
 
   app.get('/v1/digest', {
-    schema: { querystring: schemas.namespaceQuery, response: { 200: schemas.digest } },
+    schema: {
+      querystring: schemas.namespaceQuery,
+      ...documented({
+        summary: 'What two nodes compare',
+        description: 'Two nodes with the same members and the same events answer the same digests.',
+        tag: 'queries',
+        access: 'reader',
+        answers: { 200: schemas.digest },
+        empty: NOT_MODIFIED,
+        problems: OF_FOLDS
+      })
+    },
+    onSend: answerNotModified,
     handler: async (request) => {
       const { namespace } = request.query
       // Of `_trust` it is over what all organisations say.
@@ -75,6 +139,7 @@ export function registerPublicRoutes(app: App, operations: PublicOperations, sig
       return await operations.digest(namespace)
     }
   })
+  registerReceiptRoutes(app, operations, sight)
   registerLogProofRoutes(app, operations, sight)
 }
 

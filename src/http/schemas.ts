@@ -1,29 +1,25 @@
 /**
- * The forms of requests and answers as zod schemas: listeners check requests with them, the client of the admin
- * listener checks answers, and OpenAPI and a typed client can be derived from them. Each is tied to the type of
- * `operations.ts`.
+ * The forms of requests and answers of the admin listener as zod schemas: the listener checks requests with them, its
+ * client checks answers. Each is tied to the type of `operations.ts`. Those of the public listener are in `src/api`.
  */
 import { z } from 'zod'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import { TIMESTAMP_ANCHORS_MAX } from '../../protocols/event/v1/announce.ts'
-import { DID_PATTERN, SIGNER_CHARS_MAX, TYPE_PATTERN } from '../../protocols/event/v1/envelope.ts'
+import { eventFilters } from '../api/queries.ts'
+import { batchId, integer, namespace } from '../api/values.ts'
 import { REASON_CHARACTERS_MAX, RECEIPT_HASH_PATTERN } from '../bundles/receipt-keeper.ts'
 import type { NetworkStatus } from '../network/network.ts'
 import type {
   AnnounceRequest,
-  Digest,
   EventsQuery,
   FetchedBundles,
   ForgetRequest,
   ForgottenReceipt,
   ImportResult,
   LogVerification,
-  LoggedEvent,
   NodeStatus,
   OnlineQuery,
   PeerSync,
-  ProjectionPage,
-  ProjectionQuery,
   Published,
   RebuiltProjection,
   ReceiptProof,
@@ -34,25 +30,24 @@ import type {
 } from '../operations.ts'
 import { anchoringStatus } from './anchoring-schemas.ts'
 import { auditStatus } from './audit-schemas.ts'
-import type { EventsPage } from './events-page.ts'
-import { PAGE_LENGTH_MAX } from './limits.ts'
-import { batchId, integer, namespace } from './name-schemas.ts'
 import { verificationStatus } from './verification-schemas.ts'
+
+export { digest, eventsPage, health, loggedEvent } from '../api/answers.ts'
+export { anyPage as projectionPage } from '../api/pages.ts'
+export {
+  eventParams,
+  eventsPageQuery,
+  namespaceQuery,
+  noQuery,
+  projectionParams,
+  projectionQuery
+} from '../api/queries.ts'
 
 // What is checked here came out of JSON.parse, which makes nothing else than JSON values.
 const jsonObject = z.looseObject({}) as unknown as z.ZodType<JsonObject>
 
 // Query parameters ---------------------------------------------------------------------------------------------------
 
-const signer = z.string().max(SIGNER_CHARS_MAX).regex(DID_PATTERN, 'is no DID')
-const eventType = z.string().regex(TYPE_PATTERN, 'is no event type')
-/** Statuses, effects and the like: words of letters. */
-const status = z.string().regex(/^[A-Za-z][A-Za-z_-]{0,63}$/, 'is no status')
-
-/** For routes without query parameters. */
-export const noQuery = z.strictObject({})
-
-export const namespaceQuery = z.strictObject({ namespace })
 export const exportQuery = z.strictObject({ namespace: namespace.exactOptional() })
 export const batchQuery = z.strictObject({ namespace, batchId })
 export const onlineQuery: z.ZodType<OnlineQuery> = z.strictObject({
@@ -60,17 +55,6 @@ export const onlineQuery: z.ZodType<OnlineQuery> = z.strictObject({
   since: integer(0).exactOptional()
 })
 export const bundleQuery = z.strictObject({ namespace, batchId: batchId.exactOptional() })
-
-const eventFilters = {
-  namespace: namespace.exactOptional(),
-  signer: signer.exactOptional(),
-  type: eventType.exactOptional(),
-  scope: z.enum(['shared', 'local', 'all'], 'is none of shared, local, all').exactOptional(),
-  after: integer(0).exactOptional()
-}
-
-/** `GET /v1/events`: a page. */
-export const eventsPageQuery = z.strictObject({ ...eventFilters, limit: integer(1, PAGE_LENGTH_MAX).exactOptional() })
 
 /** `GET /v1/admin/events`: a stream, as long as the log. */
 export const eventsStreamQuery: z.ZodType<EventsQuery> = z.strictObject({
@@ -82,24 +66,7 @@ export const eventsStreamQuery: z.ZodType<EventsQuery> = z.strictObject({
     .exactOptional()
 })
 
-export const projectionQuery: z.ZodType<ProjectionQuery> = z.strictObject({
-  namespace: namespace.exactOptional(),
-  batchId: batchId.exactOptional(),
-  signer: signer.exactOptional(),
-  status: status.exactOptional(),
-  fromTs: integer(0).exactOptional(),
-  toTs: integer(0).exactOptional(),
-  limit: integer(1, PAGE_LENGTH_MAX).exactOptional(),
-  // A key of a row in base64url; the longest keys hold two names and a DID.
-  cursor: z.string().min(1).max(4_096).exactOptional(),
-  at: integer(0).exactOptional(),
-  waitFor: integer(0).exactOptional()
-})
-
 // Path parameters and bodies -----------------------------------------------------------------------------------------
-
-export const projectionParams = z.strictObject({ name: z.string().max(64) })
-export const eventParams = z.strictObject({ id: z.string().max(64) })
 
 export const announceRequest: z.ZodType<AnnounceRequest> = z.strictObject({
   namespace,
@@ -113,62 +80,6 @@ export const forgetRequest: z.ZodType<ForgetRequest> = z.strictObject({
 })
 
 // Answers ------------------------------------------------------------------------------------------------------------
-
-/** `GET /health`; with the status 503 `reasons` say what is wrong. */
-export const health = z.object({
-  status: z.enum(['ok', 'failing']),
-  did: z.string(),
-  /** Null when the node runs without a mesh. */
-  peerId: z.string().nullable(),
-  version: z.string(),
-  uptimeMs: z.number(),
-  logSeq: z.int(),
-  reasons: z.array(z.string()).readonly().exactOptional()
-})
-
-/**
- * `GET /v1/projections/{name}`. A page ends early, perhaps without any row, when it has passed over many that the
- * filter keeps out: whoever wants all rows goes on until `nextCursor` is null, whatever the length of a page.
- */
-export const projectionPage: z.ZodType<ProjectionPage> = z.object({
-  projection: z.string(),
-  version: z.int(),
-  epoch: z.string(),
-  logSeq: z.int(),
-  rows: z.array(jsonObject),
-  nextCursor: z
-    .string()
-    .nullable()
-    .describe('The cursor of the next page. Go on while there is one, also from a page without rows.')
-})
-
-export const loggedEvent: z.ZodType<LoggedEvent> = z.object({
-  logSeq: z.int(),
-  scope: z.enum(['shared', 'local']),
-  id: z.string().nullable(),
-  bytes: z.string(),
-  event: jsonObject
-})
-
-/** `GET /v1/events`; pages end early as those of projections do. `next` is null when there is nothing more yet. */
-export const eventsPage: z.ZodType<EventsPage> = z.object({
-  events: z.array(loggedEvent),
-  next: z
-    .int()
-    .nullable()
-    .describe('The `after` of the next page. Go on while there is one, also from a page without events.')
-})
-
-export const digest: z.ZodType<Digest> = z.object({
-  namespace: z.string(),
-  logSeq: z.int(),
-  count: z.int(),
-  membershipDigest: z.string(),
-  events: z.string(),
-  state: z.string(),
-  projections: z.record(z.string(), z.string()),
-  winners: z.object({ digest: z.string(), policyDigest: z.string(), verdictSetDigest: z.string() })
-})
 
 /** What is answered with a status below 400; the other outcomes are problems with `outcome` and `id`. */
 export const submitOutcome: z.ZodType<SubmitOutcome> = z.union([
@@ -358,6 +269,7 @@ export const nodeStatus: z.ZodType<NodeStatus> = z.object({
   verification: verificationStatus,
   audit: auditStatus.nullable(),
   receipts: receiptsStatus,
+  findings: z.record(z.string(), z.int()),
   anchoring: anchoringStatus,
   network: networkStatus.nullable(),
   sync: z.array(peerSync)

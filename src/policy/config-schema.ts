@@ -53,7 +53,9 @@ const http = z
     listen: listenAddress.default('127.0.0.1:8088'),
     tls: z.strictObject({ cert: text, key: text }).exactOptional(),
     mtls: z.enum(['off', 'required']).default('off'),
-    corsOrigins: listOf(httpUrl, 'origin').default([])
+    corsOrigins: listOf(httpUrl, 'origin').default([]),
+    // A thousand subscribers, and as many again who ask. Above a million the system would give out first.
+    connectionsMax: count(1, 1_000_000).default(2_048)
   })
   .superRefine((value, context) => {
     if (value.mtls === 'required' && value.tls === undefined) {

@@ -1,4 +1,5 @@
 import { checkCrossOrgPolicy } from './cross-org.ts'
+import type { NamespacePolicy } from './policy.ts'
 import type { PolicyView } from './policy-view.ts'
 
 /** Why policy gives an event no effect. */
@@ -80,15 +81,13 @@ function isMeasured(
 ): PolicyEffect | null {
   const attestations = policy.settings(namespace)?.attestations
   if (attestations === undefined) return null
-  const { required, measurements, signers } = attestations
-  const own = signers !== undefined && Object.hasOwn(signers, signer) ? signers[signer] : undefined
-  const allowed = own ?? measurements
+  const { required } = attestations
+  const allowed = measurementsOf(signer, attestations)
   if (named === undefined) {
     if (!required) return null
-    return denied(`it names no measurement, and ${namespace} asks for ${listed(allowed)}`)
+    return denied(`it names no measurement, and ${namespace} asks for ${listed(allowed ?? [])}`)
   }
-  const isBound = required || own !== undefined || measurements.length > 0
-  if (!isBound || allowed.includes(named)) return null
+  if (allowed === null || allowed.includes(named)) return null
   return denied(`${signer} may not name the measurement ${named} in ${namespace}, but ${listed(allowed)}`)
 }
 
@@ -98,6 +97,32 @@ function mayTimestamp({ signer, owner, hasEvidence }: AnnounceFacts, policy: Pol
   if (!hasEvidence || from === undefined) return null
   const checked = checkCrossOrgPolicy(policy.policy, { from, to: owner, operation: 'timestamp' })
   return checked.ok ? null : { code: checked.code, detail: checked.detail }
+}
+
+/** The measurements that the signer may name; `null` where nothing keeps it from naming any. */
+function measurementsOf(
+  signer: string,
+  { required, measurements, signers }: NamespacePolicy['attestations']
+): readonly string[] | null {
+  const own = signers !== undefined && Object.hasOwn(signers, signer) ? signers[signer] : undefined
+  return own ?? (required || measurements.length > 0 ? measurements : null)
+}
+
+/**
+ * Why policy does not let the signer name this measurement for a tenant as a whole, in words; `null` where it does: where
+ * none of the tenant's namespaces restricts measurements, or one of those that do allows it.
+ */
+export function tenantMeasurementProblem(
+  { tenant, signer, named }: { readonly tenant: string; readonly signer: string; readonly named: string },
+  { policy }: PolicyView
+): string | null {
+  const restricted = Object.values(policy.namespaces).flatMap((settings) => {
+    const allowed = settings.tenant === tenant ? measurementsOf(signer, settings.attestations) : null
+    return allowed === null ? [] : [allowed]
+  })
+  if (restricted.length === 0 || restricted.some((allowed) => allowed.includes(named))) return null
+  const allowed = [...new Set(restricted.flat())]
+  return `${signer} may not name the measurement ${named} for ${tenant}, but ${listed(allowed)}`
 }
 
 function denied(detail: string): PolicyEffect {

@@ -2,8 +2,11 @@ import { anchorings } from './anchorings.ts'
 import { attestations } from './attestations.ts'
 import { batches } from './batches.ts'
 import { checkpoints } from './checkpoints.ts'
+import { deliveries } from './deliveries.ts'
 import { effects } from './effects.ts'
 import { equivocations } from './equivocations.ts'
+import { feedback } from './feedback.ts'
+import { findings } from './findings.ts'
 import type { Projection } from './projection.ts'
 import { receipts } from './receipts.ts'
 import { sequences } from './sequences.ts'
@@ -23,5 +26,8 @@ export const PROJECTIONS: readonly Projection[] = [
   equivocations,
   effects,
   anchorings,
-  checkpoints
+  checkpoints,
+  deliveries,
+  findings,
+  feedback
 ]

@@ -62,7 +62,9 @@ export const anchorings: Projection = {
   namespacePrefix: (namespace) => `${namespace}!`,
   filters: {
     batchId: (row, value) => row['batchId'] === value,
-    status: (row, value) => row['status'] === value
+    status: (row, value) => row['status'] === value,
+    fromTs: (row, value) => (row as AnchoringRow).changedAt >= Number(value),
+    toTs: (row, value) => (row as AnchoringRow).changedAt <= Number(value)
   },
 
   reads(record) {

@@ -81,7 +81,10 @@ export const batches: Projection = {
   namespacePrefix: (namespace) => `${namespace}!`,
   filters: {
     batchId: (row, value) => row['batchId'] === value,
-    signer: (row, value) => (row as BatchRow).announcements.some(({ signer }) => signer === value)
+    signer: (row, value) => (row as BatchRow).announcements.some(({ signer }) => signer === value),
+    status: (row, value) => statusOf(row as BatchRow) === value,
+    fromTs: (row, value) => (announcedAt(row as BatchRow) ?? -1) >= Number(value),
+    toTs: (row, value) => (announcedAt(row as BatchRow) ?? Infinity) <= Number(value)
   },
 
   reads: rowKeys,
@@ -107,6 +110,16 @@ export const batches: Projection = {
       announcements: announcements.map(({ signer, eventId }) => ({ signer, eventId }))
     }
   }
+}
+
+/** What filters call a row's status: `announced`, `unannounced`, or why what was announced does not count. */
+function statusOf({ announcements, effect }: BatchRow): string {
+  return effect ?? (announcements.length === 0 ? 'unannounced' : 'announced')
+}
+
+/** When the root was announced first, by the announcers' own time; `null` where it was not. */
+function announcedAt({ announcements }: BatchRow): number | null {
+  return announcements.length === 0 ? null : Math.min(...announcements.map(({ ts }) => ts))
 }
 
 function rowKeys(record: LoggedRecord, policy: PolicyView, trust: FoldTrust): readonly string[] {

@@ -1,32 +1,13 @@
-import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
-import type { Store, StoreReader } from '../log/store.ts'
+import type { Store } from '../log/store.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { ProjectionEngine } from './engine.ts'
 import { haltedError } from './fold-progress.ts'
-import type { ProjectionInstance } from './instance.ts'
-import { changesAfter } from './journal.ts'
+import type { ChangesReading, ProjectionChange } from './changed-rows.ts'
+import { changesSince, isReachedByJournal } from './changed-rows.ts'
 import { NOTHING_CHANGED, namespacePrefix, rowsInOrder } from './query.ts'
-import { decodeRow, unpackRow } from './row-codec.ts'
 import type { ProjectionState } from './state.ts'
 import { readState, rowsOfState } from './state.ts'
-import type { WinnerChange } from './winner-change.ts'
-
-/** A row as it is after a change, or `null` when it is gone. `cursor` goes on after everything up to `logSeq`. */
-export interface ProjectionChange {
-  readonly kind: 'change'
-  readonly key: string
-  readonly row: JsonObject | null
-  /**
-   * Of `winners` alone: how the batch's winner differs from the one that the reader knew at its last cursor; `null` where
-   * it is the same, and for rows that come first.
-   */
-  readonly winnerChanged?: WinnerChange | null
-  /** The position at which the row is true. */
-  readonly logSeq: number
-  /** Present on the last change of a position: the place from which to go on. Keep it once the change is dealt with. */
-  readonly cursor: string | null
-}
 
 /** Nothing more has changed up to `logSeq`: a newer cursor to keep, before the one in hand grows too old. */
 export interface ProjectionCheckpoint {
@@ -35,15 +16,14 @@ export interface ProjectionCheckpoint {
   readonly cursor: string
 }
 
+export type { ProjectionChange } from './changed-rows.ts'
+
 /** What an iteration over changes yields. */
 export type ProjectionUpdate = ProjectionChange | ProjectionCheckpoint
 
 // Cursors reach back 4,096 positions at least. With one four times as often, a reader may be away for most of that, and
 // one whose rows never change hears of few of the events that are not for it.
 export const CHECKPOINT_POSITIONS = 1_024
-
-// One read for many costs a fraction of one for each; 128 rows are some 100 KiB.
-const ROWS_AT_ONCE = 128
 
 export interface ChangesQuery {
   readonly namespace?: string
@@ -80,7 +60,8 @@ export async function* followChanges(
     const snapshot = await store.snapshot()
     try {
       const state = await readState(snapshot, instance.projection)
-      const reading = { snapshot, instance, state, prefix }
+      const passes = (key: string): boolean => key.startsWith(prefix)
+      const reading = { snapshot, instance, state, prefix, passes }
       const { cursor: logSeq, generation } = state
       const cursor = encodeCursor({ kind: 'changes', epoch, projection: name, logSeq, generation })
       const changes = known === null ? currentRows(reading) : changedRows(reading, known)
@@ -103,10 +84,7 @@ interface Known {
 }
 
 /** A projection at one moment of the store. */
-interface Reading {
-  readonly snapshot: StoreReader
-  readonly instance: ProjectionInstance
-  readonly state: ProjectionState
+interface Reading extends ChangesReading {
   readonly prefix: string
 }
 
@@ -120,38 +98,16 @@ async function* currentRows({ snapshot, instance, state, prefix }: Reading): Asy
   }
 }
 
-/**
- * The newest state of each row that changed since, in the order of the last changes. Keeps their keys in memory, and
- * what the projection wants to remember of the rows before.
- */
-async function* changedRows({ snapshot, instance, state, prefix }: Reading, known: Known): AsyncGenerator<Change> {
-  if (known.logSeq < state.journalFrom || known.generation < state.journalGeneration) {
+/** Throws `CURSOR_TOO_OLD` where the journal does not lead from what is known to the rows of now. */
+async function* changedRows(reading: Reading, known: Known): AsyncGenerator<Change> {
+  const { state } = reading
+  if (!isReachedByJournal(state, known)) {
     throw new AnchormeshError('CURSOR_TOO_OLD', `changes after position ${known.logSeq} are no longer kept`, {
       hint: 'start without a cursor',
       detail: { oldest: state.journalFrom }
     })
   }
-  const { name, layout, derived } = instance.projection
-  const keys = new Map<string, JsonObject | null>()
-  for await (const [, key, before] of changesAfter(snapshot, name, known.logSeq)) {
-    if (!key.startsWith(prefix)) continue
-    // What the reader knows stood there before the first of the changes.
-    const isFirst = derived !== undefined && before !== null && !keys.has(key)
-    const remembered = isFirst ? derived.remember(unpackRow(layout, key, before)) : (keys.get(key) ?? null)
-    keys.delete(key)
-    keys.set(key, remembered)
-  }
-  const rows = rowsOfState(name, state)
-  const changed = [...keys]
-  for (let from = 0; from < changed.length; from += ROWS_AT_ONCE) {
-    const part = changed.slice(from, from + ROWS_AT_ONCE)
-    const found = await snapshot.getMany(part.map(([key]) => rows + key))
-    for (const [index, [key, remembered]] of part.entries()) {
-      const bytes = found[index]
-      const row = bytes === undefined ? null : decodeRow(layout, key, bytes)
-      yield { kind: 'change', key, row, ...derived?.change(remembered, row), logSeq: state.cursor }
-    }
-  }
+  yield* changesSince(reading, known.logSeq)
 }
 
 /** The changes, the last of them with the cursor; returns whether there was any. */

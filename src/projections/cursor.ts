@@ -12,11 +12,29 @@ export type CursorContent =
       readonly logSeq: number
       readonly generation: number
     }
+  /**
+   * Where a subscription goes on: `view` names which rows it shows, `after` is the last key that its keeper has of a
+   * snapshot, `null` where it has all.
+   */
+  | {
+      readonly kind: 'subscription'
+      readonly epoch: string
+      readonly projection: string
+      readonly view: string
+      readonly logSeq: number
+      readonly generation: number
+      readonly after: string | null
+    }
 
 export function encodeCursor(content: CursorContent): string {
   const { kind, epoch, projection } = content
-  const place = kind === 'page' ? [content.after] : [content.logSeq, content.generation]
-  return toBase64url(utf8(JSON.stringify([kind, epoch, projection, ...place])))
+  return toBase64url(utf8(JSON.stringify([kind, epoch, projection, ...placeOf(content)])))
+}
+
+function placeOf(content: CursorContent): readonly unknown[] {
+  if (content.kind === 'page') return [content.after]
+  const { logSeq, generation } = content
+  return content.kind === 'changes' ? [logSeq, generation] : [content.view, logSeq, generation, content.after]
 }
 
 /** Throws `QUERY_INVALID` for what is no cursor, `CURSOR_FOREIGN` for one of another log or projection. */
@@ -34,11 +52,13 @@ export function decodeCursor<Kind extends CursorContent['kind']>(
       detail: { epoch: expected.epoch }
     })
   }
-  const content =
-    kind === 'page'
-      ? { kind, epoch, projection, after: place[0] }
-      : { kind, epoch, projection, logSeq: place[0], generation: place[1] }
-  return content as Extract<CursorContent, { kind: Kind }>
+  return { kind, epoch, projection, ...namedPlace(kind, place) } as unknown as Extract<CursorContent, { kind: Kind }>
+}
+
+function namedPlace(kind: string, place: readonly unknown[]): object {
+  if (kind === 'page') return { after: place[0] }
+  if (kind === 'changes') return { logSeq: place[0], generation: place[1] }
+  return { view: place[0], logSeq: place[1], generation: place[2], after: place[3] }
 }
 
 type Fields = [kind: string, epoch: string, projection: string, ...place: unknown[]]
@@ -60,7 +80,12 @@ function parse(text: string): Fields | null {
 
 function isPlace(kind: string, place: readonly unknown[]): boolean {
   if (kind === 'page') return place.length === 1 && typeof place[0] === 'string'
-  return (
-    kind === 'changes' && place.length === 2 && place.every((part) => Number.isSafeInteger(part) && Number(part) >= 0)
-  )
+  if (kind === 'changes') return place.length === 2 && place.every(isCount)
+  const [view, logSeq, generation, after] = place
+  const isSubscription = kind === 'subscription' && place.length === 4 && typeof view === 'string'
+  return isSubscription && isCount(logSeq) && isCount(generation) && (after === null || typeof after === 'string')
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0
 }

@@ -1,4 +1,6 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import type { PageOf } from '../api/pages.ts'
+import type { ReceiptPart } from '../api/queries.ts'
 import type { Store, StoreReader } from '../log/store.ts'
 import { prefixRange } from '../log/store.ts'
 import { AnchormeshError } from '../platform/errors.ts'
@@ -19,7 +21,7 @@ export const PAGE_ROWS_DEFAULT = 100
 // some 50 ms, so nobody else waits for long, and a million rows are gone through in a hundred requests.
 export const PAGE_ENTRIES_MAX = 10_000
 // A reader that waits for its own write waits for one fold; more than this means that something is wrong.
-const WAIT_MS_MAX = 5_000
+export const WAIT_MS_MAX = 5_000
 
 /** Filters (those that the projection knows) and the part of the rows that is wanted. Times are ms since 1970. */
 export interface ProjectionQuery {
@@ -36,21 +38,18 @@ export interface ProjectionQuery {
   readonly at?: number
   /** Answers once the projection has reached this `logSeq`, at most 5 s. */
   readonly waitFor?: number
+  /** Of `receipts` alone: what rows show beside their columns. */
+  readonly include?: readonly ReceiptPart[]
 }
 
 /**
  * Rows in key order, and the cursor of the page after them. A page ends early, perhaps without any row, where a filter
  * has passed over many: `nextCursor` alone says whether to go on.
  */
-export interface ProjectionPage {
-  readonly projection: string
-  readonly version: number
-  readonly epoch: string
-  /** The position at which the rows are true. */
-  readonly logSeq: number
-  readonly rows: readonly JsonObject[]
-  readonly nextCursor: string | null
-}
+export type ProjectionPage = PageOf<JsonObject>
+
+/** A filter that has to look further than into the row. */
+export type RowTest = (row: JsonObject) => Promise<boolean>
 
 /** Which rows a reader may see at all. */
 export interface RowView {
@@ -77,9 +76,12 @@ export async function queryRows(
   epoch: string,
   name: string,
   query: ProjectionQuery,
-  view: RowView = EVERY_ROW
+  view: RowView = EVERY_ROW,
+  also?: RowTest
 ): Promise<ProjectionPage> {
   const instance = engine.instance(name)
+  if (query.include !== undefined)
+    throw new AnchormeshError('QUERY_INVALID', 'only rows of receipts include more than their columns')
   if (instance.halted !== null) throw haltedError(instance)
   const awaited = Math.max(position('waitFor', query.waitFor), position('at', query.at))
   if (awaited > instance.state.cursor) await engine.reached(awaited, WAIT_MS_MAX, name)
@@ -99,7 +101,7 @@ export async function queryRows(
     const entriesOf = (prefix: string): AsyncIterable<[string, JsonObject]> =>
       rowsInOrder(snapshot, projection, rowsPrefix, prefix, after, changed)
     const entries = shown(prefixes.map(entriesOf), view)
-    const { rows, goOnAfter } = await takeRows(entries, matches, limit)
+    const { rows, goOnAfter } = await takeRows(entries, matches, limit, also)
     const nextCursor = goOnAfter === null ? null : encodeCursor({ ...place, after: goOnAfter })
     return { projection: name, version: state.version, epoch, logSeq: query.at ?? state.cursor, rows, nextCursor }
   } finally {
@@ -122,7 +124,8 @@ async function* shown(
 async function takeRows(
   entries: AsyncIterable<[string, JsonObject]>,
   matches: (row: JsonObject) => boolean,
-  limit: number
+  limit: number,
+  also: RowTest | undefined
 ): Promise<{ readonly rows: readonly JsonObject[]; readonly goOnAfter: string | null }> {
   const rows: JsonObject[] = []
   let looked = 0
@@ -130,7 +133,7 @@ async function takeRows(
   for await (const [key, row] of entries) {
     if (looked === PAGE_ENTRIES_MAX) return { rows, goOnAfter: last }
     looked += 1
-    if (matches(row)) {
+    if (matches(row) && (also === undefined || (await also(row)))) {
       // One more than the page holds shows that there is a next one.
       if (rows.length === limit) return { rows, goOnAfter: last }
       rows.push(row)

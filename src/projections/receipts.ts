@@ -47,6 +47,7 @@ export const receipts: Projection = {
   filters: {
     batchId: (row, value) => row['batchId'] === value,
     status: (row, value) => row['status'] === value
+    // Signer and time go by what the root is worth: `queryReceipts`.
   },
 
   reads: rowKeys,

@@ -50,7 +50,10 @@ export const sequences: Projection = {
   dependsOnPolicy: true,
   rowsChangeOften: true,
   namespacePrefix: (namespace) => `${namespace}!`,
-  filters: { signer: (row, value) => row['signer'] === value },
+  filters: {
+    signer: (row, value) => row['signer'] === value,
+    status: (row, value) => statusOf(row) === value
+  },
 
   reads: (record) => (record.scope === 'shared' ? [rowKey(record)] : NO_KEYS),
 
@@ -61,6 +64,12 @@ export const sequences: Projection = {
   },
 
   shared: (row) => row
+}
+
+/** What filters call a row's status. */
+function statusOf({ forked, frozen }: JsonObject): 'linear' | 'forked' | 'frozen' {
+  if (frozen === true) return 'frozen'
+  return forked === true ? 'forked' : 'linear'
 }
 
 /** How many events a row stands for, and the ids of all their tips; nothing for the row of an organisation's packs. */

@@ -62,6 +62,8 @@ export interface StandingView {
   standingOf(batch: RootedBatch): Promise<Standing>
   /** What decided the batch; `undefined` while nobody announced it. */
   winnerOf(batch: RootedBatch): Promise<WinnerRow | undefined>
+  /** Whether the DID announced the root. */
+  isAnnouncedBy(batch: RootedBatch, signer: string): Promise<boolean>
 }
 
 /**
@@ -94,6 +96,10 @@ export async function viewStandings<Result>(
       logSeq: winners.logSeq,
       policy: policyThere,
       winnerOf,
+      async isAnnouncedBy(batch, did) {
+        const row = (await batches.row(rowKeyOf(batch))) as BatchRow | undefined
+        return row?.announcements.some(({ signer }) => signer === did) ?? false
+      },
       standingOf(batch) {
         const key = rowKeyOf(batch)
         const before = known.get(key)

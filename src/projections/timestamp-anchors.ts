@@ -49,7 +49,9 @@ export const timestampAnchors: Projection = {
   filters: {
     batchId: (row, value) => row['batchId'] === value,
     status: (row, value) => row['status'] === value,
-    signer: (row, value) => (row as TimestampAnchorRow).announcements.some(({ signer }) => signer === value)
+    signer: (row, value) => (row as TimestampAnchorRow).announcements.some(({ signer }) => signer === value),
+    fromTs: (row, value) => ((row as TimestampAnchorRow).provenTime ?? -1) >= Number(value),
+    toTs: (row, value) => ((row as TimestampAnchorRow).provenTime ?? Infinity) <= Number(value)
   },
 
   reads(record, policy, trust) {

@@ -31,7 +31,11 @@ export const trustAnchors: Projection = {
   dependsOnPolicy: true,
   rowsChangeOften: true,
   namespacePrefix: () => null,
-  filters: { status: (row, value) => row['status'] === value },
+  filters: {
+    status: (row, value) => row['status'] === value,
+    fromTs: (row, value) => Number(row['updatedAt']) >= Number(value),
+    toTs: (row, value) => Number(row['updatedAt']) <= Number(value)
+  },
   // Packs and policies are rare: what they touch is read when they come.
   reads: () => NO_KEYS,
 

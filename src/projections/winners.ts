@@ -75,7 +75,9 @@ export const winners: Projection = {
   namespacePrefix: (namespace) => `${namespace}!`,
   filters: {
     batchId: (row, value) => row['batchId'] === value,
-    status: (row, value) => row['status'] === value
+    status: (row, value) => row['status'] === value,
+    fromTs: (row, value) => ((row as WinnerRow).winner?.provenTime ?? -1) >= Number(value),
+    toTs: (row, value) => ((row as WinnerRow).winner?.provenTime ?? Infinity) <= Number(value)
   },
 
   reads(record, policy, trust) {

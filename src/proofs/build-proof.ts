@@ -126,11 +126,21 @@ async function provenReceipt(row: ReceiptRow, view: RowsView, blobs: BlobStore):
     throw new AnchormeshError('NOT_YET', `not all leaves of the batch ${row.batchId} are known here`, {
       hint: 'fetch the others: anchormesh bundle fetch'
     })
+  const path = await inclusionPath(row, tree, view)
+  return { record: Buffer.from(record).toString('utf8'), leafHash, index, treeSize: receiptCount, path }
+}
+
+/** The hashes from a leaf up to its root (batch/v1 BAT-8), checked. */
+export async function inclusionPath(
+  { index, leafHash, receiptCount, batchRoot }: ReceiptRow,
+  tree: BatchTree,
+  view: RowsView
+): Promise<readonly string[]> {
   const hashes = await tree.proof(view, index, index + 1)
   const path = pathOf(receiptCount, index, hashes)
-  const claim = { leafHash: bytesOfHex(leafHash), index, treeSize: receiptCount, root: bytesOfHex(row.batchRoot) }
+  const claim = { leafHash: bytesOfHex(leafHash), index, treeSize: receiptCount, root: bytesOfHex(batchRoot) }
   if (!verifyInclusion({ ...claim, path: path.map(bytesOfHex) })) throw new Error(`no path from leaf ${leafHash}`)
-  return { record: Buffer.from(record).toString('utf8'), leafHash, index, treeSize: receiptCount, path }
+  return path
 }
 
 /** The range proof of one leaf, which goes from left to right (BU-14), in the order from the leaf up (BAT-8). */

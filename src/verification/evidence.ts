@@ -29,7 +29,11 @@ export class AnnouncedEvidence {
 
   /** The timestamp anchor of a row; evidence that stands by hash is filled in, where its blob is here. */
   async announced({ announcements, evidenceHash }: TimestampAnchorRow): Promise<TimestampAnchor> {
-    const eventId = announcements[0]?.eventId ?? ''
+    return await this.in(announcements[0]?.eventId ?? '', evidenceHash)
+  }
+
+  /** The same, out of an event that announces it. */
+  async in(eventId: string, evidenceHash: string): Promise<TimestampAnchor> {
     const anchors = this.#recent.get(eventId) ?? (await this.#read(eventId))
     const found = anchors.get(evidenceHash)
     if (found === undefined) throw new Error(`event ${eventId} does not announce evidence ${evidenceHash}`)

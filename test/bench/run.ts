@@ -14,6 +14,8 @@ const BENCHES: readonly string[] = [
   'pending',
   'sync',
   'startup',
+  'http',
+  'subscribers',
   'rfc3161'
 ]
 

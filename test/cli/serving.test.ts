@@ -232,13 +232,13 @@ test('settings without effect are named at the start, each once, with its line',
   const warnings = node
     .stderr()
     .split('\n')
-    .filter((line) => line.includes('no effect in this version'))
+    .filter((line) => line.includes('no effect without http.tls'))
   expect(warnings).toHaveLength(1)
   const [warning] = warnings.map((line) => JSON.parse(line) as { readonly msg: string })
   const line = text.split('\n').findIndex((written) => written.includes('certificatePins')) + 1
   expect(warning).toMatchObject({ file, line, key: 'peers[0].certificatePins' })
   expect(warning?.msg).toMatch(
-    /peers\.yaml:[0-9]+:[0-9]+ peers\[0\]\.certificatePins: is accepted, but has no effect in this version$/
+    /peers\.yaml:[0-9]+:[0-9]+ peers\[0\]\.certificatePins: is accepted, but has no effect without http.tls$/
   )
 })
 

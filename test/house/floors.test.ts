@@ -132,6 +132,17 @@ describe('the floors can fail', () => {
     expect(checkOne("import type { Hash } from 'node:crypto'\nexport type A = Hash")).toEqual([])
   })
 
+  test('neither does what apps run in browsers, nor anything that reaches beyond it', () => {
+    const files = { 'src/platform/a.ts': "import { connect } from 'node:net'\nexport { connect }" }
+    expect(check({ 'src/api/b.ts': "import { connect } from 'node:net'\nexport { connect }" })).toEqual([
+      'protocols-portable'
+    ])
+    expect(check({ ...files, 'src/client/b.ts': "export { connect } from '../platform/a.ts'" })).toEqual([
+      'portable-imports'
+    ])
+    expect(check({ ...files, 'src/client/b.ts': "export type { connect } from '../platform/a.ts'" })).toEqual([])
+  })
+
   test('what does not parse is an error, not a pass', () => {
     expect(() => parseSource('src/log/a.ts', 'import {')).toThrow()
   })

@@ -39,6 +39,7 @@ export const FLOORS: readonly { readonly path: string; readonly floor: number }[
   { path: 'src/signers', floor: 5 },
   { path: 'src/client', floor: 5 },
   { path: 'src/metrics', floor: 5 },
+  { path: 'src/drill', floor: 5 },
   { path: 'src/operations.ts', floor: 5 },
   { path: 'src/explorer', floor: 5 },
   { path: 'src/timestamps/clients', floor: 5 },
@@ -48,6 +49,7 @@ export const FLOORS: readonly { readonly path: string; readonly floor: number }[
   { path: 'src/running-node.ts', floor: 6 },
   { path: 'src/node-status.ts', floor: 6 },
   { path: 'src/node-gateway.ts', floor: 6 },
+  { path: 'src/readiness.ts', floor: 6 },
   { path: 'src/anchormesh-node.ts', floor: 6 },
   { path: 'src/node-reload.ts', floor: 6 },
   { path: 'src/live-settings.ts', floor: 6 },
@@ -55,6 +57,13 @@ export const FLOORS: readonly { readonly path: string; readonly floor: number }[
   { path: 'src/index.ts', floor: 6 },
   { path: 'simulations', floor: 6 }
 ]
+
+/** What browsers run too. */
+const PORTABLE: ReadonlySet<string> = new Set(['protocols', 'src/api', 'src/client'])
+
+function isPortable(row: (typeof FLOORS)[number] | undefined): boolean {
+  return row !== undefined && PORTABLE.has(row.path)
+}
 
 /**
  * One import of one file by another, types included: a type from above ties a floor to the one above it all the same.
@@ -69,10 +78,11 @@ interface Edge {
  * Finds, over all files of the house: an import that leads to no file of it (`import-unresolved`), a file that
  * stands on no floor (`floor-unknown`), an import that runs upward (`floor-upward`), a circle between files
  * (`circle-files`), between rows of the table (`circle-rows`) or between folders of which neither holds the other
- * (`circle-folders`), and a static `node:` import in `protocols`, which browsers run too (`protocols-portable`).
+ * (`circle-folders`), and in what browsers run too a static `node:` import (`protocols-portable`), their own or one that
+ * what they import reaches (`portable-imports`).
  */
 export function findFloorBreaks(files: readonly SourceFile[]): Finding[] {
-  const known = new Set(files.map((file) => file.path))
+  const byPath = new Map(files.map((file) => [file.path, file]))
   const findings: Finding[] = []
   const edges: Edge[] = []
   for (const file of files) {
@@ -83,19 +93,25 @@ export function findFloorBreaks(files: readonly SourceFile[]): Finding[] {
       )
     }
     for (const { specifier, node } of importsOf(file)) {
-      if (row?.path === 'protocols' && specifier.startsWith('node:') && !isTypeImport(node)) {
+      if (isPortable(row) && specifier.startsWith('node:') && !isTypeImport(node)) {
         findings.push(
-          findingAt(file, node, 'protocols-portable', `protocols run in browsers too, but this imports ${specifier}`)
+          findingAt(file, node, 'protocols-portable', `this runs in browsers too, but it imports ${specifier}`)
         )
       }
       if (!specifier.startsWith('.')) continue
       const to = posix.normalize(posix.join(posix.dirname(file.path), specifier))
-      if (!known.has(to)) {
+      if (!byPath.has(to)) {
         findings.push(findingAt(file, node, 'import-unresolved', `${specifier} is no file of the house`))
         continue
       }
       edges.push({ from: file, to, node })
       const target = rowOf(to)
+      const reached = isPortable(row) && !isTypeImport(node) ? moduleOfNode(to, byPath) : null
+      if (reached !== null && !isPortable(target)) {
+        findings.push(
+          findingAt(file, node, 'portable-imports', `this runs in browsers too, but it reaches ${reached} by ${to}`)
+        )
+      }
       if (row !== undefined && target !== undefined && target.floor > row.floor) {
         findings.push(
           findingAt(
@@ -114,6 +130,21 @@ export function findFloorBreaks(files: readonly SourceFile[]): Finding[] {
   return findings
 }
 
+/** A module of Node that a file imports when it runs, itself or by what it imports; `null` where there is none. */
+function moduleOfNode(path: string, files: ReadonlyMap<string, SourceFile>): string | null {
+  const queue = [path]
+  for (const at of queue) {
+    const file = files.get(at)
+    for (const { specifier, node } of file === undefined ? [] : importsOf(file)) {
+      if (isTypeImport(node)) continue
+      if (specifier.startsWith('node:')) return specifier
+      const to = posix.normalize(posix.join(posix.dirname(at), specifier))
+      if (specifier.startsWith('.') && !queue.includes(to)) queue.push(to)
+    }
+  }
+  return null
+}
+
 function isTypeImport(node: SyntaxNode): boolean {
   return node.type === 'TSImportType' || node['importKind'] === 'type' || node['exportKind'] === 'type'
 }
@@ -124,14 +155,20 @@ function rowOf(path: string): (typeof FLOORS)[number] | undefined {
   )[0]
 }
 
+/** The imports of files that were looked at before. */
+const seenImports = new WeakMap<SourceFile, { specifier: string; node: SyntaxNode }[]>()
+
 /** Every specifier that a file names: `import`, `export … from`, `import()` and `import('…')` in types. */
 export function importsOf(file: SourceFile): { specifier: string; node: SyntaxNode }[] {
+  const seen = seenImports.get(file)
+  if (seen !== undefined) return seen
   const found: { specifier: string; node: SyntaxNode }[] = []
   walk(file.program, (node) => {
     if (!/^(Import|Export|TSImport)/.test(node.type)) return
     const specifier = stringOf(nodeAt(node, 'source'))
     if (specifier !== undefined) found.push({ specifier, node })
   })
+  seenImports.set(file, found)
   return found
 }
 

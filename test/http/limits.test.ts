@@ -10,6 +10,7 @@ import { silentLogger } from '../../src/platform/logger.ts'
 import { systemRandom } from '../../src/platform/random.ts'
 import { createHandClock } from '../support/hand-clock.ts'
 import { until } from '../support/until.ts'
+import { untilAnswer } from '../support/until-answer.ts'
 import { AUTHORIZED, adminListener, all, ask, nodeWith, publicListener, rawExchange } from './support/listeners.ts'
 import { memoryNode } from './support/memory-operations.ts'
 
@@ -68,7 +69,7 @@ describe('slow and many clients', () => {
     expect(await rawExchange(url, 'GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /)
   })
 
-  it('connections beyond the limit are dropped', async () => {
+  it('connections beyond the limit are told so, and closed', async () => {
     const { url } = await publicListener({ limits: { ...PUBLIC_LIMITS, connectionsMax: 2 } })
     const first = await open(url)
     const second = await open(url)
@@ -77,8 +78,11 @@ describe('slow and many clients', () => {
       socket.write('GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n')
       await once(socket, 'data')
     }
-    expect(await received(await open(url))).toBe('')
+    expect(await rawExchange(url, 'GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n')).toMatch(
+      /^HTTP\/1\.1 503 .*connection: close.*retry-after: 10.*"code":"TOO_MANY_CONNECTIONS"/is
+    )
     first.destroy()
+    await untilAnswer('a place', async () => (await fetch(`${url}/health`)).ok)
     second.destroy()
   })
 })

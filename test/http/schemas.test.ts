@@ -9,7 +9,8 @@ describe('schemas', () => {
     '%s can be written as JSON Schema, for OpenAPI',
     (_name, schema) => {
       const written = z.toJSONSchema(schema, { target: 'openapi-3.0', io: 'input' })
-      expect(written).toHaveProperty(schema === schemas.submitOutcome ? 'anyOf' : 'type')
+      const isWritten = ['type', 'anyOf', 'allOf', '$ref'].some((keyword) => Object.hasOwn(written, keyword))
+      expect(isWritten, JSON.stringify(written)).toBe(true)
     }
   )
 })

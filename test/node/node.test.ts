@@ -143,7 +143,10 @@ test('status says what there is, before the start, after it and when something i
       'equivocations',
       'effects',
       'anchorings',
-      'checkpoints'
+      'checkpoints',
+      'deliveries',
+      'findings',
+      'feedback'
     ].map((name) => ({
       name,
       version: expect.any(Number) as number,
@@ -173,6 +176,7 @@ test('status says what there is, before the start, after it and when something i
       namespaces: [{ namespace: NAMESPACE, missing: 6, batches: 2, oldestMs: 1_500 }],
       served: {}
     },
+    findings: {},
     sync: [],
     network: expect.objectContaining({ peerId: 'alice', peers: [] }) as NetworkStatus
   })

@@ -40,10 +40,11 @@ test.each([
   }
 })
 
-test('the examples have every setting that has no effect yet', async () => {
+test('the examples have every setting that has no effect without TLS', async () => {
   const peers = parseConfig(await read('peers.yaml'), 'peers.yaml', peersSchema)
   if (!peers.ok) throw new Error('the example is not valid')
-  expect(settingsWithoutEffect(peers).map(({ key }) => key)).toEqual(['peers[0].certificatePins'])
+  expect(settingsWithoutEffect(peers, false).map(({ key }) => key)).toEqual(['peers[0].certificatePins'])
+  expect(settingsWithoutEffect(peers, true)).toEqual([])
 })
 
 test('the examples make a policy together', async () => {

@@ -344,7 +344,7 @@ describe('what configuration may use', () => {
     const parsed = parseConfig(HEAD, 'federation.yaml', federationSchema)
     expect(parsed.ok && parsed.value).toMatchObject({
       node: { listen: ['/ip4/0.0.0.0/tcp/4088'], announce: [], bootstrap: [], mdns: false },
-      http: { listen: '127.0.0.1:8088', mtls: 'off', corsOrigins: [] },
+      http: { listen: '127.0.0.1:8088', mtls: 'off', corsOrigins: [], connectionsMax: 2_048 },
       admin: { listen: '127.0.0.1:0' },
       clock: { futureSkewMs: 120_000, requestSkewMs: 300_000 },
       namespaces: {},

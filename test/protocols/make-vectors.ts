@@ -7,8 +7,11 @@ import { bitcoinHeadersVectors } from './vectors/bitcoin-headers.ts'
 import { bundleVectors } from './vectors/bundle.ts'
 import { canonicalJsonVectors } from './vectors/canonical-json.ts'
 import { checkpointVectors } from './vectors/checkpoint.ts'
+import { deliveryVectors } from './vectors/delivery.ts'
+import { drillReportVectors } from './vectors/drill-report.ts'
 import { eventVectors } from './vectors/event.ts'
 import { evmEvidenceVectors } from './vectors/evm-evidence.ts'
+import { feedbackVectors } from './vectors/feedback.ts'
 import { keystoreVectors } from './vectors/keystore.ts'
 import { negentropyVectors } from './vectors/negentropy.ts'
 import { packSyncVectors } from './vectors/pack-sync.ts'
@@ -16,6 +19,8 @@ import { proofVectors } from './vectors/proof.ts'
 import { rangeSyncVectors } from './vectors/range-sync.ts'
 import { signatureVectors } from './vectors/signature.ts'
 import { signerVectors } from './vectors/signer.ts'
+import { subscriptionVectors } from './vectors/subscription.ts'
+import { telemetryVectors } from './vectors/telemetry.ts'
 import { tsaEvidenceVectors } from './vectors/tsa-evidence.ts'
 import { textOf } from './vectors/vector-file.ts'
 import type { VectorFile } from './vectors/vector-file.ts'
@@ -44,7 +49,12 @@ export async function allVectors(): Promise<readonly VectorFile[]> {
     ...winnerVectors(),
     ...auditVectors(),
     ...keystoreVectors(),
-    ...signerVectors()
+    ...signerVectors(),
+    ...subscriptionVectors(),
+    ...telemetryVectors(),
+    ...feedbackVectors(),
+    ...deliveryVectors(),
+    ...drillReportVectors()
   ]
 }
 

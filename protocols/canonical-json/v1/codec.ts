@@ -51,6 +51,28 @@ export function decodeCanonical(bytes: Uint8Array): CanonicalDecoding {
   return decodeCarefully(text, value)
 }
 
+/**
+ * Reads JSON that need not be canonical, by SPEC CJ-1 to CJ-4: for values whose canonical form somebody signed, and sent in
+ * whatever form their tools write. All readers of what passes hold the same value.
+ */
+export function decodeIJson(bytes: Uint8Array): CanonicalDecoding {
+  let text: string
+  let value: JsonValue
+  try {
+    text = decoder.decode(bytes)
+  } catch {
+    return { ok: false, code: 'MALFORMED', detail: 'not UTF-8' }
+  }
+  try {
+    value = JSON.parse(text) as JsonValue
+  } catch (error) {
+    return { ok: false, code: 'MALFORMED', detail: (error as SyntaxError).message }
+  }
+  if (!isWithinDepth(value, 1)) return { ok: false, code: 'MALFORMED', detail: `more than ${DEPTH_MAX} levels` }
+  const violation = firstViolation(text)
+  return violation === null ? { ok: true, value } : { ok: false, ...violation }
+}
+
 function decodeCarefully(text: string, value: JsonValue): CanonicalDecoding {
   // [REJECT] CJ-3: at most 32 levels.
   if (!isWithinDepth(value, 1)) {

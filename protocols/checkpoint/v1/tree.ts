@@ -1,11 +1,32 @@
 import { HASH_BYTES, leafHash, nodeHash } from '../../batch/v1/merkle.ts'
-import { equalBytes } from '../../primitives/bytes.ts'
+import { concat, equalBytes } from '../../primitives/bytes.ts'
 import { sha256 } from '../../primitives/sha256.ts'
 
 /** The leaves with `begin <= index < end`. Those of the trees here always form a subtree of RFC 9162. */
 export interface LeafRange {
   readonly begin: number
   readonly end: number
+}
+
+/** What the hash of a record is over, beside its position (SPEC CHK-1). */
+export interface HashedRecord {
+  /** 32 bytes; zeros before the first record. */
+  readonly previousHash: Uint8Array
+  /** 1: an event; 2: what the node learned or was told. */
+  readonly scope: 1 | 2
+  /** Milliseconds since 1970. */
+  readonly recordedAt: number
+  readonly bytes: Uint8Array
+}
+
+/** The chain hash of the record at a position (SPEC CHK-1): 32 bytes. */
+export function recordHashAt(logSeq: number, { previousHash, scope, recordedAt, bytes }: HashedRecord): Uint8Array {
+  const numbers = new Uint8Array(17)
+  const view = new DataView(numbers.buffer)
+  view.setBigUint64(0, BigInt(logSeq))
+  view.setUint8(8, scope)
+  view.setBigUint64(9, BigInt(recordedAt))
+  return sha256(concat(previousHash, numbers, bytes))
 }
 
 /** The hash of the leaf of a record: its data are the 32 bytes of the record's chain hash (SPEC CHK-2). */

@@ -8,7 +8,12 @@ import { dataPaths } from './paths.ts'
 const adminFileSchema = z.strictObject({
   pid: z.int().min(1),
   url: z.url({ protocol: /^https?$/ }),
-  token: z.string().min(1)
+  token: z.string().min(1),
+  // SHA-256 of the certificate that the listener shows, with https alone.
+  pin: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .exactOptional()
 })
 
 /** `run/admin.json`: where the node that serves this folder listens for its operator, and the bearer token to use. */

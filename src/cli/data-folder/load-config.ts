@@ -1,6 +1,8 @@
 import { open } from 'node:fs/promises'
 import { didKeyOf } from '../../../protocols/signature/v1/did-key.ts'
+import type { TlsIdentity } from '../../http/tls.ts'
 import { AnchormeshError, messageOf } from '../../platform/errors.ts'
+import { certificatePinProblems } from '../../policy/certificate-pins.ts'
 import { federationSchema, peersSchema } from '../../policy/config-schema.ts'
 import type { FederationConfig, PeersConfig } from '../../policy/config-schema.ts'
 import { environmentOverrides } from '../../policy/environment.ts'
@@ -14,6 +16,7 @@ import { errnoOf } from '../../platform/atomic-file.ts'
 import { formerKeys, openKeystore, peerEntry, peerKeySeed, signingKeys } from './keystore.ts'
 import type { OpenedKeystore, PublicKeystore } from './keystore.ts'
 import type { PassphraseSource } from './keystore-seal.ts'
+import { listenerProblems } from './listener-problems.ts'
 import { meshProblems } from './mesh-checks.ts'
 import { namedFileProblems } from './named-files.ts'
 import { dataPaths } from './paths.ts'
@@ -22,7 +25,7 @@ import { nodeSigner } from './node-signer.ts'
 import type { NodeSigner } from './node-signer.ts'
 import { peerIdOfPublicKey } from './peer-id.ts'
 import { readTsaCertificates } from './tsa-certificates.ts'
-import { unsupportedProblems } from './unsupported.ts'
+import { readTlsIdentity } from './tls-files.ts'
 import { sourcedSettings } from './sourced-settings.ts'
 import type { SourcedSetting } from './sourced-settings.ts'
 import { settingsWithoutEffect } from './without-effect.ts'
@@ -59,7 +62,9 @@ export interface LoadedConfig {
   readonly settings: readonly SourcedSetting[]
   /** When the certificates that the configuration names end. */
   readonly certificates: readonly DatedCertificate[]
-  /** What is set, and right, and does nothing in this version. */
+  /** What the listeners show of themselves (`http.tls`); `null` where they speak plain HTTP. */
+  readonly tls: TlsIdentity | null
+  /** What is set, and right, and does nothing with the rest as it is. */
   readonly withoutEffect: readonly ConfigProblem[]
 }
 
@@ -171,6 +176,7 @@ export async function checkConfig(
   const signer = nodeSigner(node, keystore, folder)
   const peerId = peerIdOfPublicKey(bytesOf(peerEntry(keystore.known).publicKey))
   const tsas = await readTsaCertificates(federation.value, dataPaths(folder).tsaRoots)
+  const tls = await readTlsIdentity(federation.value, dataPaths(folder).folder)
   const self = {
     did: node.did,
     orgId: node.orgId,
@@ -182,7 +188,9 @@ export async function checkConfig(
   const found: readonly PolicyProblem[] = [
     ...(node.signer === undefined ? didProblems(node.did, keystore.known) : []),
     ...meshProblems(federation.value, peers.value, peerId),
-    ...unsupportedProblems(federation.value),
+    ...listenerProblems(federation.value),
+    ...certificatePinProblems(peers.value),
+    ...tls.problems,
     ...tsas.problems,
     ...(await namedFileProblems(federation.value, dataPaths(folder).folder)),
     ...(effective.ok ? [] : effective.problems)
@@ -205,7 +213,8 @@ export async function checkConfig(
     peerId,
     settings: sourcedSettings({ federation, peers }, overrides),
     certificates: await certificateEnds(federation.value, tsas.certificates, dataPaths(folder).folder),
-    withoutEffect: settingsWithoutEffect(peers)
+    tls: tls.identity,
+    withoutEffect: settingsWithoutEffect(peers, tls.identity !== null)
   }
 }
 

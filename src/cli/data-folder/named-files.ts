@@ -16,7 +16,7 @@ interface Named {
 /**
  * What `federation.yaml` names and is not there: certificates, keys, the folder of a signer's socket (the process that
  * signs may be started later). Relative names are looked for in `folder`. Certificates of time-stamping authorities are
- * read, and judged, by `readTsaCertificates`.
+ * read, and judged, by `readTsaCertificates`, and the files of `http.tls` by `readTlsIdentity`.
  */
 export async function namedFileProblems(federation: FederationConfig, folder: string): Promise<PolicyProblem[]> {
   const problems: PolicyProblem[] = []
@@ -45,7 +45,7 @@ export function unreadable(
   return { message: `names ${file}, which can't be read: ${messageOf(error)}`, code: 'FILE_INVALID' }
 }
 
-function namedIn({ node, http, audit, rails }: FederationConfig): readonly Named[] {
+function namedIn({ node, audit, rails }: FederationConfig): readonly Named[] {
   const named: Named[] = []
   const add = (path: readonly string[], file: string | undefined): void => {
     if (file !== undefined) named.push({ path, file, is: 'file' })
@@ -54,8 +54,6 @@ function namedIn({ node, http, audit, rails }: FederationConfig): readonly Named
     const socket = node.signer.slice('unix:'.length)
     named.push({ path: ['node', 'signer'], file: dirname(socket), is: 'folder' })
   }
-  add(['http', 'tls', 'cert'], http.tls?.cert)
-  add(['http', 'tls', 'key'], http.tls?.key)
   add(['audit', 'syslogCa'], audit.syslogCa)
   add(['audit', 'syslogCert'], audit.syslogCert)
   add(['audit', 'syslogKey'], audit.syslogKey)

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { NodeConfig } from '../../node.ts'
 import type { KnownPeer } from '../../network/network.ts'
+import { certificatePins } from '../../policy/certificate-pins.ts'
 import { packageVersion } from '../package-info.ts'
 import type { LoadedConfig } from './load-config.ts'
 
@@ -15,7 +16,8 @@ export function nodeConfigOf(config: LoadedConfig): NodeConfig {
     peers.organisations.map(({ orgId, sources }) => [orgId, sources.map((source) => placed(source, folder))])
   )
   const times = { futureSkewMs, requestSkewMs, syncIntervalMs, checkpointMs: federation.log.checkpointMs }
-  return { policy, signer, version: packageVersion, ...times, sealing, audit, keys, packSources }
+  const pins = certificatePins(peers)
+  return { policy, signer, version: packageVersion, ...times, sealing, audit, keys, packSources, certificatePins: pins }
 }
 
 /** Whom the mesh knows by a configuration. */

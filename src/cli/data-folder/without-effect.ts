@@ -8,18 +8,20 @@ interface WrittenConfig {
   problemAt(path: ConfigPath, message: string): ConfigProblem
 }
 
-/** Settings of later versions. Each is checked, so that a file which has them can stay when they come into use. */
-const PEERS: readonly ConfigPath[] = [['peers', '*', 'certificatePins']]
+/** Settings that say something of TLS alone. */
+const OF_TLS: readonly ConfigPath[] = [['peers', '*', 'certificatePins']]
 
 /**
- * What the operator has set that does nothing in this version: one sentence for each setting, at the first place of it.
- * Nobody is less protected by these than they believe (`unsupportedProblems` has those), so they are no errors.
+ * What the operator has set that does nothing as long as `http.tls` is not: one sentence for each setting, at the first
+ * place of it. Nobody is less protected by these than they believe, because without TLS nobody else can reach the
+ * listeners; and a file of peers is shared with nodes that have it. So they are no errors.
  */
-export function settingsWithoutEffect(peers: WrittenConfig): readonly ConfigProblem[] {
-  return PEERS.flatMap((pattern) => {
+export function settingsWithoutEffect(peers: WrittenConfig, hasTls: boolean): readonly ConfigProblem[] {
+  if (hasTls) return []
+  return OF_TLS.flatMap((pattern) => {
     const [first, ...others] = peers.written(pattern)
     if (first === undefined) return []
     const more = others.length === 0 ? '' : `, as ${others.length} more like it`
-    return [peers.problemAt(first, `is accepted, but has no effect in this version${more}`)]
+    return [peers.problemAt(first, `is accepted, but has no effect without http.tls${more}`)]
   })
 }

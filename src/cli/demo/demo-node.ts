@@ -95,7 +95,7 @@ export class DemoNode {
   async #get<Answer>(path: string, query: Readonly<Record<string, string>>): Promise<Answer> {
     const url = new URL(path, this.#process().ready.http)
     url.search = new URLSearchParams(query).toString()
-    const response = await fetch(url, { signal: this.#context.signal })
+    const response = await fetch(url, { redirect: 'error', signal: this.#context.signal })
     if (!response.ok) {
       throw new AnchormeshError('INTERNAL', `${this.name} answered ${url.href} with status ${response.status}`)
     }

@@ -61,7 +61,12 @@ export interface GossipOptions {
   readonly memory: RejectMemory
   readonly shutOut: ShutOut
   readonly logger: Logger
+  /** Where gossipsub registers its own metrics. */
+  readonly metrics?: GossipRegister
 }
+
+/** What gossipsub registers its own metrics with. */
+export type GossipRegister = NonNullable<GossipsubOpts['metricsRegister']>
 
 /** The configured router as a libp2p service. */
 export function createRouter(options: GossipOptions): (components: GossipSubComponents) => GossipRouter {
@@ -143,7 +148,7 @@ export function attachJudge(router: GossipRouter, options: GossipOptions, gate: 
   }
 }
 
-function routerOptions({ namespaces, memory, shutOut }: GossipOptions): Partial<GossipsubOpts> {
+function routerOptions({ namespaces, memory, shutOut, metrics }: GossipOptions): Partial<GossipsubOpts> {
   const topics = namespaces.map(topicOf)
   return {
     // The event's own signature is the one that counts; a second one per hop costs three to four times the CPU.
@@ -199,6 +204,12 @@ function routerOptions({ namespaces, memory, shutOut }: GossipOptions): Partial<
       // What the specification lets a PRUNE recommend; nothing is done with them.
       maxPeerInfos: 16
     },
+    ...(metrics === undefined
+      ? {}
+      : {
+          metricsRegister: metrics,
+          metricsTopicStrToLabel: new Map(namespaces.map((namespace) => [topicOf(namespace), namespace]))
+        }),
     // A second stream replaces the first, so more than two at a time have no use.
     maxInboundStreams: 2,
     maxOutboundStreams: 2

@@ -14,7 +14,7 @@ import { createFoundAddresses } from './found-addresses.ts'
 import { createGater } from './gater.ts'
 import type { Gater } from './gater.ts'
 import { attachJudge, topicOf } from './gossip.ts'
-import type { GossipRouter } from './gossip.ts'
+import type { GossipRegister, GossipRouter } from './gossip.ts'
 import { startGossipRepair } from './gossip-repair.ts'
 import { createJudgeGate } from './judge-gate.ts'
 import type { JudgeGate } from './judge-gate.ts'
@@ -38,6 +38,8 @@ export interface Libp2pNetworkDeps {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Where gossipsub registers its own metrics; without it none are kept. */
+  readonly metrics?: GossipRegister
 }
 
 /** Everything that lives between `start` and `stop`. */
@@ -145,7 +147,14 @@ async function startAll(
   const addresses: Addresses = { ...read, admitted, dialable }
   const memory = createRejectMemory(clock)
   const shutOut = createShutOut(deps)
-  const gossip = { namespaces: options.namespaces, memory, shutOut, logger }
+  const { metrics } = deps
+  const gossip = {
+    namespaces: options.namespaces,
+    memory,
+    shutOut,
+    logger,
+    ...(metrics === undefined ? {} : { metrics })
+  }
   const found = createFoundAddresses(admitted)
   const gater = createGater({
     clock,

@@ -375,6 +375,7 @@ function status(logSeq: number): NodeStatus {
       sealing: [{ namespace: NAMESPACE, receipts: 3, bytes: 300, nextSealAt: 1_700_000_060_000, problem: null }]
     },
     receipts: { missing: 0, batches: 0, oldestMs: null, namespaces: [], served: {} },
+    findings: { telemetry: 1, REPLAY: 2 },
     network: {
       peerId: '12D3KooWTest',
       multiaddrs: ['/ip4/127.0.0.1/tcp/4088'],

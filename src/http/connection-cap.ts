@@ -1,0 +1,116 @@
+import type { Server, Socket } from 'node:net'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import { isLoopback } from '../policy/listen-address.ts'
+import { addressBlock } from './address-block.ts'
+
+// So many connections beyond the cap are told that there are too many; each stands for a header's time at the longest.
+// Beyond these nobody is told, and the system drops them: else who floods the cap would hold as much by being refused.
+const REFUSED_CONNECTIONS_MAX = 256
+// An operator has to hear of it, not for each of thousands.
+const WARN_EVERY_MS = 60_000
+
+/** Counts connections against two caps: of all, and of those from one block of addresses. */
+export class ConnectionBook {
+  readonly #connectionsMax: number
+  readonly #blockMax: number
+  #admitted = 0
+  /** Never more blocks than connections. */
+  readonly #blocks = new Map<string, number>()
+
+  /** One block may hold half of all, so that nobody shuts everybody else out by one line. */
+  constructor(connectionsMax: number) {
+    this.#connectionsMax = connectionsMax
+    this.#blockMax = Math.max(1, Math.floor(connectionsMax / 2))
+  }
+
+  get admitted(): number {
+    return this.#admitted
+  }
+
+  /**
+   * Takes one more connection from this address and returns how it is given back, or null where it would be one too
+   * many. All that a proxy on this machine passes on comes from loopback, so loopback has no cap of its own.
+   */
+  admit(address: string): (() => void) | null {
+    const block = isLoopback(address.replace(/^::ffff:/i, '')) ? null : addressBlock(address)
+    const ofBlock = block === null ? 0 : (this.#blocks.get(block) ?? 0)
+    if (this.#admitted >= this.#connectionsMax || ofBlock >= this.#blockMax) return null
+    this.#admitted += 1
+    if (block !== null) this.#blocks.set(block, ofBlock + 1)
+    return () => {
+      this.#admitted -= 1
+      if (block === null) return
+      const left = (this.#blocks.get(block) ?? 1) - 1
+      if (left === 0) this.#blocks.delete(block)
+      else this.#blocks.set(block, left)
+    }
+  }
+}
+
+export interface ConnectionCapPorts {
+  readonly connectionsMax: number
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** Holds a server to its caps: who comes in beyond them is answered 503 instead of being served. */
+export class ConnectionCap {
+  readonly #book: ConnectionBook
+  readonly #ports: ConnectionCapPorts
+  /** Every connection that stands, also in a handshake or after an upgrade. */
+  readonly #open = new Set<Socket>()
+  /** Those of them that are not to be served, by where they come from: TLS wraps the socket that is known here. */
+  readonly #refused = new Map<string, Socket>()
+  #warnedMs = -Infinity
+
+  constructor(server: Server, ports: ConnectionCapPorts) {
+    this.#ports = ports
+    this.#book = new ConnectionBook(ports.connectionsMax)
+    server.maxConnections = ports.connectionsMax + REFUSED_CONNECTIONS_MAX
+    // The first listener, before the one that begins to read.
+    server.prependListener('connection', (socket: Socket) => this.#opened(socket))
+    server.on('drop', () => this.#warn())
+  }
+
+  /** Whether this connection came in when there was no place for it. */
+  isRefused(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): boolean {
+    return this.#refused.has(placeOf(socket))
+  }
+
+  /** Ends every connection at once, in whatever state. */
+  destroyAll(): void {
+    for (const socket of this.#open) socket.destroy()
+  }
+
+  #opened(socket: Socket): void {
+    const { remoteAddress } = socket
+    // Gone before it was taken.
+    if (remoteAddress === undefined) return
+    this.#open.add(socket)
+    const release = this.#book.admit(remoteAddress)
+    const place = placeOf(socket)
+    if (release === null) {
+      this.#refused.set(place, socket)
+      this.#warn()
+    }
+    socket.once('close', () => {
+      this.#open.delete(socket)
+      release?.()
+      // The same place may belong to the next connection already.
+      if (this.#refused.get(place) === socket) this.#refused.delete(place)
+    })
+  }
+
+  #warn(): void {
+    const { clock, logger, connectionsMax } = this.#ports
+    const nowMs = clock.monotonicMs()
+    if (nowMs - this.#warnedMs < WARN_EVERY_MS) return
+    this.#warnedMs = nowMs
+    logger.warn({ connectionsMax, served: this.#book.admitted }, 'connections beyond the limit are refused')
+  }
+}
+
+function placeOf({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
+  return `${remoteAddress ?? ''} ${remotePort ?? ''}`
+}

@@ -1,0 +1,133 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { BundleErrorCode } from '../../protocols/bundle/v1/answer.ts'
+import { REQUEST_BYTES_MAX } from '../../protocols/bundle/v1/request.ts'
+import { decodeSigned } from '../../protocols/bundle/v1/signed.ts'
+import { EVENT_BYTES_MAX } from '../../protocols/event/v1/envelope.ts'
+import type { FederationServing } from '../deliveries/federation.ts'
+import { RateLimiter, perMinute } from '../ingest/rate-limiter.ts'
+import type { Clock } from '../platform/clock.ts'
+import { addressBlock } from './address-block.ts'
+import { answerOutcome } from './answer-outcome.ts'
+import type { HttpCode } from './errors.ts'
+import { RequestRefused } from './errors.ts'
+import * as schemas from './federation-schemas.ts'
+import type { App } from './listener.ts'
+import { noQuery } from './schemas.ts'
+
+const WIRE_MEDIA_TYPE = 'application/octet-stream'
+
+// Requests of one address (IPv6: of one network) in a minute. Ten a second are more than a partner has reason to send,
+// and the body and signature of each cost a few milliseconds at most.
+export const FEDERATION_REQUESTS_PER_MINUTE = 600
+// Addresses that asked lately; forgetting one only lets it ask anew. About 1 MiB.
+const ADDRESSES_MAX = 10_000
+
+/** The codes of BU-19 as those that HTTP has for the same. */
+const REQUEST_CODES: Readonly<Record<BundleErrorCode, HttpCode>> = {
+  'bad-request': 'SCHEMA_INVALID',
+  'too-big': 'BODY_TOO_LARGE',
+  'wrong-audience': 'WRONG_AUDIENCE',
+  denied: 'ACCESS_DENIED',
+  skew: 'TIMESTAMP_SKEW',
+  'bad-signature': 'SIGNATURE_INVALID',
+  'unknown-key': 'NODE_UNKNOWN',
+  replay: 'REPLAY',
+  'not-held': 'NOT_FOUND',
+  busy: 'OVERLOADED'
+}
+
+/**
+ * What partners do over HTTP: `POST /federation/announce` and `/federation/request` with the bytes of the mesh, and
+ * `/v1/federation/challenge`, `deliver` and `node` (protocols/delivery/v1).
+ */
+export function registerFederation(app: App, federation: FederationServing, clock: Clock): void {
+  app.get('/v1/federation/node', {
+    schema: { querystring: noQuery, response: { 200: schemas.nodeDocument } },
+    handler: async (_request, reply) => await reply.header('cache-control', 'no-cache').send(federation.document())
+  })
+  const rates = new RateLimiter(clock, ADDRESSES_MAX)
+  // Before the body is read.
+  const limit = async ({ ip }: FastifyRequest): Promise<void> => {
+    if (rates.take(perMinute(addressBlock(ip), FEDERATION_REQUESTS_PER_MINUTE))) return
+    throw new RequestRefused('RATE_LIMITED', `more than ${FEDERATION_REQUESTS_PER_MINUTE} requests a minute`)
+  }
+  registerWireRoutes(app, federation, limit)
+  registerSignedRoutes(app, federation, limit)
+}
+
+type Limit = (request: FastifyRequest) => Promise<void>
+
+function registerWireRoutes(app: App, federation: FederationServing, limit: Limit): void {
+  app.register(async (plain) => {
+    const scope = plain.withTypeProvider<ZodTypeProvider>()
+    scope.addContentTypeParser(WIRE_MEDIA_TYPE, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    scope.addHook('preParsing', limit)
+    scope.post('/federation/announce', {
+      bodyLimit: EVENT_BYTES_MAX,
+      schema: { querystring: noQuery },
+      handler: async (request, reply) => {
+        const outcome = await federation.announce(bodyOf(request), addressBlock(request.ip))
+        return answerOutcome(reply, outcome, request.id)
+      },
+      // Beyond the size of an event, so the door need not be asked.
+      errorHandler: (error, request, reply) => {
+        if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') throw error
+        request.raw.resume()
+        reply.removeHeader('connection')
+        const detail = `more than ${EVENT_BYTES_MAX} bytes`
+        answerOutcome(reply, { outcome: 'rejected', code: 'EVENT_TOO_LARGE', detail, id: null }, request.id)
+      }
+    })
+    scope.post('/federation/request', {
+      bodyLimit: REQUEST_BYTES_MAX,
+      schema: { querystring: noQuery },
+      handler: async (request, reply) => {
+        const wire = bodyOf(request)
+        const answer = await federation.request(wire, addressBlock(request.ip))
+        if (!answer.ok) throw new RequestRefused(requestCode(answer.code, answer.detail, wire), answer.detail)
+        return await unstored(reply).type(WIRE_MEDIA_TYPE).send(Buffer.from(answer.page))
+      }
+    })
+  })
+}
+
+function registerSignedRoutes(app: App, federation: FederationServing, limit: Limit): void {
+  app.register(async (plain) => {
+    const scope = plain.withTypeProvider<ZodTypeProvider>()
+    // As bytes: whether they are JSON, and which, is for the protocol to say.
+    scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    scope.addHook('preParsing', limit)
+    scope.post('/v1/federation/challenge', {
+      schema: { querystring: noQuery, response: { 201: schemas.givenToken } },
+      handler: async (request, reply) => {
+        const answer = await federation.challenge(bodyOf(request), addressBlock(request.ip))
+        if (!answer.ok) throw new RequestRefused(answer.code, answer.detail)
+        return await unstored(reply).code(201).send(answer.value)
+      }
+    })
+    scope.post('/v1/federation/deliver', {
+      schema: { querystring: noQuery, response: { 201: schemas.deliveryReceipt } },
+      handler: async (request, reply) => {
+        const answer = await federation.deliver(bodyOf(request), addressBlock(request.ip))
+        if (!answer.ok) throw new RequestRefused(answer.code, answer.detail)
+        return await unstored(reply).code(201).send({ receipt: answer.value })
+      }
+    })
+  })
+}
+
+function bodyOf({ body }: FastifyRequest): Uint8Array {
+  return body instanceof Uint8Array ? body : new Uint8Array()
+}
+
+function unstored<Reply extends FastifyReply>(reply: Reply): Reply {
+  return reply.header('cache-control', 'no-store') as Reply
+}
+
+function requestCode(code: BundleErrorCode, detail: string, wire: Uint8Array): HttpCode {
+  // What is not even signed bytes is malformed; the members of what is are a matter of schema.
+  if (code === 'bad-request' && !decodeSigned(wire, 'bundle-request', REQUEST_BYTES_MAX).ok) return 'BODY_MALFORMED'
+  if (code === 'denied' && detail.startsWith('CROSS_ORG_DENIED:')) return 'CROSS_ORG_DENIED'
+  return REQUEST_CODES[code]
+}

@@ -1,0 +1,27 @@
+import { RequestRefused } from './errors.ts'
+import type { App } from './listener.ts'
+import { readerOf } from './reader.ts'
+import type { RequestObserver } from './request-observer.ts'
+import { noQuery } from './schemas.ts'
+
+/** The metrics of the node, as a listener serves them. */
+export interface MetricsServing {
+  readonly requests: RequestObserver
+  /** The media type of the text. */
+  readonly contentType: string
+  /** All series in the text format of Prometheus. */
+  text(): Promise<string>
+}
+
+/** `GET /metrics`, for operators: it speaks of the node as a whole. */
+export function registerMetrics(app: App, metrics: MetricsServing): void {
+  app.get('/metrics', {
+    schema: { querystring: noQuery },
+    handler: async (request, reply) => {
+      if (!readerOf(request).isOperator)
+        throw new RequestRefused('ACCESS_DENIED', 'metrics are for those who operate the node')
+      reply.header('cache-control', 'no-store')
+      return await reply.type(metrics.contentType).send(await metrics.text())
+    }
+  })
+}

@@ -1,0 +1,52 @@
+import { receiptProofDocument } from '../api/answers.ts'
+import { receiptParams, receiptProofQuery } from '../api/queries.ts'
+import type { Operations } from '../operations.ts'
+import { RequestRefused } from './errors.ts'
+import { answerNotModified } from './etag.ts'
+import type { App } from './listener.ts'
+import type { Sight } from './require-visible.ts'
+import { requireNamespace } from './require-visible.ts'
+import { documented } from './route-docs.ts'
+
+// A proof reads the leaves of its batch: a second's work for one of the largest size. More at once would hold up
+// everybody else.
+export const PROOFS_AT_ONCE_MAX = 4
+
+/** `GET /v1/receipts/{leafHash}/proof`: the proof file of one receipt. */
+export function registerReceiptRoutes(
+  app: App,
+  operations: Pick<Operations, 'proof' | 'status' | 'events'>,
+  sight: Sight
+): void {
+  let underWay = 0
+  app.get('/v1/receipts/:leafHash/proof', {
+    schema: {
+      params: receiptParams,
+      querystring: receiptProofQuery,
+      ...documented({
+        summary: 'The proof of one receipt',
+        description:
+          'All that proves the receipt, as one file (proof/v1) that anybody can check: the receipt, its way to the ' +
+          'root, the announcement of the root and its timestamp anchors.',
+        tag: 'receipts',
+        access: 'reader',
+        answers: { 200: receiptProofDocument },
+        empty: { 304: 'It is the one that the client has (`If-None-Match`).' },
+        problems: ['RECEIPT_UNKNOWN', 'NOT_YET', 'PROJECTION_HALTED', 'OVERLOADED']
+      })
+    },
+    onSend: answerNotModified,
+    handler: async (request) => {
+      const { params, query } = request
+      await requireNamespace(request, query.namespace, sight, operations)
+      if (underWay === PROOFS_AT_ONCE_MAX)
+        throw new RequestRefused('OVERLOADED', `${PROOFS_AT_ONCE_MAX} proofs are being put together already`)
+      underWay += 1
+      try {
+        return await operations.proof({ ...query, ...params })
+      } finally {
+        underWay -= 1
+      }
+    }
+  })
+}

@@ -1,0 +1,145 @@
+import fastifyWebsocket from '@fastify/websocket'
+import type { WebSocket } from '@fastify/websocket'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { EVENT_STREAM_BEGIN } from '../../protocols/subscription/v1/frame-bytes.ts'
+import type { Operations } from '../operations.ts'
+import { AnchormeshError } from '../platform/errors.ts'
+import type { Ending } from '../subscriptions/frames.ts'
+import { FrameBundle, terminalFrame } from '../subscriptions/frames.ts'
+import { endingOf } from '../subscriptions/hub.ts'
+import type { SubscriptionHub } from '../subscriptions/hub.ts'
+import type { Opening } from '../subscriptions/ports.ts'
+import { RequestRefused } from './errors.ts'
+import { requireKnownNamespace } from './known-namespace.ts'
+import type { App } from './listener.ts'
+import { readerOf } from './reader.ts'
+import { subscribeQuery } from './subscribe-schemas.ts'
+import type { SubscribeQuery } from './subscribe-schemas.ts'
+import { eventSink, messageSink } from './subscribe-sinks.ts'
+
+export interface SubscribeOptions {
+  readonly hub: SubscriptionHub
+  readonly operations: Pick<Operations, 'status' | 'events'>
+  /** Origins whose pages may subscribe by WebSocket, to which CORS does not apply. */
+  readonly corsOrigins: readonly string[]
+}
+
+// Readers have nothing to say; this is room for the reason of a close.
+const MESSAGE_BYTES_MAX = 1_024
+
+// A cursor in the header has the same bound as the parameter.
+const CURSOR_CHARACTERS_MAX = 4_096
+
+/** `GET /v1/subscribe`, as Server-Sent Events and by upgrade as WebSocket (protocols/subscription/v1). */
+export function registerSubscribeRoute(app: App, options: SubscribeOptions): void {
+  const { hub } = options
+  app.addHook('preClose', (done) => {
+    hub.endAll()
+    done()
+  })
+  endRefusedUpgrades(app)
+  app.register(async (plain) => {
+    await plain.register(fastifyWebsocket, { options: { maxPayload: MESSAGE_BYTES_MAX, perMessageDeflate: false } })
+    const scope = plain.withTypeProvider<ZodTypeProvider>()
+    scope.route({
+      method: 'GET',
+      url: '/v1/subscribe',
+      exposeHeadRoute: false,
+      schema: { querystring: subscribeQuery },
+      preHandler: async (request) => await mayAsk(request, request.query, options),
+      handler: (request, reply) => {
+        const opening = hub.open(asked(request, request.query))
+        if (!opening.ok) throw new RequestRefused(opening.code, opening.detail)
+        streamEvents(reply, opening)
+      },
+      wsHandler: (socket, request) => {
+        const { query } = request as FastifyRequest<{ Querystring: SubscribeQuery }>
+        sendMessages(socket, request, () => hub.open(asked(request, query)))
+      }
+    })
+  })
+}
+
+/** Throws `ACCESS_DENIED` and `NOT_FOUND`, over both forms before the subscription begins. */
+async function mayAsk(
+  request: FastifyRequest,
+  { namespace }: SubscribeQuery,
+  { hub, operations, corsOrigins }: SubscribeOptions
+): Promise<void> {
+  const { origin, host } = request.headers
+  const isOwnPage = origin === undefined || origin === `http://${host}` || origin === `https://${host}`
+  // A browser lets any page open a WebSocket to this machine, and read it.
+  if (request.ws && !isOwnPage && !corsOrigins.includes(origin))
+    throw new RequestRefused('ACCESS_DENIED', 'pages of this origin may not read here')
+  if (namespace !== undefined && !hub.mayName(readerOf(request), namespace))
+    throw new RequestRefused('ACCESS_DENIED', `you may not see the namespace ${namespace}`)
+  await requireKnownNamespace(operations, namespace)
+}
+
+function asked(
+  request: FastifyRequest,
+  { projection, namespace, cursor }: SubscribeQuery
+): Parameters<SubscriptionHub['open']>[0] {
+  const header = request.headers['last-event-id']
+  const last = typeof header === 'string' && header !== '' ? header : undefined
+  if (last !== undefined && last.length > CURSOR_CHARACTERS_MAX)
+    throw new AnchormeshError('QUERY_INVALID', 'Last-Event-ID is longer than a cursor can be')
+  const from = last ?? cursor
+  return {
+    projection,
+    scope: readerOf(request),
+    address: request.raw.socket.remoteAddress ?? '',
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(from === undefined ? {} : { cursor: from })
+  }
+}
+
+function streamEvents(reply: FastifyReply, opening: Extract<Opening, { ok: true }>): void {
+  reply.hijack()
+  const { raw } = reply
+  for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value)
+  raw.setHeader('content-type', 'text/event-stream')
+  raw.setHeader('cache-control', 'no-store')
+  // Proxies that gather answers would hold frames back.
+  raw.setHeader('x-accel-buffering', 'no')
+  // The body ends with the connection: frames are the same bytes for everybody, without a chunk's header of their own.
+  raw.useChunkedEncodingByDefault = false
+  raw.shouldKeepAlive = false
+  raw.write(EVENT_STREAM_BEGIN)
+  const subscriber = opening.start(eventSink(raw))
+  raw.once('close', () => subscriber.gone())
+}
+
+function sendMessages(socket: WebSocket, request: FastifyRequest, open: () => Opening): void {
+  const connection = request.raw.socket
+  const sink = messageSink(socket, connection)
+  const refuse = (ending: Ending): void => {
+    sink.write(FrameBundle.of(terminalFrame(ending, { logSeq: 0, cursor: null })).bytes('messages'))
+    sink.end(ending)
+  }
+  let opening: Opening
+  try {
+    opening = open()
+  } catch (error) {
+    if (!(error instanceof AnchormeshError)) throw error
+    refuse(endingOf(error))
+    return
+  }
+  if (!opening.ok) {
+    refuse({ ...opening, retryable: opening.code === 'TOO_MANY_SUBSCRIBERS' })
+    return
+  }
+  const subscriber = opening.start(sink)
+  socket.once('close', () => subscriber.gone())
+}
+
+/**
+ * Who asks another route for an upgrade gets the plain answer, and then the connection ends: the server has handed it
+ * out, and looks after it no more.
+ */
+function endRefusedUpgrades(app: App): void {
+  app.addHook('onResponse', async ({ raw }) => {
+    if (raw.headers.upgrade !== undefined) raw.socket.destroySoon()
+  })
+}

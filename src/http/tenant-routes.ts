@@ -1,0 +1,137 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { FEEDBACK_BYTES_MAX } from '../../protocols/feedback/v1/feedback.ts'
+import { TELEMETRY_BYTES_MAX } from '../../protocols/telemetry/v1/telemetry.ts'
+import type { Findings, Taken } from '../findings/findings.ts'
+import type { RequestOrigin } from '../findings/audit.ts'
+import type { FindingsReader } from '../findings/reader.ts'
+import { RateLimiter, perMinute } from '../ingest/rate-limiter.ts'
+import type { Clock } from '../platform/clock.ts'
+import { maySeeTenant } from '../policy/read-scope.ts'
+import { addressBlock } from './address-block.ts'
+import { RequestRefused } from './errors.ts'
+import { answerNotModified } from './etag.ts'
+import type { App } from './listener.ts'
+import { readerOf } from './reader.ts'
+import { noQuery, projectionPage } from './schemas.ts'
+import * as schemas from './tenant-schemas.ts'
+
+// Requests of one address (IPv6: of one network) in a minute. One costs a signature and two synced writes; the agents of
+// an organisation behind one address report ten times a second.
+export const TENANT_REQUESTS_PER_MINUTE = 600
+// Addresses that sent something lately; forgetting one only lets it send anew. About 1 MiB.
+const ADDRESSES_MAX = 10_000
+
+/** `/v1/tenants/{tenant}`: telemetry, findings and feedback (protocols/telemetry/v1, protocols/feedback/v1). */
+export function registerTenantRoutes(app: App, findings: Findings, clock: Clock): void {
+  registerReading(app, findings.reader)
+  registerTaking(app, findings, clock)
+}
+
+function registerReading(app: App, reader: FindingsReader): void {
+  app.get('/v1/tenants/:tenant/findings', {
+    schema: {
+      params: schemas.tenantParams,
+      querystring: schemas.findingsQuery,
+      response: { 200: projectionPage }
+    },
+    onSend: answerNotModified,
+    handler: async (request) => {
+      const { params, query } = request
+      await requireTenant(request, reader, params.tenant)
+      return await reader.page(params.tenant, query)
+    }
+  })
+  app.get('/v1/tenants/:tenant/findings/:findingId', {
+    schema: {
+      params: schemas.findingParams,
+      querystring: schemas.momentQuery,
+      response: { 200: schemas.findingView }
+    },
+    onSend: answerNotModified,
+    handler: async (request) => {
+      const { tenant, findingId } = request.params
+      await requireTenant(request, reader, tenant)
+      const found = await reader.one(tenant, findingId, request.query)
+      if (found === null) throw new RequestRefused('NOT_FOUND', `${tenant} has no finding ${findingId} here`)
+      return found
+    }
+  })
+  app.get('/v1/tenants/:tenant/feedback', {
+    schema: {
+      params: schemas.tenantParams,
+      querystring: schemas.feedbackQuery,
+      response: { 200: projectionPage }
+    },
+    onSend: answerNotModified,
+    handler: async (request) => {
+      const { params, query } = request
+      await requireTenant(request, reader, params.tenant)
+      return await reader.feedbackPage(params.tenant, query)
+    }
+  })
+}
+
+function registerTaking(app: App, findings: Findings, clock: Clock): void {
+  const rates = new RateLimiter(clock, ADDRESSES_MAX)
+  // Before the body is read.
+  const withinRate = async ({ ip }: FastifyRequest): Promise<void> => {
+    if (rates.take(perMinute(addressBlock(ip), TENANT_REQUESTS_PER_MINUTE))) return
+    throw new RequestRefused('RATE_LIMITED', `more than ${TENANT_REQUESTS_PER_MINUTE} requests a minute`)
+  }
+  app.register(async (plain) => {
+    const scope = plain.withTypeProvider<ZodTypeProvider>()
+    // As bytes: what JSON.parse drops, a second member of one name, is what must be refused.
+    scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    scope.post('/v1/tenants/:tenant/telemetry', {
+      bodyLimit: TELEMETRY_BYTES_MAX,
+      schema: {
+        params: schemas.tenantParams,
+        querystring: noQuery,
+        response: { 201: schemas.telemetryAnswer }
+      },
+      preParsing: withinRate,
+      handler: async (request, reply) => {
+        const { tenant } = request.params
+        answer(reply, await findings.takeTelemetry(tenant, bodyOf(request), originOf(request)))
+      }
+    })
+    scope.post('/v1/tenants/:tenant/feedback', {
+      bodyLimit: FEEDBACK_BYTES_MAX,
+      schema: {
+        params: schemas.tenantParams,
+        querystring: noQuery,
+        response: { 201: schemas.feedbackAnswer }
+      },
+      preParsing: withinRate,
+      handler: async (request, reply) => {
+        const { tenant } = request.params
+        answer(reply, await findings.takeFeedback(tenant, bodyOf(request), originOf(request)))
+      }
+    })
+  })
+}
+
+/**
+ * Throws `ACCESS_DENIED` where the reader may not see the tenant, whether there is one or not, and `NOT_FOUND` for one of
+ * which this node knows nothing: an empty answer would hide a slip of the keyboard.
+ */
+async function requireTenant(request: FastifyRequest, reader: FindingsReader, tenant: string): Promise<void> {
+  if (!maySeeTenant(readerOf(request), tenant))
+    throw new RequestRefused('ACCESS_DENIED', `this reader may not see the tenant ${tenant}`)
+  if (await reader.knows(tenant)) return
+  throw new RequestRefused('NOT_FOUND', `no namespace that is carried here belongs to the tenant ${tenant}`)
+}
+
+function bodyOf({ body }: FastifyRequest): Uint8Array {
+  return body instanceof Uint8Array ? body : new Uint8Array()
+}
+
+function originOf({ ip, id }: FastifyRequest): RequestOrigin {
+  return { address: addressBlock(ip), requestId: id }
+}
+
+function answer(reply: FastifyReply, taken: Taken<unknown>): void {
+  if (!taken.ok) throw new RequestRefused(taken.code, taken.detail)
+  reply.code(201).send(taken.answer)
+}

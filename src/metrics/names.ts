@@ -1,0 +1,2 @@
+/** What the name of every metric begins with. */
+export const METRIC_PREFIX = 'anchormesh_'

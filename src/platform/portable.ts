@@ -1,0 +1,37 @@
+import type { Clock } from './clock.ts'
+import type { Random } from './random.ts'
+
+/**
+ * The clock of whichever runtime this is, browsers too. Other than those of `systemClock`, its timers keep a process of
+ * Node alive: an app that waits to connect again has something to do.
+ */
+export const portableClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  after: (delayMs, run) => {
+    const timer = setTimeout(run, delayMs)
+    return () => clearTimeout(timer)
+  },
+  sleep: (delayMs, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(signal.reason as Error)
+        return
+      }
+      const onAbort = (): void => {
+        clearTimeout(timer)
+        reject(signal?.reason as Error)
+      }
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      }, delayMs)
+      signal?.addEventListener('abort', onAbort, { once: true })
+    })
+}
+
+/** Web Crypto, which browsers and Node have alike. */
+export const portableRandom: Random = {
+  bytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+  fraction: () => Math.random()
+}

@@ -1,0 +1,140 @@
+import type { Frame } from '../api/frames.ts'
+import type { Store } from '../log/store.ts'
+import { changesSince, isReachedByJournal } from '../projections/changed-rows.ts'
+import type { ChangesReading } from '../projections/changed-rows.ts'
+import type { ProjectionInstance } from '../projections/instance.ts'
+import { NOTHING_CHANGED, rowsInOrder } from '../projections/query.ts'
+import { readState, rowsOfState } from '../projections/state.ts'
+import { FrameBundle } from './frames.ts'
+import type { Place, PlaceContext } from './place.ts'
+import { encodePlace } from './place.ts'
+import type { View } from './view.ts'
+
+/** Rows of one view of a projection. */
+export interface Source {
+  readonly store: Store
+  readonly instance: ProjectionInstance
+  readonly view: View
+  readonly context: PlaceContext
+}
+
+/** A source at one moment of the store. */
+export interface Reading extends ChangesReading {
+  readonly source: Source
+}
+
+/** Reads in one moment of the store, which is let go at the end. */
+export async function atOneMoment<Result>(
+  source: Source,
+  read: (reading: Reading) => Promise<Result>
+): Promise<Result> {
+  const { store, instance, view } = source
+  const snapshot = await store.snapshot()
+  try {
+    const state = await readState(snapshot, instance.projection)
+    const { passes, shows } = view
+    return await read({ source, snapshot, instance, state, passes, ...(shows === undefined ? {} : { shows }) })
+  } finally {
+    await snapshot.close()
+  }
+}
+
+/** How a place stands to the rows of a moment. `ahead`: the fold comes to it again after a crash. */
+export type Standing = 'there' | 'behind' | 'ahead' | 'too-old'
+
+/** How somebody with this place stands; `null`: with nothing yet. */
+export function standingOf({ state }: Pick<Reading, 'state'>, place: Place | null): Standing {
+  if (place === null) return 'behind'
+  if (place.logSeq > state.cursor) return 'ahead'
+  if (!isReachedByJournal(state, place)) return 'too-old'
+  const isCurrent = place.logSeq === state.cursor && place.generation >= state.generation
+  return isCurrent && place.after === null ? 'there' : 'behind'
+}
+
+/** Where somebody is who has all rows of the moment. */
+export function placeOf({ state: { cursor: logSeq, generation } }: Pick<Reading, 'state'>): Place {
+  return { logSeq, generation, after: null }
+}
+
+/**
+ * What somebody with this place has to be sent: the changes of the rows that it has, then those that it has not, at most
+ * `rowsMax` of them. Returns its place after that. `place` must not be `ahead` or `too-old`.
+ */
+export async function* framesFrom(
+  reading: Reading,
+  place: Place | null,
+  rowsMax: number
+): AsyncGenerator<readonly Frame[], Place> {
+  const { source, state } = reading
+  const after = place === null ? '' : place.after
+  const { cursor: logSeq, generation } = state
+  if (place !== null) yield* changedFrames(reading, place)
+  if (after === null) return placeOf(reading)
+  let rows = 0
+  let last = after
+  for await (const [key, row] of rowsAfter(reading, after)) {
+    if (rows === rowsMax) return { logSeq, generation, after: last }
+    rows += 1
+    last = key
+    yield [
+      { frame: 'snapshot', logSeq, cursor: encodePlace(source.context, { logSeq, generation, after: key }), key, row }
+    ]
+  }
+  return placeOf(reading)
+}
+
+/** Changes of the rows that a place has; those that belong together in one list. The last one has the cursor. */
+async function* changedFrames(reading: Reading, place: Place): AsyncGenerator<readonly Frame[]> {
+  const { source, state, passes } = reading
+  const { after } = place
+  const isKnown = (key: string): boolean => (after === null || key <= after) && passes(key)
+  const before = encodePlace(source.context, place)
+  const done = encodePlace(source.context, { ...placeOf(reading), after })
+  let held: ((last: boolean) => readonly Frame[]) | null = null
+  for await (const { key, row, winnerChanged } of changesSince({ ...reading, passes: isKnown }, place.logSeq)) {
+    if (held !== null) yield held(false)
+    held = (isLast) => {
+      const cursor = isLast ? done : before
+      const change = { frame: 'change', logSeq: state.cursor, key, row } as const
+      if (winnerChanged === undefined || winnerChanged === null) return [{ ...change, cursor }]
+      const winner: Frame = { frame: 'winner-changed', logSeq: state.cursor, cursor, key, ...winnerChanged }
+      return [{ ...change, cursor: before }, winner]
+    }
+  }
+  if (held !== null) yield held(true)
+}
+
+async function* rowsAfter(reading: Reading, after: string): AsyncGenerator<[string, Row]> {
+  const { source, snapshot, instance, state, shows } = reading
+  const rows = rowsOfState(instance.projection.name, state)
+  for (const prefix of source.view.prefixes) {
+    // What a forged cursor names must not lead to rows before the prefix.
+    const from = after > prefix ? after : undefined
+    if (from !== undefined && !from.startsWith(prefix) && from > prefix) continue
+    for await (const [key, row] of rowsInOrder(snapshot, instance.projection, rows, prefix, from, NOTHING_CHANGED))
+      if (shows === undefined || shows(row)) yield [key, row]
+  }
+}
+
+type Row = NonNullable<Extract<Frame, { frame: 'snapshot' }>['row']>
+
+/**
+ * All that somebody with this place has to be sent, with its place after that; `null` where it is more than
+ * `sizeMax`.
+ */
+export async function collect(
+  reading: Reading,
+  place: Place | null,
+  sizeMax: number
+): Promise<{ readonly bundle: FrameBundle; readonly place: Place } | null> {
+  const bundle = new FrameBundle()
+  const frames = framesFrom(reading, place, Infinity)
+  for (;;) {
+    const next = await frames.next()
+    if (next.done === true) return { bundle, place: next.value }
+    for (const frame of next.value) bundle.add(frame)
+    if (bundle.size <= sizeMax) continue
+    await frames.return(placeOf(reading))
+    return null
+  }
+}

@@ -1,0 +1,60 @@
+import { connect } from 'node:net'
+import type { Socket } from 'node:net'
+
+/** Sends one request again and again over one kept connection, each when the answer before it is there. */
+async function askAgain(socket: Socket, head: Buffer, take: () => boolean): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    let received: Buffer = Buffer.alloc(0)
+    const next = (): void => {
+      if (take()) socket.write(head)
+      else resolve()
+    }
+    socket.on('data', (chunk: Buffer) => {
+      received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
+      const end = received.indexOf('\r\n\r\n')
+      if (end < 0) return
+      const header = received.toString('latin1', 0, end)
+      const status = header.slice(9, 12)
+      const length = status === '304' ? 0 : Number(/\r\ncontent-length: (\d+)/i.exec(header)?.[1] ?? Number.NaN)
+      if (received.length < end + 4 + length) return
+      if (status !== '200' && status !== '304') {
+        reject(new Error(`answered ${header}`))
+        return
+      }
+      received = Buffer.alloc(0)
+      next()
+    })
+    socket.on('error', reject)
+    socket.on('close', () => reject(new Error('the connection was closed')))
+    next()
+  })
+}
+
+/** Asks `count` times over so many connections at once; resolves with the seconds that it took. */
+export async function load(
+  url: string,
+  {
+    count,
+    connections,
+    headers = ''
+  }: { readonly count: number; readonly connections: number; readonly headers?: string }
+): Promise<number> {
+  const { hostname, port, host, pathname, search } = new URL(url)
+  const head = Buffer.from(`GET ${pathname}${search} HTTP/1.1\r\nhost: ${host}\r\n${headers}\r\n`)
+  const sockets = await Promise.all(
+    Array.from(
+      { length: connections },
+      () =>
+        new Promise<Socket>((resolve, reject) => {
+          const socket = connect(Number(port), hostname, () => resolve(socket.setNoDelay(true)))
+          socket.once('error', reject)
+        })
+    )
+  )
+  let left = count
+  const startedMs = performance.now()
+  await Promise.all(sockets.map((socket) => askAgain(socket, head, () => (left -= 1) >= 0)))
+  const seconds = (performance.now() - startedMs) / 1_000
+  for (const socket of sockets) socket.destroy()
+  return seconds
+}

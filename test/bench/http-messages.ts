@@ -1,0 +1,10 @@
+/** What the process that asks says to the one that answers. */
+export type Asked =
+  | { readonly kind: 'bare'; readonly name: string; readonly body: string }
+  | { readonly kind: 'cpu' }
+  | { readonly kind: 'end' }
+
+/** What that one says. */
+export type Told =
+  | { readonly kind: 'ready'; readonly node: string; readonly bare: string; readonly id: string }
+  | { readonly kind: 'cpu'; readonly usage: NodeJS.CpuUsage }

@@ -1,0 +1,4 @@
+import { writeFileSync } from 'node:fs'
+import { LIST, listOfMetrics } from './list.ts'
+
+writeFileSync(LIST, await listOfMetrics())

@@ -1,0 +1,6 @@
+import { test } from 'vitest'
+import { readersMissNothing } from './properties.ts'
+
+test('no gap and no reorder at the seam, whoever joins when: many times', async () => {
+  await readersMissNothing(2_000)
+})
