@@ -1,5 +1,15 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { registerAccess } from '../../src/http/access.ts'
+import { originsOf } from '../../src/http/cross-origin.ts'
 import type { Problem } from '../../src/http/errors.ts'
+import { PUBLIC_LIMITS } from '../../src/http/limits.ts'
+import type { Listener } from '../../src/http/listener.ts'
+import { startListener } from '../../src/http/listener.ts'
+import { registerPublicRoutes } from '../../src/http/public-routes.ts'
+import { registerTicketRoutes } from '../../src/http/ticket-routes.ts'
+import { NO_AUDIT } from '../../src/platform/audit.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { silentLogger } from '../../src/platform/logger.ts'
 import { ADA, CLEO, DAN, bearer, listen, openWorld, tokenFor } from '../access/world.ts'
 import type { World } from '../access/world.ts'
 import { announceBody, next } from '../support/events.ts'
@@ -7,6 +17,27 @@ import { collect } from '../support/collect.ts'
 import type { LogLine } from '../support/recording-logger.ts'
 import { recordingLogger } from '../support/recording-logger.ts'
 import { publicListener, rawExchange, rawGet } from './support/listeners.ts'
+
+/** Routes for readers, on a listener that holds everybody for the holder of this DID's certificate. */
+async function listenTo(node: World['node'], did: string | null): Promise<Listener> {
+  const { access: readers, access } = node.gateway
+  const listener = await startListener({
+    listen: '127.0.0.1:0',
+    key: 'http.listen',
+    limits: PUBLIC_LIMITS,
+    logger: silentLogger,
+    clock: systemClock,
+    judgesHosts: true,
+    routes: (app) => {
+      const origins = originsOf(['https://app.example/'])
+      registerAccess(app, { readers, certificateDidOf: () => did, origins, audit: NO_AUDIT })
+      registerPublicRoutes(app, node, access.visibility)
+      registerTicketRoutes(app, access)
+    }
+  })
+  onTestFinished(() => listener.close())
+  return listener
+}
 
 interface Answer {
   readonly status: number
@@ -197,7 +228,7 @@ describe('with a token', () => {
 describe('with a client certificate', () => {
   test('its DID’s namespaces are shown; a token that comes with it counts instead', async () => {
     const { node } = await worldWithEvents()
-    const { url } = await listen(node, { certificateDidOf: () => DAN.signer.did })
+    const { url } = await listenTo(node, DAN.signer.did)
     expect((await ask(`${url}/v1/projections/batches`, ELSEWHERE)).body).toMatchObject({
       rows: [{ namespace: 'b:one' }]
     })
@@ -274,8 +305,8 @@ describe('pages of other origins', () => {
 
   test('get no WebSocket by being on this machine, or by its certificate', async () => {
     const { node } = await worldWithEvents()
-    for (const options of [{}, { certificateDidOf: () => ADA.signer.did }]) {
-      const { url } = await listen(node, { ...options, corsOrigins: ['https://app.example/'] })
+    for (const did of [null, ADA.signer.did]) {
+      const { url } = await listenTo(node, did)
       const asked = async (origin: string): Promise<string | null> =>
         (await ask(`${url}/v1/projections/batches`, { ...upgrade, origin })).code
       expect(await asked('https://evil.example')).toBe('ACCESS_DENIED')
@@ -307,72 +338,5 @@ describe('pages of other origins', () => {
     // The page has to learn why it was refused.
     const refused = await rawGet(`${url}/v1/events`, { origin: 'https://app.example', ...ELSEWHERE })
     expect([refused.status, refused.headers['access-control-allow-origin']]).toEqual([401, 'https://app.example'])
-  })
-})
-
-describe('POST /v1/receipts', () => {
-  const json = { 'content-type': 'application/json' }
-  const post = async (
-    url: string,
-    body: string,
-    headers: Readonly<Record<string, string>>
-  ): Promise<{ readonly status: number; readonly body: Partial<Problem> & { readonly receiptHashes?: string[] } }> => {
-    const answer = await fetch(`${url}/v1/receipts`, { method: 'POST', body, headers: { ...json, ...headers } })
-    return { status: answer.status, body: (await answer.json()) as Partial<Problem> }
-  }
-  const receipts = JSON.stringify({ namespace: 'a:one', receipts: [{ invoice: 1 }, 'two', { z: 1, a: 2 }] })
-
-  test('queues them for the next batch', async () => {
-    const { url, node } = await worldWithEvents()
-    const token = bearer(await tokenFor(node, ['a:one'], { rights: ['hand-in'] }))
-    const first = await post(url, receipts, token)
-    expect(first).toMatchObject({ status: 202, body: { receiptHashes: { length: 3 }, queued: 3 } })
-    expect(await post(url, receipts, { ...token, ...ELSEWHERE })).toMatchObject({ status: 202, body: { queued: 6 } })
-  })
-
-  const REFUSED: readonly (readonly [string, string, number, string])[] = [
-    ['what is not JSON', '{', 400, 'BODY_MALFORMED'],
-    ['a member name twice', '{"namespace":"a:one","receipts":[{"a":1,"a":2}]}', 400, 'BODY_MALFORMED'],
-    ['a number that would be rounded', '{"namespace":"a:one","receipts":[9007199254740993]}', 400, 'BODY_MALFORMED'],
-    ['deep JSON', `{"namespace":"a:one","receipts":${'['.repeat(50_000)}${']'.repeat(50_000)}}`, 400, 'BODY_MALFORMED'],
-    ['no receipts', '{"namespace":"a:one","receipts":[]}', 422, 'BODY_INVALID'],
-    ['an unknown member', '{"namespace":"a:one","receipts":[1],"batch":"b"}', 422, 'BODY_INVALID'],
-    [
-      'too many',
-      JSON.stringify({ namespace: 'a:one', receipts: Array.from({ length: 1_001 }, () => 1) }),
-      422,
-      'BODY_INVALID'
-    ],
-    ['another namespace', '{"namespace":"a:two","receipts":[1]}', 403, 'ACCESS_DENIED'],
-    ['an unknown namespace', '{"namespace":"x:y","receipts":[1]}', 403, 'ACCESS_DENIED'],
-    [
-      'more than 1 MiB',
-      JSON.stringify({ namespace: 'a:one', receipts: ['x'.repeat(1_100_000)] }),
-      413,
-      'BODY_TOO_LARGE'
-    ]
-  ]
-  test('refuses what can’t be sealed as it was meant, or where it was not meant', async () => {
-    const { url, node } = await worldWithEvents()
-    const token = bearer(await tokenFor(node, ['a:one'], { rights: ['read', 'hand-in'] }))
-    for (const [what, body, status, code] of REFUSED)
-      expect([what, await post(url, body, token)]).toMatchObject([what, { status, body: { code } }])
-  })
-
-  test('asks for a token with that right, on loopback, too, and before it reads the body', async () => {
-    const { url, node } = await worldWithEvents()
-    expect(await post(url, receipts, {})).toMatchObject({ status: 401, body: { code: 'TOKEN_REQUIRED' } })
-    const reads = bearer(await tokenFor(node, ['a:one']))
-    expect(await post(url, receipts, reads)).toMatchObject({ status: 403, body: { code: 'ACCESS_DENIED' } })
-    const { host } = new URL(url)
-    const head = `POST /v1/receipts HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n{`
-    expect(await rawExchange(url, head)).toMatch(/^HTTP\/1\.1 401 .*connection: close/is)
-  })
-
-  test('says where nothing is sealed by schedule', async () => {
-    const { url, node } = await worldWithEvents()
-    const token = bearer(await tokenFor(node, ['a:two'], { rights: ['hand-in'] }))
-    const body = '{"namespace":"a:two","receipts":[1]}'
-    expect(await post(url, body, token)).toMatchObject({ status: 422, body: { code: 'SEALING_NOT_CONFIGURED' } })
   })
 })
