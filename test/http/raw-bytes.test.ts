@@ -6,9 +6,11 @@ import { describe, expect, it } from 'vitest'
 import { ADMIN_LIMITS, BODY_BYTES_MAX, PUBLIC_LIMITS } from '../../src/http/limits.ts'
 import { createHandClock } from '../support/hand-clock.ts'
 import { until } from '../support/until.ts'
+import { untilAnswer } from '../support/until-answer.ts'
 import { makeIdentity } from './support/certificates.ts'
 import { AUTHORIZED, TOKEN, adminListener, publicListener, rawExchange } from './support/listeners.ts'
 import { memoryNode } from './support/memory-operations.ts'
+import { askTls, trusting } from './support/tls-client.ts'
 
 const QUICK = {
   ...PUBLIC_LIMITS,
@@ -87,7 +89,7 @@ describe('one request is one request, or none', () => {
     ['a thousand headers', `${GET}${'a: b\r\n'.repeat(1_000)}connection: close\r\n\r\n`, [431]],
     ['a header without end', `${GET}a: ${'b'.repeat(20_000)}\r\n\r\n`, [431]]
   ])('%s', async (_name, sent, expected) => {
-    const { url } = await publicListener({ limits: QUICK })
+    const { url } = await publicListener()
     expect(await statusesOf(url, sent)).toEqual(expected)
   })
 })
@@ -128,7 +130,8 @@ it('whatever bytes come, in whatever pieces, nothing is a defect and the next on
     }),
     { numRuns: 40, examples: [[[]], [['GET ', '/livez', ' HTTP/1.1']]] }
   )
-  expect((await fetch(`${url}/livez`)).status).toBe(200)
+  // On a busy machine one request may take longer than these limits allow.
+  await untilAnswer('the next one is served', async () => (await fetch(`${url}/livez`)).ok)
 })
 
 it('the same over TLS, in the handshake and behind it', async () => {
@@ -150,11 +153,8 @@ it('the same over TLS, in the handshake and behind it', async () => {
     }),
     { numRuns: 30 }
   )
-  const socket = connectTls({ port: Number(port), host: '127.0.0.1', ca: identity.cert })
-  socket.write(`${GET}connection: close\r\n\r\n`)
-  const [answer] = (await once(socket, 'data')) as [Buffer]
-  expect(answer.toString('utf8')).toMatch(/^HTTP\/1\.1 200 /)
-  socket.destroy()
+  const isServed = async (): Promise<boolean> => (await askTls(`${url}/livez`, trusting(identity))).status === 200
+  await untilAnswer('the next one is served', () => isServed().catch(() => false))
 })
 
 describe('bodies', () => {

@@ -7,6 +7,7 @@ import type { PublicTls } from '../../src/http/public-listener.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { createHandClock } from '../support/hand-clock.ts'
 import { until } from '../support/until.ts'
+import { untilAnswer } from '../support/until-answer.ts'
 import { makeIdentity } from './support/certificates.ts'
 import { TOKEN, adminListener, all, nodeWith, publicListener, rawExchange } from './support/listeners.ts'
 import { memoryNode } from './support/memory-operations.ts'
@@ -41,17 +42,18 @@ describe('a listener with a certificate', () => {
   ])('closes a connection that speaks %s, and tells it nothing', async (_name, sent) => {
     const { url } = await publicListener({
       tls,
-      limits: { ...PUBLIC_LIMITS, headersTimeoutMs: 50, timeoutCheckMs: 10 }
+      limits: { ...PUBLIC_LIMITS, headersTimeoutMs: 300, timeoutCheckMs: 10 }
     })
     const answer = await rawExchange(url, sent)
     expect(answer).not.toContain('HTTP')
-    expect((await askTls(`${url}/health`, trusting(server))).status).toBe(200)
+    const isServed = async (): Promise<boolean> => (await askTls(`${url}/health`, trusting(server))).status === 200
+    await untilAnswer('the next one is served', () => isServed().catch(() => false))
   })
 
   it('answers a header that does not end, as without TLS', async () => {
     const { url } = await publicListener({
       tls,
-      limits: { ...PUBLIC_LIMITS, headersTimeoutMs: 30, timeoutCheckMs: 10 }
+      limits: { ...PUBLIC_LIMITS, headersTimeoutMs: 500, timeoutCheckMs: 10 }
     })
     const socket = await openTls(url, trusting(server))
     socket.write('GET /health HTTP/1.1\r\nhost: loc')
