@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
+import { appendFileSync, closeSync, fsyncSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createClient } from '../../src/client/index.ts'
 import type { CursorStore } from '../../src/client/index.ts'
@@ -13,24 +13,25 @@ const [url = '', cursorPath = '', handledPath = ''] = process.argv.slice(2)
 const cursorStore: CursorStore = {
   load: () => readFile(cursorPath, 'utf8').catch(() => null),
   save: (cursor) => {
-    write(`${cursorPath}.new`, 'w', cursor)
+    // What a killed process has written stays; only a machine without power would lose it.
+    writeFileSync(`${cursorPath}.new`, cursor)
     renameSync(`${cursorPath}.new`, cursorPath)
-    write(handledPath, 'a', 'saved\n')
+    appendFileSync(handledPath, 'saved\n')
     return Promise.resolve()
   }
 }
 
-write(handledPath, 'a', 'start\n')
+append('start\n')
 await createClient({ url }).handle('batches', { cursorStore, retry: { baseMs: 20 } }, (update) => {
   if (update.frame !== 'snapshot' && update.frame !== 'change') return
   for (const { eventId } of update.row?.announcements ?? []) {
-    write(handledPath, 'a', `${eventId}\n`)
+    append(`${eventId}\n`)
     process.stdout.write('.\n')
   }
 })
 
-function write(path: string, flags: 'a' | 'w', text: string): void {
-  const file = openSync(path, flags)
+function append(text: string): void {
+  const file = openSync(handledPath, 'a')
   writeSync(file, text)
   fsyncSync(file)
   closeSync(file)

@@ -10,6 +10,9 @@ import { servingNode } from './serving.ts'
 /** A life ends at a moment within so many milliseconds after it has handled its number of events. */
 const DELAY_MS_MAX = 15
 
+/** Starting a process takes seconds on a busy machine, and so does a disk; it only ends a hang. */
+const HANG_MS = 120_000
+
 /** An app in a process of its own, and how many events it says it has handled. */
 interface App {
   handled(): number
@@ -46,7 +49,7 @@ export async function killTheApp(count: number, kills: number, random: SeededRan
   const args = [serving.url, cursorPath, handledPath]
   // A snapshot shows rows in the order of their keys; from its end on, changes come in the order of the log.
   const first = startApp(args)
-  await until('the app has a cursor', () => existsSync(cursorPath))
+  await until('the app has a cursor', () => existsSync(cursorPath), HANG_MS)
   await first.kill()
   const share = Math.floor(count / kills)
   for (let kill = 0; kill < kills; kill += 1) {
@@ -58,7 +61,7 @@ export async function killTheApp(count: number, kills: number, random: SeededRan
     await serving.take(serving.events.slice(kill * share, half))
     const others = serving.take(serving.events.slice(half, end))
     const before = random.below(share)
-    await until('the app has handled some', () => app.handled() >= before)
+    await until('the app has handled some', () => app.handled() >= before, HANG_MS)
     const killAt = performance.now() + random.fraction() * DELAY_MS_MAX
     await until('the moment of the kill', () => performance.now() >= killAt)
     await app.kill()
@@ -67,7 +70,7 @@ export async function killTheApp(count: number, kills: number, random: SeededRan
   const last = startApp(args)
   const idAt = new Map(serving.events.map(({ id }, index) => [id, index]))
   const lives = (): Life[] => livesOf(handledPath, idAt)
-  await until('all is handled', () => lives().some(({ handled }) => handled.includes(count - 1)), 120_000)
+  await until('all is handled', () => lives().some(({ handled }) => handled.includes(count - 1)), HANG_MS)
   await last.kill()
   requireEachInOrder(lives(), count)
 }
