@@ -10,7 +10,8 @@ import { announces, caughtUp, ingest, members, openNode } from './workload.ts'
  * was told. Both in one process, so that one measure of CPU and one machine's mood go for both.
  */
 const signers = members(10)
-const { node, end } = await openNode(signers)
+const bench = await openNode(signers)
+const { node } = bench
 const events = await announces(signers, Number(process.argv[2]))
 await ingest(node, events)
 await caughtUp(node)
@@ -42,6 +43,6 @@ function tell(told: Told): void {
 async function stop(): Promise<void> {
   await listener.close()
   await bare.close()
-  await end()
+  await bench.end()
   process.disconnect()
 }
