@@ -133,7 +133,8 @@ export class SubscriptionHub {
   #sourceOf(instance: ProjectionInstance, { namespace, scope }: SubscriptionQuery): Source {
     const { store, epoch, visibility = visibleByNamespace } = this.#ports
     const view = viewOf(instance, namespace, scope, visibility)
-    return { store, instance, view, context: { epoch, projection: instance.projection.name, view: view.digest } }
+    const context = { epoch, projection: instance.projection.name, view: view.digest }
+    return { store, instance, view, context, runs: this.#limits.runs }
   }
 
   #placeOf({ context, instance }: Source, cursor: string): Place {
