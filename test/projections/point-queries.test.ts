@@ -101,8 +101,9 @@ test('every projection answers a query of some batch and signer as if it had loo
   )
 })
 
-function queriesOf({ filters, namespacePrefix }: Projection): readonly ProjectionQuery[] {
-  const namespaces = namespacePrefix('a') === null ? [{}] : [{}, { namespace: NAMESPACE }]
+function queriesOf(projection: Projection): readonly ProjectionQuery[] {
+  const { filters } = projection
+  const namespaces = projection.namespacePrefix('a') === null ? [{}] : [{}, { namespace: NAMESPACE }]
   const batches = filters.batchId === undefined ? [] : [{ batchId: 'batch-0' }, { batchId: 'batch-1' }]
   const signer = ALICE.signer.did
   const signers = filters.signer === undefined ? [] : [{ signer }]
