@@ -14,6 +14,7 @@ import { RequestRefused } from './errors.ts'
 import { requireKnownNamespace } from './known-namespace.ts'
 import type { App } from './listener.ts'
 import { readerOf } from './reader.ts'
+import type { Sight } from './require-visible.ts'
 import { subscribeQuery } from './subscribe-schemas.ts'
 import type { SubscribeQuery } from './subscribe-schemas.ts'
 import { eventSink, messageSink } from './subscribe-sinks.ts'
@@ -21,6 +22,7 @@ import { eventSink, messageSink } from './subscribe-sinks.ts'
 export interface SubscribeOptions {
   readonly hub: SubscriptionHub
   readonly operations: Pick<Operations, 'status' | 'events'>
+  readonly sight?: Pick<Sight, 'carried'> | undefined
   /** Origins whose pages may subscribe by WebSocket, to which CORS does not apply. */
   readonly corsOrigins: readonly string[]
 }
@@ -65,7 +67,7 @@ export function registerSubscribeRoute(app: App, options: SubscribeOptions): voi
 async function mayAsk(
   request: FastifyRequest,
   { namespace }: SubscribeQuery,
-  { hub, operations, corsOrigins }: SubscribeOptions
+  { hub, operations, corsOrigins, sight }: SubscribeOptions
 ): Promise<void> {
   const { origin, host } = request.headers
   const isOwnPage = origin === undefined || origin === `http://${host}` || origin === `https://${host}`
@@ -74,7 +76,7 @@ async function mayAsk(
     throw new RequestRefused('ACCESS_DENIED', 'pages of this origin may not read here')
   if (namespace !== undefined && !hub.mayName(readerOf(request), namespace))
     throw new RequestRefused('ACCESS_DENIED', `you may not see the namespace ${namespace}`)
-  await requireKnownNamespace(operations, namespace)
+  await requireKnownNamespace(operations, namespace, sight?.carried?.())
 }
 
 function asked(
