@@ -10,10 +10,11 @@ import { FrameBundle, terminalFrame } from '../subscriptions/frames.ts'
 import { endingOf } from '../subscriptions/hub.ts'
 import type { SubscriptionHub } from '../subscriptions/hub.ts'
 import type { Opening } from '../subscriptions/ports.ts'
+import { certificateLoss } from './client-certificate.ts'
 import { RequestRefused } from './errors.ts'
 import { requireKnownNamespace } from './known-namespace.ts'
 import type { App } from './listener.ts'
-import { readerOf } from './reader.ts'
+import { grantOf, readerOf } from './reader.ts'
 import type { Sight } from './require-visible.ts'
 import { subscribeQuery } from './subscribe-schemas.ts'
 import type { SubscribeQuery } from './subscribe-schemas.ts'
@@ -88,12 +89,14 @@ function asked(
   if (last !== undefined && last.length > CURSOR_CHARACTERS_MAX)
     throw new AnchormeshError('QUERY_INVALID', 'Last-Event-ID is longer than a cursor can be')
   const from = last ?? cursor
+  const lost = certificateLoss(request, grantOf(request)?.tokenId === null)
   return {
     projection,
     scope: readerOf(request),
     address: request.raw.socket.remoteAddress ?? '',
     ...(namespace === undefined ? {} : { namespace }),
-    ...(from === undefined ? {} : { cursor: from })
+    ...(from === undefined ? {} : { cursor: from }),
+    ...(lost === undefined ? {} : { lost })
   }
 }
 

@@ -76,6 +76,7 @@ export class SubscriptionHub {
           scope,
           address,
           hasNamespace: namespace !== undefined,
+          lost: query.lost,
           place,
           cursor: query.cursor ?? null,
           clock: this.#ports.clock,
@@ -103,12 +104,14 @@ export class SubscriptionHub {
     this.#policy = policy()
     for (const subscriber of this.#subscribers.keys()) {
       const { scope, hasNamespace } = subscriber
+      const loss = subscriber.lost?.() ?? null
       const standing = again?.(scope) ?? { ok: true, scope }
       // What it may see may also be more than before, of which its cursor knows nothing.
       const isOther =
         standing.ok &&
         (!isSameScope(scope, standing.scope) || (isNewPolicy && scope.namespaces !== null && !hasNamespace))
-      if (!standing.ok)
+      if (loss !== null) subscriber.end({ code: loss.code, detail: loss.detail, retryable: false })
+      else if (!standing.ok)
         subscriber.end({ code: standing.code, detail: 'what let this reader in does so no more', retryable: false })
       else if (isOther)
         subscriber.end({ code: 'ACCESS_DENIED', detail: 'what this reader may see has changed', retryable: true })
