@@ -87,7 +87,7 @@ export async function openMemoryStore(): Promise<Store> {
 
 function locked(location: string, by: string, cause?: unknown): AnchormeshError {
   return new AnchormeshError('STORE_LOCKED', `${by} has the store ${location} open`, {
-    hint: 'stop the other process, or let the command talk to the running node',
+    hint: 'stop the other process; where it is a node that is starting, wait for its line `ready`',
     cause
   })
 }
