@@ -60,7 +60,10 @@ describe('the README', () => {
   test.each(commands)('%s: a command with options that there are', async (line) => {
     let ran = 0
     const runner = { run: async () => void (ran += 1), exitCode: () => 0 }
-    await createProgram(runner).parseAsync([...argumentsOf(line)], { from: 'user' })
+    await createProgram(runner, { json: false, stdout: process.stdout, stderr: process.stderr }).parseAsync(
+      [...argumentsOf(line)],
+      { from: 'user' }
+    )
     expect(ran).toBe(1)
   })
 
