@@ -11,9 +11,10 @@ import { endingOf } from '../subscriptions/hub.ts'
 import type { SubscriptionHub } from '../subscriptions/hub.ts'
 import type { Opening } from '../subscriptions/ports.ts'
 import { RequestRefused } from './errors.ts'
-import { requireKnownNamespace } from './known-namespace.ts'
 import type { App } from './listener.ts'
 import { readerOf } from './reader.ts'
+import { requireNamespace } from './require-visible.ts'
+import type { Sight } from './require-visible.ts'
 import { subscribeQuery } from './subscribe-schemas.ts'
 import type { SubscribeQuery } from './subscribe-schemas.ts'
 import { eventSink, messageSink } from './subscribe-sinks.ts'
@@ -21,8 +22,10 @@ import { eventSink, messageSink } from './subscribe-sinks.ts'
 export interface SubscribeOptions {
   readonly hub: SubscriptionHub
   readonly operations: Pick<Operations, 'status' | 'events'>
-  /** Origins whose pages may subscribe by WebSocket, to which CORS does not apply. */
-  readonly corsOrigins: readonly string[]
+  /** What decides which namespaces a reader may name. */
+  readonly sight: Sight
+  /** The DID that the client certificate of a request is pinned to now. */
+  readonly certificateDidOf: (request: FastifyRequest) => string | null
 }
 
 // Readers have nothing to say; this is room for the reason of a close.
@@ -33,7 +36,7 @@ const CURSOR_CHARACTERS_MAX = 4_096
 
 /** `GET /v1/subscribe`, as Server-Sent Events and by upgrade as WebSocket (protocols/subscription/v1). */
 export function registerSubscribeRoute(app: App, options: SubscribeOptions): void {
-  const { hub } = options
+  const { hub, operations, sight } = options
   app.addHook('preClose', (done) => {
     hub.endAll()
     done()
@@ -47,48 +50,36 @@ export function registerSubscribeRoute(app: App, options: SubscribeOptions): voi
       url: '/v1/subscribe',
       exposeHeadRoute: false,
       schema: { querystring: subscribeQuery },
-      preHandler: async (request) => await mayAsk(request, request.query, options),
+      // Over both forms before the subscription begins.
+      preHandler: async (request) => await requireNamespace(request, request.query.namespace, sight, operations),
       handler: (request, reply) => {
-        const opening = hub.open(asked(request, request.query))
+        const opening = hub.open(asked(request, request.query, options))
         if (!opening.ok) throw new RequestRefused(opening.code, opening.detail)
         streamEvents(request, reply, opening)
       },
       wsHandler: (socket, request) => {
         const { query } = request as FastifyRequest<{ Querystring: SubscribeQuery }>
-        sendMessages(socket, request, () => hub.open(asked(request, query)))
+        sendMessages(socket, request, () => hub.open(asked(request, query, options)))
       }
     })
   })
 }
 
-/** Throws `ACCESS_DENIED` and `NOT_FOUND`, over both forms before the subscription begins. */
-async function mayAsk(
-  request: FastifyRequest,
-  { namespace }: SubscribeQuery,
-  { hub, operations, corsOrigins }: SubscribeOptions
-): Promise<void> {
-  const { origin, host } = request.headers
-  const isOwnPage = origin === undefined || origin === `http://${host}` || origin === `https://${host}`
-  // A browser lets any page open a WebSocket to this machine, and read it.
-  if (request.ws && !isOwnPage && !corsOrigins.includes(origin))
-    throw new RequestRefused('ACCESS_DENIED', 'pages of this origin may not read here')
-  if (namespace !== undefined && !hub.mayName(readerOf(request), namespace))
-    throw new RequestRefused('ACCESS_DENIED', `you may not see the namespace ${namespace}`)
-  await requireKnownNamespace(operations, namespace)
-}
-
 function asked(
   request: FastifyRequest,
-  { projection, namespace, cursor }: SubscribeQuery
+  { projection, namespace, cursor }: SubscribeQuery,
+  { certificateDidOf }: SubscribeOptions
 ): Parameters<SubscriptionHub['open']>[0] {
   const header = request.headers['last-event-id']
   const last = typeof header === 'string' && header !== '' ? header : undefined
   if (last !== undefined && last.length > CURSOR_CHARACTERS_MAX)
     throw new AnchormeshError('QUERY_INVALID', 'Last-Event-ID is longer than a cursor can be')
   const from = last ?? cursor
+  const did = certificateDidOf(request)
   return {
     projection,
     scope: readerOf(request),
+    holds: () => did === null || certificateDidOf(request) === did,
     address: request.raw.socket.remoteAddress ?? '',
     ...(namespace === undefined ? {} : { namespace }),
     ...(from === undefined ? {} : { cursor: from })

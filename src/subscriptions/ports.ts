@@ -39,6 +39,8 @@ export interface SubscriptionQuery {
   readonly scope: ReadScope
   /** Where the reader is, for the bound on connections of one address. */
   readonly address: string
+  /** Whether what the connection itself showed still lets the reader in; asked like `again`. Default: it does. */
+  readonly holds?: () => boolean
 }
 
 /** What a query for a subscription comes to. */

@@ -10,8 +10,10 @@ export interface SubscriberOptions {
   readonly sink: FrameSink
   readonly scope: ReadScope
   readonly address: string
-  /** Whether it named a namespace, and so sees the same rows for as long as it may see them. */
-  readonly hasNamespace: boolean
+  /** The one that it named. */
+  readonly namespace: string | undefined
+  /** Whether what its connection showed still lets it in. */
+  readonly holds: () => boolean
   readonly place: Place | null
   readonly cursor: string | null
   readonly clock: Clock
@@ -21,9 +23,11 @@ export interface SubscriberOptions {
 
 /** One connection that frames go to. */
 export class Subscriber {
-  readonly scope: ReadScope
+  /** What it may see, as it was last looked at. */
+  scope: ReadScope
   readonly address: string
-  readonly hasNamespace: boolean
+  readonly namespace: string | undefined
+  readonly holds: () => boolean
   /** What it has, while it catches up and waits to join the others; then it is where its channel is. */
   place: Place | null
   hasCaughtUp = false
@@ -41,7 +45,8 @@ export class Subscriber {
   constructor(options: SubscriberOptions) {
     this.scope = options.scope
     this.address = options.address
-    this.hasNamespace = options.hasNamespace
+    this.namespace = options.namespace
+    this.holds = options.holds
     this.place = options.place
     this.#cursor = options.cursor
     this.#logSeq = options.place?.logSeq ?? 0
