@@ -101,7 +101,8 @@ export class RunningNode implements AnchormeshNode {
     this.#reloading = new NodeReloading(parts, {
       anchoring: this.#anchoring,
       attester: this.#attester,
-      transparency: this.#transparency
+      transparency: this.#transparency,
+      gateway: this.gateway
     })
     this.#trust = new NodeTrust({
       ...ports,

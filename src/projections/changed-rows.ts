@@ -60,8 +60,7 @@ export async function* changesSince(
 ): AsyncGenerator<Omit<ProjectionChange, 'cursor'>> {
   const { snapshot, instance, state, passes, shows, runs: limits = RUN_LIMITS } = reading
   const { name, layout, derived } = instance.projection
-  const keepsBefore = shows !== undefined
-  const options = { layout, remember: derived?.remember.bind(derived), keepsBefore, limits }
+  const options = { layout, remember: derived?.remember.bind(derived), shows, limits }
   let collected = new ChangedRuns({ ...options, isCut: true })
   for await (const change of changesAfter(snapshot, name, after)) {
     if (!passes(change[1])) continue
@@ -87,14 +86,13 @@ async function* rowsOfRun(
     const unchanged = part.flatMap(([key, { after }]) => (after === undefined ? [key] : []))
     const found = await snapshot.getMany(unchanged.map((key) => rows + key))
     const now = new Map(unchanged.map((key, index) => [key, found[index]]))
-    for (const [key, { remembered, before, after }] of part) {
+    for (const [key, { remembered, wasShown, after }] of part) {
       const bytes = now.get(key)
       const is = bytes === undefined ? (after ?? null) : (parseStored(bytes) as PackedRow)
       const stored = is === null ? null : unpackRow(layout, key, is)
       const isShown = shows === undefined || (stored !== null && shows(stored))
       // One that may be seen no more is gone for this reader.
-      const isGone = before !== null && shows?.(before) === true
-      if (!isShown && !isGone) continue
+      if (!isShown && !wasShown) continue
       const row = isShown ? stored : null
       yield { kind: 'change', key, row, ...derived?.change(remembered, row), logSeq }
     }

@@ -7,8 +7,11 @@ import type { RowChange } from './transaction.ts'
 export interface ChangedRow {
   /** Of what stood there before: what derived changes need. */
   readonly remembered: JsonObject | null
-  /** What stood there before, where not all rows are shown. */
-  readonly before: JsonObject | null
+  /**
+   * Where not all rows are shown: whether the reader may have it, also one that was cut off within a run and knows what
+   * stood there in between.
+   */
+  wasShown: boolean
   /** What stands there at the end of the run, where the row changed again later; else what stands there now does. */
   after?: PackedRow | null
 }
@@ -24,7 +27,8 @@ export interface ChangedRun {
 export interface RunsOptions {
   readonly layout: RowLayout
   readonly remember: ((row: JsonObject) => JsonObject | null) | undefined
-  readonly keepsBefore: boolean
+  /** Whether the reader may see a row; absent: all. */
+  readonly shows: ((row: JsonObject) => boolean) | undefined
   readonly limits: RunLimits
   /** Whether there may be several runs. */
   readonly isCut: boolean
@@ -80,6 +84,7 @@ export class ChangedRuns {
       // Behind the others: its last change is the latest.
       run.rows.delete(key)
       run.rows.set(key, known)
+      known.wasShown ||= this.#isShown(key, before)
       return
     }
     const earlier = this.#last.get(key)
@@ -98,9 +103,9 @@ export class ChangedRuns {
     const all = new Map<string, ChangedRow>()
     for (const { rows } of this.#runs) {
       for (const [key, row] of rows) {
-        const { remembered, before } = all.get(key) ?? row
+        const { remembered, wasShown } = all.get(key) ?? row
         all.delete(key)
-        all.set(key, { remembered, before })
+        all.set(key, { remembered, wasShown: wasShown || row.wasShown })
       }
     }
     return all
@@ -116,10 +121,13 @@ export class ChangedRuns {
   }
 
   #changed(key: string, packed: PackedRow | null): ChangedRow {
-    const { layout, remember, keepsBefore } = this.#options
-    const isWanted = remember !== undefined || keepsBefore
-    const before = isWanted && packed !== null ? unpackRow(layout, key, packed) : null
-    if (before === null) return { remembered: null, before }
-    return { remembered: remember?.(before) ?? null, before: keepsBefore ? before : null }
+    const { layout, remember } = this.#options
+    const remembered = remember === undefined || packed === null ? null : remember(unpackRow(layout, key, packed))
+    return { remembered, wasShown: this.#isShown(key, packed) }
+  }
+
+  #isShown(key: string, packed: PackedRow | null): boolean {
+    const { layout, shows } = this.#options
+    return shows !== undefined && packed !== null && shows(unpackRow(layout, key, packed))
   }
 }

@@ -66,7 +66,7 @@ export async function* followChanges(
       const cursorAt = (position: number): string =>
         encodeCursor({ kind: 'changes', epoch, projection: name, logSeq: position, generation })
       const changes = known === null ? currentRows(reading) : changedRows(reading, known)
-      const changed = yield* withCursors(changes, cursorAt, ended)
+      const changed = yield* withCursors(changes, cursorAt, { logSeq, ended })
       if (ended()) return
       const isDue = !changed && told !== null && logSeq - told >= CHECKPOINT_POSITIONS
       if (isDue) yield { kind: 'checkpoint', logSeq, cursor: cursorAt(logSeq) }
@@ -115,7 +115,7 @@ async function* changedRows(reading: Reading, known: Known): AsyncGenerator<Chan
 async function* withCursors(
   changes: AsyncGenerator<Change>,
   cursorAt: (logSeq: number) => string,
-  ended: () => boolean
+  { logSeq, ended }: { readonly logSeq: number; readonly ended: () => boolean }
 ): AsyncGenerator<ProjectionChange, boolean> {
   let held: Change | undefined
   for await (const change of changes) {
@@ -123,7 +123,7 @@ async function* withCursors(
     if (ended()) return true
     held = change
   }
-  if (held !== undefined) yield { ...held, cursor: cursorAt(held.logSeq) }
+  if (held !== undefined) yield { ...held, cursor: cursorAt(logSeq) }
   return held !== undefined
 }
 

@@ -103,7 +103,8 @@ async function* changedFrames(reading: Reading, place: Place): AsyncGenerator<re
     const since = before
     held = { logSeq: change.logSeq, frames: (cursor) => framesOf(change, since, cursor) }
   }
-  if (held !== null) yield held.frames(placeAt(held.logSeq))
+  // What changed after its run, up to now, is not shown.
+  if (held !== null) yield held.frames(placeAt(reading.state.cursor))
 }
 
 /** The frames of one change; what comes after the last of them goes on from `cursor`. */
