@@ -175,6 +175,14 @@ class LevelReader implements StoreReader {
     }
   }
 
+  readonly getNow = (key: string): Uint8Array | undefined => {
+    try {
+      return this.#database.getSync(key, this.#options())
+    } catch (error) {
+      throw failure(error, 'read', this.#gate)
+    }
+  }
+
   async *range(range: KeyRange): AsyncGenerator<[string, Uint8Array]> {
     if (this.#gate.reopening !== null) await this.#gate.reopening
     try {
@@ -250,6 +258,7 @@ class LevelStore extends LevelReader implements Store {
     return {
       get: (key) => reader.get(key),
       getMany: (keys) => reader.getMany(keys),
+      getNow: reader.getNow,
       range: (range) => reader.range(range),
       close: () => snapshot.close()
     }

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { PageOf } from '../api/pages.ts'
 import type { ReceiptPart } from '../api/queries.ts'
 import type { Store, StoreReader } from '../log/store.ts'
-import { prefixRange } from '../log/store.ts'
+import { fewValues, prefixRange } from '../log/store.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { ProjectionEngine } from './engine.ts'
@@ -191,7 +191,10 @@ async function* rowsUnder(
   after: string | undefined
 ): AsyncGenerator<[string, JsonObject]> {
   const wanted = after === undefined ? keys : keys.filter((key) => key > after)
-  const stored = await reader.getMany(wanted.map((key) => rowsPrefix + key))
+  const stored = await fewValues(
+    reader,
+    wanted.map((key) => rowsPrefix + key)
+  )
   for (const [index, key] of wanted.entries()) {
     const bytes = stored[index]
     const past = changed.get(key)
