@@ -2,7 +2,7 @@ import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { PageOf } from '../api/pages.ts'
 import type { ReceiptPart } from '../api/queries.ts'
 import type { Store, StoreReader } from '../log/store.ts'
-import { prefixRange } from '../log/store.ts'
+import { fewValues, prefixRange } from '../log/store.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { ProjectionEngine } from './engine.ts'
@@ -11,8 +11,8 @@ import type { ProjectionInstance } from './instance.ts'
 import { rowsBefore } from './journal.ts'
 import type { FilterName, Projection } from './projection.ts'
 import { decodeRow } from './row-codec.ts'
-import type { AskedFields, KeySpan } from './row-spans.ts'
-import { knownParts, spansOf } from './row-spans.ts'
+import type { AskedFields, KeySpan, RowsOfMoment } from './row-places.ts'
+import { placesOf } from './row-places.ts'
 import type { ProjectionState } from './state.ts'
 import { readState, rowsOfState } from './state.ts'
 
@@ -100,11 +100,12 @@ export async function queryRows(
     const { projection } = instance
     const changed = query.at === undefined ? NOTHING_CHANGED : await changedSince(query.at, state, snapshot, projection)
     const rowsPrefix = rowsOfState(name, state)
+    const moment = { reader: snapshot, state, rowsPrefix, changed, gapParts: instance.gapParts }
     const asked = askedFields(query)
     const entriesOf = async function* (prefix: string): AsyncGenerator<[string, JsonObject]> {
-      const known = knownParts(projection.layout, prefix, asked)
-      for await (const span of spansOf(known, snapshot, rowsPrefix, changed))
-        yield* rowsWithin(snapshot, projection, rowsPrefix, span, after, changed)
+      const places = await placesOf(projection.layout, prefix, asked, moment)
+      if (places.kind === 'keys') yield* rowsUnder(places.keys, projection, moment, after)
+      else for (const span of places.spans) yield* rowsWithin(snapshot, projection, rowsPrefix, span, after, changed)
     }
     const entries = shown(prefixes.map(entriesOf), view)
     const { rows, goOnAfter } = await takeRows(entries, matches, limit, also)
@@ -180,6 +181,26 @@ export function rowsInOrder(
   changed: ReadonlyMap<string, JsonObject | null>
 ): AsyncGenerator<[string, JsonObject]> {
   return rowsWithin(reader, projection, rowsPrefix, prefixRange(prefix), after, changed)
+}
+
+/** The rows of a moment that have one of these keys, in their order. */
+async function* rowsUnder(
+  keys: readonly string[],
+  { layout }: Projection,
+  { reader, rowsPrefix, changed }: RowsOfMoment,
+  after: string | undefined
+): AsyncGenerator<[string, JsonObject]> {
+  const wanted = after === undefined ? keys : keys.filter((key) => key > after)
+  const stored = await fewValues(
+    reader,
+    wanted.map((key) => rowsPrefix + key)
+  )
+  for (const [index, key] of wanted.entries()) {
+    const bytes = stored[index]
+    const past = changed.get(key)
+    if (past === undefined && bytes !== undefined) yield [key, decodeRow(layout, key, bytes)]
+    else if (past !== undefined && past !== null) yield [key, past]
+  }
 }
 
 async function* rowsWithin(
