@@ -37,6 +37,11 @@ export class Visibility {
     this.#policy = policy
   }
 
+  /** The namespaces that this node carries, as its status says them. */
+  carried(): readonly string[] {
+    return this.#policy().namespaces
+  }
+
   /** Whether the reader may see this row of a projection. */
   seesRow(scope: ReadScope, projection: string, row: JsonObject): boolean {
     if (scope.namespaces === null) return true

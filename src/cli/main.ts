@@ -1,39 +1,8 @@
 import { EXIT } from '../platform/errors.ts'
 import { systemClock } from '../platform/clock.ts'
 import { systemRandom } from '../platform/random.ts'
-import { createVerbRunner } from './command.ts'
-import { failureOf, failureText } from './failure.ts'
-import { Interrupted, listenForSignals } from './interruption.ts'
-import { createProgram, usageErrorOf } from './program.ts'
-
-/** Runs the command line of this process and answers its exit code. */
-async function main(): Promise<number> {
-  const json = process.argv.includes('--json')
-  const interruption = listenForSignals()
-  const runner = createVerbRunner({
-    stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: process.stderr,
-    environment: process.env,
-    interruption,
-    clock: systemClock,
-    random: systemRandom
-  })
-  try {
-    await createProgram(runner, { json }).parseAsync()
-  } catch (caught) {
-    const error = usageErrorOf(caught)
-    if (error === null) return 0
-    // Work that was interrupted may fail in any way; why it was interrupted is what counts.
-    if (!interruption.signal.aborted) {
-      const failure = failureOf(error)
-      process.stderr.write(`${failureText(failure, json)}\n`)
-      return failure.exitCode
-    }
-  }
-  const reason: unknown = interruption.signal.reason
-  return reason instanceof Interrupted ? reason.exitCode : runner.exitCode()
-}
+import { runCommandLine } from './command-line.ts'
+import { listenForSignals } from './interruption.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -50,7 +19,15 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.exitCode = EXIT.failed
 // …and it must not end so: a command may wait for a timer that keeps no process alive.
 void stayAlive()
-const exitCode = await main()
+const exitCode = await runCommandLine(process.argv.slice(2), {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  environment: process.env,
+  interruption: listenForSignals(),
+  clock: systemClock,
+  random: systemRandom
+})
 // Where everything was closed the process would end by itself; a handle that was left open must not keep it.
 await new Promise((resolve) => process.stdout.write('', resolve))
 process.exit(exitCode)

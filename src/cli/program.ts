@@ -3,6 +3,7 @@ import type { VerbRunner } from './command.ts'
 import { packageVersion } from './package-info.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import { examples } from './help.ts'
+import type { TextStream } from './output.ts'
 import { registerAnchor } from './verbs/anchor.ts'
 import { registerAnnounce } from './verbs/announce.ts'
 import { registerAudit } from './verbs/audit.ts'
@@ -68,8 +69,16 @@ const VERBS = [
   registerDrill
 ]
 
+export interface ProgramOptions {
+  readonly json: boolean
+  /** Where help and the version go. */
+  readonly stdout: TextStream
+  readonly stderr: TextStream
+}
+
 /** The whole command line. Every way in which commander ends a command comes out of `parseAsync` as an error. */
-export function createProgram(runner: VerbRunner, { json = false }: { readonly json?: boolean } = {}): Command {
+export function createProgram(runner: VerbRunner, options: ProgramOptions): Command {
+  const { json, stdout, stderr } = options
   const program = new Command('anchormesh')
     .description('A node of a federation: gossips, logs, re-verifies and serves timestamped Merkle batches.')
     .version(packageVersion, '-V, --version', 'print the version')
@@ -82,7 +91,11 @@ export function createProgram(runner: VerbRunner, { json = false }: { readonly j
     .helpCommand('help [command]', 'show the help of a command')
     .configureHelp({ showGlobalOptions: true })
     // In JSON the error is all: no help beside it for a parser to stumble over.
-    .configureOutput({ outputError: () => {}, ...(json ? { writeErr: () => {} } : {}) })
+    .configureOutput({
+      outputError: () => {},
+      writeOut: (text) => void stdout.write(text),
+      writeErr: (text) => void (json || stderr.write(text))
+    })
     .showSuggestionAfterError(true)
     .exitOverride()
     .addHelpText('after', examples('anchormesh demo', 'anchormesh init --org vaultmesh', 'anchormesh start'))

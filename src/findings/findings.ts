@@ -7,10 +7,10 @@ import type { DecodedTenantRequest } from '../../protocols/telemetry/v1/tenant-r
 import { localEvent } from '../events/local.ts'
 import type { BlobStore } from '../log/blob-store.ts'
 import type { EventLog } from '../log/event-log.ts'
+import { assureFreeBytes } from '../log/free-room.ts'
 import type { Store } from '../log/store.ts'
 import type { CountingTrail } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
-import { AnchormeshError } from '../platform/errors.ts'
 import { InTurn } from '../platform/in-turn.ts'
 import type { PartnerKey } from '../partners/partner-keys.ts'
 import { checkCrossOrgPolicy } from '../policy/cross-org.ts'
@@ -244,20 +244,11 @@ export class Findings {
     this.#waiting += 1
     try {
       // Before anything is used up.
-      await this.#assureRoom()
+      await assureFreeBytes(this.#ports.store, FINDINGS_FREE_BYTES_MIN, 'findings')
       return await this.#line.run(work)
     } finally {
       this.#waiting -= 1
     }
-  }
-
-  /** Throws `STORE_FULL`. */
-  async #assureRoom(): Promise<void> {
-    const free = await this.#ports.store.freeBytes()
-    if (free >= FINDINGS_FREE_BYTES_MIN) return
-    throw new AnchormeshError('STORE_FULL', `${free} bytes are free; findings need ${FINDINGS_FREE_BYTES_MIN}`, {
-      hint: 'free disk space'
-    })
   }
 
   #count(kind: 'telemetry' | 'feedback', taken: { readonly ok: true } | FindingsRefusal): void {

@@ -116,6 +116,6 @@ export async function registerEveryPublicRoute(app: App, options: PublicListener
   if (packs !== undefined) registerPackServing(app, packs, clock)
   if (federation !== undefined) registerFederation(app, federation, clock)
   if (findings !== undefined) registerTenantRoutes(app, findings, clock)
-  if (hub !== undefined) registerSubscribeRoute(app, { hub, operations, corsOrigins })
+  if (hub !== undefined) registerSubscribeRoute(app, { hub, operations, corsOrigins, sight: access?.visibility })
   if (metrics !== undefined) registerMetrics(app, metrics)
 }

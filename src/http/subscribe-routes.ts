@@ -10,10 +10,12 @@ import { FrameBundle, terminalFrame } from '../subscriptions/frames.ts'
 import { endingOf } from '../subscriptions/hub.ts'
 import type { SubscriptionHub } from '../subscriptions/hub.ts'
 import type { Opening } from '../subscriptions/ports.ts'
+import { certificateLoss } from './client-certificate.ts'
 import { RequestRefused } from './errors.ts'
 import { requireKnownNamespace } from './known-namespace.ts'
 import type { App } from './listener.ts'
-import { readerOf } from './reader.ts'
+import { grantOf, readerOf } from './reader.ts'
+import type { Sight } from './require-visible.ts'
 import { subscribeQuery } from './subscribe-schemas.ts'
 import type { SubscribeQuery } from './subscribe-schemas.ts'
 import { eventSink, messageSink } from './subscribe-sinks.ts'
@@ -21,6 +23,7 @@ import { eventSink, messageSink } from './subscribe-sinks.ts'
 export interface SubscribeOptions {
   readonly hub: SubscriptionHub
   readonly operations: Pick<Operations, 'status' | 'events'>
+  readonly sight?: Pick<Sight, 'carried'> | undefined
   /** Origins whose pages may subscribe by WebSocket, to which CORS does not apply. */
   readonly corsOrigins: readonly string[]
 }
@@ -65,7 +68,7 @@ export function registerSubscribeRoute(app: App, options: SubscribeOptions): voi
 async function mayAsk(
   request: FastifyRequest,
   { namespace }: SubscribeQuery,
-  { hub, operations, corsOrigins }: SubscribeOptions
+  { hub, operations, corsOrigins, sight }: SubscribeOptions
 ): Promise<void> {
   const { origin, host } = request.headers
   const isOwnPage = origin === undefined || origin === `http://${host}` || origin === `https://${host}`
@@ -74,7 +77,7 @@ async function mayAsk(
     throw new RequestRefused('ACCESS_DENIED', 'pages of this origin may not read here')
   if (namespace !== undefined && !hub.mayName(readerOf(request), namespace))
     throw new RequestRefused('ACCESS_DENIED', `you may not see the namespace ${namespace}`)
-  await requireKnownNamespace(operations, namespace)
+  await requireKnownNamespace(operations, namespace, sight?.carried?.())
 }
 
 function asked(
@@ -86,12 +89,14 @@ function asked(
   if (last !== undefined && last.length > CURSOR_CHARACTERS_MAX)
     throw new AnchormeshError('QUERY_INVALID', 'Last-Event-ID is longer than a cursor can be')
   const from = last ?? cursor
+  const lost = certificateLoss(request, grantOf(request)?.tokenId === null)
   return {
     projection,
     scope: readerOf(request),
     address: request.raw.socket.remoteAddress ?? '',
     ...(namespace === undefined ? {} : { namespace }),
-    ...(from === undefined ? {} : { cursor: from })
+    ...(from === undefined ? {} : { cursor: from }),
+    ...(lost === undefined ? {} : { lost })
   }
 }
 

@@ -11,6 +11,8 @@ import type { ProjectionInstance } from './instance.ts'
 import { rowsBefore } from './journal.ts'
 import type { FilterName, Projection } from './projection.ts'
 import { decodeRow } from './row-codec.ts'
+import type { AskedFields, KeySpan } from './row-spans.ts'
+import { knownParts, spansOf } from './row-spans.ts'
 import type { ProjectionState } from './state.ts'
 import { readState, rowsOfState } from './state.ts'
 
@@ -98,8 +100,12 @@ export async function queryRows(
     const { projection } = instance
     const changed = query.at === undefined ? NOTHING_CHANGED : await changedSince(query.at, state, snapshot, projection)
     const rowsPrefix = rowsOfState(name, state)
-    const entriesOf = (prefix: string): AsyncIterable<[string, JsonObject]> =>
-      rowsInOrder(snapshot, projection, rowsPrefix, prefix, after, changed)
+    const asked = askedFields(query)
+    const entriesOf = async function* (prefix: string): AsyncGenerator<[string, JsonObject]> {
+      const known = knownParts(projection.layout, prefix, asked)
+      for await (const span of spansOf(known, snapshot, rowsPrefix, changed))
+        yield* rowsWithin(snapshot, projection, rowsPrefix, span, after, changed)
+    }
     const entries = shown(prefixes.map(entriesOf), view)
     const { rows, goOnAfter } = await takeRows(entries, matches, limit, also)
     const nextCursor = goOnAfter === null ? null : encodeCursor({ ...place, after: goOnAfter })
@@ -161,19 +167,34 @@ export async function changedSince(
 /** For rows as they are now. */
 export const NOTHING_CHANGED: ReadonlyMap<string, JsonObject | null> = new Map()
 
-/** The rows of a moment in key order; `changed` says which differed then from what is stored now. */
-export async function* rowsInOrder(
+/**
+ * The rows of a moment in key order, those whose key begins with `prefix`; `changed` says which differed then from what
+ * is stored now.
+ */
+export function rowsInOrder(
   reader: StoreReader,
-  { layout }: Projection,
+  projection: Projection,
   rowsPrefix: string,
   prefix: string,
   after: string | undefined,
   changed: ReadonlyMap<string, JsonObject | null>
 ): AsyncGenerator<[string, JsonObject]> {
+  return rowsWithin(reader, projection, rowsPrefix, prefixRange(prefix), after, changed)
+}
+
+async function* rowsWithin(
+  reader: StoreReader,
+  { layout }: Projection,
+  rowsPrefix: string,
+  span: KeySpan,
+  after: string | undefined,
+  changed: ReadonlyMap<string, JsonObject | null>
+): AsyncGenerator<[string, JsonObject]> {
   const past = [...changed]
-    .filter(([key]) => key.startsWith(prefix) && (after === undefined || key > after))
+    .filter(([key]) => key >= span.gte && key < span.lt && (after === undefined || key > after))
     .sort(([left], [right]) => (left < right ? -1 : 1))
-  const { gte, lt } = prefixRange(rowsPrefix + prefix)
+  const gte = rowsPrefix + span.gte
+  const lt = rowsPrefix + span.lt
   const start = after === undefined ? gte : rowsPrefix + after
   if (start >= lt) return
   // A cursor is its keeper's to change: one from before the prefix must not lead to what stands between.
@@ -216,6 +237,15 @@ export function namespacePrefix(instance: ProjectionInstance, namespace: string)
   const prefix = projection.namespacePrefix(namespace)
   if (prefix === null) throw new AnchormeshError('QUERY_INVALID', `rows of ${projection.name} belong to no namespace`)
   return prefix
+}
+
+/** What a query asks of fields that may stand in keys: always that they are equal. */
+function askedFields({ namespace, batchId, signer }: ProjectionQuery): AskedFields {
+  return {
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(batchId === undefined ? {} : { batchId }),
+    ...(signer === undefined ? {} : { signer })
+  }
 }
 
 function rowFilter(instance: ProjectionInstance, query: ProjectionQuery): (row: JsonObject) => boolean {

@@ -76,6 +76,7 @@ export class SubscriptionHub {
           scope,
           address,
           hasNamespace: namespace !== undefined,
+          lost: query.lost,
           place,
           cursor: query.cursor ?? null,
           clock: this.#ports.clock,
@@ -103,12 +104,14 @@ export class SubscriptionHub {
     this.#policy = policy()
     for (const subscriber of this.#subscribers.keys()) {
       const { scope, hasNamespace } = subscriber
+      const loss = subscriber.lost?.() ?? null
       const standing = again?.(scope) ?? { ok: true, scope }
       // What it may see may also be more than before, of which its cursor knows nothing.
       const isOther =
         standing.ok &&
         (!isSameScope(scope, standing.scope) || (isNewPolicy && scope.namespaces !== null && !hasNamespace))
-      if (!standing.ok)
+      if (loss !== null) subscriber.end({ code: loss.code, detail: loss.detail, retryable: false })
+      else if (!standing.ok)
         subscriber.end({ code: standing.code, detail: 'what let this reader in does so no more', retryable: false })
       else if (isOther)
         subscriber.end({ code: 'ACCESS_DENIED', detail: 'what this reader may see has changed', retryable: true })
@@ -133,7 +136,8 @@ export class SubscriptionHub {
   #sourceOf(instance: ProjectionInstance, { namespace, scope }: SubscriptionQuery): Source {
     const { store, epoch, visibility = visibleByNamespace } = this.#ports
     const view = viewOf(instance, namespace, scope, visibility)
-    return { store, instance, view, context: { epoch, projection: instance.projection.name, view: view.digest } }
+    const context = { epoch, projection: instance.projection.name, view: view.digest }
+    return { store, instance, view, context, runs: this.#limits.runs }
   }
 
   #placeOf({ context, instance }: Source, cursor: string): Place {

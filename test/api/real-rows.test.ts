@@ -6,7 +6,11 @@ import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import { page } from '../../src/api/pages.ts'
 import type { ProjectionName } from '../../src/api/rows.ts'
 import { PROJECTION_NAMES, rowSchemas } from '../../src/api/rows.ts'
+import type { LocalEvent } from '../../src/events/local.ts'
+import { localEvent } from '../../src/events/local.ts'
 import { PROJECTIONS } from '../../src/projections/all.ts'
+import type { DeliveryTaken } from '../../src/projections/deliveries.ts'
+import type { FeedbackTaken, TelemetryTaken } from '../../src/projections/finding-records.ts'
 import { anchoringEvent } from '../../src/projections/anchoring-record.ts'
 import { everyRow, openLedger, sharedEntry } from '../projections/support/ledger.ts'
 import { admissible, someArrival } from '../projections/support/order.ts'
@@ -38,6 +42,41 @@ const JOB = {
   detail: 'no answer',
   eventId: null
 } as const
+
+const [TOLD, MEASURED] = [sha256Hex('fingerprint'), sha256Hex('measurement')]
+const SIGNED = { tenant: 'alpha', signer: 'did:web:agent.example', kid: 'key-1', bodyHash: sha256Hex('body') }
+
+/** What partners handed in over HTTP: a delivery, a finding, and a judgement that adjusts it. */
+const HANDED_IN: readonly LocalEvent[] = [
+  localEvent('delivery', 1, {
+    deliveryHash: sha256Hex('delivery'),
+    from: 'did:web:partner.example',
+    kid: 'key-1',
+    namespace: NAMESPACE,
+    bytes: 12,
+    ts: 1
+  } satisfies DeliveryTaken),
+  localEvent('telemetry', 2, {
+    ...SIGNED,
+    reportId: sha256Hex('report'),
+    timestamp: 2,
+    executionId: 'run-1',
+    attestationMeasurementHash: MEASURED,
+    fingerprint: TOLD,
+    findings: [{ findingId: 'f-1', kind: 'policy', severity: 'high', score: 700 }]
+  } satisfies TelemetryTaken),
+  localEvent('feedback', 3, {
+    ...SIGNED,
+    feedbackId: sha256Hex('feedback'),
+    signedAt: 3,
+    findingId: 'f-1',
+    fingerprint: TOLD,
+    attestationMeasurementHash: MEASURED,
+    action: 'adjust',
+    score: 300,
+    rule: 'r-1'
+  } satisfies FeedbackTaken)
+]
 
 /** How many rows there were of each projection; each is exactly what its schema says: nothing more, nothing else. */
 function checked(rows: Readonly<Record<string, readonly JsonObject[]>>, seen: Map<string, number>): void {
@@ -73,6 +112,7 @@ it('takes the rows of every projection as they are, whatever happened', async ()
   )
   const ledger = await openLedger({ policy: POLICY })
   await ledger.append(...(await forkedLog()))
+  for (const event of HANDED_IN) await ledger.appendLocal(event)
   await ledger.caughtUp()
   checked(await everyRow(ledger), seen)
   await ledger.close()

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { newFolder, run, runFailing, runWell } from '../support/cli.ts'
+import { launch, newFolder, run, runFailing, runWell } from '../support/cli.ts'
 
 const VERBS = [
   'init',
@@ -77,6 +77,26 @@ describe('help', () => {
   test('--version prints the version of package.json', async () => {
     expect(await runWell(['--version'])).toMatch(/^[0-9]+\.[0-9]+\.[0-9]+\n$/)
     expect(await runWell(['status', '--version'])).toMatch(/^[0-9]+\.[0-9]+\.[0-9]+\n$/)
+  })
+})
+
+describe('a process of its own', () => {
+  test('ends with the exit code of its command, and has said all before', async () => {
+    const refused = await launch(['sael', '--json']).ended
+    expect({ ...refused, stderr: JSON.parse(refused.stderr) as unknown }).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: { error: { code: 'USAGE' } }
+    })
+    expect(await launch(['--version']).ended).toMatchObject({
+      code: 0,
+      stdout: await runWell(['--version']),
+      stderr: ''
+    })
+    const folder = `${newFolder()}/node`
+    const [made, told] = [['init', '--org', 'a'], ['status']].map((verb) => [...verb, '--data', folder])
+    expect(await launch(made ?? []).ended).toMatchObject({ code: 0 })
+    expect((await launch(told ?? []).ended).stdout).toMatch(/^node +not running; opened for this command\nhealth +ok\n/)
   })
 })
 

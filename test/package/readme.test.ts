@@ -54,6 +54,9 @@ const anchors = new Set(
 )
 
 /** A piece of `peers.yaml` begins with one of its keys. */
+const programOf = (runner: Parameters<typeof createProgram>[0]): ReturnType<typeof createProgram> =>
+  createProgram(runner, { json: false, stdout: process.stdout, stderr: process.stderr })
+
 const isOfPeers = (piece: string): boolean => /^(?:peers|organisations|crossOrg):/.test(piece)
 
 describe('the README', () => {
@@ -62,7 +65,7 @@ describe('the README', () => {
   test.each(commands)('%s: a command with options that there are', async (line) => {
     let ran = 0
     const runner = { run: async () => void (ran += 1), exitCode: () => 0 }
-    await createProgram(runner).parseAsync([...argumentsOf(line)], { from: 'user' })
+    await programOf(runner).parseAsync([...argumentsOf(line)], { from: 'user' })
     expect(ran).toBe(1)
   })
 
@@ -74,7 +77,7 @@ describe('the README', () => {
     let ran = 0
     const runner = { run: async () => void (ran += 1), exitCode: () => 0 }
     const further = more.split(/\s+/).filter((part) => part !== '' && part !== '--')
-    await createProgram(runner).parseAsync([...verb.split(' '), ...further], { from: 'user' })
+    await programOf(runner).parseAsync([...verb.split(' '), ...further], { from: 'user' })
     expect(ran).toBe(1)
   })
 

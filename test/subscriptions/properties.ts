@@ -57,6 +57,13 @@ const someAct: fc.Arbitrary<Act> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ act: fc.constantFrom('rebuild', 'restart') }) }
 )
 
+/** What an app has written down. */
+interface Kept {
+  readonly cursor: string | undefined
+  readonly rows: ReadonlyMap<string, unknown>
+  readonly isWhole: boolean
+}
+
 /** An app: its rows, and what it had after each frame, because it may be killed before it has written that down. */
 class App {
   readonly asked: Asked
@@ -65,9 +72,10 @@ class App {
   line: Line | null = null
   rows = new Map<string, unknown>()
   cursor: string | undefined
-  /** The cursor and the rows after each frame of this connection. */
-  #history: { readonly cursor: string | undefined; readonly rows: ReadonlyMap<string, unknown> }[] = []
-  #isCaughtUp = false
+  /** What it had after each frame of this connection. */
+  #history: Kept[] = []
+  /** Whether it has, or has had, all rows. */
+  #isWhole = false
 
   constructor(index: number, model: (logSeq: number) => ReadonlyMap<string, unknown>) {
     this.asked = VIEWS[index % VIEWS.length] ?? { scope: SEES_ALL }
@@ -77,9 +85,11 @@ class App {
 
   connect(hub: SubscriptionHub): void {
     if (this.line !== null) return
-    this.#isCaughtUp = false
-    if (this.cursor === undefined) this.rows.clear()
-    this.#history = [{ cursor: this.cursor, rows: new Map(this.rows) }]
+    if (this.cursor === undefined) {
+      this.rows.clear()
+      this.#isWhole = false
+    }
+    this.#history = [this.#kept()]
     const line = new Line(this.#form, {
       hasCursor: this.cursor !== undefined,
       onFrame: (frame) => this.#take(frame)
@@ -96,6 +106,11 @@ class App {
     if (kept === undefined) return
     this.rows = new Map(kept.rows)
     this.cursor = kept.cursor
+    this.#isWhole = kept.isWhole
+  }
+
+  #kept(): Kept {
+    return { cursor: this.cursor, rows: new Map(this.rows), isWhole: this.#isWhole }
   }
 
   #take(frame: Frame): void {
@@ -106,11 +121,11 @@ class App {
       expect(shows(this.asked, frame.key)).toBe(true)
     }
     if (frame.cursor !== null) this.cursor = frame.cursor
-    if (frame.frame === 'caught-up') this.#isCaughtUp = true
+    if (frame.frame === 'caught-up') this.#isWhole = true
     // SU-7.
-    if (this.#isCaughtUp && (frame.frame === 'caught-up' || frame.cursor !== before))
+    if (this.#isWhole && (frame.frame === 'caught-up' || frame.cursor !== before))
       expect(sorted(this.rows)).toEqual(this.expected(frame.logSeq))
-    this.#history.push({ cursor: this.cursor, rows: new Map(this.rows) })
+    this.#history.push(this.#kept())
     expect(frame.frame).not.toBe('error')
   }
 

@@ -3,7 +3,11 @@ import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable, Writable } from 'node:stream'
 import { afterEach } from 'vitest'
+import { runCommandLine } from '../../src/cli/command-line.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { systemRandom } from '../../src/platform/random.ts'
 
 /** The file that a person's `anchormesh` runs. */
 const COMMAND_FILE = join(import.meta.dirname, '..', '..', 'src', 'cli', 'anchormesh.cjs')
@@ -56,9 +60,40 @@ export function launch(args: readonly string[], options: CliOptions = {}): Runni
   return started
 }
 
-/** Runs a command to its end. */
+/** Verbs that log to the standard error of their process, listen to its signals, or start further ones. */
+const NEED_A_PROCESS: ReadonlySet<string | undefined> = new Set(['start', 'demo', 'signer'])
+
+/**
+ * Runs a command to its end: by the program itself, but in this process wherever that makes no difference, because most
+ * of what a process of its own takes is loading the same modules once more. `launch` starts a real one.
+ */
 export async function run(args: readonly string[], options: CliOptions = {}): Promise<Ended> {
-  return await launch(args, options).ended
+  if (NEED_A_PROCESS.has(args[0]) && !args.includes('--help')) return await launch(args, options).ended
+  const stdout = textSink()
+  const stderr = textSink()
+  const interruption = new AbortController()
+  const code = await runCommandLine(args, {
+    stdin: Readable.from(options.input === undefined ? [] : [Buffer.from(options.input)]),
+    stdout: stdout.stream,
+    stderr: stderr.stream,
+    environment: { ...cleanEnvironment(), ...options.environment },
+    interruption: { signal: interruption.signal, interrupt: (reason) => interruption.abort(reason) },
+    clock: systemClock,
+    random: systemRandom
+  })
+  return { code, signal: null, stdout: stdout.text(), stderr: stderr.text() }
+}
+
+/** A stream that keeps what is written to it. */
+function textSink(): { readonly stream: Writable; text(): string } {
+  const chunks: Buffer[] = []
+  const stream = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      chunks.push(chunk)
+      done()
+    }
+  })
+  return { stream, text: () => Buffer.concat(chunks).toString('utf8') }
 }
 
 /** Runs a command that has to succeed. */
