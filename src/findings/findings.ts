@@ -25,7 +25,7 @@ import type { RequestOrigin } from './audit.ts'
 import { refused } from './codes.ts'
 import type { FindingsCode, FindingsRefusal } from './codes.ts'
 import { FindingsReader } from './reader.ts'
-import { checkSigner, speaksFor } from './signer-check.ts'
+import { carriesTenant, checkSigner, speaksFor } from './signer-check.ts'
 import type { SignerCheckPorts } from './signer-check.ts'
 
 // A turn is two synced writes, some 10 ms on a slow disk: who comes last waits for a second. Each holds a body of up to
@@ -84,7 +84,7 @@ export class Findings {
   constructor(ports: FindingsPorts) {
     this.#ports = ports
     this.reader = new FindingsReader(ports)
-    this.#audit = new FindingsAudit(ports.audit)
+    this.#audit = new FindingsAudit(ports.audit, (tenant) => carriesTenant(tenant, ports.policy()))
   }
 
   get counts(): FindingsCounts {

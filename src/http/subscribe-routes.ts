@@ -10,6 +10,8 @@ import { FrameBundle, terminalFrame } from '../subscriptions/frames.ts'
 import { endingOf } from '../subscriptions/hub.ts'
 import type { SubscriptionHub } from '../subscriptions/hub.ts'
 import type { Opening } from '../subscriptions/ports.ts'
+import { isFromLoopback } from './access-rules.ts'
+import { addressBlock } from './address-block.ts'
 import { RequestRefused } from './errors.ts'
 import { requireKnownNamespace } from './known-namespace.ts'
 import type { App } from './listener.ts'
@@ -89,7 +91,7 @@ function asked(
   return {
     projection,
     scope: readerOf(request),
-    address: request.raw.socket.remoteAddress ?? '',
+    address: isFromLoopback(request) ? request.ip : addressBlock(request.ip),
     ...(namespace === undefined ? {} : { namespace }),
     ...(from === undefined ? {} : { cursor: from })
   }
