@@ -11,6 +11,8 @@ import { endingOf } from '../subscriptions/hub.ts'
 import type { SubscriptionHub } from '../subscriptions/hub.ts'
 import type { Opening } from '../subscriptions/ports.ts'
 import { certificateLoss } from './client-certificate.ts'
+import { isFromLoopback } from './access-rules.ts'
+import { addressBlock } from './address-block.ts'
 import { RequestRefused } from './errors.ts'
 import type { App } from './listener.ts'
 import { grantOf, readerOf } from './reader.ts'
@@ -77,7 +79,7 @@ function asked(
   return {
     projection,
     scope: readerOf(request),
-    address: request.raw.socket.remoteAddress ?? '',
+    address: isFromLoopback(request) ? request.ip : addressBlock(request.ip),
     ...(namespace === undefined ? {} : { namespace }),
     ...(from === undefined ? {} : { cursor: from }),
     ...(lost === undefined ? {} : { lost })
