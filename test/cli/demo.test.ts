@@ -1,11 +1,10 @@
-import { existsSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { launch, newFolder, run, runJson } from '../support/cli.ts'
-import { DEMO_MS, demoFolderOf, evmUrlOf, isListening, nodePids, processesNaming } from '../support/demo.ts'
+import { DEMO_MS, evmUrlOf, isListening, nodePids, processesNaming } from '../support/demo.ts'
 import { isAlive } from '../support/nodes.ts'
-import { until } from '../support/until.ts'
 
 test(
   'three nodes agree, one of them after a kill and a cut, and no process is left',
@@ -59,21 +58,3 @@ test.each(['', '\n\n'])(
     expect(stderr).toMatch(/^error USAGE: .*receipts\.jsonl holds no receipts\n/)
   }
 )
-
-test('SIGINT in the middle leaves neither a process nor a folder behind', { timeout: DEMO_MS }, async () => {
-  const receipts = join(newFolder(), 'receipts.jsonl')
-  await writeFile(receipts, '{"mine":1}\n{"mine":2}\n')
-  const demo = launch(['demo', '--receipts', receipts])
-  const evmUrl = await until('the EVM chain runs', () => evmUrlOf(demo.stdout()), DEMO_MS)
-  expect(demo.stdout()).toContain(' 2 receipts under the root ')
-  expect(await isListening(evmUrl)).toBe(true)
-  const pids = nodePids(demo)
-  expect(pids).toHaveLength(3)
-  const folder = demoFolderOf(pids)
-  demo.process.kill('SIGINT')
-  expect(await demo.ended).toMatchObject({ code: 130, signal: null })
-  expect(pids.filter(isAlive)).toEqual([])
-  expect(processesNaming(folder)).toEqual([])
-  expect(await isListening(evmUrl)).toBe(false)
-  expect(existsSync(folder)).toBe(false)
-})

@@ -69,8 +69,15 @@ describe('with a node running, a verb goes through its admin listener', () => {
     expect(await overHttp.json()).toEqual(digest)
   })
 
-  test('a refusal of the node is the refusal of the verb', async () => {
+  test('a refusal of the node is the refusal of the verb, and so is one of its folder', async () => {
     const { folder } = await serving()
+    const second = await runFailing(['start', '--data', folder], { environment: LOOPBACK })
+    expect(second).toMatchObject({ exitCode: 1, stdout: '', error: { code: 'STORE_LOCKED' } })
+    const { url } = readAdmin(folder)
+    expect(second.error.hint).toBe(`a node is already running on this folder (admin at ${url}): anchormesh status`)
+    expect(existsSync(adminFileOf(folder))).toBe(true)
+    expect(await runJson(['status', '--data', folder])).toMatchObject({ health: { ok: true } })
+
     const unknown = await runFailing(['announce', ...BATCH, '--data', folder])
     expect(unknown).toMatchObject({ exitCode: 1, error: { code: 'BATCH_UNKNOWN' } })
     const nope = await runFailing(['query', 'nope', '--data', folder])
@@ -79,9 +86,17 @@ describe('with a node running, a verb goes through its admin listener', () => {
     expect(broken).toMatchObject({ exitCode: 1, error: { code: 'RECEIPTS_INVALID' } })
     expect(broken.error.message).toContain('line 2')
     expect(await runJsonLines(['query', 'receipts', '--data', folder])).toEqual([])
+
+    const answer = await fetch(new URL('/v1/admin/status', url), { headers: { authorization: 'Bearer wrong' } })
+    expect(answer.status).toBe(401)
+    writeFileSync(adminFileOf(folder), JSON.stringify({ ...readAdmin(folder), token: 'wrong' }))
+    expect(await runFailing(['status', '--data', folder])).toMatchObject({
+      exitCode: 1,
+      error: { code: 'STORE_LOCKED' }
+    })
   })
 
-  test('events --follow goes on until it is interrupted; a reader that goes away ends it well', async () => {
+  test('events --follow and status --watch go on until interrupted; a reader that goes away ends it well', async () => {
     const { folder } = await serving()
     const data = ['--data', folder]
     const following = launch(['events', '--follow', '--json', ...data])
@@ -95,10 +110,7 @@ describe('with a node running, a verb goes through its admin listener', () => {
     expect((await first.ended).code).toBe(0)
     following.process.kill('SIGINT')
     expect((await following.ended).code).toBe(130)
-  })
 
-  test('status --watch shows it again and again', async () => {
-    const { folder } = await serving()
     const watching = launch(['status', '--watch', '--json', '--data', folder])
     await until('three answers', () => watching.stdout().split('\n').length > 3)
     watching.process.kill('SIGTERM')
@@ -115,7 +127,10 @@ describe('a node ends in order', () => {
   ] as const)('%s: exit code %i, run/admin.json is gone, the folder is free', async (signal, code) => {
     const { folder, node } = await serving()
     node.process.kill(signal)
-    expect(await node.ended).toMatchObject({ code, signal: null })
+    const ended = await node.ended
+    // Nothing but the ready line is on standard output.
+    expect(ended).toMatchObject({ code, signal: null, stdout: `ready ${JSON.stringify(node.ready)}\n` })
+    expect(ended.stderr).not.toContain('the node carries no namespace')
     expect(existsSync(adminFileOf(folder))).toBe(false)
     expect(await runJson(['log', 'verify', '--data', folder])).toMatchObject({ ok: true })
   })
@@ -151,16 +166,6 @@ describe('a node ends in order', () => {
 })
 
 describe('what is in the way', () => {
-  test('a second process on the same folder', async () => {
-    const { folder } = await serving()
-    const second = await runFailing(['start', '--data', folder], { environment: LOOPBACK })
-    expect(second).toMatchObject({ exitCode: 1, stdout: '', error: { code: 'STORE_LOCKED' } })
-    const { url } = readAdmin(folder)
-    expect(second.error.hint).toBe(`a node is already running on this folder (admin at ${url}): anchormesh status`)
-    expect(existsSync(adminFileOf(folder))).toBe(true)
-    expect(await runJson(['status', '--data', folder])).toMatchObject({ health: { ok: true } })
-  })
-
   test.each([
     ['the mesh', (port: number) => ({ ANCHORMESH_NODE_LISTEN: `/ip4/127.0.0.1/tcp/${port}` })],
     ['HTTP', (port: number) => ({ ANCHORMESH_HTTP_LISTEN: `127.0.0.1:${port}` })],
@@ -198,18 +203,6 @@ describe('what is in the way', () => {
     const back = await runJson<Status>(['status', '--data', folder])
     expect(back.log).toMatchObject({ logSeq: before.log.logSeq, headHash: before.log.headHash })
   })
-
-  test('a token that is not the node’s', async () => {
-    const { folder } = await serving()
-    const { url } = readAdmin(folder)
-    const answer = await fetch(new URL('/v1/admin/status', url), { headers: { authorization: 'Bearer wrong' } })
-    expect(answer.status).toBe(401)
-    writeFileSync(adminFileOf(folder), JSON.stringify({ ...readAdmin(folder), token: 'wrong' }))
-    expect(await runFailing(['status', '--data', folder])).toMatchObject({
-      exitCode: 1,
-      error: { code: 'STORE_LOCKED' }
-    })
-  })
 })
 
 test('a node that carries no namespace says so at the start', async () => {
@@ -217,7 +210,6 @@ test('a node that carries no namespace says so at the start', async () => {
   await runWell(['init', '--org', 'maker', '--data', folder])
   const node = await startNode(folder)
   expect(node.stderr()).toContain('the node carries no namespace')
-  expect((await serving()).node.stderr()).not.toContain('the node carries no namespace')
 })
 
 test('settings without effect are named at the start, each once, with its line', async () => {
@@ -240,13 +232,6 @@ test('settings without effect are named at the start, each once, with its line',
   expect(warning?.msg).toMatch(
     /peers\.yaml:[0-9]+:[0-9]+ peers\[0\]\.certificatePins: is accepted, but has no effect without http.tls$/
   )
-})
-
-test('nothing but the ready line is on standard output', async () => {
-  const { node } = await serving()
-  node.process.kill('SIGTERM')
-  const { stdout } = await node.ended
-  expect(stdout).toBe(`ready ${JSON.stringify(node.ready)}\n`)
 })
 
 test('with --json the ready line is an object', async () => {

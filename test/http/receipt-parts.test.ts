@@ -13,6 +13,7 @@ import { ROWS_WITH_PARTS_MAX } from '../../src/proofs/receipt-parts.ts'
 import type { TimestampVerifier } from '../../src/timestamps/verifier.ts'
 import { report, stampOver } from '../proofs/support.ts'
 import { NAMESPACE } from '../support/identities.ts'
+import { untilAnswer } from '../support/until-answer.ts'
 import { rowOf } from '../verification/support.ts'
 import { richNode } from './support/rich-node.ts'
 import type { RichNode } from './support/rich-node.ts'
@@ -139,7 +140,10 @@ describe('receipts on request', () => {
     const { rows: now } = await receipts(rich, 'include=evidence')
     const batchRoot = now[0]?.batchRoot ?? ''
     await rich.node.announce({ namespace: NAMESPACE, batchId: 'b-1', timestampAnchors: [stampOver(batchRoot)] })
-    await expect.poll(async () => (await receipts(rich, 'include=evidence')).rows[0]?.evidence).not.toBeNull()
+    await untilAnswer('the evidence is folded', async () => {
+      const [row] = (await receipts(rich, 'include=evidence')).rows
+      return row?.evidence !== null
+    })
     expect((await receipts(rich, `include=evidence&at=${before}`)).rows[0]).toMatchObject({
       evidence: null,
       standing: 'unproven'

@@ -53,7 +53,7 @@ describe('a listener with a certificate', () => {
   it('answers a header that does not end, as without TLS', async () => {
     const { url } = await publicListener({
       tls,
-      limits: { ...PUBLIC_LIMITS, headersTimeoutMs: 500, timeoutCheckMs: 10 }
+      limits: { ...PUBLIC_LIMITS, headersTimeoutMs: 2_000, timeoutCheckMs: 10 }
     })
     const socket = await openTls(url, trusting(server))
     socket.write('GET /health HTTP/1.1\r\nhost: loc')

@@ -1,0 +1,3 @@
+import { describeHostilePeers } from './hostile-cases.ts'
+
+describeHostilePeers(1)
