@@ -3,6 +3,7 @@ import { PUBLIC_LIMITS } from '../http/limits.ts'
 import type { Listener } from '../http/listener.ts'
 import { startPublicListener } from '../http/public-listener.ts'
 import type { NodeMetrics } from '../metrics/node-metrics.ts'
+import { subscriptionFigures } from '../metrics/subscription-figures.ts'
 import type { AnchormeshNode } from '../node.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -43,6 +44,7 @@ export async function startListeners(
 ): Promise<Listeners> {
   const { federation, tls } = config
   const { gateway, auditTrail: audit } = node
+  for (const figure of subscriptionFigures(() => gateway.subscriptions.stats())) metrics.keep(figure)
   const { requests, contentType } = metrics
   const serving = { requests, contentType, text: () => metrics.exposition(() => node.status()) }
   const token = newAdminToken(random)

@@ -8,6 +8,7 @@ import type { App } from './listener.ts'
 import { namespace } from './name-schemas.ts'
 import { tokenGrantOf } from './reader.ts'
 import { namespaceDenied } from './require-visible.ts'
+import { documented } from './route-docs.ts'
 import { noQuery } from './schemas.ts'
 
 // One answer names each by its hash: 64 KiB and some. A body of 1 MiB holds few more of a useful size.
@@ -42,7 +43,19 @@ export function registerHandInRoutes(
     })
     const scope = plain as App
     scope.post('/v1/receipts', {
-      schema: { querystring: noQuery, body: handInRequest, response: { 202: handedIn } },
+      schema: {
+        querystring: noQuery,
+        body: handInRequest,
+        ...documented({
+          summary: 'Receipts for the next batch',
+          description: 'All of them or none are queued. The token needs the right to hand in for the namespace.',
+          tag: 'receipts',
+          access: 'token',
+          body: 'schema',
+          answers: { 202: handedIn },
+          problems: ['SEALING_NOT_CONFIGURED', 'RECEIPTS_INVALID', 'RECEIPTS_QUEUE_FULL', 'STORE_FULL']
+        })
+      },
       // Before the body is read: nobody without the right uploads anything.
       onRequest: async (request, reply) => {
         const grant = tokenGrantOf(request)

@@ -1,7 +1,9 @@
+import { z } from 'zod'
 import { RequestRefused } from './errors.ts'
 import type { App } from './listener.ts'
 import { readerOf } from './reader.ts'
 import type { RequestObserver } from './request-observer.ts'
+import { documented } from './route-docs.ts'
 import { noQuery } from './schemas.ts'
 
 /** The metrics of the node, as a listener serves them. */
@@ -16,7 +18,17 @@ export interface MetricsServing {
 /** `GET /metrics`, for operators: it speaks of the node as a whole. */
 export function registerMetrics(app: App, metrics: MetricsServing): void {
   app.get('/metrics', {
-    schema: { querystring: noQuery },
+    schema: {
+      querystring: noQuery,
+      ...documented({
+        summary: 'The metrics of the node',
+        description: 'For operators, in the text format of Prometheus.',
+        tag: 'operations',
+        access: 'reader',
+        answers: {},
+        others: { 200: { description: 'All series.', mediaType: 'text/plain', schema: z.string() } }
+      })
+    },
     handler: async (request, reply) => {
       if (!readerOf(request).isOperator)
         throw new RequestRefused('ACCESS_DENIED', 'metrics are for those who operate the node')

@@ -4,6 +4,7 @@ import type { Operations } from '../operations.ts'
 import type { ReadScope } from '../policy/read-scope.ts'
 import type { App } from './listener.ts'
 import { readerOf } from './reader.ts'
+import { documented } from './route-docs.ts'
 import { noQuery } from './schemas.ts'
 
 /** Why a node can't serve as it should, one sentence each; empty: it can. */
@@ -22,11 +23,29 @@ const answer = z.object({
 export function registerReadiness(app: App, operations: Pick<Operations, 'status'>, readiness?: Readiness): void {
   const ready = readiness ?? (async () => (await operations.status()).health.reasons)
   app.get('/livez', {
-    schema: { querystring: noQuery, response: { 200: answer } },
+    schema: {
+      querystring: noQuery,
+      ...documented({
+        summary: 'Whether the process answers',
+        description: 'To be started anew where it does not.',
+        tag: 'operations',
+        access: 'anyone',
+        answers: { 200: answer }
+      })
+    },
     handler: async (_request, reply) => await notStored(reply).send({ status: 'ok' })
   })
   app.get('/readyz', {
-    schema: { querystring: noQuery, response: { 200: answer, 503: answer } },
+    schema: {
+      querystring: noQuery,
+      ...documented({
+        summary: 'Whether apps should be sent here',
+        description: 'With 503 `reasons` say why not, to whoever may read.',
+        tag: 'operations',
+        access: 'anyone',
+        answers: { 200: answer, 503: answer }
+      })
+    },
     handler: async (request, reply) => {
       const reasons = await ready()
       const told = mayBeTold(readerOf(request)) ? { reasons: [...reasons] } : {}

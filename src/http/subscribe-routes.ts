@@ -18,7 +18,7 @@ import type { App } from './listener.ts'
 import { grantOf, readerOf } from './reader.ts'
 import { requireNamespace } from './require-visible.ts'
 import type { Sight } from './require-visible.ts'
-import { subscribeQuery } from './subscribe-schemas.ts'
+import { SUBSCRIBE_DOCS, subscribeQuery } from './subscribe-schemas.ts'
 import type { SubscribeQuery } from './subscribe-schemas.ts'
 import { eventSink, messageSink } from './subscribe-sinks.ts'
 
@@ -50,7 +50,7 @@ export function registerSubscribeRoute(app: App, options: SubscribeOptions): voi
       method: 'GET',
       url: '/v1/subscribe',
       exposeHeadRoute: false,
-      schema: { querystring: subscribeQuery },
+      schema: { querystring: subscribeQuery, ...SUBSCRIBE_DOCS },
       // Over both forms before the subscription begins.
       preHandler: async (request) => await requireNamespace(request, request.query.namespace, sight, operations),
       handler: (request, reply) => {

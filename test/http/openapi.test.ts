@@ -9,9 +9,13 @@ import { ROUTE_TAGS } from '../../src/http/route-docs.ts'
 import { noQuery } from '../../src/http/schemas.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
+import { openNode } from '../node/nodes.ts'
+import { ALICE } from '../projections/support/world.ts'
 import { memoryNode } from './support/memory-operations.ts'
 import type { Document, Operation } from './support/openapi.ts'
 import { operationsIn, refsIn, someFederation, somePacks } from './support/openapi.ts'
+
+const NO_OBSERVER = { routeAdded: () => undefined, answered: () => undefined }
 
 interface Route {
   readonly method: string
@@ -23,6 +27,9 @@ async function described(
   more: (app: App) => void = () => undefined
 ): Promise<{ readonly document: Document; readonly routes: readonly Route[]; readonly url: string }> {
   const routes: Route[] = []
+  const { node } = await openNode(ALICE, [ALICE])
+  onTestFinished(() => node.close())
+  const { access, subscriptions, findings } = node.gateway
   const listener = await startListener({
     listen: '127.0.0.1:0',
     key: 'http.listen',
@@ -39,6 +46,10 @@ async function described(
         operations: memoryNode(),
         packs: somePacks,
         federation: someFederation,
+        access,
+        subscriptions,
+        findings,
+        metrics: { requests: NO_OBSERVER, contentType: 'text/plain', text: () => Promise.resolve('') },
         logger: silentLogger,
         clock: systemClock,
         corsOrigins: ['https://app.example']
