@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /**
@@ -11,14 +11,16 @@ export async function answerNotModified(
   payload: unknown
 ): Promise<unknown> {
   if (reply.statusCode !== 200 || typeof payload !== 'string') return payload
-  const etag = `"${createHash('sha256').update(payload).digest('base64url')}"`
+  // Encoded once, for the hash and for the socket.
+  const bytes = Buffer.from(payload)
+  const etag = `"${hash('sha256', bytes, 'base64url')}"`
   reply.header('etag', etag)
   // A cache may keep the answer, but has to ask before it uses it: the next event changes it.
   reply.header('cache-control', 'no-cache')
-  if (!matches(request.headers['if-none-match'], etag)) return payload
+  if (!matches(request.headers['if-none-match'], etag)) return bytes
   reply.code(304)
   // For HEAD fastify says the length of what it then leaves out: that of the answer which the client has.
-  return request.method === 'HEAD' ? payload : null
+  return request.method === 'HEAD' ? bytes : null
 }
 
 /** The weak comparison that RFC 9110 asks for here. */

@@ -62,8 +62,8 @@ export function prefixRange(prefix: string): { readonly gte: string; readonly lt
   return { gte: prefix, lt: `${prefix}\x7f` }
 }
 
-// LevelDB finds a value that is in memory in 2 to 5 µs, and asking a thread for it costs 15 to 50 µs on busy cores; one
-// that has to come from a disk takes some 100 µs. So many are over before a page of rows is parsed.
+// A value that LevelDB has in memory is there sooner than a thread is woken to ask for it; one that has to come from a
+// disk takes some 100 µs. So many are over before a page of rows is parsed.
 const VALUES_NOW_MAX = 16
 
 /** Values in the order of `keys`, as `getMany` gives them; a few of them without a thread in between. */
