@@ -5,10 +5,10 @@ import { TELEMETRY_BYTES_MAX } from '../../protocols/telemetry/v1/telemetry.ts'
 import type { Findings, Taken } from '../findings/findings.ts'
 import type { RequestOrigin } from '../findings/audit.ts'
 import type { FindingsReader } from '../findings/reader.ts'
-import { RateLimiter, perMinute } from '../ingest/rate-limiter.ts'
 import type { Clock } from '../platform/clock.ts'
 import { maySeeTenant } from '../policy/read-scope.ts'
 import { addressBlock } from './address-block.ts'
+import { boundRate } from './address-rate.ts'
 import { RequestRefused } from './errors.ts'
 import { answerNotModified } from './etag.ts'
 import type { App } from './listener.ts'
@@ -20,8 +20,6 @@ import * as schemas from './tenant-schemas.ts'
 // Requests of one address (IPv6: of one network) in a minute. One costs a signature and two synced writes; the agents of
 // an organisation behind one address report ten times a second.
 export const TENANT_REQUESTS_PER_MINUTE = 600
-// Addresses that sent something lately; forgetting one only lets it send anew. About 1 MiB.
-const ADDRESSES_MAX = 10_000
 
 /** `/v1/tenants/{tenant}`: telemetry, findings and feedback (protocols/telemetry/v1, protocols/feedback/v1). */
 export function registerTenantRoutes(app: App, findings: Findings, clock: Clock): void {
@@ -74,12 +72,7 @@ function registerReading(app: App, reader: FindingsReader): void {
 }
 
 function registerTaking(app: App, findings: Findings, clock: Clock): void {
-  const rates = new RateLimiter(clock, ADDRESSES_MAX)
-  // Before the body is read.
-  const withinRate = async ({ ip }: FastifyRequest): Promise<void> => {
-    if (rates.take(perMinute(addressBlock(ip), TENANT_REQUESTS_PER_MINUTE))) return
-    throw new RequestRefused('RATE_LIMITED', `more than ${TENANT_REQUESTS_PER_MINUTE} requests a minute`)
-  }
+  const withinRate = boundRate(TENANT_REQUESTS_PER_MINUTE, clock)
   app.register(async (plain) => {
     const scope = plain.withTypeProvider<ZodTypeProvider>()
     // As bytes: what JSON.parse drops, a second member of one name, is what must be refused.
