@@ -296,7 +296,7 @@ export class Client {
       post: async (path, text, read) =>
         await this.#http.call({ path, text }, { bytesMax: SMALL_BYTES_MAX, read }, options),
       parse: (schema, text) => parseAnswer(schema, parseJson(text)),
-      node: async () => await this.node(options),
+      nodeDocument: async () => await this.node(options),
       inclusion: queries.inclusion,
       verifier,
       requireSameLog: async (note) => await verifier?.sameLog(note, queries),

@@ -49,7 +49,7 @@ export type GivenToken = z.output<typeof givenToken>
 export interface DeliveringPorts {
   /** Sends JSON text, and reads what is answered. */
   readonly post: <Answer>(path: string, text: string, read: (text: string) => Answer) => Promise<Answer>
-  readonly node: () => Promise<NodeDocument>
+  readonly nodeDocument: () => Promise<NodeDocument>
   readonly inclusion: (logSeq: number, size: number) => Promise<LogInclusionAnswer>
   readonly parse: <Answer>(schema: z.ZodType<Answer>, text: string) => Answer
   /** Checks by what the app knows; null: the node's word is taken for who it is. */
@@ -99,11 +99,11 @@ export async function deliver(
 /** Whom requests are for. Where the app says whose log it means, nobody else is asked. */
 async function receiverOf({
   verifier,
-  node
+  nodeDocument
 }: DeliveringPorts): Promise<{ readonly did: string; readonly document: NodeDocument | null }> {
   const known = verifier?.logOf
   if (known !== undefined) return { did: known, document: null }
-  const document = await node()
+  const document = await nodeDocument()
   return { did: document.did, document }
 }
 
