@@ -19,9 +19,11 @@ import type {
   SubscribeOptions,
   UpdateOf
 } from './client-options.ts'
+import { askChallenge, deliver } from './delivering.ts'
+import type { AppSigner, Delivered, DeliveringPorts, DeliveryRequest, GivenToken } from './delivering.ts'
 import { ClientError, malformedAnswer } from './errors.ts'
 import { sseFrames } from './frame-streams.ts'
-import { NodeHttp, jsonAnswer, parseAnswer } from './node-http.ts'
+import { NodeHttp, jsonAnswer, parseAnswer, parseJson } from './node-http.ts'
 import type { AnswerReading, CallOptions, Fetch, NodeRequest } from './node-http.ts'
 import { requireFit, requireProgress } from './plausible.ts'
 import { followProjection } from './subscription.ts'
@@ -164,7 +166,22 @@ export class Client {
 
   /** A ticket for one that can send no token: an `EventSource`, a `WebSocket` of a browser. It lives for a minute. */
   async ticket(options?: CallOptions): Promise<z.output<typeof ticketAnswer>> {
-    return await this.#json({ path: 'v1/tickets', body: {} }, ticketAnswer, options)
+    return await this.#json({ path: 'v1/tickets', method: 'POST' }, ticketAnswer, options)
+  }
+
+  /** A token for one delivery of the signer, for who delivers by other means. It lives for a minute. */
+  async challenge(signer: AppSigner, options?: CallOptions): Promise<GivenToken> {
+    return await askChallenge(signer, this.#delivering(options))
+  }
+
+  /**
+   * Delivers a payload under a key that the node's operator registered, and checks the receipt: its signature, that it is
+   * for this delivery, and that the node's log holds it. The key is the one that the node shows, or with `verify` one that
+   * the app knows. Throws `VERIFICATION_FAILED` for a receipt that does not hold, `DELIVERY_INVALID`, and what the signer
+   * throws. After `UNREACHABLE` and `TIMED_OUT` it may have been taken: who delivers again may deliver twice.
+   */
+  async deliver(request: DeliveryRequest, options?: CallOptions): Promise<Delivered> {
+    return await deliver(request, this.#delivering(options))
   }
 
   /**
@@ -269,6 +286,22 @@ export class Client {
         await this.#json({ path: 'v1/log/consistency', query: { from, to } }, logConsistency, options),
       inclusion: async (logSeq, size) =>
         await this.#json({ path: 'v1/log/inclusion', query: { logSeq, size } }, logInclusion, options)
+    }
+  }
+
+  #delivering(options?: CallOptions): DeliveringPorts {
+    const verifier = this.#verifier
+    const queries = this.#queries(options)
+    return {
+      post: async (path, text, read) =>
+        await this.#http.call({ path, text }, { bytesMax: SMALL_BYTES_MAX, read }, options),
+      parse: (schema, text) => parseAnswer(schema, parseJson(text)),
+      nodeDocument: async () => await this.node(options),
+      inclusion: queries.inclusion,
+      verifier,
+      requireSameLog: async (note) => await verifier?.sameLog(note, queries),
+      clock: this.#clock,
+      random: this.#options.random ?? portableRandom
     }
   }
 

@@ -14,6 +14,8 @@ export type ClientCode =
   | 'TRUST_INVALID'
   /** A call needs `verify`, or its `checkpointStore`. */
   | 'NOTHING_TO_VERIFY_WITH'
+  /** What is to be delivered can't be: no I-JSON, or more than a node takes. */
+  | 'DELIVERY_INVALID'
   /** A subscription whose connection ended, or on which nothing came for too long. */
   | 'STREAM_ENDED'
   | 'STREAM_SILENT'

@@ -9,6 +9,7 @@ export type {
   SubscribeOptions,
   UpdateOf
 } from './client-options.ts'
+export type { AppSigner, Delivered, DeliveryRequest, GivenToken } from './delivering.ts'
 export { ClientError } from './errors.ts'
 export type { ClientCode } from './errors.ts'
 export type { CallOptions, Fetch } from './node-http.ts'

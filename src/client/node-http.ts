@@ -32,6 +32,10 @@ export interface NodeRequest {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
   /** Sent as JSON by POST. */
   readonly body?: unknown
+  /** JSON that is sent by POST as it stands. */
+  readonly text?: string
+  /** Without a body the default is GET. */
+  readonly method?: 'POST'
   readonly accept?: string
 }
 
@@ -135,19 +139,23 @@ export class NodeHttp {
     }
   }
 
-  async #fetch({ path, query = {}, body, accept = 'application/json' }: NodeRequest, signal: AbortSignal) {
+  async #fetch(
+    { path, query = {}, body, text, method, accept = 'application/json' }: NodeRequest,
+    signal: AbortSignal
+  ) {
     signal.throwIfAborted()
+    const content = text ?? (body === undefined ? undefined : JSON.stringify(body))
     const { token, fetch } = this.#options
     const given = Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]))
     const parameters = new URLSearchParams(given as [string, string][]).toString()
     const asked = fetch(`${this.base}${path}${parameters === '' ? '' : `?${parameters}`}`, {
-      method: body === undefined ? 'GET' : 'POST',
+      method: method ?? (content === undefined ? 'GET' : 'POST'),
       headers: {
         accept,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(content === undefined ? {} : { 'content-type': 'application/json' }),
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` })
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(content === undefined ? {} : { body: content }),
       redirect: 'error',
       credentials: 'omit',
       cache: 'no-store',

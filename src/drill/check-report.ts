@@ -1,9 +1,9 @@
 import { decodeReport } from '../../protocols/drill-report/v1/report.ts'
 import type { DrillReport } from '../../protocols/drill-report/v1/report.ts'
 import { STEP_OF } from '../../protocols/drill-report/v1/report-shape.ts'
-import { pinnedKeys } from './node-keys.ts'
-import type { TargetPins } from './node-keys.ts'
-import { isInLog, verifyReceipt } from './receipt-check.ts'
+import { pinnedKeys } from '../proofs/node-keys.ts'
+import type { TargetPins } from '../proofs/node-keys.ts'
+import { isInLog, verifyReceipt } from '../proofs/receipt-check.ts'
 
 /**
  * Why evidence does not count:

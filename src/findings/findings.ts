@@ -1,3 +1,4 @@
+import type { UnverifiedSignature } from '../../protocols/delivery/v1/signed-body.ts'
 import { decodeFeedback } from '../../protocols/feedback/v1/feedback.ts'
 import type { Feedback } from '../../protocols/feedback/v1/feedback.ts'
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
@@ -11,10 +12,14 @@ import { assureFreeBytes } from '../log/free-room.ts'
 import type { Store } from '../log/store.ts'
 import type { CountingTrail } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { RequestFacts } from '../ingest/request-guard.ts'
 import { InTurn } from '../platform/in-turn.ts'
 import type { PartnerKey } from '../partners/partner-keys.ts'
+import { checkSigner } from '../partners/signer-check.ts'
+import type { ProvenSigner, SignerCheckPorts } from '../partners/signer-check.ts'
 import { checkCrossOrgPolicy } from '../policy/cross-org.ts'
 import { tenantMeasurementProblem } from '../policy/effect-rules.ts'
+import type { PolicyView } from '../policy/policy-view.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
 import type { FeedbackTaken, TelemetryTaken } from '../projections/finding-records.ts'
 import { findingKey, isBoundTo } from '../projections/findings.ts'
@@ -25,8 +30,7 @@ import type { RequestOrigin } from './audit.ts'
 import { refused } from './codes.ts'
 import type { FindingsCode, FindingsRefusal } from './codes.ts'
 import { FindingsReader } from './reader.ts'
-import { carriesTenant, checkSigner, speaksFor } from './signer-check.ts'
-import type { SignerCheckPorts } from './signer-check.ts'
+import { carriesTenant, speaksFor } from './tenants.ts'
 
 // A turn is two synced writes, some 10 ms on a slow disk: who comes last waits for a second. Each holds a body of up to
 // 256 KiB.
@@ -36,6 +40,7 @@ export const REQUESTS_WAITING_MAX = 100
 const FINDINGS_FREE_BYTES_MIN = 512 * 1024 * 1024
 
 export interface FindingsPorts extends SignerCheckPorts {
+  readonly policy: () => PolicyView
   readonly log: EventLog
   readonly engine: ProjectionEngine
   readonly store: Store
@@ -123,7 +128,7 @@ export class Findings {
     const { request, signature } = decoded
     const { tenant, signer, timestamp: ts } = request
     const facts = { ...request, ts }
-    const proven = checkSigner(facts, signature, route, this.#ports)
+    const proven = this.#proven(facts, signature, route)
     if (!proven.ok) return proven
     const policy = this.#ports.policy()
     // [REJECT] TM-11, 6.
@@ -139,6 +144,17 @@ export class Findings {
       const nonce = await this.#ports.guard.nonce(facts)
       return nonce.ok ? await this.#log(decoded) : nonce
     })
+  }
+
+  /** TM-11, 1 to 5. `route`: the tenant that the route names. */
+  #proven(
+    facts: RequestFacts & { readonly tenant: string },
+    signature: UnverifiedSignature,
+    route: string
+  ): ProvenSigner {
+    const { tenant } = facts
+    const misplaced = tenant === route ? null : `it is signed for the tenant ${tenant}, and the route is of ${route}`
+    return checkSigner(facts, signature, this.#ports, { misplaced, tellsForeignKids: true })
   }
 
   async #log({ request, id, body }: DecodedTenantRequest<Telemetry>): Promise<Taken<TelemetryAnswer>> {
@@ -184,7 +200,7 @@ export class Findings {
   async #feedback(route: string, decoded: DecodedTenantRequest<Feedback>): Promise<Taken<FeedbackAnswer>> {
     const { request, signature, id, body } = decoded
     const facts = { ...request, ts: request.signedAt }
-    const proven = checkSigner(facts, signature, route, this.#ports)
+    const proven = this.#proven(facts, signature, route)
     if (!proven.ok) return proven
     const { key } = proven
     return await this.#inTurn(async () => {

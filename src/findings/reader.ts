@@ -3,7 +3,7 @@ import type { PolicyView } from '../policy/policy-view.ts'
 import type { ProjectionPage } from '../projections/query.ts'
 import { feedbackPage, findingsPage, oneFinding } from './queries.ts'
 import type { FeedbackQuery, FindingView, FindingsQuery, QueryPorts } from './queries.ts'
-import { carriesTenant } from './signer-check.ts'
+import { carriesTenant } from './tenants.ts'
 
 export interface FindingsReaderPorts extends Omit<QueryPorts, 'epoch'> {
   readonly log: EventLog

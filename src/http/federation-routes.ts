@@ -6,9 +6,9 @@ import { decodeSigned } from '../../protocols/bundle/v1/signed.ts'
 import { CHALLENGE_BYTES_MAX } from '../../protocols/delivery/v1/request.ts'
 import { EVENT_BYTES_MAX } from '../../protocols/event/v1/envelope.ts'
 import type { FederationServing } from '../deliveries/federation.ts'
-import { RateLimiter, perMinute } from '../ingest/rate-limiter.ts'
 import type { Clock } from '../platform/clock.ts'
 import { addressBlock } from './address-block.ts'
+import { boundRate } from './address-rate.ts'
 import { answerOutcome } from './answer-outcome.ts'
 import type { HttpCode } from './errors.ts'
 import { RequestRefused } from './errors.ts'
@@ -25,8 +25,6 @@ export const FEDERATION_REQUESTS_PER_MINUTE = 600
 // Deliveries that come in or are being taken, each up to 1 MiB; a stranger can keep one open for as long as a request may
 // take, so no address has more than a few.
 export const DELIVERIES_UNDER_WAY = { all: 64, ofAddress: 16 } as const
-// Addresses that asked lately; forgetting one only lets it ask anew. About 1 MiB.
-const ADDRESSES_MAX = 10_000
 
 /** The codes of BU-19 as those that HTTP has for the same. */
 const REQUEST_CODES: Readonly<Record<BundleErrorCode, HttpCode>> = {
@@ -51,12 +49,7 @@ export function registerFederation(app: App, federation: FederationServing, cloc
     schema: { querystring: noQuery, ...docs.NODE_DOCS },
     handler: async (_request, reply) => await reply.header('cache-control', 'no-cache').send(federation.document())
   })
-  const rates = new RateLimiter(clock, ADDRESSES_MAX)
-  // Before the body is read.
-  const limit = async ({ ip }: FastifyRequest): Promise<void> => {
-    if (rates.take(perMinute(addressBlock(ip), FEDERATION_REQUESTS_PER_MINUTE))) return
-    throw new RequestRefused('RATE_LIMITED', `more than ${FEDERATION_REQUESTS_PER_MINUTE} requests a minute`)
-  }
+  const limit = boundRate(FEDERATION_REQUESTS_PER_MINUTE, clock)
   registerWireRoutes(app, federation, limit)
   registerSignedRoutes(app, federation, limit)
 }

@@ -5,10 +5,10 @@ import { TELEMETRY_BYTES_MAX } from '../../protocols/telemetry/v1/telemetry.ts'
 import type { Findings, Taken } from '../findings/findings.ts'
 import type { RequestOrigin } from '../findings/audit.ts'
 import type { FindingsReader } from '../findings/reader.ts'
-import { RateLimiter, perMinute } from '../ingest/rate-limiter.ts'
 import type { Clock } from '../platform/clock.ts'
 import { maySeeTenant } from '../policy/read-scope.ts'
 import { addressBlock } from './address-block.ts'
+import { boundRate } from './address-rate.ts'
 import { RequestRefused } from './errors.ts'
 import { answerNotModified } from './etag.ts'
 import type { App } from './listener.ts'
@@ -24,8 +24,6 @@ export const TENANT_REQUESTS_PER_MINUTE = 600
 // Reports that come in or are being taken, each up to 256 KiB; a stranger can keep one open for as long as a request may
 // take. As many as may wait for their turn, and more that are on their way: 128 MiB, a quarter of it for one address.
 export const REPORTS_UNDER_WAY = { all: 512, ofAddress: 128 } as const
-// Addresses that sent something lately; forgetting one only lets it send anew. About 1 MiB.
-const ADDRESSES_MAX = 10_000
 
 /** `/v1/tenants/{tenant}`: telemetry, findings and feedback (protocols/telemetry/v1, protocols/feedback/v1). */
 export function registerTenantRoutes(app: App, findings: Findings, clock: Clock): void {
@@ -78,12 +76,7 @@ function registerReading(app: App, reader: FindingsReader): void {
 }
 
 function registerTaking(app: App, findings: Findings, clock: Clock): void {
-  const rates = new RateLimiter(clock, ADDRESSES_MAX)
-  // Before the body is read.
-  const withinRate = async ({ ip }: FastifyRequest): Promise<void> => {
-    if (rates.take(perMinute(addressBlock(ip), TENANT_REQUESTS_PER_MINUTE))) return
-    throw new RequestRefused('RATE_LIMITED', `more than ${TENANT_REQUESTS_PER_MINUTE} requests a minute`)
-  }
+  const withinRate = boundRate(TENANT_REQUESTS_PER_MINUTE, clock)
   app.register(async (plain) => {
     const scope = plain.withTypeProvider<ZodTypeProvider>()
     // As bytes: what JSON.parse drops, a second member of one name, is what must be refused.

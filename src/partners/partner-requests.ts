@@ -1,8 +1,9 @@
 import type { UnverifiedSignature } from '../../protocols/delivery/v1/signed-body.ts'
-import { verifyEd25519 } from '../../protocols/signature/v1/ed25519.ts'
-import type { RequestCheck, RequestFacts, RequestGuard } from '../ingest/request-guard.ts'
+import type { RequestFacts } from '../ingest/request-guard.ts'
 import type { CountingTrail } from '../platform/audit.ts'
-import type { PartnerKey, PartnerKeys } from './partner-keys.ts'
+import type { PartnerKey } from './partner-keys.ts'
+import { checkSigner } from './signer-check.ts'
+import type { SignerCheckPorts, SignerRefusal } from './signer-check.ts'
 
 /** Why a signed request over HTTP is refused, whatever it asks for. */
 export type PartnerRefusalCode =
@@ -16,9 +17,7 @@ export interface PartnerRefusal<Code extends string = PartnerRefusalCode> {
 
 export type PartnerCheck = { readonly ok: true; readonly key: PartnerKey } | PartnerRefusal
 
-export interface PartnerRequestsPorts {
-  readonly guard: RequestGuard
-  readonly partners: PartnerKeys
+export interface PartnerRequestsPorts extends SignerCheckPorts {
   readonly audit: CountingTrail
 }
 
@@ -43,25 +42,21 @@ export class PartnerRequests {
 
   /** SPEC DE-8 to DE-11, in this order: audience, time, key, signature. Takes nothing from anybody. */
   verify(request: RequestFacts, signature: UnverifiedSignature, asking: Asking): PartnerCheck {
-    const { guard, partners } = this.#ports
-    const { signer } = request
-    // [REJECT] DE-8, DE-9.
-    for (const check of [guard.audience(request), guard.time(request)]) if (!check.ok) return unguarded(check)
-    // [REJECT] DE-10.
-    const keys = partners.of(signer, signature.kid)
-    if (keys.length === 0) return this.#unsigned('NODE_UNKNOWN', `no key ${signature.kid} of ${signer}`, asking)
-    // [REJECT] DE-11.
-    const key = keys.find((candidate) => verifyEd25519(candidate.key, signature.input, signature.signature))
-    if (key !== undefined) return { ok: true, key }
-    const detail = `the signature is not good under the key ${signature.kid} of ${signer}`
-    return this.#unsigned('SIGNATURE_INVALID', detail, asking)
+    const checked = checkSigner(request, signature, this.#ports)
+    if (checked.ok) return checked
+    const { code } = checked
+    if (code === 'NODE_UNKNOWN' || code === 'SIGNATURE_INVALID') {
+      const { address: actor, subject } = asking
+      this.#ports.audit.count({ action: 'REQUEST_SIGNATURE_REFUSED', actor, subject, outcome: 'refused', code })
+    }
+    return partnerRefusal(checked)
   }
 
   /** SPEC DE-13, for a request whose signature is good: its nonce is used up, durably, when this resolves. */
   async useNonce(request: RequestFacts, { subject }: Asking): Promise<{ readonly ok: true } | PartnerRefusal> {
     const taken = await this.#ports.guard.nonce(request)
     if (taken.ok) return taken
-    if (taken.code !== 'REPLAY') return unguarded(taken)
+    if (taken.code !== 'REPLAY') return partnerRefusal(taken)
     this.#ports.audit.count({
       action: 'REQUEST_REPLAYED',
       actor: request.signer,
@@ -71,14 +66,10 @@ export class PartnerRequests {
     })
     return { ok: false, code: 'SIGNATURE_INVALID', detail: REPLAY_DETAIL }
   }
-
-  #unsigned(code: 'NODE_UNKNOWN' | 'SIGNATURE_INVALID', detail: string, { address, subject }: Asking): PartnerRefusal {
-    this.#ports.audit.count({ action: 'REQUEST_SIGNATURE_REFUSED', actor: address, subject, outcome: 'refused', code })
-    return { ok: false, code, detail }
-  }
 }
 
-/** `REPLAY` is `SIGNATURE_INVALID` here: the signature was good for another request. */
-function unguarded({ code, detail }: Extract<RequestCheck, { ok: false }>): PartnerRefusal {
-  return code === 'REPLAY' ? { ok: false, code: 'SIGNATURE_INVALID', detail } : { ok: false, code, detail }
+/** `REPLAY` is `SIGNATURE_INVALID` here: the signature was good for another request. No place is asked for. */
+function partnerRefusal({ code, detail }: SignerRefusal): PartnerRefusal {
+  const isOfSignature = code === 'REPLAY' || code === 'MAPPING_VIOLATION'
+  return { ok: false, code: isOfSignature ? 'SIGNATURE_INVALID' : code, detail }
 }

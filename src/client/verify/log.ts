@@ -1,9 +1,8 @@
 import { verifyInclusion } from '../../../protocols/batch/v1/merkle.ts'
 import { isSignedBy, originOf, parseCheckpoint } from '../../../protocols/checkpoint/v1/note.ts'
 import type { CheckpointNote } from '../../../protocols/checkpoint/v1/note.ts'
-import { recordLeaf, verifyConsistency } from '../../../protocols/checkpoint/v1/tree.ts'
-import { bytesOfHex, concat, equalBytes, fromBase64url, toHex, utf8 } from '../../../protocols/primitives/bytes.ts'
-import { sha256 } from '../../../protocols/primitives/sha256.ts'
+import { recordHashAt, recordLeaf, verifyConsistency } from '../../../protocols/checkpoint/v1/tree.ts'
+import { bytesOfHex, equalBytes, fromBase64url, toHex, utf8 } from '../../../protocols/primitives/bytes.ts'
 import type { LogConsistencyAnswer, LogInclusionAnswer } from '../../api/log-proofs.ts'
 import { verificationFailed } from '../errors.ts'
 import type { Trust } from './trust.ts'
@@ -97,26 +96,12 @@ export function requireIncluded(
   const wire = fromBase64url(bytes)
   if (record === null || wire === null || record.bytes !== bytes)
     throw verificationFailed('NOT_IN_LOG', `the log has something else at position ${logSeq}`)
-  const hash = recordHashOf(bytesOfHex(record.previousHash), logSeq, record.recordedAt, wire)
+  const { previousHash, recordedAt } = record
+  const hash = recordHashAt(logSeq, { previousHash: bytesOfHex(previousHash), scope: 1, recordedAt, bytes: wire })
   const claim = { index: logSeq - 1, treeSize: note.size, path: proof.map(bytesOfHex), root: note.root }
   if (!verifyInclusion({ ...claim, leafHash: recordLeaf(hash) }))
     throw verificationFailed(
       'NOT_IN_LOG',
       `no proof leads from position ${logSeq} to the root over ${note.size} records`
     )
-}
-
-const NUMBER_BYTES = 8
-/** Of a record that is an event. */
-const SHARED_SCOPE = 1
-
-/** CHK-1, for an event. */
-function recordHashOf(previous: Uint8Array, logSeq: number, recordedAt: number, wire: Uint8Array): Uint8Array {
-  return sha256(concat(previous, bigEndian(logSeq), Uint8Array.of(SHARED_SCOPE), bigEndian(recordedAt), wire))
-}
-
-function bigEndian(value: number): Uint8Array {
-  const bytes = new Uint8Array(NUMBER_BYTES)
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(value))
-  return bytes
 }

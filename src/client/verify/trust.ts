@@ -85,6 +85,11 @@ export class Trust implements ProofTrust {
     return this.#options.signers?.includes(signer) ?? true
   }
 
+  /** The DID whose log the app means. */
+  get logOf(): string | undefined {
+    return this.#options.logOf
+  }
+
   /** Whether the log of this DID is the one that the app means. */
   meansLogOf(signer: string): boolean {
     return this.#options.logOf === undefined || this.#options.logOf === signer

@@ -1,5 +1,6 @@
 import type { Envelope } from '../../../protocols/event/v1/envelope.ts'
 import { utf8 } from '../../../protocols/primitives/bytes.ts'
+import type { CheckedPublicKey } from '../../../protocols/signature/v1/ed25519.ts'
 import type { LoggedEventAnswer } from '../../api/answers.ts'
 import type { LogConsistencyAnswer, LogInclusionAnswer } from '../../api/log-proofs.ts'
 import type { ProjectionName, RowOf } from '../../api/rows.ts'
@@ -51,6 +52,17 @@ export class Verifier {
     this.#store = checkpointStore
   }
 
+  /** The DID whose log the app means; undefined where it says nothing. */
+  get logOf(): string | undefined {
+    return this.#trust.logOf
+  }
+
+  /** The keys of a DID by this kid that the app knows. */
+  keysOf(did: string, kid: string): readonly CheckedPublicKey[] {
+    const found = this.#trust.findKeys(did, kid)
+    return found.ok ? found.keys : []
+  }
+
   /** An event as the node shows it. */
   event(logged: LoggedEventAnswer): Envelope {
     const check = checkEvent(logged, this.#trust)
@@ -81,6 +93,12 @@ export class Verifier {
     if (checked.outcome !== 'same') await this.#store?.save(checked.note)
     this.#note = checked.note
     return checked
+  }
+
+  /** That the log of an older checkpoint (of a receipt) is the one that the node shows. */
+  async sameLog(note: string, queries: VerifierQueries): Promise<void> {
+    const { note: newest } = await this.log(queries)
+    await judgeLog(newest, note, this.#trust, (from, to) => queries.consistency(from, to))
   }
 
   /** That the log under its newest checkpoint holds this event at its place. */

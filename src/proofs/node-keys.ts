@@ -2,7 +2,6 @@ import { fromBase64url } from '../../protocols/primitives/bytes.ts'
 import { kidOfDidKey, publicKeyOfDidKey } from '../../protocols/signature/v1/did-key.ts'
 import { checkPublicKey } from '../../protocols/signature/v1/ed25519.ts'
 import type { CheckedPublicKey } from '../../protocols/signature/v1/ed25519.ts'
-import { z } from 'zod'
 
 /** A key by its name among its holder's keys; 32 bytes, base64url. */
 export interface NamedKey {
@@ -10,35 +9,24 @@ export interface NamedKey {
   readonly publicKey: string
 }
 
-/** What a drill reads in a node document (DE-23). Further members may be there. */
-export const nodeDocumentSchema = z.looseObject({
-  did: z.string(),
-  keys: z.array(z.looseObject({ kid: z.string(), publicKey: z.string(), status: z.string() })).max(1_000)
-})
-export type NodeDocument = z.output<typeof nodeDocumentSchema>
-
-/** What is known of a target beforehand, from elsewhere than the target. */
+/** What is known of a node beforehand, from elsewhere than the node. */
 export interface TargetPins {
   readonly did: string
   /** Those that may have signed; of a `did:key` its own is always one. */
   readonly keys: readonly NamedKey[]
 }
 
-/** The keys by this kid, as far as they are good ones. */
-export function keysByKid(keys: readonly NamedKey[], kid: string): readonly CheckedPublicKey[] {
-  return keys
-    .filter((key) => key.kid === kid)
-    .flatMap(({ publicKey }) => {
-      const checked = checkPublicKey(fromBase64url(publicKey) ?? new Uint8Array())
-      return checked.ok ? [checked.key] : []
-    })
+/** The keys that a node document shows (DE-23). */
+export interface ShownKeys {
+  readonly did: string
+  readonly keys: readonly (NamedKey & { readonly status: string })[]
 }
 
 /**
  * The keys by this kid that a node document shows as in use. What a `did:key` itself is the key of, no document can say
  * otherwise.
  */
-export function documentKeys({ did, keys }: NodeDocument, kid: string): readonly CheckedPublicKey[] {
+export function documentKeys({ did, keys }: ShownKeys, kid: string): readonly CheckedPublicKey[] {
   if (kidOfDidKey(did) === kid) return pinnedKeys({ did, keys: [] }, kid)
   return keysByKid(
     keys.filter(({ status }) => status === 'ACTIVE'),
@@ -51,4 +39,14 @@ export function pinnedKeys({ did, keys }: TargetPins, kid: string): readonly Che
   const own = publicKeyOfDidKey(did)
   const checked = own === null || kidOfDidKey(did) !== kid ? null : checkPublicKey(own)
   return [...(checked?.ok === true ? [checked.key] : []), ...keysByKid(keys, kid)]
+}
+
+/** Those by this kid, as far as they are good ones. */
+function keysByKid(keys: readonly NamedKey[], kid: string): readonly CheckedPublicKey[] {
+  return keys
+    .filter((key) => key.kid === kid)
+    .flatMap(({ publicKey }) => {
+      const checked = checkPublicKey(fromBase64url(publicKey) ?? new Uint8Array())
+      return checked.ok ? [checked.key] : []
+    })
 }

@@ -11,11 +11,11 @@ export interface ReceiptQuestion {
   readonly receipt: JsonValue
   /** The DID that delivered. */
   readonly sender: string
-  /** The DID of the target. */
+  /** The DID of the node that was delivered to. */
   readonly receiver: string
   /** Hex. */
   readonly deliveryHash: string
-  /** The target's keys by a kid. */
+  /** Its keys by a kid. */
   readonly keysOf: (kid: string) => readonly CheckedPublicKey[]
 }
 
@@ -23,7 +23,7 @@ export type ReceiptVerdict =
   | { readonly ok: true; readonly decoded: DecodedReceipt; readonly leafHash: string }
   | { readonly ok: false; readonly code: 'RECEIPT_INVALID' | 'KEY_UNKNOWN'; readonly detail: string }
 
-/** Whether the receipt is the target's, for this delivery, by delivery/v1 (DE-17 to DE-21). */
+/** Whether the receipt is the receiver's, for this delivery, by delivery/v1 (DE-17 to DE-21). */
 export function verifyReceipt({ receipt, sender, receiver, deliveryHash, keysOf }: ReceiptQuestion): ReceiptVerdict {
   const decoding = decodeReceipt(receipt)
   if (!decoding.ok) return decoding
