@@ -96,8 +96,8 @@ export async function documentRoutes(app: App, version: () => Promise<string>): 
   })
 }
 
-/** The viewer's page, and the files that it needs. */
-const VIEWER_PATH = /^\/docs(?:\/|\/static\/[A-Za-z0-9][A-Za-z0-9.-]{0,63})?$/
+/** The viewer's page, the document as its script asks for it, and the files that it needs. */
+const VIEWER_PATH = /^\/docs(?:\/|\/json|\/static\/[A-Za-z0-9][A-Za-z0-9.-]{0,63})?$/
 
 async function registerViewer(app: App): Promise<void> {
   await app.register(async (viewer) => {

@@ -99,7 +99,7 @@ it('where projections have halted, what needs them says so with 503, and nothing
 it('no line of the log and no audit record holds a token, a ticket, or a line that somebody else wrote', async () => {
   const lines: string[] = []
   const take = (fields: unknown, message: string): void => void lines.push(`${JSON.stringify(fields)} ${message}`)
-  const logger: Logger = { debug: take, info: take, warn: take, error: take, child: () => logger } as Logger
+  const logger: Logger = { debug: take, info: take, warn: take, error: take, child: () => logger }
   const gateway = await startWholeGateway({ logger }, { logger })
   const { url, node, memory, clock } = gateway
   const partner = await registeredPartner(gateway, 'partner', { tenant: 'alpha' })
