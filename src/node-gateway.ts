@@ -39,7 +39,15 @@ export class NodeGateway {
     this.tokens = new AccessTokens({ ...ports, ...parts, write: storeWriter(ports.store, log) })
     this.access = new ReaderAccess({ ...ports, ...parts, tokens: this.tokens })
     this.receiptParts = new ReceiptParts({ ...parts, store: ports.store })
-    this.subscriptions = new SubscriptionHub({ ...ports, engine, policy, epoch: log.epoch })
+    this.subscriptions = new SubscriptionHub({
+      ...ports,
+      engine,
+      policy,
+      epoch: log.epoch,
+      again: (scope) => this.access.again(scope),
+      visibility: this.access.visibility
+    })
+    this.access.onRevoked(this.settingsChanged)
     this.partners = new PartnerRegistry({ ...ports, ...parts })
     this.requests = new PartnerRequests({ guard, partners: this.partners, audit })
     this.federation = federationOf(parts, this.partners, this.requests)
@@ -59,6 +67,9 @@ export class NodeGateway {
     await this.subscriptions.stop()
     await this.findings.idle()
   }
+
+  /** What readers may see may be another now: those who follow rows are looked at again. */
+  readonly settingsChanged = (): void => this.subscriptions.recheck()
 
   /** Why apps should be sent to another node, one sentence each; empty: this one is ready. */
   readonly readiness = (): readonly string[] => readinessReasons(this.#parts, this.#state)

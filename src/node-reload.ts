@@ -14,6 +14,7 @@ import { viewPolicy } from './policy/policy-view.ts'
 import type { ProjectionEngine } from './projections/engine.ts'
 import type { NodeTransparency } from './transparency/node-transparency.ts'
 import type { Attester } from './verification/attester.ts'
+import type { NodeGateway } from './node-gateway.ts'
 import type { NodeReload, NodeReloaded } from './live-settings.ts'
 import type { NodeParts } from './node-parts.ts'
 
@@ -22,6 +23,7 @@ export interface OwnParts {
   readonly anchoring: Pick<NodeAnchoring, 'settingsChanged'>
   readonly attester: Pick<Attester, 'policyChanged'>
   readonly transparency: Pick<NodeTransparency, 'settingsChanged'>
+  readonly gateway: Pick<NodeGateway, 'settingsChanged'>
 }
 
 /** Changes what a running node goes by: all of it, or nothing where any part of it can't be used. */
@@ -102,6 +104,8 @@ export class NodeReloading {
       if (await loadBoundKeys(engine, keyring)) await door.keysBound()
     }
     live.replace(config, view, rails ?? { verifiers: live.verifiers(), anchorers: live.anchorers() })
+    // Before anything more is sent to readers who may see less now.
+    this.#own.gateway.settingsChanged()
     await changeNetwork?.()
     this.#tellParts(isNewPolicy, rails !== undefined)
     return { isNewPolicy }

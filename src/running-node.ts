@@ -101,7 +101,8 @@ export class RunningNode implements AnchormeshNode {
     this.#reloading = new NodeReloading(parts, {
       anchoring: this.#anchoring,
       attester: this.#attester,
-      transparency: this.#transparency
+      transparency: this.#transparency,
+      gateway: this.gateway
     })
     this.#trust = new NodeTrust({
       ...ports,
@@ -228,9 +229,7 @@ export class RunningNode implements AnchormeshNode {
   }
 
   event: Operations['event'] = async (id) => {
-    const { log } = this.#parts
-    const position = await log.find(id)
-    const record = position === undefined ? undefined : await log.read(position.logSeq)
+    const record = await this.#parts.log.readEvent(id)
     return record === undefined ? null : listed(parseRecord(record))
   }
 

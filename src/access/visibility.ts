@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import { TRUST_NAMESPACE } from '../policy/names.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { ReadScope } from '../policy/read-scope.ts'
@@ -12,6 +13,14 @@ const BY_ORGANISATION: ReadonlySet<string> = new Set(['trust-anchors', 'checkpoi
 
 /** What of a shared event says who may see it. */
 type EventPlace = { readonly namespace: string; readonly signer: string }
+
+/** The organisations that a reader knows of under a policy. */
+interface SeenOrganisations {
+  readonly policy: PolicyView
+  readonly known: ReadonlySet<string>
+  /** A digest of them and of who speaks for them. */
+  readonly basis: string
+}
 
 /**
  * What a reader's scope comes to under the policy in force:
@@ -28,13 +37,15 @@ type EventPlace = { readonly namespace: string; readonly signer: string }
 export class Visibility {
   readonly #policy: () => PolicyView
   /** Of scopes that live on; each belongs to the policy that it was worked out under. */
-  readonly #organisations = new WeakMap<
-    ReadScope,
-    { readonly policy: PolicyView; readonly known: ReadonlySet<string> }
-  >()
+  readonly #organisations = new WeakMap<ReadScope, SeenOrganisations>()
 
   constructor(policy: () => PolicyView) {
     this.#policy = policy
+  }
+
+  /** The namespaces that this node carries, as its status says them. */
+  carried(): readonly string[] {
+    return this.#policy().namespaces
   }
 
   /** Whether the reader may see this row of a projection. */
@@ -59,28 +70,35 @@ export class Visibility {
   }
 
   /** The rows of a projection that the reader may see. */
-  rowsOf(scope: ReadScope, projection: Projection): RowView {
-    if (scope.namespaces === null) return EVERY_ROW
-    return { prefixes: prefixesOf(scope, projection), shows: (row) => this.seesRow(scope, projection.name, row) }
+  rowsOf(scope: ReadScope, projection: Projection): RowView & { readonly basis: string } {
+    if (scope.namespaces === null) return { ...EVERY_ROW, basis: '' }
+    return {
+      prefixes: prefixesOf(scope, projection),
+      basis: this.#organisationsOf(scope).basis,
+      shows: (row) => this.seesRow(scope, projection.name, row)
+    }
   }
 
   #seesOrganisation(scope: ReadScope, orgId: string | undefined): boolean {
-    return orgId !== undefined && this.#organisationsOf(scope).has(orgId)
+    return orgId !== undefined && this.#organisationsOf(scope).known.has(orgId)
   }
 
   #orgOf(signer: unknown): string | undefined {
     return typeof signer === 'string' ? this.#policy().orgOf(signer) : undefined
   }
 
-  #organisationsOf(scope: ReadScope): ReadonlySet<string> {
+  #organisationsOf(scope: ReadScope): SeenOrganisations {
     const policy = this.#policy()
     const before = this.#organisations.get(scope)
-    if (before?.policy === policy) return before.known
+    if (before?.policy === policy) return before
     const namespaces = [...(scope.namespaces ?? [])]
     const members = namespaces.flatMap((name) => policy.members(name).map(({ orgId }) => orgId))
     const known = new Set(namespaces.length === 0 ? [] : [policy.self.orgId, ...members])
-    this.#organisations.set(scope, { policy, known })
-    return known
+    const speakers = policy.members(TRUST_NAMESPACE).filter(({ orgId }) => known.has(orgId))
+    const named = [...known, ...speakers.map(({ did, orgId }) => `${orgId} ${did}`)].sort()
+    const seen = { policy, known, basis: sha256Hex(JSON.stringify(named)) }
+    this.#organisations.set(scope, seen)
+    return seen
   }
 }
 

@@ -9,6 +9,7 @@ import { localEvent } from '../events/local.ts'
 import { RateLimiter, perDay, perMinute } from '../ingest/rate-limiter.ts'
 import type { BlobStore } from '../log/blob-store.ts'
 import type { EventLog } from '../log/event-log.ts'
+import { assureFreeBytes } from '../log/free-room.ts'
 import type { LogRecord } from '../log/record.ts'
 import { GENESIS_HASH } from '../log/record.ts'
 import type { Store } from '../log/store.ts'
@@ -113,7 +114,7 @@ export class Deliveries {
     const mapping = this.#mappingProblem(request, verified.key)
     if (mapping !== null) return this.#refuse('REQUEST_MAPPING_REFUSED', mapping, request)
     // Before anything is used up.
-    await this.#assureRoom()
+    await assureFreeBytes(this.#ports.store, DELIVERY_FREE_BYTES_MIN, 'deliveries')
     const used = await requests.useNonce(request, asking)
     if (!used.ok) return used
     // [REJECT] DE-14.
@@ -156,15 +157,6 @@ export class Deliveries {
     const { perSigner, dailyCap } = this.#ports.policy().rate(namespace)
     const name = `${namespace}!${signer}`
     return this.#rates.take(perMinute(name, perSigner), perDay(name, dailyCap))
-  }
-
-  /** Throws `STORE_FULL`. */
-  async #assureRoom(): Promise<void> {
-    const free = await this.#ports.store.freeBytes()
-    if (free >= DELIVERY_FREE_BYTES_MIN) return
-    throw new AnchormeshError('STORE_FULL', `${free} bytes are free; deliveries need ${DELIVERY_FREE_BYTES_MIN}`, {
-      hint: 'free disk space'
-    })
   }
 
   /** The payload as a blob, then its record in the log, both synced. */

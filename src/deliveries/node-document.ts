@@ -11,8 +11,11 @@ const PROTOCOLS: readonly string[] = [
   'checkpoint/v1',
   'delivery/v1',
   'event/v1',
+  'feedback/v1',
   'pack-sync/v1',
-  'range-sync/v1'
+  'range-sync/v1',
+  'subscription/v1',
+  'telemetry/v1'
 ]
 
 /** Who this node is, for partners (SPEC DE-23): the key that it signs with now, those that policy binds to it, and its organisation's. */

@@ -144,6 +144,9 @@ function noReply(error: unknown): NoReply {
   // The other side's alert is about the certificate that was shown to it.
   if (/^ERR_SSL_.*ALERT.*(?:CERT|UNKNOWN_CA|ACCESS_DENIED)/.test(code))
     return { ok: false, code: 'CERTIFICATE_REFUSED', detail }
-  const isTheirs = error instanceof PinMismatch || /CERT|SELF_SIGNED|UNABLE_TO/.test(code)
-  return { ok: false, code: isTheirs ? 'CERTIFICATE_NOT_TRUSTED' : 'UNREACHABLE', detail }
+  if (error instanceof PinMismatch) return { ok: false, code: 'CERTIFICATE_NOT_TRUSTED', detail }
+  if (!/CERT|SELF_SIGNED|UNABLE_TO/.test(code)) return { ok: false, code: 'UNREACHABLE', detail }
+  // What Node advises after the semicolon is a flag of its own.
+  const [why = ''] = detail.split(';')
+  return { ok: false, code: 'CERTIFICATE_NOT_TRUSTED', detail: `${why}; --ca (tls.ca) names whom it must lead to` }
 }

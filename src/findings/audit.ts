@@ -30,9 +30,11 @@ const SECURITY_ACTIONS: Readonly<Partial<Record<FindingsCode, AuditAction>>> = {
 /** Tells the audit log of requests that speak for tenants. */
 export class FindingsAudit {
   readonly #audit: CountingTrail
+  readonly #isCarried: (tenant: string) => boolean
 
-  constructor(audit: CountingTrail) {
+  constructor(audit: CountingTrail, isCarried: (tenant: string) => boolean) {
     this.#audit = audit
+    this.#isCarried = isCarried
   }
 
   tell(
@@ -40,7 +42,8 @@ export class FindingsAudit {
     taken: { readonly ok: true; readonly answer: { readonly logSeq: number } } | FindingsRefusal
   ): void {
     const { address, requestId } = origin
-    const subject = tenant
+    // Other names are whatever somebody wrote, and count together.
+    const subject = this.#isCarried(tenant) ? tenant : 'unknown'
     if (taken.ok) {
       const { signer: actor = address, kid = '' } = claimed ?? {}
       const detail = { kid, logSeq: taken.answer.logSeq, address }

@@ -7,10 +7,10 @@ import type { DecodedTenantRequest } from '../../protocols/telemetry/v1/tenant-r
 import { localEvent } from '../events/local.ts'
 import type { BlobStore } from '../log/blob-store.ts'
 import type { EventLog } from '../log/event-log.ts'
+import { assureFreeBytes } from '../log/free-room.ts'
 import type { Store } from '../log/store.ts'
 import type { CountingTrail } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
-import { AnchormeshError } from '../platform/errors.ts'
 import { InTurn } from '../platform/in-turn.ts'
 import type { PartnerKey } from '../partners/partner-keys.ts'
 import { checkCrossOrgPolicy } from '../policy/cross-org.ts'
@@ -25,7 +25,7 @@ import type { RequestOrigin } from './audit.ts'
 import { refused } from './codes.ts'
 import type { FindingsCode, FindingsRefusal } from './codes.ts'
 import { FindingsReader } from './reader.ts'
-import { checkSigner, speaksFor } from './signer-check.ts'
+import { carriesTenant, checkSigner, speaksFor } from './signer-check.ts'
 import type { SignerCheckPorts } from './signer-check.ts'
 
 // A turn is two synced writes, some 10 ms on a slow disk: who comes last waits for a second. Each holds a body of up to
@@ -84,7 +84,7 @@ export class Findings {
   constructor(ports: FindingsPorts) {
     this.#ports = ports
     this.reader = new FindingsReader(ports)
-    this.#audit = new FindingsAudit(ports.audit)
+    this.#audit = new FindingsAudit(ports.audit, (tenant) => carriesTenant(tenant, ports.policy()))
   }
 
   get counts(): FindingsCounts {
@@ -133,6 +133,8 @@ export class Findings {
     const denied = tenantMeasurementProblem({ tenant, signer, named }, policy)
     if (denied !== null) return refused('ATTESTATION_DENIED', denied)
     return await this.#inTurn(async () => {
+      if (!this.#isStillUsed(proven.key)) return takenBack(proven.key)
+      if (!speaksFor(tenant, proven.key, this.#ports.policy())) return foreign(proven.key, tenant)
       // [REJECT] TM-11, 8.
       const nonce = await this.#ports.guard.nonce(facts)
       return nonce.ok ? await this.#log(decoded) : nonce
@@ -186,6 +188,7 @@ export class Findings {
     if (!proven.ok) return proven
     const { key } = proven
     return await this.#inTurn(async () => {
+      if (!this.#isStillUsed(key)) return takenBack(key)
       // [REJECT] FB-8.
       const nonce = await this.#ports.guard.nonce(facts)
       if (!nonce.ok) return nonce
@@ -204,6 +207,12 @@ export class Findings {
       const logSeq = await this.#keep('feedback', taken, body)
       return { ok: true, answer: { feedbackId: id, bodyHash, findingId: data.findingId, logSeq } }
     })
+  }
+
+  /** Whether nobody took the key back, or gave it to another tenant, while the request waited for its turn. */
+  #isStillUsed({ did, kid, key, tenant }: PartnerKey): boolean {
+    const now = this.#ports.partners.of(did, kid)
+    return now.some((one) => one.tenant === tenant && Buffer.compare(one.key.bytes, key.bytes) === 0)
   }
 
   /** FB-9: a key of the tenant; or one of another organisation, which a rule lets judge what that of the agent found. */
@@ -244,26 +253,21 @@ export class Findings {
     this.#waiting += 1
     try {
       // Before anything is used up.
-      await this.#assureRoom()
+      await assureFreeBytes(this.#ports.store, FINDINGS_FREE_BYTES_MIN, 'findings')
       return await this.#line.run(work)
     } finally {
       this.#waiting -= 1
     }
   }
 
-  /** Throws `STORE_FULL`. */
-  async #assureRoom(): Promise<void> {
-    const free = await this.#ports.store.freeBytes()
-    if (free >= FINDINGS_FREE_BYTES_MIN) return
-    throw new AnchormeshError('STORE_FULL', `${free} bytes are free; findings need ${FINDINGS_FREE_BYTES_MIN}`, {
-      hint: 'free disk space'
-    })
-  }
-
   #count(kind: 'telemetry' | 'feedback', taken: { readonly ok: true } | FindingsRefusal): void {
     const name: FindingsCode | 'telemetry' | 'feedback' = taken.ok ? kind : taken.code
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1)
   }
+}
+
+function takenBack({ did, kid }: PartnerKey): FindingsRefusal {
+  return refused('NODE_UNKNOWN', `the key ${kid} of ${did} is in use here no more`)
 }
 
 function foreign({ did, kid, tenant }: PartnerKey, asked: string): FindingsRefusal {

@@ -13,7 +13,7 @@ import type { TenantRowsPorts, TenantRowsQuery } from '../projections/tenant-row
 // A page is one answer in memory. A row is some hundred bytes, and 16 KiB with the longest names and adjustments.
 export const PAGE_LENGTH_DEFAULT = 100
 
-/** What is asked of the rows of a tenant. Times are milliseconds since 1970, of signing; `toTs` is exclusive. */
+/** What is asked of the rows of a tenant. Times are milliseconds since 1970, of signing, both ends included. */
 export interface TenantQuery {
   readonly signer?: string
   readonly fromTs?: number
@@ -60,7 +60,7 @@ export async function findingsPage(tenant: string, query: FindingsQuery, ports: 
     (status === undefined || row.status === status) &&
     (severity === undefined || row.severity === severity) &&
     row.timestamp >= fromTs &&
-    row.timestamp < toTs
+    row.timestamp <= toTs
   return await tenantRows('findings', rowsQuery(`${tenant}!`, query, matches), ports)
 }
 
@@ -97,7 +97,7 @@ export async function feedbackPage(tenant: string, query: FeedbackQuery, ports: 
     (signer === undefined || row.signer === signer) &&
     (action === undefined || row.action === action) &&
     row.signedAt >= fromTs &&
-    row.signedAt < toTs
+    row.signedAt <= toTs
   const page = await tenantRows('feedback', rowsQuery(prefix, query, matches), ports)
   const bodies = await bodiesOf<Feedback>(
     page.rows.map((row) => (row as FeedbackRow).bodyHash),

@@ -21,18 +21,25 @@ interface ShownCertificate {
   readonly notAfter: number
 }
 
+/** Why a certificate gives no right. */
+export interface CertificateRefusal {
+  readonly ok: false
+  readonly code: 'CERTIFICATE_REQUIRED' | 'CERTIFICATE_NOT_PINNED'
+  readonly detail: string
+}
+
 /** What a certificate is worth now. */
-type Judged =
-  | { readonly ok: true; readonly did: string }
-  | {
-      readonly ok: false
-      readonly code: 'CERTIFICATE_REQUIRED' | 'CERTIFICATE_NOT_PINNED'
-      readonly detail: string
-    }
+type Judged = { readonly ok: true; readonly did: string } | CertificateRefusal
+
+interface Judge {
+  readonly judge: () => Judged
+  /** Whether nobody is served without a certificate, whatever else is shown. */
+  readonly isRequired: boolean
+}
 
 /** A connection shows one certificate, at its beginning; reading it costs more than a look here. */
 const shownOn = new WeakMap<object, ShownCertificate | null>()
-const judges = new WeakMap<object, () => Judged>()
+const judges = new WeakMap<object, Judge>()
 
 // Nothing but a word is told there, and who looks after a process by them has no certificate.
 const OPEN_PATHS: ReadonlySet<string> = new Set(['/livez', '/readyz'])
@@ -46,7 +53,7 @@ const ADMIN_PATH = '/v1/admin/'
 export function checkCertificates(app: App, rules: CertificateRules, clock: Clock, audit: CountingTrail): void {
   app.addHook('onRequest', async (request) => {
     const shown = certificateOf(request.raw.socket)
-    judges.set(request.raw, () => judge(shown, rules, clock.now()))
+    judges.set(request.raw, { judge: () => judge(shown, rules, clock.now()), isRequired: rules.mtls === 'required' })
     const path = request.routeOptions.url ?? 'unknown'
     if (rules.mtls === 'off' || OPEN_PATHS.has(path) || path.startsWith(ADMIN_PATH)) return
     const judged = judge(shown, rules, clock.now())
@@ -63,8 +70,25 @@ export function checkCertificates(app: App, rules: CertificateRules, clock: Cloc
  * the time again, so that who serves for long can tell when a right has ended.
  */
 export function certificateDidOf(request: FastifyRequest): string | null {
-  const judged = judges.get(request.raw)?.()
+  const judged = judges.get(request.raw)?.judge()
   return judged?.ok === true ? judged.did : null
+}
+
+/**
+ * For an answer that lasts: why the certificate lets nobody in any more, or null as long as it does. Undefined where the
+ * answer does not rest on one. `isReaders`: it is what the reader is known by.
+ */
+export function certificateLoss(
+  request: FastifyRequest,
+  isReaders: boolean
+): (() => CertificateRefusal | null) | undefined {
+  const found = judges.get(request.raw)
+  if (found === undefined || !(isReaders || found.isRequired)) return undefined
+  const { judge: again } = found
+  return () => {
+    const judged = again()
+    return judged.ok ? null : judged
+  }
 }
 
 function certificateOf(socket: object): ShownCertificate | null {
@@ -94,6 +118,6 @@ function judge(shown: ShownCertificate | null, { didOfPin }: CertificateRules, n
   return { ok: true, did }
 }
 
-function refused(code: Extract<Judged, { ok: false }>['code'], detail: string): Judged {
+function refused(code: CertificateRefusal['code'], detail: string): CertificateRefusal {
   return { ok: false, code, detail }
 }

@@ -4,13 +4,15 @@ import { notCarried } from '../policy/not-carried.ts'
 /**
  * Throws `NOT_FOUND`, naming those that are carried, for a namespace of which this node knows nothing: an empty answer
  * would hide a slip of the keyboard. One that is carried no more is known as long as the log holds events of it.
+ * `carriedNow` spares asking for the status, which looks at much more.
  */
 export async function requireKnownNamespace(
   operations: Pick<Operations, 'status' | 'events'>,
-  namespace: string | undefined
+  namespace: string | undefined,
+  carriedNow?: readonly string[]
 ): Promise<void> {
   if (namespace === undefined) return
-  const carried = await carriedNamespaces(operations)
+  const carried = carriedNow ?? (await carriedNamespaces(operations))
   if (carried.includes(namespace)) return
   for await (const _event of operations.events({ namespace, limit: 1 })) return
   throw notCarried(namespace, carried)

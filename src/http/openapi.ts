@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import { RequestRefused } from './errors.ts'
 import { answerNotModified } from './etag.ts'
 import type { App } from './listener.ts'
 import { ROUTE_TAGS, documented } from './route-docs.ts'
@@ -72,23 +73,7 @@ export async function documentRoutes(app: App, version: () => Promise<string>): 
     },
     transformObject: (document) => pruned(toComponents(document))
   })
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    // Nothing from elsewhere, no inline script; the viewer sets styles on elements itself.
-    staticCSP: {
-      'default-src': "'none'",
-      'base-uri': "'none'",
-      'connect-src': "'self'",
-      'font-src': "'self'",
-      'form-action': "'none'",
-      'frame-ancestors': "'none'",
-      'img-src': ["'self'", 'data:'],
-      'script-src': "'self'",
-      'style-src': ["'self'", "'unsafe-inline'"]
-    },
-    uiConfig: { url: '/openapi.json', validatorUrl: null, docExpansion: 'list', tryItOutEnabled: false },
-    theme: { title: `${TITLE}: the HTTP API` }
-  })
+  await registerViewer(app)
   let text: string | undefined
   app.get('/openapi.json', {
     schema: {
@@ -108,6 +93,38 @@ export async function documentRoutes(app: App, version: () => Promise<string>): 
       text ??= JSON.stringify({ ...app.swagger(), info: { ...INFO, version: await version() } }, plain)
       return await reply.type('application/json').send(text as never)
     }
+  })
+}
+
+/** The viewer's page, and the files that it needs. */
+const VIEWER_PATH = /^\/docs(?:\/|\/static\/[A-Za-z0-9][A-Za-z0-9.-]{0,63})?$/
+
+async function registerViewer(app: App): Promise<void> {
+  await app.register(async (viewer) => {
+    // The plugin would write the document anew for everybody who asks for `/docs/yaml`, and fail on names of files that
+    // no file system has.
+    viewer.addHook('onRequest', async ({ raw: { url = '' } }) => {
+      const [path = '', query] = url.split(/\?(.*)/s, 2)
+      if (!VIEWER_PATH.test(path)) throw new RequestRefused('NOT_FOUND', 'the viewer has no such file')
+      if (query !== undefined) throw new RequestRefused('QUERY_INVALID', 'the viewer knows no parameters')
+    })
+    await viewer.register(swaggerUi, {
+      routePrefix: '/docs',
+      // Nothing from elsewhere, no inline script; the viewer sets styles on elements itself.
+      staticCSP: {
+        'default-src': "'none'",
+        'base-uri': "'none'",
+        'connect-src': "'self'",
+        'font-src': "'self'",
+        'form-action': "'none'",
+        'frame-ancestors': "'none'",
+        'img-src': ["'self'", 'data:'],
+        'script-src': "'self'",
+        'style-src': ["'self'", "'unsafe-inline'"]
+      },
+      uiConfig: { url: '/openapi.json', validatorUrl: null, docExpansion: 'list', tryItOutEnabled: false },
+      theme: { title: `${TITLE}: the HTTP API` }
+    })
   })
 }
 

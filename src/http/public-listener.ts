@@ -23,6 +23,7 @@ import type { PackServing } from '../pack-sync/server.ts'
 import { registerPackServing } from './pack-sync-routes.ts'
 import { registerPublicRoutes } from './public-routes.ts'
 import type { PublicOperations } from './public-routes.ts'
+import { PLAIN_SIGHT } from './require-visible.ts'
 import { registerTicketRoutes } from './ticket-routes.ts'
 import type { SubscriptionHub } from '../subscriptions/hub.ts'
 import { registerSubscribeRoute } from './subscribe-routes.ts'
@@ -97,17 +98,19 @@ export async function startPublicListener(options: PublicListenerOptions): Promi
 export async function registerEveryPublicRoute(app: App, options: PublicListenerOptions): Promise<void> {
   const { operations, packs, access, metrics, clock, corsOrigins = [], audit = NO_AUDIT } = options
   const { subscriptions: hub, federation, findings, tls, readiness } = options
+  const didOf = options.certificateDidOf ?? certificateDidOf
+  const sight = access?.visibility ?? PLAIN_SIGHT
   if (tls !== undefined) checkCertificates(app, tls, clock, audit)
   allowOrigins(app, corsOrigins)
   registerAccess(app, {
     ...options,
     ...(access === undefined ? {} : { readers: access }),
-    certificateDidOf: options.certificateDidOf ?? certificateDidOf,
+    certificateDidOf: didOf,
     origins: originsOf(corsOrigins),
     audit
   })
   await documentRoutes(app, async () => (await operations.status()).version)
-  registerPublicRoutes(app, operations, access?.visibility)
+  registerPublicRoutes(app, operations, sight)
   if (access !== undefined) {
     registerTicketRoutes(app, access)
     registerHandInRoutes(app, operations, access)
@@ -116,6 +119,6 @@ export async function registerEveryPublicRoute(app: App, options: PublicListener
   if (packs !== undefined) registerPackServing(app, packs, clock)
   if (federation !== undefined) registerFederation(app, federation, clock)
   if (findings !== undefined) registerTenantRoutes(app, findings, clock)
-  if (hub !== undefined) registerSubscribeRoute(app, { hub, operations, corsOrigins })
+  if (hub !== undefined) registerSubscribeRoute(app, { hub, operations, sight })
   if (metrics !== undefined) registerMetrics(app, metrics)
 }

@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify'
+import { z } from 'zod'
 import { HASH_PATTERN } from '../../protocols/event/v1/envelope.ts'
 import { projectionPage } from '../api/pages.ts'
 import type { LoggedEvent, Operations } from '../operations.ts'
@@ -26,23 +27,28 @@ export type PublicOperations = Pick<
 
 /** Of everything that is a fold of the log. */
 const OF_FOLDS = ['NOT_YET', 'PROJECTION_HALTED'] as const
+const healthAnswer = z.union([schemas.health, z.strictObject({ status: z.enum(['ok', 'failing']) })])
 const NOT_MODIFIED = { 304: 'It is the one that the client has (`If-None-Match`).' }
 
 /** `/health` and the reading routes of `/v1` (CONTRACT, section 4); each shows what its reader may see. */
 export function registerPublicRoutes(app: App, operations: PublicOperations, sight: Sight = PLAIN_SIGHT): void {
+  // Everybody may ask, and it is put together from all parts of the node: once for those who ask meanwhile.
+  let underWay: ReturnType<typeof operations.status> | null = null
+  const currentStatus = (): ReturnType<typeof operations.status> =>
+    (underWay ??= operations.status().finally(() => (underWay = null)))
   app.get('/health', {
     schema: {
       querystring: schemas.noQuery,
       ...documented({
         summary: 'Whether the node is well',
-        description: 'With 503 `reasons` say what is wrong.',
+        description: 'With 503 `reasons` say what is wrong. Who may read nothing is told the status alone.',
         tag: 'operations',
         access: 'anyone',
-        answers: { 200: schemas.health, 503: schemas.health }
+        answers: { 200: healthAnswer, 503: healthAnswer }
       })
     },
     handler: async (request, reply) => {
-      const { did, network, version, uptimeMs, log, health } = await operations.status()
+      const { did, network, version, uptimeMs, log, health } = await currentStatus()
       const answer = { did, peerId: network?.peerId ?? null, version, uptimeMs, logSeq: log.logSeq }
       reply.header('cache-control', 'no-store')
       if (!isReader(request)) return await sendHealthAlone(reply, health.ok)

@@ -7,7 +7,7 @@ import { requireKnownNamespace } from './known-namespace.ts'
 import { readerOf } from './reader.ts'
 
 /** What decides what a reader may see, beside its scope. */
-export type Sight = Pick<Visibility, 'seesEvent' | 'mayName'>
+export type Sight = Pick<Visibility, 'seesEvent' | 'mayName'> & Partial<Pick<Visibility, 'carried'>>
 
 /** Goes by namespaces alone. */
 export const PLAIN_SIGHT: Sight = {
@@ -27,7 +27,7 @@ export async function requireNamespace(
   operations: Pick<Operations, 'status' | 'events'>
 ): Promise<void> {
   const reader = readerOf(request)
-  if (reader.namespaces === null) return await requireKnownNamespace(operations, namespace)
+  if (reader.namespaces === null) return await requireKnownNamespace(operations, namespace, sight.carried?.())
   if (namespace !== undefined && !sight.mayName(reader, namespace)) throw namespaceDenied(namespace)
 }
 

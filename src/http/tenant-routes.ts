@@ -16,10 +16,14 @@ import { readerOf } from './reader.ts'
 import { noQuery } from './schemas.ts'
 import * as docs from './tenant-docs.ts'
 import * as schemas from './tenant-schemas.ts'
+import { boundUnderWay } from './under-way.ts'
 
 // Requests of one address (IPv6: of one network) in a minute. One costs a signature and two synced writes; the agents of
 // an organisation behind one address report ten times a second.
 export const TENANT_REQUESTS_PER_MINUTE = 600
+// Reports that come in or are being taken, each up to 256 KiB; a stranger can keep one open for as long as a request may
+// take. As many as may wait for their turn, and more that are on their way: 128 MiB, a quarter of it for one address.
+export const REPORTS_UNDER_WAY = { all: 512, ofAddress: 128 } as const
 // Addresses that sent something lately; forgetting one only lets it send anew. About 1 MiB.
 const ADDRESSES_MAX = 10_000
 
@@ -91,7 +95,7 @@ function registerTaking(app: App, findings: Findings, clock: Clock): void {
         querystring: noQuery,
         ...docs.TELEMETRY_DOCS
       },
-      preParsing: withinRate,
+      preParsing: [withinRate, boundUnderWay(REPORTS_UNDER_WAY)],
       handler: async (request, reply) => {
         const { tenant } = request.params
         answer(reply, await findings.takeTelemetry(tenant, bodyOf(request), originOf(request)))

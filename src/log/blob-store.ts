@@ -1,5 +1,5 @@
 import { FREE_BYTES_MIN } from './limits.ts'
-import { storeFull } from './store-health.ts'
+import { assureFreeBytes } from './free-room.ts'
 import type { KeyRange, Store, WriteOperation } from './store.ts'
 
 const blobKey = (hash: string): string => `b!${hash}`
@@ -59,8 +59,7 @@ export class BlobStore {
 
   /** Only where there is room: a store that was closed and can't be opened again can't be read either. */
   async #reopen(): Promise<void> {
-    const free = await this.#store.freeBytes()
-    if (free < FREE_BYTES_MIN) throw storeFull(`${free} bytes are free on the disk; it needs ${FREE_BYTES_MIN}`)
+    await assureFreeBytes(this.#store, FREE_BYTES_MIN, 'blobs')
     await this.#store.reopen()
     this.#broken = false
   }

@@ -64,6 +64,7 @@ export class EncryptedStore implements Store {
 }
 
 function decrypting(inner: StoreReader, cipher: ValueCipher): StoreReader {
+  const { getNow } = inner
   const open = (key: string, value: Uint8Array): Uint8Array => {
     const plain = cipher.open(key, value)
     if (plain !== null) return plain
@@ -76,6 +77,14 @@ function decrypting(inner: StoreReader, cipher: ValueCipher): StoreReader {
       const value = key === ENCRYPTION_KEY ? undefined : await inner.get(key)
       return value === undefined ? undefined : open(key, value)
     },
+    ...(getNow === undefined
+      ? {}
+      : {
+          getNow: (key: string) => {
+            const value = key === ENCRYPTION_KEY ? undefined : getNow(key)
+            return value === undefined ? undefined : open(key, value)
+          }
+        }),
     getMany: async (keys) =>
       (await inner.getMany(keys)).map((value, at) => {
         const key = keys[at] ?? ''

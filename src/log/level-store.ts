@@ -2,7 +2,7 @@ import { DAMAGE_HINT } from './damage-hint.ts'
 import type { Stats } from 'node:fs'
 import { readdir, stat, statfs } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { AbstractChainedBatch, AbstractLevel, AbstractSnapshot } from 'abstract-level'
+import type { AbstractChainedBatch, AbstractIterator, AbstractLevel, AbstractSnapshot } from 'abstract-level'
 import { Level } from 'level'
 import { MemoryLevel } from 'memory-level'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
@@ -87,7 +87,7 @@ export async function openMemoryStore(): Promise<Store> {
 
 function locked(location: string, by: string, cause?: unknown): AnchormeshError {
   return new AnchormeshError('STORE_LOCKED', `${by} has the store ${location} open`, {
-    hint: 'stop the other process, or let the command talk to the running node',
+    hint: 'stop the other process; where it is a node that is starting, wait for its line `ready`',
     cause
   })
 }
@@ -123,6 +123,11 @@ export function isStoreUnavailable(error: unknown): boolean {
 }
 
 const AS_TEXT = { valueEncoding: 'utf8' } as const
+
+// Reading a few entries too many costs less than asking once more.
+const FIRST_ENTRIES = 16
+// As many as an iterator reads ahead by itself; LevelDB ends sooner where they are more than 16 KiB.
+const NEXT_ENTRIES = 1_000
 
 /** LevelDB takes text as it is, which is cheaper than encoding it first. */
 function putInto(
@@ -170,10 +175,18 @@ class LevelReader implements StoreReader {
     }
   }
 
+  readonly getNow = (key: string): Uint8Array | undefined => {
+    try {
+      return this.#database.getSync(key, this.#options())
+    } catch (error) {
+      throw failure(error, 'read', this.#gate)
+    }
+  }
+
   async *range(range: KeyRange): AsyncGenerator<[string, Uint8Array]> {
     if (this.#gate.reopening !== null) await this.#gate.reopening
     try {
-      yield* this.#database.iterator({ ...range, ...this.#options() })
+      yield* entriesOf(this.#database.iterator({ ...range, ...this.#options() }))
     } catch (error) {
       throw failure(error, 'read', this.#gate)
     }
@@ -181,6 +194,24 @@ class LevelReader implements StoreReader {
 
   #options(): { snapshot?: AbstractSnapshot } {
     return this.#snapshot === undefined ? {} : { snapshot: this.#snapshot }
+  }
+}
+
+/**
+ * An iterator by itself crosses into a thread for its first entry alone, and again for whether there is a second: twice
+ * for what is found in one place. LevelDB says with an answer whether it was the last.
+ */
+async function* entriesOf(
+  iterator: AbstractIterator<Database, string, Uint8Array>
+): AsyncGenerator<[string, Uint8Array]> {
+  try {
+    for (let size = FIRST_ENTRIES; ; size = NEXT_ENTRIES) {
+      const entries = await iterator.nextv(size)
+      if (entries.length === 0) return
+      yield* entries
+    }
+  } finally {
+    await iterator.close()
   }
 }
 
@@ -227,6 +258,7 @@ class LevelStore extends LevelReader implements Store {
     return {
       get: (key) => reader.get(key),
       getMany: (keys) => reader.getMany(keys),
+      getNow: reader.getNow,
       range: (range) => reader.range(range),
       close: () => snapshot.close()
     }

@@ -27,7 +27,7 @@ import {
 import type { LogRecord } from './record.ts'
 import { GENESIS_HASH, decodeRecord } from './record.ts'
 import type { StoreReader } from './store.ts'
-import { prefixRange } from './store.ts'
+import { fewValues, prefixRange } from './store.ts'
 
 /** A record with its parsed content: what folds and listeners see. */
 export type LoggedRecord =
@@ -70,6 +70,15 @@ export class LogReader {
 
   async read(logSeq: number): Promise<LogRecord | undefined> {
     const bytes = await this.#reader.get(recordKey(logSeq))
+    return bytes === undefined ? undefined : mustDecode(logSeq, bytes)
+  }
+
+  /** The record of one event, once it is durable, for those who ask for this one alone. */
+  async readEvent(eventId: string): Promise<LogRecord | undefined> {
+    const [place] = await fewValues(this.#reader, [idKey(eventId)])
+    if (place === undefined) return undefined
+    const { logSeq } = decodePosition(place)
+    const [bytes] = await fewValues(this.#reader, [recordKey(logSeq)])
     return bytes === undefined ? undefined : mustDecode(logSeq, bytes)
   }
 

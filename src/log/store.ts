@@ -23,6 +23,11 @@ export interface StoreReader {
   get(key: string): Promise<Uint8Array | undefined>
   /** Values in the order of `keys`; `undefined` where there is none. */
   getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]>
+  /**
+   * A value without a thread in between, where the store can; everybody waits meanwhile, so it is for the few keys that
+   * `fewValues` takes. While the store is opened anew it throws instead of waiting.
+   */
+  readonly getNow?: (key: string) => Uint8Array | undefined
   /** Entries in key order. The iterator sees one moment of the store, whatever is written meanwhile. */
   range(range: KeyRange): AsyncIterable<[string, Uint8Array]>
 }
@@ -55,4 +60,18 @@ export interface Store extends StoreReader {
 /** The range of all keys that begin with `prefix`. */
 export function prefixRange(prefix: string): { readonly gte: string; readonly lt: string } {
   return { gte: prefix, lt: `${prefix}\x7f` }
+}
+
+// LevelDB finds a value that is in memory in 2 to 5 µs, and asking a thread for it costs 15 to 50 µs on busy cores; one
+// that has to come from a disk takes some 100 µs. So many are over before a page of rows is parsed.
+const VALUES_NOW_MAX = 16
+
+/** Values in the order of `keys`, as `getMany` gives them; a few of them without a thread in between. */
+export async function fewValues(
+  reader: StoreReader,
+  keys: readonly string[]
+): Promise<readonly (Uint8Array | undefined)[]> {
+  const { getNow } = reader
+  if (getNow === undefined || keys.length > VALUES_NOW_MAX) return await reader.getMany(keys)
+  return keys.map((key) => getNow(key))
 }

@@ -1,8 +1,11 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { StoreReader } from '../log/store.ts'
+import type { ChangedRow, RunLimits } from './changed-runs.ts'
+import { ChangedRuns, RUN_LIMITS } from './changed-runs.ts'
 import type { ProjectionInstance } from './instance.ts'
 import { changesAfter } from './journal.ts'
-import { decodeRow, unpackRow } from './row-codec.ts'
+import type { PackedRow } from './row-codec.ts'
+import { parseStored, unpackRow } from './row-codec.ts'
 import type { ProjectionState } from './state.ts'
 import { rowsOfState } from './state.ts'
 import type { WinnerChange } from './winner-change.ts'
@@ -19,7 +22,7 @@ export interface ProjectionChange {
   readonly winnerChanged?: WinnerChange | null
   /** The position at which the row is true. */
   readonly logSeq: number
-  /** Present on the last change of a position: the place from which to go on. Keep it once the change is dealt with. */
+  /** Present on the last change of a run: the place from which to go on. Keep it once the change is dealt with. */
   readonly cursor: string | null
 }
 
@@ -31,22 +34,12 @@ export interface ChangesReading {
   readonly passes: (key: string) => boolean
   /** Whether the reader may see a row; default all. */
   readonly shows?: (row: JsonObject) => boolean
+  /** Default `RUN_LIMITS`. */
+  readonly runs?: RunLimits
 }
-
-/** What is kept of a row that changed: for its derived changes, and, where not all rows are shown, what stood there. */
-interface Before {
-  readonly remembered: JsonObject | null
-  readonly row: JsonObject | null
-}
-
-const NOTHING_BEFORE: Before = { remembered: null, row: null }
 
 // One read for many costs a fraction of one for each; 128 rows are some 100 KiB.
 const ROWS_AT_ONCE = 128
-
-// A key and what is remembered of its row are some 150 bytes, so some 2.5 MiB for each reader that catches up. With
-// more changes than that, one row may come more than once.
-const KEYS_AT_ONCE = 16_384
 
 /** Whether the journal leads from rows of this position and generation to those of the state. */
 export function isReachedByJournal(
@@ -57,54 +50,51 @@ export function isReachedByJournal(
 }
 
 /**
- * The newest state of each wanted row that changed after position `after`, in the order of the last changes. Keeps at
- * most `KEYS_AT_ONCE` keys in memory, and what the projection wants to remember of the rows before.
+ * What of the wanted rows changed after position `after`, in runs that end with a position each, told by `logSeq`: in a
+ * run each row comes once, as it is there, in the order of the last changes; so whoever has a whole run has the rows of
+ * its position. Where too much has changed for that, all is one run up to now, in which a row may come more than once.
  */
 export async function* changesSince(
   reading: ChangesReading,
   after: number
 ): AsyncGenerator<Omit<ProjectionChange, 'cursor'>> {
-  const { snapshot, instance, passes, shows } = reading
+  const { snapshot, instance, state, passes, shows, runs: limits = RUN_LIMITS } = reading
   const { name, layout, derived } = instance.projection
-  let keys = new Map<string, Before>()
-  for await (const [, key, before] of changesAfter(snapshot, name, after)) {
-    if (!passes(key)) continue
-    // What the reader knows stood there before the first of the changes.
-    const isWanted = derived !== undefined || shows !== undefined
-    const first = isWanted && before !== null && !keys.has(key) ? unpackRow(layout, key, before) : null
-    const known = keys.get(key) ?? NOTHING_BEFORE
-    keys.delete(key)
-    keys.set(
-      key,
-      first === null ? known : { remembered: derived?.remember(first) ?? null, row: shows === undefined ? null : first }
-    )
-    if (keys.size < KEYS_AT_ONCE) continue
-    yield* newestRows(reading, keys)
-    keys = new Map()
+  const options = { layout, remember: derived?.remember.bind(derived), shows, limits }
+  let collected = new ChangedRuns({ ...options, isCut: true })
+  for await (const change of changesAfter(snapshot, name, after)) {
+    if (!passes(change[1])) continue
+    collected.add(change)
+    if (!collected.isFull) continue
+    yield* rowsOfRun(reading, collected.together(), state.cursor)
+    collected = new ChangedRuns({ ...options, isCut: false })
   }
-  yield* newestRows(reading, keys)
+  const last = collected.runs.at(-1)
+  for (const run of collected.runs) yield* rowsOfRun(reading, run.rows, run === last ? state.cursor : run.logSeq)
 }
 
-async function* newestRows(
+async function* rowsOfRun(
   { snapshot, instance, state, shows }: ChangesReading,
-  keys: ReadonlyMap<string, Before>
+  run: ReadonlyMap<string, ChangedRow>,
+  logSeq: number
 ): AsyncGenerator<Omit<ProjectionChange, 'cursor'>> {
   const { name, layout, derived } = instance.projection
   const rows = rowsOfState(name, state)
-  const changed = [...keys]
+  const changed = [...run]
   for (let from = 0; from < changed.length; from += ROWS_AT_ONCE) {
     const part = changed.slice(from, from + ROWS_AT_ONCE)
-    const found = await snapshot.getMany(part.map(([key]) => rows + key))
-    for (const [index, [key, before]] of part.entries()) {
-      const bytes = found[index]
-      const stored = bytes === undefined ? null : decodeRow(layout, key, bytes)
+    const unchanged = part.flatMap(([key, { after }]) => (after === undefined ? [key] : []))
+    const found = await snapshot.getMany(unchanged.map((key) => rows + key))
+    const now = new Map(unchanged.map((key, index) => [key, found[index]]))
+    for (const [key, { remembered, wasShown, after }] of part) {
+      const bytes = now.get(key)
+      const is = bytes === undefined ? (after ?? null) : (parseStored(bytes) as PackedRow)
+      const stored = is === null ? null : unpackRow(layout, key, is)
       const isShown = shows === undefined || (stored !== null && shows(stored))
       // One that may be seen no more is gone for this reader.
-      const isGone = before.row !== null && shows?.(before.row) === true
-      if (!isShown && !isGone) continue
+      if (!isShown && !wasShown) continue
       const row = isShown ? stored : null
-      const { remembered } = before
-      yield { kind: 'change', key, row, ...derived?.change(remembered, row), logSeq: state.cursor }
+      yield { kind: 'change', key, row, ...derived?.change(remembered, row), logSeq }
     }
   }
 }

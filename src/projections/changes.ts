@@ -63,12 +63,13 @@ export async function* followChanges(
       const passes = (key: string): boolean => key.startsWith(prefix)
       const reading = { snapshot, instance, state, prefix, passes }
       const { cursor: logSeq, generation } = state
-      const cursor = encodeCursor({ kind: 'changes', epoch, projection: name, logSeq, generation })
+      const cursorAt = (position: number): string =>
+        encodeCursor({ kind: 'changes', epoch, projection: name, logSeq: position, generation })
       const changes = known === null ? currentRows(reading) : changedRows(reading, known)
-      const changed = yield* withLastCursor(changes, cursor, ended)
+      const changed = yield* withCursors(changes, cursorAt, { logSeq, ended })
       if (ended()) return
       const isDue = !changed && told !== null && logSeq - told >= CHECKPOINT_POSITIONS
-      if (isDue) yield { kind: 'checkpoint', logSeq, cursor }
+      if (isDue) yield { kind: 'checkpoint', logSeq, cursor: cursorAt(logSeq) }
       if (changed || isDue || told === null) told = logSeq
       known = { logSeq, generation }
     } finally {
@@ -110,19 +111,19 @@ async function* changedRows(reading: Reading, known: Known): AsyncGenerator<Chan
   yield* changesSince(reading, known.logSeq)
 }
 
-/** The changes, the last of them with the cursor; returns whether there was any. */
-async function* withLastCursor(
+/** The changes, the last of each run with the cursor; returns whether there was any. */
+async function* withCursors(
   changes: AsyncGenerator<Change>,
-  cursor: string,
-  ended: () => boolean
+  cursorAt: (logSeq: number) => string,
+  { logSeq, ended }: { readonly logSeq: number; readonly ended: () => boolean }
 ): AsyncGenerator<ProjectionChange, boolean> {
   let held: Change | undefined
   for await (const change of changes) {
-    if (held !== undefined) yield { ...held, cursor: null }
+    if (held !== undefined) yield { ...held, cursor: held.logSeq === change.logSeq ? null : cursorAt(held.logSeq) }
     if (ended()) return true
     held = change
   }
-  if (held !== undefined) yield { ...held, cursor }
+  if (held !== undefined) yield { ...held, cursor: cursorAt(logSeq) }
   return held !== undefined
 }
 

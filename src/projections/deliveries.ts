@@ -48,7 +48,7 @@ export const deliveries: Projection = {
     signer: (row, value) => row['from'] === value,
     status: (row, value) => row['status'] === value,
     fromTs: (row, value) => (row['ts'] as number) >= (value as number),
-    toTs: (row, value) => (row['ts'] as number) < (value as number)
+    toTs: (row, value) => (row['ts'] as number) <= (value as number)
   },
 
   reads(record) {

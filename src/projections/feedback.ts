@@ -42,7 +42,7 @@ export const feedback: Projection = {
     signer: (row, value) => row['signer'] === value,
     status: (row, value) => row['action'] === value,
     fromTs: (row, value) => (row as FeedbackRow).signedAt >= Number(value),
-    toTs: (row, value) => (row as FeedbackRow).signedAt < Number(value)
+    toTs: (row, value) => (row as FeedbackRow).signedAt <= Number(value)
   },
 
   reads(record) {

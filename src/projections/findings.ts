@@ -95,7 +95,7 @@ export const findings: Projection = {
     signer: (row, value) => row['signer'] === value,
     status: (row, value) => row['status'] === value,
     fromTs: (row, value) => (row as FindingRow).timestamp >= Number(value),
-    toTs: (row, value) => (row as FindingRow).timestamp < Number(value)
+    toTs: (row, value) => (row as FindingRow).timestamp <= Number(value)
   },
 
   reads(record) {

@@ -5,6 +5,7 @@ import type { Store, WriteOperation } from '../log/store.ts'
 import { prefixRange } from '../log/store.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import { journalOperation } from './journal.ts'
+import { GapParts } from './gap-parts.ts'
 import { generationPrefix, rowsPrefix } from './keys.ts'
 import { FoldGroup, everyRecord } from './log-records.ts'
 import type { FoldTrust } from './key-effects.ts'
@@ -27,6 +28,8 @@ export class ProjectionInstance {
   state: ProjectionState
   /** The policy in force at the cursor; `null` before the first. */
   policy: PolicyView | null = null
+  /** For queries that leave out a part in the middle of keys. */
+  readonly gapParts = new GapParts()
   readonly #store: Store
   readonly #log: LogReader
   readonly #watchers = new Set<RowsWatcher>()

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { PageOf } from '../api/pages.ts'
 import type { ReceiptPart } from '../api/queries.ts'
 import type { Store, StoreReader } from '../log/store.ts'
-import { prefixRange } from '../log/store.ts'
+import { fewValues, prefixRange } from '../log/store.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { ProjectionEngine } from './engine.ts'
@@ -11,6 +11,8 @@ import type { ProjectionInstance } from './instance.ts'
 import { rowsBefore } from './journal.ts'
 import type { FilterName, Projection } from './projection.ts'
 import { decodeRow } from './row-codec.ts'
+import type { AskedFields, KeySpan, RowsOfMoment } from './row-places.ts'
+import { placesOf } from './row-places.ts'
 import type { ProjectionState } from './state.ts'
 import { readState, rowsOfState } from './state.ts'
 
@@ -98,8 +100,13 @@ export async function queryRows(
     const { projection } = instance
     const changed = query.at === undefined ? NOTHING_CHANGED : await changedSince(query.at, state, snapshot, projection)
     const rowsPrefix = rowsOfState(name, state)
-    const entriesOf = (prefix: string): AsyncIterable<[string, JsonObject]> =>
-      rowsInOrder(snapshot, projection, rowsPrefix, prefix, after, changed)
+    const moment = { reader: snapshot, state, rowsPrefix, changed, gapParts: instance.gapParts }
+    const asked = askedFields(query)
+    const entriesOf = async function* (prefix: string): AsyncGenerator<[string, JsonObject]> {
+      const places = await placesOf(projection.layout, prefix, asked, moment)
+      if (places.kind === 'keys') yield* rowsUnder(places.keys, projection, moment, after)
+      else for (const span of places.spans) yield* rowsWithin(snapshot, projection, rowsPrefix, span, after, changed)
+    }
     const entries = shown(prefixes.map(entriesOf), view)
     const { rows, goOnAfter } = await takeRows(entries, matches, limit, also)
     const nextCursor = goOnAfter === null ? null : encodeCursor({ ...place, after: goOnAfter })
@@ -161,19 +168,54 @@ export async function changedSince(
 /** For rows as they are now. */
 export const NOTHING_CHANGED: ReadonlyMap<string, JsonObject | null> = new Map()
 
-/** The rows of a moment in key order; `changed` says which differed then from what is stored now. */
-export async function* rowsInOrder(
+/**
+ * The rows of a moment in key order, those whose key begins with `prefix`; `changed` says which differed then from what
+ * is stored now.
+ */
+export function rowsInOrder(
   reader: StoreReader,
-  { layout }: Projection,
+  projection: Projection,
   rowsPrefix: string,
   prefix: string,
   after: string | undefined,
   changed: ReadonlyMap<string, JsonObject | null>
 ): AsyncGenerator<[string, JsonObject]> {
+  return rowsWithin(reader, projection, rowsPrefix, prefixRange(prefix), after, changed)
+}
+
+/** The rows of a moment that have one of these keys, in their order. */
+async function* rowsUnder(
+  keys: readonly string[],
+  { layout }: Projection,
+  { reader, rowsPrefix, changed }: RowsOfMoment,
+  after: string | undefined
+): AsyncGenerator<[string, JsonObject]> {
+  const wanted = after === undefined ? keys : keys.filter((key) => key > after)
+  const stored = await fewValues(
+    reader,
+    wanted.map((key) => rowsPrefix + key)
+  )
+  for (const [index, key] of wanted.entries()) {
+    const bytes = stored[index]
+    const past = changed.get(key)
+    if (past === undefined && bytes !== undefined) yield [key, decodeRow(layout, key, bytes)]
+    else if (past !== undefined && past !== null) yield [key, past]
+  }
+}
+
+async function* rowsWithin(
+  reader: StoreReader,
+  { layout }: Projection,
+  rowsPrefix: string,
+  span: KeySpan,
+  after: string | undefined,
+  changed: ReadonlyMap<string, JsonObject | null>
+): AsyncGenerator<[string, JsonObject]> {
   const past = [...changed]
-    .filter(([key]) => key.startsWith(prefix) && (after === undefined || key > after))
+    .filter(([key]) => key >= span.gte && key < span.lt && (after === undefined || key > after))
     .sort(([left], [right]) => (left < right ? -1 : 1))
-  const { gte, lt } = prefixRange(rowsPrefix + prefix)
+  const gte = rowsPrefix + span.gte
+  const lt = rowsPrefix + span.lt
   const start = after === undefined ? gte : rowsPrefix + after
   if (start >= lt) return
   // A cursor is its keeper's to change: one from before the prefix must not lead to what stands between.
@@ -216,6 +258,15 @@ export function namespacePrefix(instance: ProjectionInstance, namespace: string)
   const prefix = projection.namespacePrefix(namespace)
   if (prefix === null) throw new AnchormeshError('QUERY_INVALID', `rows of ${projection.name} belong to no namespace`)
   return prefix
+}
+
+/** What a query asks of fields that may stand in keys: always that they are equal. */
+function askedFields({ namespace, batchId, signer }: ProjectionQuery): AskedFields {
+  return {
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(batchId === undefined ? {} : { batchId }),
+    ...(signer === undefined ? {} : { signer })
+  }
 }
 
 function rowFilter(instance: ProjectionInstance, query: ProjectionQuery): (row: JsonObject) => boolean {

@@ -1,4 +1,5 @@
 import type { StoreReader, WriteOperation } from '../log/store.ts'
+import { fewValues } from '../log/store.ts'
 import { factsPrefix, generationPrefix, rowsPrefix, stateKey } from './keys.ts'
 import type { Projection } from './projection.ts'
 
@@ -22,7 +23,7 @@ export async function readState(
   reader: StoreReader,
   { name, version }: Pick<Projection, 'name' | 'version'>
 ): Promise<ProjectionState> {
-  const bytes = await reader.get(stateKey(name))
+  const [bytes] = await fewValues(reader, [stateKey(name)])
   if (bytes !== undefined) return JSON.parse(Buffer.from(bytes).toString('utf8')) as ProjectionState
   return { version, generation: 0, cursor: 0, journalFrom: 0, journalGeneration: 0 }
 }

@@ -7,6 +7,7 @@ import { FrameBundle } from './frames.ts'
 import { CATCH_UPS_AT_ONCE } from './limits.ts'
 import type { SubscriptionLimits } from './limits.ts'
 import type { Place } from './place.ts'
+import { encodePlace } from './place.ts'
 import type { Reading, Source } from './reading.ts'
 import { atOneMoment, framesFrom, standingOf } from './reading.ts'
 import type { Subscriber } from './subscriber.ts'
@@ -70,9 +71,19 @@ async function catchUp(source: Source, subscriber: Subscriber, limits: Subscript
     const step = await atOneMoment(source, (reading) => sendFrom(reading, subscriber, limits))
     if ('ending' in step) return step.ending
     subscriber.place = step.place
+    tell(source, subscriber)
     if (step.isNear) return null
   }
   return null
+}
+
+/** In a run the cursor of before it is repeated, so one who has all rows must have it (SU-13). */
+function tell({ context }: Source, subscriber: Subscriber): void {
+  const { place, hasCaughtUp } = subscriber
+  if (!hasCaughtUp || place === null) return
+  const cursor = encodePlace(context, place)
+  if (cursor === subscriber.told.cursor) return
+  subscriber.send(FrameBundle.of({ frame: 'checkpoint', logSeq: place.logSeq, cursor }))
 }
 
 type Step = { readonly place: Place | null; readonly isNear: boolean } | { readonly ending: Ending }

@@ -178,11 +178,11 @@ export class Channel {
     const there = placeOf(reading)
     const { logSeq } = there
     const cursor = encodePlace(this.source.context, there)
-    const caughtUp = FrameBundle.of({ frame: 'caught-up', logSeq, cursor })
-    this.#sendAll(
-      stillThere.filter(({ hasCaughtUp }) => !hasCaughtUp),
-      caughtUp
-    )
+    const news = stillThere.filter(({ hasCaughtUp }) => !hasCaughtUp)
+    // From here on all have the same cursor.
+    const untold = stillThere.filter(({ hasCaughtUp, told }) => hasCaughtUp && told.cursor !== cursor)
+    this.#sendAll(news, FrameBundle.of({ frame: 'caught-up', logSeq, cursor }))
+    this.#sendAll(untold, FrameBundle.of({ frame: 'checkpoint', logSeq, cursor }))
     for (const subscriber of stillThere) {
       if (!this.#joining.delete(subscriber)) continue
       subscriber.hasCaughtUp = true

@@ -24,3 +24,9 @@ export function tooSlow(): Ending {
 export function stopping(): Ending {
   return { code: 'NODE_NOT_RUNNING', detail: 'the node is stopping', retryable: true }
 }
+
+/** Why a connection that once let its reader in does so no more. */
+export interface Loss {
+  readonly code: 'CERTIFICATE_REQUIRED' | 'CERTIFICATE_NOT_PINNED'
+  readonly detail: string
+}

@@ -75,7 +75,8 @@ export class SubscriptionHub {
           sink,
           scope,
           address,
-          hasNamespace: namespace !== undefined,
+          namespace,
+          lost: query.lost,
           place,
           cursor: query.cursor ?? null,
           clock: this.#ports.clock,
@@ -98,19 +99,26 @@ export class SubscriptionHub {
 
   /** Ends the subscriptions of those who may read no more. Also done by itself, once a second. */
   recheck(): void {
-    const { again, policy } = this.#ports
+    const { again, policy, visibility = visibleByNamespace } = this.#ports
     const isNewPolicy = this.#policy !== policy()
     this.#policy = policy()
-    for (const subscriber of this.#subscribers.keys()) {
-      const { scope, hasNamespace } = subscriber
+    for (const [subscriber, { source }] of this.#subscribers) {
+      const loss = subscriber.lost?.() ?? null
+      if (loss !== null) {
+        subscriber.end({ code: loss.code, detail: loss.detail, retryable: false })
+        continue
+      }
+      const { scope, namespace } = subscriber
       const standing = again?.(scope) ?? { ok: true, scope }
+      if (!standing.ok) {
+        subscriber.end({ code: standing.code, detail: LET_IN_NO_MORE, retryable: false })
+        continue
+      }
+      if (scope === standing.scope && !isNewPolicy) continue
+      subscriber.scope = standing.scope
+      const view = viewOf(source.instance, namespace, standing.scope, visibility)
       // What it may see may also be more than before, of which its cursor knows nothing.
-      const isOther =
-        standing.ok &&
-        (!isSameScope(scope, standing.scope) || (isNewPolicy && scope.namespaces !== null && !hasNamespace))
-      if (!standing.ok)
-        subscriber.end({ code: standing.code, detail: 'what let this reader in does so no more', retryable: false })
-      else if (isOther)
+      if (view.name !== source.view.name)
         subscriber.end({ code: 'ACCESS_DENIED', detail: 'what this reader may see has changed', retryable: true })
     }
   }
@@ -133,7 +141,8 @@ export class SubscriptionHub {
   #sourceOf(instance: ProjectionInstance, { namespace, scope }: SubscriptionQuery): Source {
     const { store, epoch, visibility = visibleByNamespace } = this.#ports
     const view = viewOf(instance, namespace, scope, visibility)
-    return { store, instance, view, context: { epoch, projection: instance.projection.name, view: view.digest } }
+    const context = { epoch, projection: instance.projection.name, view: view.digest }
+    return { store, instance, view, context, runs: this.#limits.runs }
   }
 
   #placeOf({ context, instance }: Source, cursor: string): Place {
@@ -240,16 +249,9 @@ export function endingOf(error: AnchormeshError): Ending {
   }
 }
 
-const nameOf = ({ context, view }: Source): string => `${context.projection} ${view.name}`
+const LET_IN_NO_MORE = 'what let this reader in does so no more'
 
-function isSameScope(one: ReadScope, other: ReadScope): boolean {
-  if (one === other) return true
-  if (one.tenant !== other.tenant || one.namespaces === null || other.namespaces === null)
-    return one.tenant === other.tenant && one.namespaces === other.namespaces
-  return (
-    one.namespaces.size === other.namespaces.size && [...one.namespaces].every((name) => other.namespaces?.has(name))
-  )
-}
+const nameOf = ({ context, view }: Source): string => `${context.projection} ${view.name}`
 
 /** Of this machine, also written as IPv6 (RFC 4291 section 2.5.5.2). */
 function isOwnAddress(address: string): boolean {

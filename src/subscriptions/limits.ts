@@ -1,3 +1,6 @@
+import type { RunLimits } from '../projections/changed-runs.ts'
+import { RUN_LIMITS } from '../projections/changed-runs.ts'
+
 /** What subscriptions may take of a node. Durations in milliseconds. */
 export interface SubscriptionLimits {
   readonly subscribersMax: number
@@ -14,6 +17,8 @@ export interface SubscriptionLimits {
   readonly chunkBytes: number
   /** Rows of a snapshot that are read from one moment of the store. */
   readonly snapshotRowsAtOnce: number
+  /** How far apart the cursors of changes are. */
+  readonly runs: RunLimits
 }
 
 export const SUBSCRIPTION_LIMITS: SubscriptionLimits = {
@@ -35,7 +40,8 @@ export const SUBSCRIPTION_LIMITS: SubscriptionLimits = {
   // A write to a socket costs some 10 µs whatever its length; 64 KiB are 100 rows.
   chunkBytes: 64 * 1024,
   // Some 2 MiB: a moment of the store is not held for longer than it takes to send them.
-  snapshotRowsAtOnce: 2_048
+  snapshotRowsAtOnce: 2_048,
+  runs: RUN_LIMITS
 }
 
 /** Silence after which a keep-alive is sent (CONTRACT, section 4). */
@@ -52,7 +58,7 @@ export const TICK_MS = 1_000
 // Places that are read for in one turn; those who wait for live changes wait for as many reads of at most the above.
 export const PLACES_AT_ONCE = 16
 
-// Each holds a moment of the store and at most some 3 MiB of keys and rows.
+// Each holds a moment of the store and at most some 5 MiB of keys and rows.
 export const CATCH_UPS_AT_ONCE = 32
 
 // How long a connection may take to read its terminal frame. Shorter than the grace of a listener that closes.

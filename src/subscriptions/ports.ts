@@ -3,6 +3,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { ReadScope } from '../policy/read-scope.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
+import type { Loss } from './endings.ts'
 import type { SubscriptionLimits } from './limits.ts'
 import type { FrameSink } from './sink.ts'
 import type { Subscriber } from './subscriber.ts'
@@ -39,6 +40,8 @@ export interface SubscriptionQuery {
   readonly scope: ReadScope
   /** Where the reader is, for the bound on connections of one address. */
   readonly address: string
+  /** Why its connection lets nobody in any more, or null. Asked once a second. Default: it always does. */
+  readonly lost?: () => Loss | null
 }
 
 /** What a query for a subscription comes to. */

@@ -1,7 +1,8 @@
 import type { Frame } from '../api/frames.ts'
 import type { Store } from '../log/store.ts'
 import { changesSince, isReachedByJournal } from '../projections/changed-rows.ts'
-import type { ChangesReading } from '../projections/changed-rows.ts'
+import type { ChangesReading, ProjectionChange } from '../projections/changed-rows.ts'
+import type { RunLimits } from '../projections/changed-runs.ts'
 import type { ProjectionInstance } from '../projections/instance.ts'
 import { NOTHING_CHANGED, rowsInOrder } from '../projections/query.ts'
 import { readState, rowsOfState } from '../projections/state.ts'
@@ -16,6 +17,7 @@ export interface Source {
   readonly instance: ProjectionInstance
   readonly view: View
   readonly context: PlaceContext
+  readonly runs: RunLimits
 }
 
 /** A source at one moment of the store. */
@@ -28,12 +30,12 @@ export async function atOneMoment<Result>(
   source: Source,
   read: (reading: Reading) => Promise<Result>
 ): Promise<Result> {
-  const { store, instance, view } = source
+  const { store, instance, view, runs } = source
   const snapshot = await store.snapshot()
   try {
     const state = await readState(snapshot, instance.projection)
     const { passes, shows } = view
-    return await read({ source, snapshot, instance, state, passes, ...(shows === undefined ? {} : { shows }) })
+    return await read({ source, snapshot, instance, state, passes, runs, ...(shows === undefined ? {} : { shows }) })
   } finally {
     await snapshot.close()
   }
@@ -85,23 +87,38 @@ export async function* framesFrom(
 
 /** Changes of the rows that a place has; those that belong together in one list. The last one has the cursor. */
 async function* changedFrames(reading: Reading, place: Place): AsyncGenerator<readonly Frame[]> {
-  const { source, state, passes } = reading
+  const { source, passes } = reading
   const { after } = place
   const isKnown = (key: string): boolean => (after === null || key <= after) && passes(key)
-  const before = encodePlace(source.context, place)
-  const done = encodePlace(source.context, { ...placeOf(reading), after })
-  let held: ((last: boolean) => readonly Frame[]) | null = null
-  for await (const { key, row, winnerChanged } of changesSince({ ...reading, passes: isKnown }, place.logSeq)) {
-    if (held !== null) yield held(false)
-    held = (isLast) => {
-      const cursor = isLast ? done : before
-      const change = { frame: 'change', logSeq: state.cursor, key, row } as const
-      if (winnerChanged === undefined || winnerChanged === null) return [{ ...change, cursor }]
-      const winner: Frame = { frame: 'winner-changed', logSeq: state.cursor, cursor, key, ...winnerChanged }
-      return [{ ...change, cursor: before }, winner]
+  // The place behind the last whole run, and behind the run of the change in hand.
+  let before = encodePlace(source.context, place)
+  let held: { readonly logSeq: number; readonly frames: (cursor: string) => readonly Frame[] } | null = null
+  const placeAt = (logSeq: number): string => encodePlace(source.context, { ...placeOf(reading), logSeq, after })
+  for await (const change of changesSince({ ...reading, passes: isKnown }, place.logSeq)) {
+    if (held !== null) {
+      const cursor = held.logSeq === change.logSeq ? before : placeAt(held.logSeq)
+      yield held.frames(cursor)
+      before = cursor
     }
+    const since = before
+    held = { logSeq: change.logSeq, frames: (cursor) => framesOf(change, since, cursor) }
   }
-  if (held !== null) yield held(true)
+  // What changed after its run, up to now, is not shown.
+  if (held !== null) yield held.frames(placeAt(reading.state.cursor))
+}
+
+/** The frames of one change; what comes after the last of them goes on from `cursor`. */
+function framesOf(
+  { key, row, logSeq, winnerChanged }: Omit<ProjectionChange, 'cursor'>,
+  before: string,
+  cursor: string
+): readonly Frame[] {
+  const change = { frame: 'change', logSeq, key, row } as const
+  if (winnerChanged === undefined || winnerChanged === null) return [{ ...change, cursor }]
+  return [
+    { ...change, cursor: before },
+    { frame: 'winner-changed', logSeq, cursor, key, ...winnerChanged }
+  ]
 }
 
 async function* rowsAfter(reading: Reading, after: string): AsyncGenerator<[string, Row]> {

@@ -1,5 +1,6 @@
 import type { Clock } from '../platform/clock.ts'
 import type { ReadScope } from '../policy/read-scope.ts'
+import type { Loss } from './endings.ts'
 import type { Ending, FramePlace } from './frames.ts'
 import { FrameBundle, terminalFrame } from './frames.ts'
 import { FAREWELL_MS } from './limits.ts'
@@ -10,8 +11,9 @@ export interface SubscriberOptions {
   readonly sink: FrameSink
   readonly scope: ReadScope
   readonly address: string
-  /** Whether it named a namespace, and so sees the same rows for as long as it may see them. */
-  readonly hasNamespace: boolean
+  /** The one that it named. */
+  readonly namespace: string | undefined
+  readonly lost: (() => Loss | null) | undefined
   readonly place: Place | null
   readonly cursor: string | null
   readonly clock: Clock
@@ -21,9 +23,12 @@ export interface SubscriberOptions {
 
 /** One connection that frames go to. */
 export class Subscriber {
-  readonly scope: ReadScope
+  /** What it may see, as it was last looked at. */
+  scope: ReadScope
   readonly address: string
-  readonly hasNamespace: boolean
+  readonly namespace: string | undefined
+  /** Why its connection lets nobody in any more; asked again and again. */
+  readonly lost: (() => Loss | null) | undefined
   /** What it has, while it catches up and waits to join the others; then it is where its channel is. */
   place: Place | null
   hasCaughtUp = false
@@ -41,7 +46,8 @@ export class Subscriber {
   constructor(options: SubscriberOptions) {
     this.scope = options.scope
     this.address = options.address
-    this.hasNamespace = options.hasNamespace
+    this.namespace = options.namespace
+    this.lost = options.lost
     this.place = options.place
     this.#cursor = options.cursor
     this.#logSeq = options.place?.logSeq ?? 0

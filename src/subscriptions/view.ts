@@ -22,6 +22,8 @@ export interface View {
 export interface SeenRows {
   /** Where they begin, ascending, none within another; `null`: anywhere. */
   readonly prefixes: readonly string[] | null
+  /** What else than the scope decides which rows they are: readers with another one see others. */
+  readonly basis?: string
   /** Whether one of those may be seen. */
   shows(row: JsonObject): boolean
 }
@@ -63,7 +65,8 @@ export function viewOf(
   if (seesAll) return viewNamed(named, [prefix ?? ''])
   const seen = visibility.rowsOf(scope, instance.projection)
   const prefixes = prefix === undefined ? (seen.prefixes ?? ['']) : [prefix]
-  return viewNamed(`${named} ${JSON.stringify([[...namespaces].sort(), tenant])}`, prefixes, (row) => seen.shows(row))
+  const readers = JSON.stringify([[...namespaces].sort(), tenant, seen.basis ?? ''])
+  return viewNamed(`${named} ${readers}`, prefixes, (row) => seen.shows(row))
 }
 
 function viewNamed(name: string, prefixes: readonly string[], shows?: View['shows']): View {

@@ -1,7 +1,9 @@
 import { fastify } from 'fastify'
 import { startPublicListener } from '../../src/http/public-listener.ts'
+import { NodeMetrics } from '../../src/metrics/node-metrics.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
+import { NAMESPACE } from '../support/identities.ts'
 import type { Asked, Told } from './http-messages.ts'
 import { announces, caughtUp, ingest, members, openNode } from './workload.ts'
 
@@ -15,9 +17,21 @@ const { node } = bench
 const events = await announces(signers, Number(process.argv[2]))
 await ingest(node, events)
 await caughtUp(node)
+const { gateway } = node
+const metrics = new NodeMetrics()
+const { requests, contentType } = metrics
+// All that a listener of a node has.
 const listener = await startPublicListener({
   listen: '127.0.0.1:0',
   operations: node,
+  packs: node.packServing,
+  access: gateway.access,
+  subscriptions: gateway.subscriptions,
+  federation: gateway.federation,
+  findings: gateway.findings,
+  readiness: gateway.readiness,
+  audit: node.auditTrail,
+  metrics: { requests, contentType, text: () => metrics.exposition(() => node.status()) },
   logger: silentLogger,
   clock: systemClock
 })
@@ -32,9 +46,23 @@ const bareUrl = await bare.listen({ host: '127.0.0.1', port: 0 })
 process.on('message', (asked: Asked) => {
   if (asked.kind === 'bare') answers.set(asked.name, Buffer.from(asked.body, 'base64'))
   if (asked.kind === 'end') void stop()
+  else if (asked.kind === 'heap') tellHeap()
   else tell({ kind: 'cpu', usage: process.cpuUsage() })
 })
-tell({ kind: 'ready', node: listener.url, bare: bareUrl, id: events.at(-1)?.id ?? '' })
+const { token } = await gateway.tokens.createToken({
+  namespaces: [NAMESPACE],
+  rights: ['read'],
+  label: 'bench'
+})
+tell({ kind: 'ready', node: listener.url, bare: bareUrl, id: events.at(-1)?.id ?? '', token })
+
+/** Twice, because what has a finaliser goes with the second. */
+function tellHeap(): void {
+  globalThis.gc?.()
+  globalThis.gc?.()
+  const { heapUsed, external, rss } = process.memoryUsage()
+  tell({ kind: 'heap', bytes: heapUsed + external, residentBytes: rss })
+}
 
 function tell(told: Told): void {
   process.send?.(told)

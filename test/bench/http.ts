@@ -11,12 +11,16 @@ import { median, report } from './report.ts'
  * What a query of one thing costs over HTTP, beside a bare fastify route in the same process that sends the same bytes.
  * Requests come over kept connections from a process of its own; rounds alternate between the two.
  */
-const BATCHES = 200
+const BATCHES = 20_000
 const ROUNDS = 5
 const REQUESTS = 1_000
 const CONNECTIONS = 16
+/** A leak of 100 bytes a request would be 2 MiB. */
+const REQUESTS_HELD = 20_000
 
-const server = fork(join(import.meta.dirname, 'http-server.ts'), [String(BATCHES)])
+const server = fork(join(import.meta.dirname, 'http-server.ts'), [String(BATCHES)], {
+  execArgv: ['--expose-gc', ...process.execArgv]
+})
 const ready = await told('ready')
 
 const BATCH = `namespace=${encodeURIComponent(NAMESPACE)}&batchId=batch-${BATCHES - 7}`
@@ -42,6 +46,16 @@ for (const [index, { name, path }] of POINTS.entries()) {
       ...(await compare(`${name}, not modified`, url, `${ready.bare}/bare/${index}`, `if-none-match: ${etag}\r\n`))
     )
 }
+const batch = `${ready.node}${POINTS[0]?.path ?? ''}`
+figures.push(
+  ...(await compare(
+    'winners, one batch, with an access token',
+    batch,
+    `${ready.bare}/bare/0`,
+    `authorization: Bearer ${ready.token}\r\n`
+  )),
+  ...(await memory(batch))
+)
 report('http', figures)
 say({ kind: 'end' })
 await once(server, 'exit')
@@ -78,6 +92,30 @@ async function measure(url: string, headers: string): Promise<{ readonly seconds
   const before = await cpuOf()
   const seconds = await load(url, { count: REQUESTS, connections: CONNECTIONS, headers })
   return { seconds, cpu: (await cpuOf()) - before }
+}
+
+/** What is left in memory after many more requests than it has been warmed up by. */
+async function memory(url: string): Promise<Figure[]> {
+  const before = await heapOf()
+  await load(url, { count: REQUESTS_HELD, connections: CONNECTIONS })
+  const after = await heapOf()
+  const mebibytes = (bytes: number): number => bytes / 2 ** 20
+  return [
+    {
+      name: `heap and buffers kept after ${REQUESTS_HELD} more requests`,
+      value: mebibytes(after.bytes - before.bytes),
+      unit: 'MiB',
+      bound: 4,
+      compare: '<='
+    },
+    { name: 'heap and buffers', value: mebibytes(after.bytes), unit: 'MiB' },
+    { name: 'resident memory', value: mebibytes(after.residentBytes), unit: 'MiB' }
+  ]
+}
+
+async function heapOf(): Promise<Extract<Told, { kind: 'heap' }>> {
+  say({ kind: 'heap' })
+  return await told('heap')
 }
 
 /** Microseconds of the process that answers. */

@@ -1,13 +1,11 @@
-import { randomInt } from 'node:crypto'
-import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { ConfigReloaded } from '../../src/policy/config-change.ts'
 import { makeIdentity } from '../http/support/certificates.ts'
 import { askTls, trusting } from '../http/support/tls-client.ts'
 import { newFolder, runFailing, runJson } from '../support/cli.ts'
+import { freePort } from '../support/free-port.ts'
 import { adminOf } from '../support/mesh-folders.ts'
 import { NAMESPACE, init, readAdmin, startNode } from '../support/nodes.ts'
 import type { Status } from '../support/nodes.ts'
@@ -15,25 +13,6 @@ import { until } from '../support/until.ts'
 
 const [first, second, partner] = [makeIdentity('first'), makeIdentity('second'), makeIdentity('partner')]
 const PARTNER = 'did:key:z6Mkvix4MDXuDZmep2rPr4EP9JFxWAVCTNRdBTwqGybJkUXg'
-
-/**
- * A port of all addresses that was free a moment ago: one listener for both can't let the system choose. From below those
- * that the system gives, so that no other test is given it meanwhile.
- */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(20_000, 30_000)
-    const server = createServer()
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false))
-      server.listen(port, '0.0.0.0', () => resolve(true))
-    })
-    if (!isFree) continue
-    server.close()
-    await once(server, 'close')
-    return port
-  }
-}
 
 test('one listener for all, with TLS, pinned clients, and another certificate while it runs', async () => {
   const folder = join(newFolder(), 'node')

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { drillHttp } from '../../src/drill/http-client.ts'
+import type { DrillReply, NoReply } from '../../src/drill/http-client.ts'
 import type { DrillTls } from '../../src/drill/tls.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { newFolder } from '../support/cli.ts'
@@ -51,11 +52,23 @@ async function serve(options: ServerOptions): Promise<{ readonly base: URL; read
 }
 
 async function ask(base: URL, tls: DrillTls): Promise<string> {
-  const http = drillHttp({ tls, clock: systemClock, timeoutMs: 10_000 })
-  const asked = { method: 'GET', base, path: '/v1/admin/status', token: 'the-admin-token' } as const
-  const reply = await http.ask(asked, new AbortController().signal)
+  const reply = await replyOf(base, tls)
   return reply.ok ? JSON.stringify(reply.json) : reply.code
 }
+
+async function replyOf(base: URL, tls: DrillTls): Promise<DrillReply | NoReply> {
+  const http = drillHttp({ tls, clock: systemClock, timeoutMs: 10_000 })
+  const asked = { method: 'GET', base, path: '/v1/admin/status', token: 'the-admin-token' } as const
+  return await http.ask(asked, new AbortController().signal)
+}
+
+test('who trusts nobody is told how to', async () => {
+  const own = selfSigned('target')
+  const { base } = await serve({ cert: own.cert, key: own.key })
+  expect(await replyOf(base, {})).toMatchObject({
+    detail: 'DEPTH_ZERO_SELF_SIGNED_CERT: self-signed certificate; --ca (tls.ca) names whom it must lead to'
+  })
+})
 
 test('a token goes to nobody whose certificate is not the right one', async () => {
   const [own, other] = [selfSigned('target'), selfSigned('other')]

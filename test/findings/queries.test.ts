@@ -55,7 +55,7 @@ test('findings are filtered by signer, severity, status and time', async () => {
   expect(await find('severity=critical')).toEqual(['f0', 'f1', 'f2'])
   expect(await find('status=dismissed')).toEqual(['f1'])
   expect(await find('status=open&severity=critical')).toEqual(['f0', 'f2'])
-  expect(await find(`fromTs=${startedAt + 3_000}&toTs=${startedAt + 5_000}`)).toEqual(['f3', 'f4'])
+  expect(await find(`fromTs=${startedAt + 3_000}&toTs=${startedAt + 4_000}`)).toEqual(['f3', 'f4'])
   const feedback = await rowsOf(node, `${PATH}/feedback?findingId=f1&action=dismiss&signer=${AGENT.signer.did}`)
   expect(ids(feedback)).toEqual(['f1'])
   expect(await rowsOf(node, `${PATH}/feedback?findingId=f`)).toEqual([])

@@ -153,6 +153,16 @@ test('signature, mapping and replay failures are security events, counted by whe
   })
 })
 
+test('names of tenants that nobody carries are not told apart in the audit log', async () => {
+  const node = await startFindingsNode()
+  const unknown = new TenantClient(node, UNKNOWN)
+  for (const tenant of ['no-one', 'no-two', 'no-three'])
+    await unknown.post('telemetry', await unknown.signTelemetry(unknown.telemetryOf(payloadOf([]), { tenant })), tenant)
+  expect(await auditOf(node, 'REQUEST_SIGNATURE_REFUSED')).toMatchObject([
+    { actor: '127.0.0.1', subject: 'unknown', code: 'NODE_UNKNOWN', detail: { count: 3 } }
+  ])
+})
+
 test('what is no body of the kind is refused as such, and the node goes on', async () => {
   const node = await startFindingsNode()
   const agent = new TenantClient(node, AGENT)

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -29,7 +29,34 @@ const commands = blocks('sh')
   .flatMap((block) => block.split('\n'))
   .filter((line) => line.startsWith('npx anchormesh '))
 
+/** `npm run SCRIPT -- …`: the options after the script's own, each value of the shell's as an address. */
+const scripts = blocks('sh')
+  .flatMap((block) => block.replaceAll('\\\n', ' ').split('\n'))
+  .flatMap((line) => [...line.matchAll(/npm run ([\w:-]+)([^&#]*)/g)])
+  .map(([line, name = '', more = '']) => ({
+    line: line.trim(),
+    name,
+    more: more.replaceAll(/"\$\([^)]*\)\.url"\)"/g, 'http://127.0.0.1:8090')
+  }))
+
+const packageJson = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  readonly scripts: Readonly<Record<string, string>>
+}
+
+/** The anchors of the headings, as GitHub makes them. */
+const anchors = new Set(
+  [...README.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} -]/gu, '')
+      .replaceAll(' ', '-')
+  )
+)
+
 /** A piece of `peers.yaml` begins with one of its keys. */
+const programOf = (runner: Parameters<typeof createProgram>[0]): ReturnType<typeof createProgram> =>
+  createProgram(runner, { json: false, stdout: process.stdout, stderr: process.stderr })
+
 const isOfPeers = (piece: string): boolean => /^(?:peers|organisations|crossOrg):/.test(piece)
 
 describe('the README', () => {
@@ -38,11 +65,31 @@ describe('the README', () => {
   test.each(commands)('%s: a command with options that there are', async (line) => {
     let ran = 0
     const runner = { run: async () => void (ran += 1), exitCode: () => 0 }
-    await createProgram(runner, { json: false, stdout: process.stdout, stderr: process.stderr }).parseAsync(
-      [...argumentsOf(line)],
-      { from: 'user' }
-    )
+    await programOf(runner).parseAsync([...argumentsOf(line)], { from: 'user' })
     expect(ran).toBe(1)
+  })
+
+  test.each(scripts)('$line: a script that there is, with options that there are', async ({ name, more }) => {
+    const { [name]: script = '' } = packageJson.scripts
+    expect(script).not.toBe('')
+    const [, verb] = /^node src\/cli\/main\.ts (.*)$/.exec(script) ?? []
+    if (verb === undefined) return
+    let ran = 0
+    const runner = { run: async () => void (ran += 1), exitCode: () => 0 }
+    const further = more.split(/\s+/).filter((part) => part !== '' && part !== '--')
+    await programOf(runner).parseAsync([...verb.split(' '), ...further], { from: 'user' })
+    expect(ran).toBe(1)
+  })
+
+  test('links to files and headings that there are', () => {
+    const targets = [...README.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target)
+    const local = targets.filter((target) => !/^https?:/.test(target))
+    expect(local.length).toBeGreaterThan(30)
+    expect(
+      local.filter((target) =>
+        target.startsWith('#') ? !anchors.has(target.slice(1)) : !existsSync(join(ROOT, target.replace(/#.*/, '')))
+      )
+    ).toEqual([])
   })
 
   test.each(blocks('yaml').filter(isOfPeers))('a piece of peers.yaml: %s', (piece) => {

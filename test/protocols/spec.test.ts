@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { PROTOCOLS } from './make-vectors.ts'
@@ -41,7 +41,27 @@ const withoutSpace = (text: string): string => text.replaceAll(/\s/g, '')
 const firstOf = (...path: readonly string[]): Vector =>
   (readJson(PROTOCOLS, ...path) as { vectors: readonly Vector[] }).vectors[0] ?? {}
 
+/** Every folder of `protocols` that holds versions. */
+const folders = readdirSync(PROTOCOLS, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && entry.name !== 'primitives')
+  .flatMap(({ name }) => readdirSync(join(PROTOCOLS, name)).map((version) => `${name}/${version}`))
+  .sort()
+
 describe('the SPECs', () => {
+  test('each folder is checked here, and listed in protocols/README.md and in the README', () => {
+    expect([...PATHS].sort()).toEqual(folders)
+    for (const [readme, prefix] of [
+      [join(PROTOCOLS, 'README.md'), ''],
+      [join(PROTOCOLS, '..', 'README.md'), 'protocols/']
+    ] as const) {
+      const listed = readFileSync(readme, 'utf8')
+        .split('\n')
+        .filter((line) => line.startsWith('| ['))
+        .join('\n')
+      expect(folders.filter((path) => !listed.includes(`(${prefix}${path}/SPEC.md)`))).toEqual([])
+    }
+  })
+
   test.each(PATHS)(
     '%s: each rule has one name, a tag where it is a check, and the vectors name only rules that are there',
     (path) => {

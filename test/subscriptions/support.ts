@@ -32,7 +32,8 @@ export const TINY_LIMITS = {
   waitingBytesMax: 4_096,
   turnBytesMax: 1_024,
   chunkBytes: 300,
-  snapshotRowsAtOnce: 3
+  snapshotRowsAtOnce: 3,
+  runs: { rows: 3, rowsAtOnce: 14, rowsKept: 6 }
 }
 
 /** What a reader of these namespaces may see. */

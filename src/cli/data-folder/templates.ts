@@ -31,7 +31,7 @@ node:
   mdns: false
 
 http:
-  # Health, projections, events and digests, to read.
+  # Where apps read, and partners deliver to. What other machines can reach needs tls.
   listen: 127.0.0.1:8088
 
 log:

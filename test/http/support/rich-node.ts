@@ -53,6 +53,9 @@ export async function richNode({
     listen: '127.0.0.1:0',
     operations: node,
     packs: node.packServing,
+    federation: node.gateway.federation,
+    findings: node.gateway.findings,
+    audit: node.auditTrail,
     logger: silentLogger,
     clock: systemClock
   })

@@ -1,5 +1,7 @@
 import { request } from 'node:http'
 import type { ClientRequest, IncomingMessage } from 'node:http'
+import { request as requestTls } from 'node:https'
+import type { ConnectionOptions } from 'node:tls'
 import { onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { FrameSequence, isTerminal } from '../../../protocols/subscription/v1/sequence.ts'
@@ -28,6 +30,8 @@ export interface Reader {
 export interface ReadOptions {
   readonly headers?: Readonly<Record<string, string>>
   readonly hasCursor?: boolean
+  /** For an `https:` address. */
+  readonly tls?: ConnectionOptions
 }
 
 /** Subscribes; the reader is closed when the test ends. */
@@ -45,7 +49,7 @@ export async function subscribe(url: string, form: Form, options: ReadOptions = 
     if (frame.row === null) rows.delete(frame.key)
     else rows.set(frame.key, frame.row)
   }
-  const connection = await (form === 'events' ? readEvents : readMessages)(url, options.headers ?? {}, take, state)
+  const connection = await (form === 'events' ? readEvents : readMessages)(url, options, take, state)
   const reader: Reader = {
     frames,
     rows,
@@ -67,11 +71,11 @@ type Connection = Pick<Reader, 'pause' | 'close'>
 
 async function readEvents(
   url: string,
-  headers: Readonly<Record<string, string>>,
+  options: ReadOptions,
   take: (json: string) => void,
   state: Reader['state']
 ): Promise<Connection> {
-  const { sent, response } = await get(url, headers)
+  const { sent, response } = await get(url, options)
   if (response.statusCode !== 200) throw new Error(`status ${response.statusCode}`)
   let text = ''
   response.setEncoding('utf8')
@@ -94,12 +98,12 @@ async function readEvents(
   return { pause: () => response.pause(), close: () => sent.destroy() }
 }
 
-function get(
-  url: string,
-  headers: Readonly<Record<string, string>>
-): Promise<{ sent: ClientRequest; response: IncomingMessage }> {
+function get(url: string, { headers, tls }: ReadOptions): Promise<{ sent: ClientRequest; response: IncomingMessage }> {
   return new Promise((resolve, reject) => {
-    const sent = request(url, { headers, agent: false }, (response) => resolve({ sent, response }))
+    const answered = (response: IncomingMessage): void => resolve({ sent, response })
+    const sent = url.startsWith('https:')
+      ? requestTls(url, { ...tls, headers, agent: false }, answered)
+      : request(url, { headers, agent: false }, answered)
     sent.on('error', reject)
     sent.end()
   })
@@ -107,11 +111,11 @@ function get(
 
 async function readMessages(
   url: string,
-  headers: Readonly<Record<string, string>>,
+  options: ReadOptions,
   take: (json: string) => void,
   state: Reader['state']
 ): Promise<Connection> {
-  const socket = new WebSocket(url.replace('http', 'ws'), { headers })
+  const socket = new WebSocket(url.replace('http', 'ws'), { ...options.tls, headers: options.headers })
   socket.on('message', (data: Buffer) => take(data.toString('utf8')))
   socket.on('close', (code) => {
     state.ended = true
