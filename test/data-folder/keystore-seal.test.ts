@@ -39,13 +39,13 @@ const noTerminal = { terminal: null, random: systemRandom }
 
 async function sealedFile(keystore = plain): Promise<string> {
   const path = join(await emptyFolder(), 'keystore.json')
-  seal ??= newSeal(PASSPHRASE, systemRandom)
-  await writeKeystore(path, { ...keystore, seal: await seal }, true)
+  sharedSeal ??= newSeal(PASSPHRASE, systemRandom)
+  await writeKeystore(path, { ...keystore, seal: await sharedSeal }, true)
   return path
 }
 
 /** Made once: what it derives from the passphrase is dear on purpose. */
-let seal: ReturnType<typeof newSeal> | undefined
+let sharedSeal: ReturnType<typeof newSeal> | undefined
 
 async function changed(path: string, change: (file: SealedKeystoreFile) => object, isWhole: boolean): Promise<void> {
   const file = JSON.parse(await readFile(path, 'utf8')) as SealedKeystoreFile
