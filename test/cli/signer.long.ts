@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { newKey, readKeystore, withKey, writeKeystore } from '../../src/cli/data-folder/keystore.ts'
 import { systemRandom } from '../../src/platform/random.ts'
+import type { AuditRecord } from '../../src/audit/operations.ts'
 import type { NodeStatus } from '../../src/operations.ts'
 import { launch, newFolder, run, runFailing, runJson, runJsonLines, runWell } from '../support/cli.ts'
 import type { Running } from '../support/cli.ts'
@@ -65,6 +66,10 @@ describe('a node that another process signs for', () => {
     const own = read(join(data, 'keystore.json'))
     expect(own.keys.flatMap(({ purpose }) => purpose)).toEqual(['peer'])
     expect(own.external?.map(({ kid }) => kid)).toHaveLength(1)
+    const adoptions = await runJsonLines<AuditRecord>(['audit', '--action', 'SIGNER_ADOPTED', '--data', data])
+    expect(adoptions).toMatchObject([
+      { actor: 'operator', subject: socket, outcome: 'ok', detail: { adopted: own.external?.[0]?.kid, removed: 1 } }
+    ])
 
     const signer = await startSigner(socket, keystore)
     expect(statSync(socket).mode & 0o777).toBe(0o600)

@@ -1,6 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { readFederation } from '../../src/cli/data-folder/load-config.ts'
 import { edit, emptyFolder, failureOf, initialised, load } from './support.ts'
 
 /** A self-signed Ed25519 certificate; nobody kept its key. */
@@ -25,6 +26,23 @@ describe('a configuration that loads', () => {
     const config = await load(folder, { environment, flags: [flag] })
     expect(config.federation.http.listen).toBe('127.0.0.1:3')
     expect(config.federation.log.level).toBe('debug')
+  })
+
+  test('the same order for those that look at federation.yaml alone, and a wrong variable is told to them', async () => {
+    const { paths } = await initialised()
+    const environment = { ANCHORMESH_STORE_ENCRYPT: 'true', ANCHORMESH_NODE_SIGNER: 'unix:one.sock' }
+    const flag = {
+      path: ['node', 'signer'],
+      value: 'unix:other.sock',
+      source: 'command line',
+      name: '--signer'
+    } as const
+    const read = await readFederation({ folder: paths.folder, environment, flags: [flag] })
+    expect([read.store.encrypt, read.node.signer]).toEqual([true, 'unix:other.sock'])
+    const failure = await failureOf(
+      readFederation({ folder: paths.folder, environment: { ANCHORMESH_STORE_ENCRYPTED: 'true' } })
+    )
+    expect(failure.message).toContain('did you mean ANCHORMESH_STORE_ENCRYPT?')
   })
 
   test('--config names another federation.yaml; the other files stay those of the folder', async () => {

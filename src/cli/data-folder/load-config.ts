@@ -148,11 +148,17 @@ export function problemsIn(error: unknown, file: string): readonly CodedProblem[
 
 const coded = (problem: ConfigProblem): CodedProblem => ({ ...problem, code: problem.code ?? 'CONFIG_INVALID' })
 
-/** What `federation.yaml` alone says, as it stands there. Throws `CONFIG_INVALID`. */
+/**
+ * What `federation.yaml` says, variables and flags before it as in a start, and not held against the other files. Throws
+ * `CONFIG_INVALID`.
+ */
 export async function readFederation(sources: ConfigSources): Promise<FederationConfig> {
   const { federation } = await readConfigTexts(sources)
-  const parsed = parseConfig(federation.text, federation.file, federationSchema)
-  if (!parsed.ok) throw configInvalid(parsed.problems)
+  const variables = environmentOverrides(sources.environment)
+  const overrides = [...variables.overrides, ...(sources.flags ?? [])]
+  const parsed = parseConfig(federation.text, federation.file, federationSchema, overrides)
+  const problems = [...variables.problems, ...(parsed.ok ? [] : parsed.problems)]
+  if (!parsed.ok || problems.length > 0) throw configInvalid(problems)
   return parsed.value
 }
 
