@@ -1,5 +1,5 @@
 import type { Clock } from './clock.ts'
-import { sleepBy } from './clock.ts'
+import { sleepByTimer } from './clock.ts'
 import type { Random } from './random.ts'
 
 /**
@@ -13,7 +13,7 @@ export const portableClock: Clock = {
     const timer = setTimeout(run, delayMs)
     return () => clearTimeout(timer)
   },
-  sleep: (delayMs, signal) => sleepBy(portableClock, delayMs, signal)
+  sleep: sleepByTimer
 }
 
 /** Web Crypto, which browsers and Node have alike. */
