@@ -3,6 +3,7 @@ import { PAGE_LENGTH_MAX } from '../http/limits.ts'
 import type { BuiltProof, Operations, ProjectionQuery } from '../operations.ts'
 import { AnchormeshError, EXIT } from '../platform/errors.ts'
 import type { ReceiptRow } from '../projections/receipts.ts'
+import { asOfNow } from './as-of-now.ts'
 import type { CommandContext } from './command.ts'
 import { writeNewFile } from './new-file.ts'
 import { facts, time } from './table.ts'
@@ -57,9 +58,10 @@ async function onlyReceipt(
   receipt: string | undefined
 ): Promise<ReceiptRow> {
   const found: ReceiptRow[] = []
+  const asked = await asOfNow(operations, 'receipts', filters)
   for (let cursor: string | null | undefined; cursor !== null && found.length < 2;) {
     const page = await operations.query('receipts', {
-      ...filters,
+      ...asked,
       limit: PAGE_LENGTH_MAX,
       ...(cursor === undefined ? {} : { cursor })
     })
