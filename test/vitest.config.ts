@@ -16,9 +16,10 @@ export default defineConfig({
     maxWorkers: 2,
     // Hundreds of commands are started; most of what each takes is compiling the same sources.
     env: { NODE_COMPILE_CACHE: `${import.meta.dirname}/../node_modules/.cache/compiled` },
-    // The slowest step is the start of a node process on a busy machine, some seconds; these bounds only end a hang.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // The slowest tests start a dozen node processes, each some seconds on a busy machine; these bounds only end a hang,
+    // and are longer than any wait within a test, which says what it waited for.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     teardownTimeout: 10_000,
     reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
     projects: [

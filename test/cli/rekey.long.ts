@@ -192,7 +192,7 @@ describe('store rekey', () => {
     }
     expect(resumed).toBe(2)
     expect(await isIntact(data)).toBe(true)
-  }, 120_000)
+  })
 
   test('contradicting options, and a folder without a store, are refused', async () => {
     const data = await folderWith(1, { encrypt: false })

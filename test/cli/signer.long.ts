@@ -92,7 +92,7 @@ describe('a node that another process signs for', () => {
     expect((await node.ended).code).toBe(143)
     await end(again, 'SIGTERM')
     expect(existsSync(socket)).toBe(false)
-  }, 60_000)
+  })
 
   test('starts while the signer is away', async () => {
     const { data, socket, keystore } = await hardened()
@@ -101,7 +101,7 @@ describe('a node that another process signs for', () => {
     expect((await publish(data, 'b-1')).code).toBe(1)
     await startSigner(socket, keystore)
     expect((await run(['announce', '--data', data, '--namespace', NAMESPACE, '--batch', 'b-1'])).code).toBe(0)
-  }, 60_000)
+  })
 
   test('has its key rotated where that is held, and makes none that nobody could sign with', async () => {
     const { data, socket, keystore } = await hardened()
@@ -136,7 +136,7 @@ describe('a node that another process signs for', () => {
     node.process.kill('SIGTERM')
     await node.ended
     await end(again, 'SIGTERM')
-  }, 60_000)
+  })
 
   test('takes no signature of another key', async () => {
     const { data, socket } = await hardened()

@@ -14,7 +14,7 @@ const FETCHED = resolve(import.meta.dirname, '..', '..', 'node_modules', '.cache
 export const BITCOIND_PROGRAM = process.env['ANCHORMESH_BITCOIND'] ?? FETCHED
 
 const START_ATTEMPTS = 5
-const START_DEADLINE_MS = 30_000
+const START_DEADLINE_MS = 60_000
 const POLL_MS = 25
 // Coins of a block can be spent 100 blocks later; one more makes one block's coins spendable.
 const MATURITY_BLOCKS = 101

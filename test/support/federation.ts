@@ -28,7 +28,7 @@ import type { Bitcoind } from './bitcoind.ts'
 import { settled } from './settled.ts'
 
 /** Far beyond what anything takes on a busy machine; it only ends a hang, with a sentence that names what hung. */
-const DEADLINE_MS = 40_000
+const DEADLINE_MS = 100_000
 // What waits for a timer waits for a few seconds at the least, and a recheck on Bitcoin for an hour.
 const STEP_MS = 30_000
 // What a real process answers takes some milliseconds.
