@@ -87,6 +87,7 @@ describe('POST /federation/request', () => {
     const { node: inside } = node.memory
     await inside.seal({ namespace: NAMESPACE, batchId: 'b-1', receipts: [{ a: 1 }, { a: 2 }] })
     await inside.announce({ namespace: NAMESPACE, batchId: 'b-1', timestampAnchors: [] })
+    await quiet(node.memory)
     const response = await post(node, await wireOf(requestOf(node)))
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/octet-stream'])
     const page = decodePage(new Uint8Array(await response.arrayBuffer()))

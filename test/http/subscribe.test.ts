@@ -60,6 +60,7 @@ describe.each(FORMS)('as %s', (form) => {
   test('first all rows, then caught-up, then each change as it comes', async () => {
     const { url, announce, opened } = await serve()
     await announce(3)
+    await quiet(opened)
     const reader = await subscribe(url, form)
     await reader.until('caught-up', ({ frame }) => frame === 'caught-up')
     expect(reader.frames.map(({ frame }) => frame)).toEqual(['snapshot', 'snapshot', 'snapshot', 'caught-up'])
