@@ -58,13 +58,9 @@ async function onlyReceipt(
   receipt: string | undefined
 ): Promise<ReceiptRow> {
   const found: ReceiptRow[] = []
-  const asked = await asOfNow(operations, 'receipts', filters)
   for (let cursor: string | null | undefined; cursor !== null && found.length < 2;) {
-    const page = await operations.query('receipts', {
-      ...asked,
-      limit: PAGE_LENGTH_MAX,
-      ...(cursor === undefined ? {} : { cursor })
-    })
+    const wanted = { ...filters, limit: PAGE_LENGTH_MAX, ...(cursor === undefined ? {} : { cursor }) }
+    const page = await asOfNow(operations, 'receipts', wanted, (asked) => operations.query('receipts', asked))
     for (const row of page.rows as ReceiptRow[]) if (receipt === undefined || row.leafHash === receipt) found.push(row)
     cursor = page.nextCursor
   }

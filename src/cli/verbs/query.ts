@@ -80,7 +80,6 @@ async function query(
   { output, json }: CommandContext
 ): Promise<void> {
   await requireKnownNamespace(operations, options.namespace)
-  const asked = await asOfNow(operations, projection, options)
   const tablePart = rowTableInParts()
   let gathered: readonly JsonObject[] = []
   const showGathered = async (): Promise<void> => {
@@ -92,7 +91,8 @@ async function query(
   let shown = 0
   // A page may be empty and have a cursor all the same: then the filter has passed over many rows.
   do {
-    const page = await askPage(operations, projection, pageQuery(asked, Math.min(left, PAGE_LENGTH_MAX), cursor))
+    const wanted = pageQuery(options, Math.min(left, PAGE_LENGTH_MAX), cursor)
+    const page = await asOfNow(operations, projection, wanted, (asked) => askPage(operations, projection, asked))
     if (json) for (const row of page.rows) await output.json(row)
     else gathered = [...gathered, ...page.rows]
     if (gathered.length >= PAGE_LENGTH_MAX) await showGathered()
