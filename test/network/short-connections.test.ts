@@ -45,7 +45,7 @@ test('the side that is refused hears of it, in its log and its status', async ()
   const lines: LogLine[] = []
   const a = await mesh.node('a')
   // It dials five times as often; how long a connection lasts is measured as it is, or a busy machine makes it a long one.
-  const clock = { ...createFastClock(5), monotonicMs: systemClock.monotonicMs }
+  const clock = { ...createFastClock(5), monotonicMs: () => systemClock.monotonicMs() }
   const refused = await mesh.node('refused', { knows: [a], clock, logger: recordingLogger(lines) })
   expect(refused.peer(a).note).toBeUndefined()
   await until('the status has a note', () => refused.peer(a).note !== undefined)
