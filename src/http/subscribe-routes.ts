@@ -59,6 +59,7 @@ export function registerSubscribeRoute(app: App, options: SubscribeOptions): voi
         if (isWebSocket(request.headers)) return requireHandshake(request, reply)
         // An upgrade to what is not spoken here is not heeded (RFC 9110 section 7.8); some clients offer HTTP/2 each time.
         openEvents(request, request.query, reply, hub)
+        endWithReader(request)
         return reply
       },
       handler: (request, reply) => openEvents(request, request.query, reply, hub),
@@ -117,6 +118,14 @@ function streamEvents(request: FastifyRequest, reply: FastifyReply, opening: Ext
   raw.write(EVENT_STREAM_BEGIN)
   const subscriber = opening.start(eventSink(raw, request.raw.socket))
   raw.once('close', () => subscriber.gone())
+  // Who left while it was looked at what they may read is told of no more.
+  if (raw.destroyed) subscriber.gone()
+}
+
+/** The server looks no more after a connection that it has handed out for an upgrade, and so would not see its end. */
+function endWithReader({ raw: { socket } }: FastifyRequest): void {
+  socket.once('end', () => socket.destroySoon())
+  socket.resume()
 }
 
 function sendMessages(socket: WebSocket, request: FastifyRequest, open: () => Opening): void {
