@@ -59,13 +59,12 @@ export async function eachPastState(positions: number, random: SeededRandom): Pr
     noted.push(hashes)
   }
   // Or nothing changes from one to the next.
-  for (const [index, [projection]] of ASKED.entries())
-    expect(new Set(noted.map((hashes) => hashes[index])).size, projection).toBeGreaterThan(positions / 50)
+  expect(new Set(noted.map((hashes) => hashes.join())).size).toBeGreaterThan(0.9 * positions)
 
   for (const [index, hashes] of noted.entries()) {
     const at = first + 1 + index
     for (const [number, [projection, query]] of ASKED.entries()) {
-      const rows = await pages(gateway, projection, { ...query, at, limit: 60 + random.below(440) })
+      const rows = await pages(gateway, projection, { ...query, at, limit: 150 + random.below(350) })
       expect(hashOf(rows), `${projection} ${JSON.stringify(query)} at ${at}`).toBe(hashes[number])
     }
   }
