@@ -87,7 +87,7 @@ test('while rules change, readers over sockets see from then on what they may, a
   const readers = Object.fromEntries(
     Object.entries(roles).map(([name, role]) => [name, new RestlessReader(stage, role)])
   ) as Readonly<Record<keyof typeof roles, RestlessReader>>
-  const [betaToken] = (await node.tokens()).filter(({ namespaces }) => namespaces.includes('b:one'))
+  const betaToken = (await node.tokens()).find(({ namespaces }) => namespaces.includes('b:one'))
   /** Each reader comes to all that it may see of this phase, by queries and over both forms. */
   const allCome = async (phase: number): Promise<void> => {
     for (const [name, reader] of Object.entries(readers)) {

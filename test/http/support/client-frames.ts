@@ -17,7 +17,7 @@ export interface Deed {
   readonly name: string
   readonly bytes: Uint8Array
   /** `heeded`: goes on; `ended`: the node ends the connection; `unknown`: either, or it waits for the rest. */
-  readonly then: 'heeded' | 'ended' | 'unknown'
+  readonly outcome: 'heeded' | 'ended' | 'unknown'
 }
 
 const MASK = Buffer.from([0x12, 0x34, 0x56, 0x78])
@@ -53,10 +53,10 @@ const bytesOf = (length: number): Uint8Array => Buffer.alloc(length, 0x61)
 const near = (bound: number): fc.Arbitrary<number> =>
   fc.oneof(fc.integer({ min: 0, max: bound }), fc.constantFrom(0, 1, bound - 1, bound, bound + 1, 10 * bound, 70_000))
 
-const oneFrame = (name: string, frame: SentFrame, then: Deed['then']): Deed => ({
+const oneFrame = (name: string, frame: SentFrame, outcome: Deed['outcome']): Deed => ({
   name: `${name} ${frame.payload.length}`,
   bytes: frameBytes(frame),
-  then
+  outcome
 })
 
 const message = fc
@@ -95,8 +95,8 @@ const fragments = fc
     // Control frames may come between those of a message.
     if (hasPing) parts.splice(1, 0, frameBytes({ opcode: PING, payload: bytesOf(3) }))
     const whole = lengths.reduce((sum, length) => sum + length, 0)
-    const then = whole > MESSAGE_BYTES_MAX ? 'ended' : 'heeded'
-    return { name: `fragments ${lengths.join('+')}`, bytes: Buffer.concat(parts), then }
+    const outcome = whole > MESSAGE_BYTES_MAX ? 'ended' : 'heeded'
+    return { name: `fragments ${lengths.join('+')}`, bytes: Buffer.concat(parts), outcome }
   })
 
 const broken = fc
@@ -119,12 +119,12 @@ const cut = fc
   .map(([length, kept]): Deed => ({
     name: 'cut off',
     bytes: frameBytes({ opcode: TEXT, payload: bytesOf(length) }).subarray(0, kept),
-    then: 'unknown'
+    outcome: 'unknown'
   }))
 
 const noise = fc
   .uint8Array({ minLength: 1, maxLength: 3_000 })
-  .map((bytes): Deed => ({ name: `noise ${bytes.length}`, bytes, then: 'unknown' }))
+  .map((bytes): Deed => ({ name: `noise ${bytes.length}`, bytes, outcome: 'unknown' }))
 
 /** What readers do, most of it allowed. */
 export const someDeed: fc.Arbitrary<Deed> = fc.oneof(

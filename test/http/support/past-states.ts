@@ -109,7 +109,11 @@ function deedsOf(count: number, random: SeededRandom): readonly Deed[] {
 }
 
 /** Writes, each time one position, and gives it. */
-async function* written({ node }: WholeGateway, count: number, shared: Iterator<SignedEvent>): AsyncGenerator<number> {
+async function* written(
+  { node }: WholeGateway,
+  count: number,
+  shared: Iterator<SignedEvent, undefined>
+): AsyncGenerator<number> {
   const held: string[] = []
   for (let index = 0; index < count; index += 1) {
     const leaf = index % 23 === 22 ? held.shift() : undefined
@@ -135,7 +139,7 @@ async function ask(
   const search = new URLSearchParams(
     Object.entries(query).map(([name, value]): [string, string] => [name, String(value)])
   )
-  const response = await fetch(`${url}/v1/projections/${projection}?${search}`)
+  const response = await fetch(`${url}/v1/projections/${projection}?${search.toString()}`)
   return { status: response.status, body: (await response.json()) as JsonObject }
 }
 
