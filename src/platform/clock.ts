@@ -13,7 +13,16 @@ export interface Clock {
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>
 }
 
-/** The machine's own clock. Its timers do not keep the process alive. */
+/** `after` by a timer that keeps a process of Node alive. */
+export const afterAwake: Clock['after'] = (delayMs, run) => {
+  const timer = setTimeout(run, delayMs)
+  return () => clearTimeout(timer)
+}
+
+/**
+ * The machine's own clock. What is to be done later does not keep the process alive; who sleeps does, or a verb that
+ * waits would end before it is done.
+ */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
@@ -22,7 +31,7 @@ export const systemClock: Clock = {
     timer.unref()
     return () => clearTimeout(timer)
   },
-  sleep: (delayMs, signal) => sleepBy(systemClock, delayMs, signal)
+  sleep: (delayMs, signal) => sleepBy({ after: afterAwake }, delayMs, signal)
 }
 
 /** `sleep` of a clock by its `after`. */

@@ -1,5 +1,5 @@
 import type { Clock } from './clock.ts'
-import { sleepBy } from './clock.ts'
+import { afterAwake, sleepBy } from './clock.ts'
 import type { Random } from './random.ts'
 
 /**
@@ -9,10 +9,7 @@ import type { Random } from './random.ts'
 export const portableClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
-  after: (delayMs, run) => {
-    const timer = setTimeout(run, delayMs)
-    return () => clearTimeout(timer)
-  },
+  after: afterAwake,
   sleep: (delayMs, signal) => sleepBy(portableClock, delayMs, signal)
 }
 
