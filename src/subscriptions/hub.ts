@@ -52,7 +52,7 @@ export class SubscriptionHub {
 
   /**
    * Looks at a query before anything is answered; `start` then has the frames sent, and must be called at once. Throws
-   * `UNKNOWN_PROJECTION`, `QUERY_INVALID`, `CURSOR_FOREIGN`, `CURSOR_FUTURE`, `CURSOR_TOO_OLD` (with `oldest`),
+   * `UNKNOWN_PROJECTION`, `QUERY_INVALID`, `CURSOR_FOREIGN`, `CURSOR_FUTURE`, `CURSOR_TOO_OLD` (each with `oldest`),
    * `PROJECTION_HALTED`, `NODE_NOT_RUNNING`.
    */
   open(query: SubscriptionQuery): Opening {
@@ -146,7 +146,8 @@ export class SubscriptionHub {
   }
 
   #placeOf({ context, instance }: Source, cursor: string): Place {
-    const place = decodePlace(context, this.#ports.engine.head, cursor)
+    const bounds = { oldest: instance.state.journalFrom, head: this.#ports.engine.head }
+    const place = decodePlace(context, bounds, cursor)
     if (standingOf(instance, place) === 'too-old') {
       const { detail, oldest } = tooOld(instance.state, place.logSeq)
       throw new AnchormeshError('CURSOR_TOO_OLD', detail, { hint: 'start without a cursor', detail: { oldest } })
