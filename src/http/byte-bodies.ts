@@ -30,7 +30,7 @@ interface TooLarge {
 /** The `errorHandler` of a route that takes an event: a body beyond its limit is answered as an event is. */
 export function whenTooLarge(
   bytesMax: number,
-  answer: (reply: FastifyReply, told: TooLarge, requestId: string) => void
+  answer: (reply: FastifyReply, told: TooLarge, requestId: string) => FastifyReply
 ): (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => void {
   return (error, request, reply) => {
     if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') throw error

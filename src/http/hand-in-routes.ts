@@ -12,7 +12,7 @@ import { documented } from './route-docs.ts'
 import { noQuery } from './schemas.ts'
 
 // One answer names each by its hash: 64 KiB and some. A body of 1 MiB holds few more of a useful size.
-export const RECEIPTS_OF_REQUEST_MAX = 1_000
+const RECEIPTS_OF_REQUEST_MAX = 1_000
 
 /** `POST /v1/receipts`. */
 const handInRequest = z.strictObject({

@@ -12,7 +12,7 @@ import { documented } from './route-docs.ts'
 import { noQuery } from './schemas.ts'
 
 /** The media type of a signed checkpoint (C2SP tlog-checkpoint). */
-export const CHECKPOINT_MEDIA_TYPE = 'text/plain; charset=utf-8'
+const CHECKPOINT_MEDIA_TYPE = 'text/plain; charset=utf-8'
 
 /** `GET /v1/log/checkpoint`, `inclusion` and `consistency`, for whoever holds this log to what it said. */
 export function registerLogProofRoutes(app: App, operations: LogProofOperations, sight: Sight): void {
