@@ -1,10 +1,15 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
 import { discardRest } from './deadlines.ts'
 import type { App } from './listener.ts'
+import type { RawBody } from './route-docs.ts'
 
 /** The media type of what is sent in the bytes that the mesh has. */
 export const WIRE_MEDIA_TYPE = 'application/octet-stream'
+
+/** Such a body or answer, for the documentation. */
+export const WIRE_BODY: RawBody = { mediaType: WIRE_MEDIA_TYPE, schema: z.string().meta({ format: 'binary' }) }
 
 /** Registers routes whose bodies are taken as they come: what they hold is for a protocol to say. */
 export function registerForBytes(app: App, mediaType: string, routes: (scope: App) => void): void {

@@ -8,7 +8,7 @@ import type { PackRefusal } from '../pack-sync/transport.ts'
 import type { Clock } from '../platform/clock.ts'
 import { addressBlock } from './address-block.ts'
 import { boundRate } from './address-rate.ts'
-import { WIRE_MEDIA_TYPE, bytesOf, registerForBytes, whenTooLarge } from './byte-bodies.ts'
+import { WIRE_BODY, WIRE_MEDIA_TYPE, bytesOf, registerForBytes, whenTooLarge } from './byte-bodies.ts'
 import type { HttpCode } from './errors.ts'
 import { RequestRefused, problem, statusOf } from './errors.ts'
 import { sendProblem } from './failures.ts'
@@ -47,7 +47,7 @@ const PUSH_DOCS = documented({
   tag: 'federation',
   access: 'anyone',
   answers: { 200: schemas.pushOutcome, 201: schemas.pushOutcome, 202: schemas.pushOutcome },
-  body: { mediaType: WIRE_MEDIA_TYPE, schema: z.string().meta({ format: 'binary' }) },
+  body: WIRE_BODY,
   problems: [...EVENT_CODES, 'CROSS_ORG_DENIED', 'UNKNOWN_ORGANISATION']
 })
 

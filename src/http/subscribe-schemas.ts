@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { frame } from '../api/frames.ts'
-import { namespace } from './name-schemas.ts'
+import { namespace } from '../api/values.ts'
 import { documented } from './route-docs.ts'
 
 /** `GET /v1/subscribe`. */
