@@ -69,7 +69,6 @@ export async function startListeners(
     metrics: parts.metrics,
     logger,
     clock,
-    random,
     listen: federation.admin.listen,
     tls: isAdminRemote(federation) ? (tls ?? undefined) : undefined
   })

@@ -29,7 +29,7 @@ import { ChallengeTokens } from './challenge-tokens.ts'
 // What is delivered must not take the room that the log needs (64 MiB), nor that of what is sealed here.
 const DELIVERY_FREE_BYTES_MIN = 512 * 1024 * 1024
 // Each is up to 1 MiB, and as much again while it is read.
-export const DELIVERIES_AT_ONCE_MAX = 16
+const DELIVERIES_AT_ONCE_MAX = 16
 // Two for each sender and namespace, of whom there are as many as operators register; about 2 MiB.
 const SENDER_BUCKETS_MAX = 20_000
 // A signer that is exchanged just now signs the next one.

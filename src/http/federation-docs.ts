@@ -1,11 +1,10 @@
 import { z } from 'zod'
 import { nodeDocument } from '../api/answers.ts'
+import { WIRE_BODY } from './byte-bodies.ts'
 import * as schemas from './federation-schemas.ts'
 import { EVENT_CODES, documented } from './route-docs.ts'
 import { SIGNED_CODES, signedBody } from './signed-docs.ts'
 import { submitOutcome } from './schemas.ts'
-
-const WIRE_BODY = { mediaType: 'application/octet-stream', schema: z.string().meta({ format: 'binary' }) }
 
 const challenge = {
   audience: z.string().describe('The DID of this node.'),

@@ -5,7 +5,7 @@ import { receiptProofDocument } from '../api/answers.ts'
 import { RECEIPT_HASH_PATTERN } from '../bundles/receipt-keeper.ts'
 import type { BuiltProof, ProofRequest } from '../operations.ts'
 import { STANDING_REASONS } from '../projections/standing.ts'
-import { batchId, namespace } from './name-schemas.ts'
+import { batchId, namespace } from '../api/values.ts'
 
 /** Which receipt is to be proven. */
 export const proofRequest: z.ZodType<ProofRequest> = z.strictObject({

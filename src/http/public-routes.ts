@@ -1,4 +1,3 @@
-import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { HASH_PATTERN } from '../../protocols/event/v1/envelope.ts'
 import { projectionPage } from '../api/pages.ts'
@@ -50,9 +49,11 @@ export function registerPublicRoutes(app: App, operations: PublicOperations, sig
       const { did, network, version, uptimeMs, log, health } = await currentStatus()
       const answer = { did, peerId: network?.peerId ?? null, version, uptimeMs, logSeq: log.logSeq }
       reply.header('cache-control', 'no-store')
-      if (!isReader(request)) return await sendHealthAlone(reply, health.ok)
-      if (health.ok) return await reply.code(200).send({ status: 'ok', ...answer })
-      return await reply.code(503).send({ status: 'failing', ...answer, reasons: health.reasons })
+      const [status, code] = health.ok ? (['ok', 200] as const) : (['failing', 503] as const)
+      // What everybody may know, so that load balancers need no token.
+      if (!isReader(request)) return await reply.code(code).send({ status })
+      if (health.ok) return await reply.code(code).send({ status: 'ok', ...answer })
+      return await reply.code(code).send({ status: 'failing', ...answer, reasons: health.reasons })
     }
   })
 
@@ -157,13 +158,4 @@ export async function findEvent(operations: Pick<Operations, 'event'>, id: strin
 
 function unknownEvent(id: string): RequestRefused {
   return new RequestRefused('NOT_FOUND', `the log holds no event ${id}`)
-}
-
-/** What everybody may know, so that load balancers need no token. */
-function sendHealthAlone(reply: FastifyReply, isWell: boolean): FastifyReply {
-  const body = JSON.stringify({ status: isWell ? 'ok' : 'failing' })
-  return reply
-    .code(isWell ? 200 : 503)
-    .type('application/json')
-    .send(Buffer.from(body))
 }

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Grant } from '../access/reader-access.ts'
 import type { ReadScope } from '../policy/read-scope.ts'
-import { SEES_ALL, SEES_NOTHING } from '../policy/read-scope.ts'
+import { SEES_ALL } from '../policy/read-scope.ts'
 import { RequestRefused } from './errors.ts'
 
 const scopes = new WeakMap<object, ReadScope>()
@@ -36,7 +36,8 @@ export function tokenGrantOf(request: FastifyRequest): (Grant & { readonly token
 
 /** Whether somebody asks who may read anything at all; on open routes others ask, too. */
 export function isReader(request: FastifyRequest): boolean {
-  return readerOf(request) !== SEES_NOTHING
+  const { namespaces } = readerOf(request)
+  return namespaces === null || namespaces.size > 0
 }
 
 /** Throws `ACCESS_DENIED` for readers who don't operate this node. */

@@ -10,7 +10,7 @@ import { NOT_MODIFIED, documented } from './route-docs.ts'
 
 // A proof reads the leaves of its batch: a second's work for one of the largest size. More at once would hold up
 // everybody else.
-export const PROOFS_AT_ONCE_MAX = 4
+const PROOFS_AT_ONCE_MAX = 4
 
 /** `GET /v1/receipts/{leafHash}/proof`: the proof file of one receipt. */
 export function registerReceiptRoutes(

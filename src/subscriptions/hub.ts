@@ -1,5 +1,4 @@
 import { AnchormeshError } from '../platform/errors.ts'
-import type { ReadScope } from '../policy/read-scope.ts'
 import { haltedError } from '../projections/fold-progress.ts'
 import type { ProjectionInstance } from '../projections/instance.ts'
 import { CatchUps } from './catch-up.ts'
@@ -56,11 +55,11 @@ export class SubscriptionHub {
    * `PROJECTION_HALTED`, `NODE_NOT_RUNNING`.
    */
   open(query: SubscriptionQuery): Opening {
-    const { engine } = this.#ports
+    const { engine, visibility = visibleByNamespace } = this.#ports
     if (this.#stopped || engine.closed) throw new AnchormeshError('NODE_NOT_RUNNING', stopping().detail)
     const instance = engine.instance(query.projection)
     const { scope, namespace, address } = query
-    if (namespace !== undefined && !this.mayName(scope, namespace))
+    if (namespace !== undefined && !visibility.mayName(scope, namespace))
       return { ok: false, code: 'ACCESS_DENIED', detail: 'this reader may not see the namespace' }
     const source = this.#sourceOf(instance, query)
     const place = query.cursor === undefined ? null : this.#placeOf(source, query.cursor)
@@ -90,11 +89,6 @@ export class SubscriptionHub {
         return subscriber
       }
     }
-  }
-
-  /** Whether a reader may subscribe to this namespace. */
-  mayName(scope: ReadScope, namespace: string): boolean {
-    return (this.#ports.visibility ?? visibleByNamespace).mayName(scope, namespace)
   }
 
   /** Ends the subscriptions of those who may read no more. Also done by itself, once a second. */

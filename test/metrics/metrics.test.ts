@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
 import type { AnchormeshNode } from '../../src/node.ts'
-import { startAdminListener } from '../../src/http/admin-listener.ts'
+import { newAdminToken, startAdminListener } from '../../src/http/admin-listener.ts'
 import type { Listener } from '../../src/http/listener.ts'
 import { startPublicListener } from '../../src/http/public-listener.ts'
 import { NodeMetrics } from '../../src/metrics/node-metrics.ts'
@@ -149,7 +149,7 @@ test('the admin listener shows them to those who have its token', async () => {
     metrics: { requests, contentType, text: () => metrics.exposition(() => node.status()) },
     logger: silentLogger,
     clock: systemClock,
-    random: systemRandom,
+    token: newAdminToken(systemRandom),
     shutdown: () => undefined
   })
   closes.push(() => admin.close())
