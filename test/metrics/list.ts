@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { startPublicListener } from '../../src/http/public-listener.ts'
 import { NodeMetrics } from '../../src/metrics/node-metrics.ts'
-import { subscriptionFigures } from '../../src/metrics/subscription-figures.ts'
+import { connectionFigures } from '../../src/metrics/connection-figures.ts'
 import { createLibp2pNetwork } from '../../src/network/libp2p/libp2p-network.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
@@ -27,7 +27,7 @@ export async function listOfMetrics(): Promise<string> {
   const metrics = new NodeMetrics()
   const self = member('alice', 'org-a')
   const { node } = await openNode(self, [self])
-  for (const figure of subscriptionFigures(() => node.gateway.subscriptions.stats())) metrics.keep(figure)
+  for (const figure of connectionFigures(() => ({ http: null, admin: null }))) metrics.keep(figure)
   const http = await startPublicListener({
     listen: '127.0.0.1:0',
     operations: node,
