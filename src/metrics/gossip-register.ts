@@ -36,7 +36,8 @@ export const CLOSED_LABELS: Readonly<Record<string, readonly string[]>> = {
     'from_present',
     'transform_failed'
   ],
-  status: ['open', 'closing', 'closed']
+  status: ['open', 'closing', 'closed'],
+  threshold: ['graylist', 'publish', 'gossip', 'mesh']
 }
 /** Those whose values are topics. */
 const TOPIC_LABELS: ReadonlySet<string> = new Set(['topic', 'topicStr'])
@@ -60,13 +61,12 @@ export function gossipMetrics(registry: Registry): GossipMetrics {
     const [label, ...others] = labelNames
     if (label === undefined || others.length > 0) return metric
     if (TOPIC_LABELS.has(label)) byTopic.push({ metric, label, begun: new Set() })
-    else if (metric instanceof Counter)
+    else if (!(metric instanceof Histogram))
       for (const value of CLOSED_LABELS[label] ?? []) metric.inc({ [label]: value }, 0)
     return metric
   }
   const configOf = ({ name, help, labelNames = [] }: Config) => ({
-    // Two of its names are spelled otherwise.
-    name: METRIC_PREFIX + name.replace(/^gossisub_/, 'gossipsub_'),
+    name: METRIC_PREFIX + conventional(name),
     help,
     labelNames: [...labelNames],
     registers: [registry]
@@ -134,6 +134,11 @@ export function gossipMetrics(registry: Registry): GossipMetrics {
     }
   }
   return { register, carry }
+}
+
+/** Some of its names are spelled otherwise than the others, and one does not say its unit. */
+function conventional(name: string): string {
+  return name.replace(/^gossisub_/, 'gossipsub_').replace(/_delay_from_first_seen$/, '$&_seconds')
 }
 
 /** `zero` would forget what was observed. */

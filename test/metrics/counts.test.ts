@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { once } from 'node:events'
+import fc from 'fast-check'
 import { afterEach, expect, onTestFinished, test } from 'vitest'
 import { NO_ENDS, NO_REFUSALS } from '../../src/subscriptions/endings.ts'
 import { connectionFigures } from '../../src/metrics/connection-figures.ts'
@@ -74,6 +75,35 @@ test('every code that the subscription protocol names has its series', () => {
   expect(named.size).toBeGreaterThan(10)
   const counted: ReadonlySet<string | undefined> = new Set([...Object.keys(NO_ENDS), ...Object.keys(NO_REFUSALS)])
   expect([...named].filter((code) => !counted.has(code))).toEqual([])
+})
+
+test('whatever strangers make up, no series comes of it', async () => {
+  const { node, listener } = await startWholeGateway()
+  const series = async (): Promise<readonly string[]> => {
+    const metrics = readExposition(await (await fetch(`${listener.url}/metrics`)).text())
+    const own = [...metrics.values()].filter(({ name }) => !/^anchormesh_(nodejs|process)_/.test(name))
+    return own.flatMap((family) => [...family.series.keys()]).sort()
+  }
+  const before = await series()
+  await fc.assert(
+    fc.asyncProperty(fc.stringMatching(/^[a-z0-9-]{1,12}$/), async (made) => {
+      const { access } = node.gateway
+      await access.ofToken(`${made}.${made}`)
+      access.ofTicket(made)
+      for (const path of [
+        made,
+        `v1/projections/${made}`,
+        `v1/subscribe?projection=${made}`,
+        `v1/tenants/${made}/findings`
+      ])
+        await (await fetch(`${listener.url}/${path}`, { headers: { authorization: `Bearer ${made}` } })).text()
+      for (const path of ['challenge', 'deliver'])
+        await (await fetch(`${listener.url}/v1/federation/${path}`, { method: 'POST', body: made })).text()
+      await node.submit(new TextEncoder().encode(made))
+    }),
+    { numRuns: 10 }
+  )
+  expect(await series()).toEqual(before)
 })
 
 test('connections of a listener, and those beyond its cap', async () => {
