@@ -28,6 +28,8 @@ export class NodeGateway {
   /** What every kind of request that partners sign goes through. */
   readonly requests: PartnerRequests
   readonly federation: FederationServing
+  /** What partners deliver. */
+  readonly deliveries: Deliveries
   /** What agents report for tenants, and what is said of it. */
   readonly findings: Findings
   readonly #parts: NodeParts
@@ -50,7 +52,13 @@ export class NodeGateway {
     this.access.onRevoked(this.settingsChanged)
     this.partners = new PartnerRegistry({ ...ports, ...parts })
     this.requests = new PartnerRequests({ guard, partners: this.partners, audit })
-    this.federation = federationOf(parts, this.partners, this.requests)
+    this.deliveries = new Deliveries({
+      ...ports,
+      ...parts,
+      requests: this.requests,
+      proofs: new LogProofs({ ...ports, ...parts })
+    })
+    this.federation = federationOf(parts, this.partners, this.deliveries)
     this.findings = new Findings({ ...ports, ...parts, partners: this.partners })
   }
 
@@ -78,11 +86,9 @@ export class NodeGateway {
   readonly didOfPin = (pin: string): string | null => this.#parts.live.config().certificatePins?.get(pin) ?? null
 }
 
-function federationOf(parts: NodeParts, partners: PartnerRegistry, requests: PartnerRequests): FederationServing {
+function federationOf(parts: NodeParts, partners: PartnerRegistry, deliveries: Deliveries): FederationServing {
   const { ports, bundles, door, policy, signer } = parts
   const meshDoor = new MeshDoor({ door, network: ports.network, logger: ports.logger })
-  const proofs = new LogProofs({ ...ports, ...parts })
-  const deliveries = new Deliveries({ ...ports, ...parts, requests, proofs })
   return {
     announce: (wire, address) => meshDoor.submit(wire, { via: 'http', peer: address }),
     request: (wire, address) => bundles.answerClient(wire, address),

@@ -24,6 +24,6 @@ export function gatewayParts(node: AnchormeshNode, metrics: NodeMetrics): Gatewa
     findings,
     readiness,
     audit,
-    metrics: { requests, contentType, text: () => metrics.exposition(() => node.status()) }
+    metrics: { requests, contentType, text: () => metrics.exposition(node) }
   }
 }

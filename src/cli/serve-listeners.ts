@@ -3,7 +3,7 @@ import { PUBLIC_LIMITS } from '../http/limits.ts'
 import type { Listener } from '../http/listener.ts'
 import { startPublicListener } from '../http/public-listener.ts'
 import type { NodeMetrics } from '../metrics/node-metrics.ts'
-import { subscriptionFigures } from '../metrics/subscription-figures.ts'
+import { connectionFigures } from '../metrics/connection-figures.ts'
 import type { AnchormeshNode } from '../node.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -45,7 +45,6 @@ export async function startListeners(
 ): Promise<Listeners> {
   const { federation, tls } = config
   const { gateway } = node
-  for (const figure of subscriptionFigures(() => gateway.subscriptions.stats())) metrics.keep(figure)
   const parts = gatewayParts(node, metrics)
   const token = newAdminToken(random)
   const routes = { operations: node, nodes: gateway.partners, token, shutdown, audit: parts.audit }
@@ -63,8 +62,10 @@ export async function startListeners(
   })
   closes.push(() => http.close())
   transport.follow((identity) => http.renew(identity))
+  let admin: Listener | null = null
+  for (const figure of connectionFigures(() => ({ http, admin }))) metrics.keep(figure)
   if (isOne) return { http, admin: http, token }
-  const admin = await startAdminListener({
+  const ownAdmin = await startAdminListener({
     ...routes,
     metrics: parts.metrics,
     logger,
@@ -72,7 +73,8 @@ export async function startListeners(
     listen: federation.admin.listen,
     tls: isAdminRemote(federation) ? (tls ?? undefined) : undefined
   })
-  closes.push(() => admin.close())
-  transport.follow((identity) => admin.renew(identity))
+  admin = ownAdmin
+  closes.push(() => ownAdmin.close())
+  transport.follow((identity) => ownAdmin.renew(identity))
   return { http, admin, token }
 }

@@ -22,6 +22,7 @@ import type { ListenAddress } from '../policy/listen-address.ts'
 import { isLoopbackHost, reachableHost, servableAddress } from './addresses.ts'
 import type { ListenKey } from './addresses.ts'
 import { ConnectionCap } from './connection-cap.ts'
+import type { ConnectionCounts } from './connection-cap.ts'
 import { discardRest, limitAnswer } from './deadlines.ts'
 import { RequestRefused, problem } from './errors.ts'
 import { PROBLEM_MEDIA_TYPE, describeFailure, sendProblem } from './failures.ts'
@@ -36,6 +37,7 @@ import type { ListenerTls, TlsIdentity } from './tls.ts'
 export interface Listener {
   /** `http://host:port`, or `https`, with the port that is really listened on and a host that this machine reaches. */
   readonly url: string
+  connections(): ConnectionCounts
   /** Shows this from now on to who connects; connections that stand are not touched. Does nothing without TLS. */
   renew(identity: TlsIdentity): void
   /** Accepts nothing more, ends followers, lets other requests finish within the grace, then cuts them off. */
@@ -120,6 +122,7 @@ export async function startListener(setup: ListenerSetup): Promise<Listener> {
   logger.info({ url, listen: setup.listen }, 'listening')
   return {
     url,
+    connections: () => cap.counts,
     renew: (identity) => {
       // Without the options of the start the new context would speak TLS 1.2, too.
       if (app.server instanceof SecureServer) app.server.setSecureContext(secureOptions(identity))

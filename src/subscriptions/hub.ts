@@ -1,9 +1,10 @@
 import { AnchormeshError } from '../platform/errors.ts'
+import { Tally } from '../platform/tally.ts'
 import { haltedError } from '../projections/fold-progress.ts'
 import type { ProjectionInstance } from '../projections/instance.ts'
 import { CatchUps } from './catch-up.ts'
 import { Channel } from './channel.ts'
-import { stopping, tooOld, tooSlow } from './endings.ts'
+import { NO_ENDS, NO_REFUSALS, countedAs, stopping, tooOld, tooSlow } from './endings.ts'
 import type { Ending } from './frames.ts'
 import { FrameBundle } from './frames.ts'
 import { KEEP_ALIVE_MS, SUBSCRIPTION_LIMITS, TICK_MS } from './limits.ts'
@@ -24,7 +25,8 @@ export class SubscriptionHub {
   readonly #subscribers = new Map<Subscriber, Channel>()
   readonly #byAddress = new Map<string, number>()
   readonly #catchUps: CatchUps
-  readonly #ended = new Map<string, number>()
+  readonly #ended = new Tally(NO_ENDS)
+  readonly #refused = new Tally(NO_REFUSALS)
   #framesSent = 0
   #opened = 0
   #policy: object
@@ -45,7 +47,8 @@ export class SubscriptionHub {
       channels: this.#channels.size,
       framesSent: this.#framesSent,
       opened: this.#opened,
-      ended: Object.fromEntries(this.#ended)
+      ended: this.#ended.counts,
+      refused: this.#refused.counts
     }
   }
 
@@ -55,6 +58,17 @@ export class SubscriptionHub {
    * `PROJECTION_HALTED`, `NODE_NOT_RUNNING`.
    */
   open(query: SubscriptionQuery): Opening {
+    try {
+      const opening = this.#open(query)
+      if (!opening.ok) this.#refused.add(opening.code)
+      return opening
+    } catch (error) {
+      this.#refused.add(countedAs(error instanceof AnchormeshError ? error.code : '', NO_REFUSALS))
+      throw error
+    }
+  }
+
+  #open(query: SubscriptionQuery): Opening {
     const { engine, visibility = visibleByNamespace } = this.#ports
     if (this.#stopped || engine.closed) throw new AnchormeshError('NODE_NOT_RUNNING', stopping().detail)
     const instance = engine.instance(query.projection)
@@ -181,7 +195,7 @@ export class SubscriptionHub {
     const left = (this.#byAddress.get(subscriber.address) ?? 0) - 1
     if (left > 0) this.#byAddress.set(subscriber.address, left)
     else this.#byAddress.delete(subscriber.address)
-    if (code !== null) this.#ended.set(code, (this.#ended.get(code) ?? 0) + 1)
+    if (code !== null) this.#ended.add(countedAs(code, NO_ENDS))
   }
 
   /** From the first subscriber on, until the last is gone. */
