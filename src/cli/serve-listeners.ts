@@ -10,6 +10,7 @@ import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
 import { isAdminRemote, isOneListener } from './data-folder/listener-problems.ts'
 import type { LoadedConfig } from './data-folder/load-config.ts'
+import { gatewayParts } from './gateway-parts.ts'
 import type { LiveTransport } from './live-transport.ts'
 
 export interface ListenerPorts {
@@ -43,24 +44,15 @@ export async function startListeners(
   closes: (() => Promise<void>)[]
 ): Promise<Listeners> {
   const { federation, tls } = config
-  const { gateway, auditTrail: audit } = node
+  const { gateway } = node
   for (const figure of subscriptionFigures(() => gateway.subscriptions.stats())) metrics.keep(figure)
-  const { requests, contentType } = metrics
-  const serving = { requests, contentType, text: () => metrics.exposition(() => node.status()) }
+  const parts = gatewayParts(node, metrics)
   const token = newAdminToken(random)
-  const routes = { operations: node, nodes: gateway.partners, token, shutdown, audit }
+  const routes = { operations: node, nodes: gateway.partners, token, shutdown, audit: parts.audit }
   const { listen, corsOrigins, connectionsMax, mtls } = federation.http
   const isOne = isOneListener(federation)
   const http = await startPublicListener({
-    operations: node,
-    packs: node.packServing,
-    access: gateway.access,
-    subscriptions: gateway.subscriptions,
-    federation: gateway.federation,
-    findings: gateway.findings,
-    readiness: gateway.readiness,
-    metrics: serving,
-    audit,
+    ...parts,
     logger,
     clock,
     listen,
@@ -74,7 +66,7 @@ export async function startListeners(
   if (isOne) return { http, admin: http, token }
   const admin = await startAdminListener({
     ...routes,
-    metrics: serving,
+    metrics: parts.metrics,
     logger,
     clock,
     random,

@@ -15,7 +15,7 @@ import type { Sight } from './require-visible.ts'
 import { PLAIN_SIGHT, namespaceDenied, requireNamespace, seesLogged } from './require-visible.ts'
 import { PAGING, filtersText } from './query-docs.ts'
 import { registerReceiptRoutes } from './receipt-routes.ts'
-import { documented } from './route-docs.ts'
+import { NOT_MODIFIED, documented } from './route-docs.ts'
 import * as schemas from './schemas.ts'
 
 /** What the public listener serves. */
@@ -28,7 +28,6 @@ export type PublicOperations = Pick<
 /** Of everything that is a fold of the log. */
 const OF_FOLDS = ['NOT_YET', 'PROJECTION_HALTED'] as const
 const healthAnswer = z.union([schemas.health, z.strictObject({ status: z.enum(['ok', 'failing']) })])
-const NOT_MODIFIED = { 304: 'It is the one that the client has (`If-None-Match`).' }
 
 /** `/health` and the reading routes of `/v1` (CONTRACT, section 4); each shows what its reader may see. */
 export function registerPublicRoutes(app: App, operations: PublicOperations, sight: Sight = PLAIN_SIGHT): void {

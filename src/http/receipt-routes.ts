@@ -6,7 +6,7 @@ import { answerNotModified } from './etag.ts'
 import type { App } from './listener.ts'
 import type { Sight } from './require-visible.ts'
 import { requireNamespace } from './require-visible.ts'
-import { documented } from './route-docs.ts'
+import { NOT_MODIFIED, documented } from './route-docs.ts'
 
 // A proof reads the leaves of its batch: a second's work for one of the largest size. More at once would hold up
 // everybody else.
@@ -31,7 +31,7 @@ export function registerReceiptRoutes(
         tag: 'receipts',
         access: 'reader',
         answers: { 200: receiptProofDocument },
-        empty: { 304: 'It is the one that the client has (`If-None-Match`).' },
+        empty: NOT_MODIFIED,
         problems: ['RECEIPT_UNKNOWN', 'NOT_YET', 'PROJECTION_HALTED', 'OVERLOADED']
       })
     },

@@ -84,6 +84,8 @@ const OF_ACCESS: Readonly<Record<RouteDocs<Answers>['access'], readonly HttpCode
   reader: ['TOKEN_REQUIRED', 'TOKEN_INVALID', 'TOKEN_EXPIRED', 'ACCESS_DENIED'],
   token: ['TOKEN_REQUIRED', 'TOKEN_INVALID', 'TOKEN_EXPIRED', 'ACCESS_DENIED']
 }
+/** For `empty`, of answers with an ETag. */
+export const NOT_MODIFIED = { 304: 'It is the one that the client has (`If-None-Match`).' } as const
 /** Of every route that takes an event in. */
 export const EVENT_CODES = [
   'EVENT_TOO_LARGE',

@@ -22,20 +22,24 @@ export const systemClock: Clock = {
     timer.unref()
     return () => clearTimeout(timer)
   },
-  sleep: (delayMs, signal) =>
-    new Promise((resolve, reject) => {
-      if (signal?.aborted === true) {
-        reject(signal.reason as Error)
-        return
-      }
-      const timer = setTimeout(() => {
-        signal?.removeEventListener('abort', onAbort)
-        resolve()
-      }, delayMs)
-      const onAbort = (): void => {
-        clearTimeout(timer)
-        reject(signal?.reason as Error)
-      }
-      signal?.addEventListener('abort', onAbort, { once: true })
+  sleep: (delayMs, signal) => sleepBy(systemClock, delayMs, signal)
+}
+
+/** `sleep` of a clock by its `after`. */
+export function sleepBy({ after }: Pick<Clock, 'after'>, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(signal.reason as Error)
+      return
+    }
+    const onAbort = (): void => {
+      cancel()
+      reject(signal?.reason as Error)
+    }
+    const cancel = after(delayMs, () => {
+      signal?.removeEventListener('abort', onAbort)
+      resolve()
     })
+    signal?.addEventListener('abort', onAbort, { once: true })
+  })
 }
