@@ -178,6 +178,26 @@ test('a running node takes in a new peer on SIGHUP and by command, says what cha
   expect((await adminOf(alpha).status()).network?.peers).toEqual([])
 })
 
+test('another key in the file of an account is a change, which the node goes by at once', async () => {
+  const folder = await folderOf('alpha')
+  const keyFile = join(folder, 'evm.key')
+  writeFileSync(keyFile, '11'.repeat(32), { mode: 0o600 })
+  append(folder, "rails:\n  eip155:\n    1:\n      rpc: ['http://127.0.0.1:9']\n      account: { keyFile: evm.key }")
+  await startNode(folder)
+  const reload = (): Promise<ConfigReloaded> => runJson<ConfigReloaded>(['config', 'reload', '--data', folder])
+  expect((await reload()).changes).toEqual([])
+  writeFileSync(keyFile, '22'.repeat(32))
+  const key = 'rails.eip155.1.account.address'
+  // Of the private keys of ones and of twos.
+  const [before, after] = ['19e7e376e7c213b7e7e7e46cc70a5dd086daff2a', '1563915e194d8cfba1943570603f7606a3115508']
+  expect((await reload()).changes).toEqual([{ key, before, after, needsRestart: false }])
+  expect((await reload()).changes).toEqual([])
+  chmodSync(keyFile, 0o644)
+  const { exitCode, error } = await runFailing(['config', 'reload', '--data', folder])
+  expect([exitCode, error.code]).toEqual([2, 'CONFIG_INVALID'])
+  expect(error.message).toMatch(/federation\.yaml:[0-9]+:[0-9]+ rails\.eip155\.1\.account\.keyFile: /)
+})
+
 test('what needs a restart is said each time until it was restarted', async () => {
   const folder = await folderOf('alpha')
   await startNode(folder, { environment: { ANCHORMESH_NODE_LISTEN: LOOPBACK['ANCHORMESH_NODE_LISTEN'] ?? '' } })
