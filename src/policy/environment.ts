@@ -34,10 +34,19 @@ export function environmentOverrides(environment: Readonly<Record<string, string
       overrides.push({ path: variable.path, value: valueOf(text, variable.type), source: 'environment', name })
     } else if (sections.has(sectionOf(name))) {
       const place = { file: 'environment', line: null, column: null, key: name }
-      problems.push({ ...place, message: 'is not a known variable', ...suggestion(name, [...variables.keys()]) })
+      problems.push({ ...place, message: 'is not a known variable', ...variableLike(name, [...variables.keys()]) })
     }
   }
   return { overrides, problems }
+}
+
+/** What all names begin with says nothing of how near two are. */
+function variableLike(name: string, known: readonly string[]): ReturnType<typeof suggestion> {
+  const { didYouMean } = suggestion(
+    name.slice(PREFIX.length),
+    known.map((other) => other.slice(PREFIX.length))
+  )
+  return didYouMean === undefined ? {} : { didYouMean: PREFIX + didYouMean }
 }
 
 /** Every variable that is understood, with the path of the key that it sets. */
