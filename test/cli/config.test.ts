@@ -1,13 +1,16 @@
-import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadConfig } from '../../src/cli/data-folder/load-config.ts'
 import type { ConfigReloaded } from '../../src/policy/config-change.ts'
-import { newFolder, run, runFailing, runJson, runJsonLines } from '../support/cli.ts'
+import { launch, newFolder, run, runFailing, runJson, runJsonLines } from '../support/cli.ts'
 import { admit, adminOf, entryOf, meshPortOf } from '../support/mesh-folders.ts'
 import { LOOPBACK, NAMESPACE, init, startNode } from '../support/nodes.ts'
 import { until } from '../support/until.ts'
 import { untilAnswer } from '../support/until-answer.ts'
+
+/** As many as come while a reload or some are under way. */
+const STORM = 100
 
 interface Shown {
   readonly key: string
@@ -210,6 +213,30 @@ test('what needs a restart is said each time until it was restarted', async () =
       needsRestart: true
     })
   }
+})
+
+test('a storm of SIGHUPs, also while it starts and stops: the last file is in force, in few reloads, and it stops in order', async () => {
+  const folder = await folderOf('alpha')
+  append(folder, 'sync: { intervalMs: 5000 }')
+  const alpha = launch(['start', '--data', folder], { environment: LOOPBACK })
+  await until('it opens its store', () => existsSync(join(folder, 'store', 'LOCK')))
+  alpha.process.kill('SIGHUP')
+  await until('it serves', () => alpha.stdout().includes('ready '))
+  for (let round = 1; round <= STORM; round += 1) {
+    edit(folder, (text) => text.replace(/intervalMs: [0-9]+/, `intervalMs: ${5_000 + round}`))
+    alpha.process.kill('SIGHUP')
+    await new Promise(setImmediate)
+  }
+  await until('the last is in force', () => alpha.stderr().includes(`"after":${5_000 + STORM},`))
+  // Comes after all that were asked for before.
+  expect((await runJson<ConfigReloaded>(['config', 'reload', '--data', folder])).changes).toEqual([])
+  const reloads = alpha.stderr().split('the configuration was reloaded').length - 1
+  expect(reloads).toBeLessThan(STORM / 2)
+  alpha.process.kill('SIGTERM')
+  await until('it stops', () => alpha.stderr().includes('the node stops'))
+  alpha.process.kill('SIGHUP')
+  const { code, signal } = await alpha.ended
+  expect({ code, signal }).toEqual({ code: 143, signal: null })
 })
 
 test('without a node there is nothing to reload', async () => {
