@@ -109,6 +109,25 @@ test('every record comes, in order, as RFC 5424 has it, and the chain can be che
   expect(forwarding.forwarder.status()).toMatchObject({ state: 'idle', behind: 0, missed: 0, lastError: null })
 })
 
+test('a collector that speaks TLS 1.2 at the most gets all, over several connections too, and one of TLS 1.1 nothing', async () => {
+  const collector = await startCollector(certificates, { maxVersion: 'TLSv1.2' })
+  const opened = await audited(SENT_AT_ONCE_MAX + 10)
+  const forwarding = await forward(opened, collector.port)
+  await reached(forwarding)
+  await add(opened, 3)
+  await reached(forwarding)
+  expect(seqsOf(collector)).toEqual(upTo(SENT_AT_ONCE_MAX + 13))
+
+  const old = await startCollector(certificates, { maxVersion: 'TLSv1.1' })
+  const refused = await forward(await audited(3), old.port)
+  await failing(refused)
+  expect(refused.forwarder.status()).toMatchObject({
+    behind: 3,
+    lastError: expect.stringMatching(/version/i) as string
+  })
+  expect(old.messages()).toEqual([])
+})
+
 test('many go over several connections, each closed to learn that all came', async () => {
   const collector = await startCollector(certificates)
   const opened = await audited(2 * SENT_AT_ONCE_MAX + 10)

@@ -61,6 +61,12 @@ async function expectAlarm(at: World, code: string): Promise<void> {
     await untilAnswer('the alarm is in the log', async () => Promise.resolve(told() > 0))
     expect(told()).toBe(1)
     expect((await neighbour.node.status()).health.ok).toBe(true)
+    const isAlarm = { action: 'LOG_CHECKPOINT_ALARM' }
+    const records = await untilAnswer('the alarm has an audit record', async () => {
+      const found = await Array.fromAsync(neighbour.node.audit(isAlarm))
+      return found.length > 0 ? found : null
+    })
+    expect(records).toMatchObject([{ actor: 'node', outcome: 'failed', code, detail: { event: row.alarm?.event } }])
   }
   await untilAnswer('the maker says so itself', async () =>
     (await at.maker.node.status()).warnings.some((line) => line.includes(code) && line.startsWith('THIS'))

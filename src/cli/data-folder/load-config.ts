@@ -13,6 +13,8 @@ import { parseConfig, problemText } from '../../policy/yaml.ts'
 import type { ConfigOverride, ConfigProblem } from '../../policy/yaml.ts'
 import type { DatedCertificate } from '../../trust/key-warnings.ts'
 import { errnoOf } from '../../platform/atomic-file.ts'
+import { readPayingAccounts } from './account-keys.ts'
+import type { PayingAccounts } from './account-keys.ts'
 import { formerKeys, openKeystore, peerEntry, peerKeySeed, signingKeys } from './keystore.ts'
 import type { OpenedKeystore, PublicKeystore } from './keystore.ts'
 import type { PassphraseSource } from './keystore-seal.ts'
@@ -64,6 +66,8 @@ export interface LoadedConfig {
   readonly certificates: readonly DatedCertificate[]
   /** What the listeners show of themselves (`http.tls`); `null` where they speak plain HTTP. */
   readonly tls: TlsIdentity | null
+  /** Who pays for timestamp anchors on EVM chains. */
+  readonly payingAccounts: PayingAccounts
   /** What is set, and right, and does nothing with the rest as it is. */
   readonly withoutEffect: readonly ConfigProblem[]
 }
@@ -183,6 +187,7 @@ export async function checkConfig(
   const peerId = peerIdOfPublicKey(bytesOf(peerEntry(keystore.known).publicKey))
   const tsas = await readTsaCertificates(federation.value, dataPaths(folder).tsaRoots)
   const tls = await readTlsIdentity(federation.value, dataPaths(folder).folder)
+  const paying = await readPayingAccounts(federation.value, dataPaths(folder).folder)
   const self = {
     did: node.did,
     orgId: node.orgId,
@@ -198,6 +203,7 @@ export async function checkConfig(
     ...certificatePinProblems(peers.value),
     ...tls.problems,
     ...tsas.problems,
+    ...paying.problems,
     ...(await namedFileProblems(federation.value, dataPaths(folder).folder)),
     ...(effective.ok ? [] : effective.problems)
   ]
@@ -220,6 +226,7 @@ export async function checkConfig(
     settings: sourcedSettings({ federation, peers }, overrides),
     certificates: await certificateEnds(federation.value, tsas.certificates, dataPaths(folder).folder),
     tls: tls.identity,
+    payingAccounts: paying.accounts,
     withoutEffect: settingsWithoutEffect(peers, tls.identity !== null)
   }
 }
