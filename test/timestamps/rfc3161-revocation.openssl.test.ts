@@ -44,6 +44,10 @@ describe.skipIf(!opensslForTokens())('tokens with revocation data', () => {
       await suite.authorities.copyDatabase('root', 'slanderer')
       const verdict = await suite.accepted(withRevocation(token, [await suite.authorities.crl('slanderer')]))
       expect(verdict.ignoredRevocationData).toEqual(['crl: signature does not verify'])
+      // The list of an authority that has no part in the chain is nothing to speak of.
+      await suite.authorities.issue('bystander')
+      const besides = await suite.accepted(withRevocation(token, [await suite.authorities.crl('bystander')]))
+      expect(besides.ignoredRevocationData).toEqual([])
       const broken = await suite.accepted(withRevocation(token, [tstInfo()]))
       expect(broken.ignoredRevocationData).toEqual([expect.stringMatching(/^crl: /)])
     })
