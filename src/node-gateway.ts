@@ -79,6 +79,9 @@ export class NodeGateway {
   /** What readers may see may be another now: those who follow rows are looked at again. */
   readonly settingsChanged = (): void => this.subscriptions.recheck()
 
+  /** Moves whenever an answer from projections or the log may be another than before. */
+  readonly revision = (): number => this.#parts.engine.revision
+
   /** Why apps should be sent to another node, one sentence each; empty: this one is ready. */
   readonly readiness = (): readonly string[] => readinessReasons(this.#parts, this.#state)
 

@@ -6,14 +6,14 @@ type GatewayParts = Pick<PublicListenerOptions, 'operations'> &
   Required<
     Pick<
       PublicListenerOptions,
-      'packs' | 'access' | 'subscriptions' | 'federation' | 'findings' | 'readiness' | 'audit' | 'metrics'
+      'packs' | 'access' | 'subscriptions' | 'federation' | 'findings' | 'readiness' | 'revision' | 'audit' | 'metrics'
     >
   >
 
 /** All that a node has for its public listener. Where it listens, and for whom, the configuration says. */
 export function gatewayParts(node: AnchormeshNode, metrics: NodeMetrics): GatewayParts {
   const { gateway, packServing: packs, auditTrail: audit } = node
-  const { access, subscriptions, federation, findings, readiness } = gateway
+  const { access, subscriptions, federation, findings, readiness, revision } = gateway
   const { requests, contentType } = metrics
   return {
     operations: node,
@@ -23,6 +23,7 @@ export function gatewayParts(node: AnchormeshNode, metrics: NodeMetrics): Gatewa
     federation,
     findings,
     readiness,
+    revision,
     audit,
     metrics: { requests, contentType, text: () => metrics.exposition(node) }
   }

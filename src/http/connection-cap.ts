@@ -88,7 +88,7 @@ export class ConnectionCap {
 
   /** Whether this connection came in when there was no place for it. */
   isRefused(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): boolean {
-    return this.#refused.has(placeOf(socket))
+    return this.#refused.size > 0 && this.#refused.has(placeOf(socket))
   }
 
   /** Ends every connection at once, in whatever state. */

@@ -26,6 +26,7 @@ import type { ConnectionCounts } from './connection-cap.ts'
 import { discardRest, limitAnswer } from './deadlines.ts'
 import { RequestRefused, problem } from './errors.ts'
 import { PROBLEM_MEDIA_TYPE, describeFailure, sendProblem } from './failures.ts'
+import { checking } from './hooks.ts'
 import type { ListenerLimits } from './limits.ts'
 import { BODY_BYTES_MAX } from './limits.ts'
 import type { RequestObserver } from './request-observer.ts'
@@ -168,7 +169,7 @@ function createApp(limits: ListenerLimits, logger: Logger, clock: Clock, tls: Li
 
 /** What holds on every route. */
 function guard(app: App, { logger, clock, closing, cap, holdsNames, isSecure }: Guarding): void {
-  app.addHook('onRequest', async (request, reply) => {
+  const hold = checking((request, reply) => {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
     if (isSecure) reply.header('strict-transport-security', STRICT_TRANSPORT)
@@ -184,17 +185,20 @@ function guard(app: App, { logger, clock, closing, cap, holdsNames, isSecure }: 
       throw new RequestRefused('HOST_NOT_ALLOWED', `this listener answers to the names ${names} only`)
     }
   })
-  app.addHook('onSend', async (_request, reply, payload: unknown) => {
+  app.addHook('onRequest', hold)
+  app.addHook('onSend', (_request, reply, payload: unknown, done) => {
     limitAnswer(reply.raw, payload, clock)
     if (closing.aborted) reply.header('connection', 'close')
+    done(null, payload)
   })
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const { id: requestId, method } = request
     const path = request.routeOptions.url ?? 'unknown'
     const durationMs = Math.round(reply.elapsedTime)
     logger.debug({ requestId, method, path, status: reply.statusCode, durationMs }, 'answered')
     // A connection whose answer had begun before the listener closed would be kept for a next request.
     if (closing.aborted) app.server.closeIdleConnections()
+    done()
   })
   app.setNotFoundHandler((request) => {
     throw new RequestRefused('NOT_FOUND', `there is no ${request.method} ${request.url.split('?', 1)[0] ?? ''}`)
@@ -232,9 +236,10 @@ function observe(app: App, observer: RequestObserver): void {
   app.addHook('onRoute', ({ method, url }) => {
     for (const one of [method].flat()) observer.routeAdded(one, url)
   })
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown'
     observer.answered({ method: request.method, route, status: reply.statusCode, seconds: reply.elapsedTime / 1_000 })
+    done()
   })
 }
 

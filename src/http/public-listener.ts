@@ -63,6 +63,11 @@ export interface PublicListenerOptions {
   readonly admin?: AdminRoutes | undefined
   /** Why the node is not ready; by default what ails it (`status().health`). */
   readonly readiness?: Readiness
+  /**
+   * Moves, and never back, whenever an answer from projections or the log may be another than before. Without it every
+   * answer is read anew.
+   */
+  readonly revision?: () => number
 }
 
 export interface PublicTls extends CertificateRules {
@@ -107,7 +112,7 @@ export async function registerEveryPublicRoute(app: App, options: PublicListener
     audit
   })
   await documentRoutes(app, async () => (await operations.status()).version)
-  registerPublicRoutes(app, operations, sight)
+  registerPublicRoutes(app, operations, sight, options.revision)
   if (access !== undefined) {
     registerTicketRoutes(app, access)
     registerHandInRoutes(app, operations, access)

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { HASH_PATTERN } from '../../protocols/event/v1/envelope.ts'
 import { projectionPage } from '../api/pages.ts'
+import { rowSchemas } from '../api/rows.ts'
 import type { LoggedEvent, Operations } from '../operations.ts'
 import { maySee } from '../policy/read-scope.ts'
 import type { LogProofOperations } from '../transparency/log-proof-operations.ts'
@@ -14,6 +15,7 @@ import type { Sight } from './require-visible.ts'
 import { PLAIN_SIGHT, namespaceDenied, requireNamespace, seesLogged } from './require-visible.ts'
 import { PAGING, filtersText } from './query-docs.ts'
 import { registerReceiptRoutes } from './receipt-routes.ts'
+import { KeptAnswers, mayBeKept } from './kept-answers.ts'
 import { NOT_MODIFIED, documented } from './route-docs.ts'
 import * as schemas from './schemas.ts'
 
@@ -29,7 +31,17 @@ const OF_FOLDS = ['NOT_YET', 'PROJECTION_HALTED'] as const
 const healthAnswer = z.union([schemas.health, z.strictObject({ status: z.enum(['ok', 'failing']) })])
 
 /** `/health` and the reading routes of `/v1` (CONTRACT, section 4); each shows what its reader may see. */
-export function registerPublicRoutes(app: App, operations: PublicOperations, sight: Sight = PLAIN_SIGHT): void {
+export function registerPublicRoutes(
+  app: App,
+  operations: PublicOperations,
+  sight: Sight = PLAIN_SIGHT,
+  revision?: () => number
+): void {
+  const kept = revision === undefined ? null : new KeptAnswers(revision)
+  const keeping =
+    kept === null
+      ? { onSend: answerNotModified }
+      : { onRequest: kept.onRequest, onSend: [answerNotModified, kept.onSend] }
   // Everybody may ask, and it is put together from all parts of the node: once for those who ask meanwhile.
   let underWay: ReturnType<typeof operations.status> | null = null
   const currentStatus = (): ReturnType<typeof operations.status> =>
@@ -71,9 +83,11 @@ export function registerPublicRoutes(app: App, operations: PublicOperations, sig
         problems: [...OF_FOLDS, 'UNKNOWN_PROJECTION', 'STATE_OUTDATED', 'CURSOR_FOREIGN']
       })
     },
-    onSend: answerNotModified,
+    ...keeping,
     handler: async (request) => {
       const { params, query } = request
+      // What is included is read from the blobs, and goes when they are forgotten.
+      if (params.name in rowSchemas && query.include === undefined) mayBeKept(request)
       if (params.name === 'audit') requireOperator(request, 'the audit log')
       else await requireNamespace(request, query.namespace, sight, operations)
       return await operations.query(params.name, query, readerOf(request))
@@ -115,9 +129,10 @@ export function registerPublicRoutes(app: App, operations: PublicOperations, sig
         empty: NOT_MODIFIED
       })
     },
-    onSend: answerNotModified,
+    ...keeping,
     handler: async (request) => {
       const { id } = request.params
+      mayBeKept(request)
       const event = await findEvent(operations, id)
       if (!seesLogged(request, event, sight)) throw unknownEvent(id)
       return event

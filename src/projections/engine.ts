@@ -99,6 +99,13 @@ export class ProjectionEngine {
     return this.#log.head.logSeq
   }
 
+  /** Moves, and never back, whenever a query of any projection may be answered otherwise than before. */
+  get revision(): number {
+    let sum = 0
+    for (const instance of this.#instances) sum += instance.revision
+    return sum
+  }
+
   get closed(): boolean {
     return this.#closed
   }
