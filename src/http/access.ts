@@ -10,7 +10,7 @@ import { RequestRefused } from './errors.ts'
 import { PROBLEM_MEDIA_TYPE } from './failures.ts'
 import { checking } from './hooks.ts'
 import type { App } from './listener.ts'
-import { decorateReaders, readerOf, setGrant, setReader } from './reader.ts'
+import { decorateReaders, grantOf, readerOf, setGrant, setReader } from './reader.ts'
 
 /** What decides who may read. */
 export interface AccessPorts {
@@ -46,7 +46,15 @@ const SAID: Readonly<Record<AccessRefusal, string>> = {
  */
 export function registerAccess(app: App, ports: AccessPorts): void {
   decorateReaders(app)
+  // Fastify waits for what a hook returns; without a token there is nothing to wait for.
+  const lookUp = (request: FastifyRequest, reply: FastifyReply, done: () => void): Promise<void> | undefined => {
+    const { authorization } = request.headers
+    if (authorization !== undefined && !isAdmin(request)) return showToken(authorization, request, reply, ports)
+    done()
+    return undefined
+  }
   const decide = checking((request, reply) => {
+    if (grantOf(request) !== null) return
     if (isAdmin(request)) {
       requireLocalName(request)
       return
@@ -55,26 +63,24 @@ export function registerAccess(app: App, ports: AccessPorts): void {
     if (grant !== null) setGrant(request, grant)
     else setReader(request, withoutCredential(request, reply, ports))
   })
-  app.addHook('onRequest', function (request, reply, done) {
-    const { authorization } = request.headers
-    if (authorization === undefined || isAdmin(request)) decide.call(this, request, reply, done)
-    else
-      ofToken(authorization, reply, ports).then((grant) => {
-        setGrant(request, grant)
-        done()
-      }, done)
-  })
+  app.addHook('onRequest', lookUp)
+  app.addHook('onRequest', decide)
   app.addHook('onSend', (request, reply, payload: unknown, done) => {
     if (reply.statusCode === 401 || reply.statusCode === 403) countRefusal(request, reply, payload, ports.audit)
     done(null, payload)
   })
 }
 
-async function ofToken(authorization: string, reply: FastifyReply, { readers }: AccessPorts): Promise<Grant> {
+async function showToken(
+  authorization: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { readers }: AccessPorts
+): Promise<void> {
   const token = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(authorization)?.[1]
   const granting = token === undefined ? undefined : await readers?.ofToken(token)
-  if (granting?.ok === true) return granting.grant
-  throw refused(reply, granting?.code ?? 'TOKEN_INVALID')
+  if (granting?.ok !== true) throw refused(reply, granting?.code ?? 'TOKEN_INVALID')
+  setGrant(request, granting.grant)
 }
 
 /** What the ticket or certificate that comes with the request opens; null where none does. */

@@ -23,7 +23,7 @@ import { isLoopbackHost, reachableHost, servableAddress } from './addresses.ts'
 import type { ListenKey } from './addresses.ts'
 import { ConnectionCap } from './connection-cap.ts'
 import type { ConnectionCounts } from './connection-cap.ts'
-import { discardRest, limitAnswer } from './deadlines.ts'
+import { discardRest, isBodyUnderWay, limitAnswer } from './deadlines.ts'
 import { RequestRefused, problem } from './errors.ts'
 import { PROBLEM_MEDIA_TYPE, describeFailure, sendProblem } from './failures.ts'
 import { checking } from './hooks.ts'
@@ -137,6 +137,8 @@ function createApp(limits: ListenerLimits, logger: Logger, clock: Clock, tls: Li
   const startedAt = clock.now().toString(36)
   let requests = 0
   const secured = new SecuredSockets()
+  // Whose rest of a body is no answer's business any more: a second one would be taken for that of the next request.
+  const answeredEarly = new WeakSet<object>()
   const times = { headersTimeout: limits.headersTimeoutMs, connectionsCheckingInterval: limits.timeoutCheckMs }
   const settings: FastifyHttpOptions<RawServerDefault> = {
     requestTimeout: limits.requestTimeoutMs,
@@ -152,13 +154,18 @@ function createApp(limits: ListenerLimits, logger: Logger, clock: Clock, tls: Li
     frameworkErrors: (error, request, reply) => {
       sendProblem(reply, describeFailure(error, request, logger))
     },
-    clientErrorHandler: (error, socket) => refuseBytes(error, socket, secured.canBeTold(socket))
+    clientErrorHandler: (error, socket) =>
+      refuseBytes(error, socket, secured.canBeTold(socket) && !answeredEarly.has(socket))
   }
   // What differs between the two servers is none of the routes' business.
   const server =
     tls === undefined ? { http: times } : { https: { ...times, ...serverOptions(tls, limits.headersTimeoutMs) } }
   const app = fastify({ ...settings, ...server }).withTypeProvider<ZodTypeProvider>()
   app.server.on('secureConnection', (socket: TLSSocket) => secured.secured(socket))
+  app.addHook('onSend', (request, _reply, payload: unknown, done) => {
+    if (isBodyUnderWay(request.raw)) answeredEarly.add(request.raw.socket)
+    done(null, payload)
+  })
   app.setValidatorCompiler(validatorCompiler)
   // The schemas of answers are documentation: the node's own values are not checked again on their way out.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value))
@@ -205,7 +212,7 @@ function guard(app: App, { logger, clock, closing, cap, holdsNames, isSecure }: 
   })
   app.setErrorHandler((error, request, reply) => {
     const told = describeFailure(error, request, logger)
-    if (!request.raw.complete) {
+    if (isBodyUnderWay(request.raw)) {
       // A sender without right is not read any further. What is left of another's body is read and thrown away, or its
       // sender might see a reset connection and no answer.
       const mayAsk = !STRANGERS.has(told.code)

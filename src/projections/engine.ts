@@ -101,9 +101,7 @@ export class ProjectionEngine {
 
   /** Moves, and never back, whenever a query of any projection may be answered otherwise than before. */
   get revision(): number {
-    let sum = 0
-    for (const instance of this.#instances) sum += instance.revision
-    return sum
+    return this.#instances.reduce((sum, { revision }) => sum + revision, 0)
   }
 
   get closed(): boolean {
@@ -132,10 +130,7 @@ export class ProjectionEngine {
     return this.#instances.map(({ projection }) => projection.name)
   }
 
-  /**
-   * Calls `watcher` whenever a cursor moved, a projection halted or was folded anew, and at the end. Returns the way to
-   * stop it.
-   */
+  /** Calls `watcher` when a cursor moved, a projection halted or was folded anew, and at the end; returns its end. */
   onAdvanced(watcher: () => void): () => void {
     return this.#progress.onAdvanced(watcher)
   }
