@@ -1,3 +1,4 @@
+import type { NodeCounts } from './metrics/node-counts.ts'
 import type { NodeReload, NodeReloaded } from './live-settings.ts'
 import type { NodeGateway } from './node-gateway.ts'
 import type { Operations } from './operations.ts'
@@ -9,6 +10,8 @@ import type { ChangesQuery, ProjectionUpdate } from './projections/changes.ts'
 export interface AnchormeshNode extends Operations {
   /** For those who serve the node's operations. */
   readonly auditTrail: CountingTrail
+  /** What its parts have counted since the start, for metrics. */
+  counts(): Promise<NodeCounts>
   /** What apps and partners are offered beside the operations. */
   readonly gateway: NodeGateway
   /** Answers those who pull packs from this node, or push theirs. */

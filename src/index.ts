@@ -180,6 +180,7 @@ export type {
   QuorumCount,
   QuorumRule,
   QuorumStatement,
+  QuorumStatements,
   WinnerState
 } from '../protocols/winner/v1/quorum.ts'
 export { decidingRule, selectWinner } from '../protocols/winner/v1/winner.ts'

@@ -28,6 +28,8 @@ export class NodeGateway {
   /** What every kind of request that partners sign goes through. */
   readonly requests: PartnerRequests
   readonly federation: FederationServing
+  /** What partners deliver. */
+  readonly deliveries: Deliveries
   /** What agents report for tenants, and what is said of it. */
   readonly findings: Findings
   readonly #parts: NodeParts
@@ -50,7 +52,13 @@ export class NodeGateway {
     this.access.onRevoked(this.settingsChanged)
     this.partners = new PartnerRegistry({ ...ports, ...parts })
     this.requests = new PartnerRequests({ guard, partners: this.partners, audit })
-    this.federation = federationOf(parts, this.partners, this.requests)
+    this.deliveries = new Deliveries({
+      ...ports,
+      ...parts,
+      requests: this.requests,
+      proofs: new LogProofs({ ...ports, ...parts })
+    })
+    this.federation = federationOf(parts, this.partners, this.deliveries)
     this.findings = new Findings({ ...ports, ...parts, partners: this.partners })
   }
 
@@ -71,6 +79,9 @@ export class NodeGateway {
   /** What readers may see may be another now: those who follow rows are looked at again. */
   readonly settingsChanged = (): void => this.subscriptions.recheck()
 
+  /** Moves whenever an answer from projections or the log may be another than before. */
+  readonly revision = (): number => this.#parts.engine.revision
+
   /** Why apps should be sent to another node, one sentence each; empty: this one is ready. */
   readonly readiness = (): readonly string[] => readinessReasons(this.#parts, this.#state)
 
@@ -78,11 +89,9 @@ export class NodeGateway {
   readonly didOfPin = (pin: string): string | null => this.#parts.live.config().certificatePins?.get(pin) ?? null
 }
 
-function federationOf(parts: NodeParts, partners: PartnerRegistry, requests: PartnerRequests): FederationServing {
+function federationOf(parts: NodeParts, partners: PartnerRegistry, deliveries: Deliveries): FederationServing {
   const { ports, bundles, door, policy, signer } = parts
   const meshDoor = new MeshDoor({ door, network: ports.network, logger: ports.logger })
-  const proofs = new LogProofs({ ...ports, ...parts })
-  const deliveries = new Deliveries({ ...ports, ...parts, requests, proofs })
   return {
     announce: (wire, address) => meshDoor.submit(wire, { via: 'http', peer: address }),
     request: (wire, address) => bundles.answerClient(wire, address),

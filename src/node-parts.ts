@@ -1,5 +1,6 @@
 import type { Anchorer } from './anchoring/anchorer.ts'
 import type { ReceiptQueue } from './anchoring/receipt-queue.ts'
+import type { CountedTrail } from './audit/counted-trail.ts'
 import type { NodeAudit } from './audit/node-audit.ts'
 import type { SyslogTransport } from './audit/syslog-transport.ts'
 import type { Author } from './authoring/author.ts'
@@ -12,7 +13,7 @@ import type { CheckpointKeeper } from './log/checkpoint-file.ts'
 import type { EventLog } from './log/event-log.ts'
 import type { Store } from './log/store.ts'
 import type { Network } from './network/network.ts'
-import type { AuditNotes, AuditTrail, CountingTrail } from './platform/audit.ts'
+import type { AuditNotes, AuditTrail } from './platform/audit.ts'
 import type { Clock } from './platform/clock.ts'
 import type { Logger } from './platform/logger.ts'
 import type { Random } from './platform/random.ts'
@@ -75,7 +76,7 @@ export interface NodeParts {
   /** Who signs for this node now. */
   readonly signer: () => Signer
   /** For every part that decides or does what an auditor asks after. */
-  readonly audit: CountingTrail
+  readonly audit: CountedTrail
   /** `null` where the node was given another trail. */
   readonly nodeAudit: NodeAudit | null
   readonly log: EventLog

@@ -34,6 +34,7 @@ import { MeshDoor } from './mesh-door.ts'
 import { NodeReloading } from './node-reload.ts'
 import { NodeGateway } from './node-gateway.ts'
 import { KeyWatch } from './authoring/key-watch.ts'
+import { nodeCounts } from './node-counts.ts'
 import { nodeStatus } from './node-status.ts'
 
 /** The node as `createNode` hands it out. */
@@ -381,6 +382,11 @@ export class RunningNode implements AnchormeshNode {
       transparency: this.#transparency,
       findings: this.gateway.findings
     })
+
+  counts: AnchormeshNode['counts'] = () => {
+    const running = { anchoring: this.#anchoring, packSync: this.#packSync, transparency: this.#transparency }
+    return nodeCounts(this.#parts, { gateway: this.gateway, ...running })
+  }
 
   /** What announcing works with, once the projection that it reads is up to date. */
   async #announcing(): Promise<Parameters<typeof announceBatch>[1]> {

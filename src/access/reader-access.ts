@@ -3,6 +3,8 @@ import type { ReadScope } from '../policy/read-scope.ts'
 import { NO_TENANT } from '../policy/read-scope.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Random } from '../platform/random.ts'
+import type { Counts } from '../platform/tally.ts'
+import { Tally } from '../platform/tally.ts'
 import { Tickets, isTicket } from './tickets.ts'
 import type { Ticket } from './tickets.ts'
 import type { TokenRight } from './token-operations.ts'
@@ -12,6 +14,14 @@ import { Visibility } from './visibility.ts'
 
 /** Why what was shown opens nothing. */
 export type AccessRefusal = 'TOKEN_INVALID' | 'TOKEN_EXPIRED'
+
+/** What was shown and opened nothing, since the start. */
+export interface AccessCounts {
+  readonly token: Counts<AccessRefusal>
+  readonly ticket: Counts<AccessRefusal>
+}
+
+const NO_REFUSALS: Counts<AccessRefusal> = { TOKEN_INVALID: 0, TOKEN_EXPIRED: 0 }
 
 /** What a credential opens. */
 export interface Grant {
@@ -44,6 +54,7 @@ export class ReaderAccess {
   readonly visibility: Visibility
   readonly #ports: ReaderAccessPorts
   readonly #tickets: Tickets
+  readonly #refused = { token: new Tally(NO_REFUSALS), ticket: new Tally(NO_REFUSALS) }
   /** The last scope of each actor, so that what is worked out from a scope is not worked out for each request. */
   readonly #scopes = new WeakMap<PolicyView, Map<string, ReadScope>>()
 
@@ -53,17 +64,22 @@ export class ReaderAccess {
     this.visibility = new Visibility(ports.policy)
   }
 
+  get counts(): AccessCounts {
+    return { token: this.#refused.token.counts, ticket: this.#refused.ticket.counts }
+  }
+
   /** What a text opens that was shown as a token. */
   async ofToken(text: string): Promise<Granting> {
-    return this.#granted(await this.#ports.tokens.judge(text))
+    return this.#counted('token', this.#granted(await this.#ports.tokens.judge(text)))
   }
 
   /** What a ticket opens: what its token opens now. */
   ofTicket(ticket: string): Granting {
     const id = this.#tickets.tokenOf(ticket)
     // Of those that are no more not even a hash is kept: whoever has one is told to ask for another.
-    if (id === null) return { ok: false, code: isTicket(ticket) ? 'TOKEN_EXPIRED' : 'TOKEN_INVALID' }
-    return this.#granted(this.#ports.tokens.standing(id))
+    if (id === null)
+      return this.#counted('ticket', { ok: false, code: isTicket(ticket) ? 'TOKEN_EXPIRED' : 'TOKEN_INVALID' })
+    return this.#counted('ticket', this.#granted(this.#ports.tokens.standing(id)))
   }
 
   /** A ticket for the token of a grant; null while it has too many. */
@@ -105,6 +121,11 @@ export class ReaderAccess {
     if (tokenId === null || !rights.includes('hand-in')) return false
     const judged = this.#ports.tokens.standing(tokenId)
     return judged.ok && this.#namespacesOf(judged.token).has(namespace)
+  }
+
+  #counted(shown: keyof AccessCounts, granting: Granting): Granting {
+    if (!granting.ok) this.#refused[shown].add(granting.code)
+    return granting
   }
 
   #granted(judged: TokenJudgement): Granting {

@@ -4,10 +4,10 @@ import type { Clock } from '../platform/clock.ts'
 import type { Random } from '../platform/random.ts'
 
 /** How long a ticket opens its one route (CONTRACT, section 4). */
-export const TICKET_TTL_MS = 60_000
+const TICKET_TTL_MS = 60_000
 // One for each stream that a page opens within a minute, and some to spare. With 1,024 tokens 65,536 of them at the
 // most: about 10 MiB.
-export const TICKETS_OF_TOKEN_MAX = 64
+const TICKETS_OF_TOKEN_MAX = 64
 const TICKET_BYTES = 32
 
 interface Issued {

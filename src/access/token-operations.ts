@@ -17,9 +17,10 @@ export interface TokenRequest {
   readonly ttlMs?: number
 }
 
-/** A token as operators see it: never its secret. Times are milliseconds since 1970. */
-export interface TokenView {
+/** What a token is from when it is made. Times are milliseconds since 1970. */
+export interface TokenFacts {
   readonly id: string
+  /** The tenant that its namespaces belonged to when it was made. */
   readonly tenant: string
   /** Whether it shows what belongs to the tenant as a whole. */
   readonly wholeTenant: boolean
@@ -29,6 +30,10 @@ export interface TokenView {
   readonly label: string | null
   readonly createdAt: number
   readonly expiresAt: number
+}
+
+/** A token as operators see it: never its secret. */
+export interface TokenView extends TokenFacts {
   readonly isExpired: boolean
   /** Since the node was started; null while it was not used. */
   readonly lastUsedAt: number | null

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { NAMESPACE_PATTERN } from '../../protocols/event/v1/envelope.ts'
 import { TENANT_PATTERN } from '../policy/names.ts'
 import { TOKEN_RIGHTS } from './token-operations.ts'
-import type { TokenRight } from './token-operations.ts'
+import type { TokenFacts } from './token-operations.ts'
 
 /** Hex: it is typed on command lines, where a leading `-` would be an option. */
 export const TOKEN_ID_PATTERN = /^[0-9a-f]{16}$/
@@ -10,20 +10,10 @@ export const LABEL_CHARACTERS_MAX = 100
 // As many as an operator names on one command line; who has more gives the whole tenant.
 export const TOKEN_NAMESPACES_MAX = 256
 
-/** An access token as it is stored under `j!<id>`. Times are milliseconds since 1970. */
-export interface TokenRecord {
-  readonly id: string
+/** An access token as it is stored under `j!<id>`. */
+export interface TokenRecord extends TokenFacts {
   /** SHA-256 of the secret's text, hex: who reads the store learns nothing that opens anything. */
   readonly secretHash: string
-  /** The tenant that its namespaces belonged to when it was made. */
-  readonly tenant: string
-  readonly wholeTenant: boolean
-  /** None: all of the tenant. */
-  readonly namespaces: readonly string[]
-  readonly rights: readonly TokenRight[]
-  readonly label: string | null
-  readonly createdAt: number
-  readonly expiresAt: number
 }
 
 /** Text for people: no control characters, whole characters only. */

@@ -9,17 +9,14 @@ import type { TokenRecord } from './token-record.ts'
 
 const DAY_MS = 86_400_000
 /** A quarter: long enough not to be a nuisance, short enough that one that was forgotten somewhere ends by itself. */
-export const TOKEN_TTL_MS_DEFAULT = 90 * DAY_MS
+const TOKEN_TTL_MS_DEFAULT = 90 * DAY_MS
 // What is meant to last longer than ten years is meant to last for ever, which no secret should.
 const TOKEN_TTL_MS_MAX = 3_652 * DAY_MS
 // Less is for tickets.
 const TOKEN_TTL_MS_MIN = 60_000
 
 /** What a request comes to under the policy in force. */
-export interface CheckedRequest extends Pick<
-  TokenRecord,
-  'tenant' | 'wholeTenant' | 'namespaces' | 'rights' | 'label'
-> {
+interface CheckedRequest extends Pick<TokenRecord, 'tenant' | 'wholeTenant' | 'namespaces' | 'rights' | 'label'> {
   readonly ttlMs: number
 }
 

@@ -5,6 +5,8 @@ import type { Random } from '../platform/random.ts'
 import { untilAborted } from '../platform/until-aborted.ts'
 import { pause } from '../platform/pause.ts'
 import type { AnchoringRecord } from '../projections/anchoring-record.ts'
+import { RailTally } from '../timestamps/rails.ts'
+import type { RailCounts } from '../timestamps/rails.ts'
 import { retryDelay } from '../verification/retry-delay.ts'
 import { Lines } from './lines.ts'
 import type { Stepped, StepPorts, Wait } from './steps.ts'
@@ -56,6 +58,13 @@ interface AnnouncedTogether {
   readonly timestampAnchors: readonly JsonObject[]
 }
 
+/**
+ * What became of evidence since the start, by rail. `announced`: it stands in an announce; `retried`: a step failed, and
+ * is taken again; `failed`: too often, so that an operator has to look.
+ */
+export type AnchoringCounts = RailCounts<AnchoringOutcome>
+type AnchoringOutcome = 'announced' | 'retried' | 'failed'
+
 /** The jobs of one batch that are announced in one event. */
 export type Group = Pick<AnchoringRecord, 'namespace' | 'batchId' | 'together'>
 
@@ -91,11 +100,16 @@ export class Anchoring {
   /** Passes that wait or run, by group: who asks meanwhile gets the same one. */
   readonly #passes = new Map<string, Promise<void>>()
   readonly #timers = new Map<string, () => void>()
+  readonly #outcomes = new RailTally<AnchoringOutcome>({ announced: 0, retried: 0, failed: 0 })
   #started = false
   #resumed: Promise<void> = Promise.resolve()
 
   constructor(ports: AnchoringPorts) {
     this.#ports = ports
+  }
+
+  get counts(): AnchoringCounts {
+    return this.#outcomes.counts
   }
 
   /** From now on jobs are gone on with by themselves, first those that an earlier run has left. */
@@ -282,7 +296,10 @@ export class Anchoring {
     const isDone = first !== undefined && before.every((eventId) => eventId !== undefined)
     const eventId = isDone ? first : (await announce({ namespace, batchId, timestampAnchors })).id
     await book.write(jobs.map((job) => ({ ...job, state: 'announced', eventId, code: null, detail: null })))
-    for (const job of jobs) this.#notes.delete(noteKey(job))
+    for (const job of jobs) {
+      this.#notes.delete(noteKey(job))
+      this.#outcomes.add(job.chainId, 'announced')
+    }
   }
 
   async #announcedIn(job: AnchoringRecord): Promise<string | undefined> {
@@ -298,14 +315,17 @@ export class Anchoring {
 
   #note({ job, wait }: Stepped): void {
     const key = noteKey(job)
+    if (job.state === 'failed') this.#outcomes.add(job.chainId, 'failed')
     if (wait === null) {
       this.#notes.delete(key)
       return
     }
-    this.#noteWait(key, wait)
+    this.#noteWait(job, wait)
   }
 
-  #noteWait(key: string, wait: Wait): void {
+  #noteWait(job: Pick<AnchoringRecord, 'namespace' | 'batchId' | 'chainId'>, wait: Wait): void {
+    const key = noteKey(job)
+    if (wait.failed) this.#outcomes.add(job.chainId, 'retried')
     const { clock, random } = this.#ports
     const before = this.#notes.get(key)
     const failures = wait.failed ? (before?.failures ?? 0) + 1 : 0
@@ -321,7 +341,7 @@ export class Anchoring {
     this.#ports.logger.warn({ namespace, batchId, reason: messageOf(error) }, 'anchoring a batch is tried again')
     const code = error instanceof AnchormeshError ? error.code : 'INTERNAL'
     const wait = failure(code, messageOf(error))
-    for (const chainId of together) this.#noteWait(noteKey({ namespace, batchId, chainId }), wait)
+    for (const chainId of together) this.#noteWait({ namespace, batchId, chainId }, wait)
     return true
   }
 

@@ -7,7 +7,7 @@ import type { SealingConfig } from '../policy/config-schema.ts'
 import type { AnchoringRecord } from '../projections/anchoring-record.ts'
 import type { Anchorer, RailName } from './anchorer.ts'
 import { DRAFT_CHARACTERS_MAX, askAnchorer } from './ask-anchorer.ts'
-import type { AnchoringPorts, AnchoringResult, Group } from './anchoring.ts'
+import type { AnchoringCounts, AnchoringPorts, AnchoringResult, Group } from './anchoring.ts'
 import { Anchoring } from './anchoring.ts'
 import type { JobBookPorts } from './job-book.ts'
 import { JobBook } from './job-book.ts'
@@ -198,6 +198,10 @@ export class NodeAnchoring {
     await this.#sealing.look(namespace)
     const status = (await this.#sealing.status()).find((sealing) => sealing.namespace === namespace)
     return { ...handedIn, nextSealAt: status?.nextSealAt ?? null }
+  }
+
+  get counts(): AnchoringCounts {
+    return this.#anchoring.counts
   }
 
   async status(): Promise<AnchoringStatus> {

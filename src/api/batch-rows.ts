@@ -51,7 +51,7 @@ export const inclusionProof = z.object({
 })
 
 /** What won for a receipt's root, and the event that announced it. */
-export const winningEvidence = z.object({
+const winningEvidence = z.object({
   chainId: z.string(),
   evidenceId: z.string(),
   evidenceHash: z.string(),

@@ -4,7 +4,7 @@ const chain = { namespace: z.string(), signer: z.string(), kid: z.string() }
 const time = z.int().describe('Milliseconds since 1970.')
 
 /** How far a chain has come. */
-export const chainRow = z
+const chainRow = z
   .object({
     ...chain,
     tips: z
@@ -17,7 +17,7 @@ export const chainRow = z
   .meta({ id: 'ChainRow' })
 
 /** How far the packs of an organisation have come. */
-export const packHeadRow = z
+const packHeadRow = z
   .object({
     namespace: z.literal('_trust'),
     orgId: z.string(),

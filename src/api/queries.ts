@@ -7,7 +7,7 @@ export const PAGE_LENGTH_MAX = 500
 export const PAGE_LENGTH_DEFAULT = 100
 
 /** What rows of `receipts` show on request, beside their columns. */
-export const RECEIPT_PARTS = ['record', 'proof', 'evidence'] as const
+const RECEIPT_PARTS = ['record', 'proof', 'evidence'] as const
 export type ReceiptPart = (typeof RECEIPT_PARTS)[number]
 
 const NAMESPACE = namespace.describe('Only what belongs to this namespace.').meta({ example: 'dao:vaultmesh' })
@@ -37,7 +37,7 @@ export const eventFilters = {
 export const eventsPageQuery = z.strictObject({ ...eventFilters, limit: LIMIT.exactOptional() })
 
 /** Rows of a projection: which, and as of when. */
-export const projectionFilters = {
+const projectionFilters = {
   namespace: NAMESPACE.exactOptional(),
   batchId: batchId.describe('Only rows of the batch of this name.').meta({ example: 'batch-2026-07' }).exactOptional(),
   signer: SIGNER.exactOptional(),

@@ -1,7 +1,7 @@
 import type { AuditRecord } from '../../protocols/audit/v1/record.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { Store } from '../log/store.ts'
-import type { AuditNotes, CountingTrail } from '../platform/audit.ts'
+import type { AuditNotes } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
@@ -33,10 +33,9 @@ export interface NodeAuditPorts {
 /** Everything that audit is to a node: the trail, what can be asked of it, and its way to a collector. */
 export class NodeAudit implements AuditOperations {
   /** For all who have something to record. */
-  readonly trail: CountingTrail
+  readonly trail: CountedTrail
   readonly #ports: NodeAuditPorts
   readonly #log: AuditLog
-  readonly #counted: CountedTrail
   readonly #forwarder: SyslogForwarder | null
   readonly #notes: NoteTaker | null
   #stopFollowing: () => void = () => {}
@@ -44,8 +43,7 @@ export class NodeAudit implements AuditOperations {
   private constructor(ports: NodeAuditPorts, log: AuditLog) {
     this.#ports = ports
     this.#log = log
-    this.#counted = new CountedTrail(log, ports.clock)
-    this.trail = this.#counted
+    this.trail = new CountedTrail(log, ports.clock)
     const { syslog: transport, notes, logger } = ports
     this.#notes = notes === null ? null : new NoteTaker(notes, log, logger)
     this.#forwarder = transport === null ? null : new SyslogForwarder({ ...ports, log, trail: log, transport })
@@ -70,7 +68,7 @@ export class NodeAudit implements AuditOperations {
   /** Records what was counted, writes what waits, and takes nothing more. Before the log and the store are closed. */
   async close(): Promise<void> {
     this.#stopFollowing()
-    this.#counted.writeCounts()
+    this.trail.writeCounts()
     await this.#forwarder?.stop()
     await this.#log.close()
   }

@@ -5,7 +5,7 @@ import type { PackDraft } from '../packs/pack-operations.ts'
 import { writeAtomically } from '../platform/atomic-file.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import type { CommandContext } from './command.ts'
-import { openInput, readText } from './input.ts'
+import { readText, withInput } from './input.ts'
 import { unusablePath } from './unusable-path.ts'
 
 /** Nothing in it is secret: it goes to the other machines. */
@@ -13,8 +13,10 @@ const DRAFT_MODE = 0o644
 
 /** Reads a draft from a file, or from standard input for `-`. Throws `USAGE`, `PACK_DRAFT_INVALID`. */
 export async function readDraftFile(file: string, { stdin }: Pick<CommandContext, 'stdin'>): Promise<PackDraft> {
-  const { name, chunks } = await openInput(file, stdin)
-  const text = await readText(chunks)
+  const { name, text } = await withInput(file, stdin, async (input) => ({
+    name: input.name,
+    text: await readText(input)
+  }))
   let json: JsonValue
   try {
     json = JSON.parse(text) as JsonValue

@@ -72,9 +72,9 @@ export class LiveConfig implements ConfigurationSource {
     await config.keystore.unlock()
     const needsRestart = restartRule(this.#inForce, after)
     const changes = changesBetween(this.#inForce, after, needsRestart)
-    const { federation, policy, folder } = config
+    const { federation } = config
     const isSame = changes.every(({ key }) => !isBelow(key, 'rails') && !isBelow(key, 'certificates'))
-    const rails = isSame ? {} : { rails: await configuredRails(federation, policy, { folder, clock, random }) }
+    const rails = isSame ? {} : { rails: configuredRails(config, { clock, random }) }
     const network = { knownPeers: knownPeersOf(config), bootstrap: federation.node.bootstrap }
     return {
       reload: { config: nodeConfigOf(config), network, ...rails },
@@ -126,14 +126,19 @@ function restartRule(
 const TLS_CONTENTS = 'http.tls.contents'
 
 /** All that a configuration says, and what the files that it names hold. */
-function settingsIn({ settings, signer, policy, tls }: LoadedConfig): ReadonlyMap<string, JsonValue> {
+function settingsIn({ settings, signer, policy, tls, payingAccounts }: LoadedConfig): ReadonlyMap<string, JsonValue> {
   const certificates = Object.entries(policy.rails.rfc3161).map(
     ([tsa, { roots, certificates: others }]) =>
       [`certificates.${tsa}`, sha256Hex(encodeCanonical([roots, others])).slice(0, 16)] as const
   )
+  // The key itself is a secret.
+  const accounts = [...payingAccounts].map(
+    ([chain, { address }]) => [`rails.eip155.${chain}.account.address`, address] as const
+  )
   return new Map<string, JsonValue>([
     ...settings.map(({ key, value }) => [key, value] as const),
     ...certificates,
+    ...accounts,
     ...(tls === null ? [] : [[TLS_CONTENTS, sha256Hex(tls.cert).slice(0, 16)] as const]),
     ['signingKey', signer.kid]
   ])

@@ -53,14 +53,14 @@ export async function openOwnNode(context: CommandContext): Promise<AnchormeshNo
  * `STORE_CORRUPT`, `STORE_NEWER`, `STORE_OLDER`, `STORE_KEY_MISSING`, `STORE_REKEY_UNFINISHED`.
  */
 export async function openNode(config: LoadedConfig, parts: OwnNodeParts): Promise<AnchormeshNode> {
-  const { federation, policy } = config
+  const { federation } = config
   const paths = dataPaths(config.folder)
   // The file stands for "there was a store": without it this is the first start, with it a missing store is a loss.
   const create = !(await exists(paths.storeState))
   const { store, blobs, onDisk } = await openStores(config, { create, clock: parts.clock, random: parts.random })
   const opened: readonly Store[] = [store, blobs]
   try {
-    const rails = await configuredRails(federation, policy, { ...parts, folder: paths.folder })
+    const rails = configuredRails(config, parts)
     const syslog = await configuredSyslog(federation, paths.folder, parts)
     return await createNode(nodeConfigOf(config), {
       ...parts,

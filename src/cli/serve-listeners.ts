@@ -3,13 +3,14 @@ import { PUBLIC_LIMITS } from '../http/limits.ts'
 import type { Listener } from '../http/listener.ts'
 import { startPublicListener } from '../http/public-listener.ts'
 import type { NodeMetrics } from '../metrics/node-metrics.ts'
-import { subscriptionFigures } from '../metrics/subscription-figures.ts'
+import { connectionFigures } from '../metrics/connection-figures.ts'
 import type { AnchormeshNode } from '../node.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Random } from '../platform/random.ts'
 import { isAdminRemote, isOneListener } from './data-folder/listener-problems.ts'
 import type { LoadedConfig } from './data-folder/load-config.ts'
+import { gatewayParts } from './gateway-parts.ts'
 import type { LiveTransport } from './live-transport.ts'
 
 export interface ListenerPorts {
@@ -43,24 +44,14 @@ export async function startListeners(
   closes: (() => Promise<void>)[]
 ): Promise<Listeners> {
   const { federation, tls } = config
-  const { gateway, auditTrail: audit } = node
-  for (const figure of subscriptionFigures(() => gateway.subscriptions.stats())) metrics.keep(figure)
-  const { requests, contentType } = metrics
-  const serving = { requests, contentType, text: () => metrics.exposition(() => node.status()) }
+  const { gateway } = node
+  const parts = gatewayParts(node, metrics)
   const token = newAdminToken(random)
-  const routes = { operations: node, nodes: gateway.partners, token, shutdown, audit }
+  const routes = { operations: node, nodes: gateway.partners, token, shutdown, audit: parts.audit }
   const { listen, corsOrigins, connectionsMax, mtls } = federation.http
   const isOne = isOneListener(federation)
   const http = await startPublicListener({
-    operations: node,
-    packs: node.packServing,
-    access: gateway.access,
-    subscriptions: gateway.subscriptions,
-    federation: gateway.federation,
-    findings: gateway.findings,
-    readiness: gateway.readiness,
-    metrics: serving,
-    audit,
+    ...parts,
     logger,
     clock,
     listen,
@@ -71,17 +62,19 @@ export async function startListeners(
   })
   closes.push(() => http.close())
   transport.follow((identity) => http.renew(identity))
+  let admin: Listener | null = null
+  for (const figure of connectionFigures(() => ({ http, admin }))) metrics.keep(figure)
   if (isOne) return { http, admin: http, token }
-  const admin = await startAdminListener({
+  const ownAdmin = await startAdminListener({
     ...routes,
-    metrics: serving,
+    metrics: parts.metrics,
     logger,
     clock,
-    random,
     listen: federation.admin.listen,
     tls: isAdminRemote(federation) ? (tls ?? undefined) : undefined
   })
-  closes.push(() => admin.close())
-  transport.follow((identity) => admin.renew(identity))
+  admin = ownAdmin
+  closes.push(() => ownAdmin.close())
+  transport.follow((identity) => ownAdmin.renew(identity))
   return { http, admin, token }
 }

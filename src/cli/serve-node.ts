@@ -17,7 +17,8 @@ import type { AdminFile } from './data-folder/admin-file.ts'
 import { loadConfig } from './data-folder/load-config.ts'
 import type { LoadedConfig } from './data-folder/load-config.ts'
 import { knownPeersOf } from './data-folder/node-config.ts'
-import { Interrupted, onHangup } from './interruption.ts'
+import { Hangups } from './hangups.ts'
+import { Interrupted } from './interruption.ts'
 import { LiveConfig } from './live-config.ts'
 import { LiveTransport } from './live-transport.ts'
 import { openNode } from './own-node.ts'
@@ -75,6 +76,8 @@ async function open(
 ): Promise<void> {
   const { clock, random, signal, interruption, output, json } = context
   const { folder, federation } = config
+  const hangups = new Hangups(logger, signal)
+  closes.push(() => Promise.resolve(hangups.close()))
   const metrics = new NodeMetrics()
   const network = networkOf(config, await config.peerKeySeed(), { clock, random, logger, metrics: metrics.gossip })
   // Nobody sits before a node to answer what a reload, or a key that is made, would ask.
@@ -98,13 +101,7 @@ async function open(
   const { http, admin, token } = await startListeners(config, node, listening, closes)
   signal.throwIfAborted()
   closes.push(await announceAdmin(folder, { pid: process.pid, url: admin.url, token }, transport, logger))
-  const reload = (): void => {
-    node.reloadConfig().catch((error: unknown) => {
-      logger.warn({ reason: messageOf(error) }, 'SIGHUP changed nothing; the configuration of before is in force')
-    })
-  }
-  const stopHangups = onHangup(reload)
-  closes.push(() => Promise.resolve(stopHangups()))
+  hangups.serve(node)
   const { peerId, multiaddrs } = network.status()
   const ready = { did: federation.node.did, peerId, multiaddrs, http: http.url, admin: admin.url }
   await (json ? output.json({ ready: true, ...ready }) : output.line(readyLine(ready)))

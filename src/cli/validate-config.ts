@@ -4,7 +4,6 @@ import type { CommandContext } from './command.ts'
 import type { CodedProblem } from './data-folder/load-config.ts'
 import { loadConfig, problemsIn, problemsOfEach } from './data-folder/load-config.ts'
 import { dataPaths } from './data-folder/paths.ts'
-import { configuredRails } from './data-folder/rails.ts'
 
 /** What is wrong with a configuration, and what is right and does nothing in this version. */
 export interface ConfigCheck {
@@ -13,10 +12,9 @@ export interface ConfigCheck {
 }
 
 /** Checks a configuration as a start does, without its effects. What is wrong is an answer; only defects are thrown. */
-export async function validateConfig({ configSources, clock, random }: CommandContext): Promise<ConfigCheck> {
+export async function validateConfig({ configSources }: Pick<CommandContext, 'configSources'>): Promise<ConfigCheck> {
   try {
-    const { federation, policy, folder, withoutEffect } = await loadConfig(configSources)
-    await configuredRails(federation, policy, { folder, clock, random })
+    const { withoutEffect } = await loadConfig(configSources)
     return { problems: [], withoutEffect }
   } catch (error) {
     if (!(error instanceof AnchormeshError)) throw error

@@ -3,6 +3,7 @@ import { PAGE_LENGTH_MAX } from '../http/limits.ts'
 import type { BuiltProof, Operations, ProjectionQuery } from '../operations.ts'
 import { AnchormeshError, EXIT } from '../platform/errors.ts'
 import type { ReceiptRow } from '../projections/receipts.ts'
+import { asOfNow } from './as-of-now.ts'
 import type { CommandContext } from './command.ts'
 import { writeNewFile } from './new-file.ts'
 import { facts, time } from './table.ts'
@@ -58,11 +59,8 @@ async function onlyReceipt(
 ): Promise<ReceiptRow> {
   const found: ReceiptRow[] = []
   for (let cursor: string | null | undefined; cursor !== null && found.length < 2;) {
-    const page = await operations.query('receipts', {
-      ...filters,
-      limit: PAGE_LENGTH_MAX,
-      ...(cursor === undefined ? {} : { cursor })
-    })
+    const wanted = { ...filters, limit: PAGE_LENGTH_MAX, ...(cursor === undefined ? {} : { cursor }) }
+    const page = await asOfNow(operations, 'receipts', wanted, (asked) => operations.query('receipts', asked))
     for (const row of page.rows as ReceiptRow[]) if (receipt === undefined || row.leafHash === receipt) found.push(row)
     cursor = page.nextCursor
   }

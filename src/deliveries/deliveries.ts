@@ -13,12 +13,15 @@ import { assureFreeBytes } from '../log/free-room.ts'
 import type { LogRecord } from '../log/record.ts'
 import { GENESIS_HASH } from '../log/record.ts'
 import type { Store } from '../log/store.ts'
+import { NO_BODY_REFUSALS } from '../partners/body-refusals.ts'
 import type { Asking, PartnerRefusal, PartnerRefusalCode, PartnerRequests } from '../partners/partner-requests.ts'
 import type { PartnerKey } from '../partners/partner-keys.ts'
 import type { AuditAction, CountingTrail } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import type { Random } from '../platform/random.ts'
+import type { Counts } from '../platform/tally.ts'
+import { Tally } from '../platform/tally.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { DeliveryTaken } from '../projections/deliveries.ts'
 import type { LogProofOperations } from '../transparency/log-proof-operations.ts'
@@ -29,7 +32,7 @@ import { ChallengeTokens } from './challenge-tokens.ts'
 // What is delivered must not take the room that the log needs (64 MiB), nor that of what is sealed here.
 const DELIVERY_FREE_BYTES_MIN = 512 * 1024 * 1024
 // Each is up to 1 MiB, and as much again while it is read.
-export const DELIVERIES_AT_ONCE_MAX = 16
+const DELIVERIES_AT_ONCE_MAX = 16
 // Two for each sender and namespace, of whom there are as many as operators register; about 2 MiB.
 const SENDER_BUCKETS_MAX = 20_000
 // A signer that is exchanged just now signs the next one.
@@ -61,11 +64,37 @@ export type DeliveryRefusalCode =
 
 export type Answered<Value> = { readonly ok: true; readonly value: Value } | PartnerRefusal<DeliveryRefusalCode>
 
+/** What became of a challenge or delivery; `failed`: neither taken nor refused, as when the disk is full. */
+export type DeliveryOutcome = 'taken' | 'failed' | DeliveryRefusalCode
+
+/** What came since the start, by outcome. */
+export interface DeliveryCounts {
+  readonly challenges: Counts<DeliveryOutcome>
+  readonly deliveries: Counts<DeliveryOutcome>
+}
+
+const NO_OUTCOMES: Counts<DeliveryOutcome> = {
+  ...NO_BODY_REFUSALS,
+  taken: 0,
+  failed: 0,
+  WRONG_AUDIENCE: 0,
+  TIMESTAMP_SKEW: 0,
+  NODE_UNKNOWN: 0,
+  OVERLOADED: 0,
+  NAMESPACE_NOT_CARRIED: 0,
+  SIGNER_NOT_MEMBER: 0,
+  MAPPING_VIOLATION: 0,
+  TOKEN_INVALID: 0,
+  TOKEN_EXPIRED: 0,
+  RATE_LIMITED: 0
+}
+
 /** Gives out tokens, takes deliveries in, and hands out receipts for them (protocols/delivery/v1). */
 export class Deliveries {
   readonly #ports: DeliveriesPorts
   readonly #tokens: ChallengeTokens
   readonly #rates: RateLimiter
+  readonly #outcomes = { challenges: new Tally(NO_OUTCOMES), deliveries: new Tally(NO_OUTCOMES) }
   #underWay = 0
 
   constructor(ports: DeliveriesPorts) {
@@ -74,8 +103,17 @@ export class Deliveries {
     this.#rates = new RateLimiter(ports.clock, SENDER_BUCKETS_MAX)
   }
 
+  get counts(): DeliveryCounts {
+    const { challenges, deliveries } = this.#outcomes
+    return { challenges: challenges.counts, deliveries: deliveries.counts }
+  }
+
   /** Answers the body of a challenge. Rejects where the store can't be written. */
   async challenge(body: Uint8Array, asking: Asking): Promise<Answered<GivenToken>> {
+    return await this.#counted('challenges', this.#challenge(body, asking))
+  }
+
+  async #challenge(body: Uint8Array, asking: Asking): Promise<Answered<GivenToken>> {
     const decoding = decodeChallenge(body)
     if (!decoding.ok) return decoding
     const { request, signature } = decoding.decoded
@@ -93,6 +131,22 @@ export class Deliveries {
    * and where the store can't be written or the signer be reached; then the delivery may have been taken in.
    */
   async deliver(body: Uint8Array, asking: Asking): Promise<Answered<SignedReceipt>> {
+    return await this.#counted('deliveries', this.#delivery(body, asking))
+  }
+
+  async #counted<Value>(what: keyof DeliveryCounts, answering: Promise<Answered<Value>>): Promise<Answered<Value>> {
+    const outcomes = this.#outcomes[what]
+    try {
+      const answered = await answering
+      outcomes.add(answered.ok ? 'taken' : answered.code)
+      return answered
+    } catch (error) {
+      outcomes.add('failed')
+      throw error
+    }
+  }
+
+  async #delivery(body: Uint8Array, asking: Asking): Promise<Answered<SignedReceipt>> {
     if (this.#underWay >= DELIVERIES_AT_ONCE_MAX)
       return refused('OVERLOADED', 'as many deliveries as are taken are under way')
     this.#underWay += 1

@@ -6,9 +6,10 @@ import { errnoOf } from '../platform/atomic-file.ts'
 import { pinsOf } from './build-target.ts'
 import { checkReport } from './check-report.ts'
 import type { EvidenceProblem, ReportExpectation } from './check-report.ts'
-import { MATRIX_FILE, REPORT_FILE, RUN_ID_PATTERN, fileHash, matrixSchema, readBounded } from './evidence-files.ts'
+import { MATRIX_FILE, REPORT_FILE, fileHash, matrixSchema, readBounded } from './evidence-files.ts'
 import type { Matrix } from './evidence-files.ts'
 import { plainUrl } from './plain-url.ts'
+import { RUN_ID_PATTERN, isRunOf } from './run-id.ts'
 import type { TargetsFile } from './targets-file.ts'
 
 export interface EvidenceQuestion {
@@ -156,8 +157,7 @@ function matrixProblems(matrix: Matrix, folder: string): readonly EvidenceProble
   const { matrix_id: id, test_time: began, finished_time: ended, required_targets: required, targets } = matrix
   const problems: EvidenceProblem[] = []
   if (id !== basename(folder)) problems.push(altered('matrix_id', 'it is not the name of the folder'))
-  if (id.slice(0, -9) !== began.replaceAll(/[-:.]/g, ''))
-    problems.push(altered('test_time', 'it is not that of the matrix id'))
+  if (!isRunOf(id, began)) problems.push(altered('test_time', 'it is not that of the matrix id'))
   if (Date.parse(ended) < Date.parse(began)) problems.push(altered('finished_time', 'it is before test_time'))
   const names = targets.map(({ target }) => target)
   if (new Set(names).size !== names.length || names.join('\n') !== required.join('\n'))

@@ -4,15 +4,13 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { writeAtomically } from '../platform/atomic-file.ts'
 import type { Drill } from './run-drill.ts'
+import { RUN_ID_PATTERN } from './run-id.ts'
 import { drillSummary } from './summary.ts'
 import { TARGET_NAME_PATTERN } from './targets-file.ts'
 
 export const REPORT_FILE = 'report.json'
 export const MATRIX_FILE = 'matrix.json'
-export const SUMMARY_FILE = 'summary.md'
-
-/** Ids of drills and matrices: when they began, and random bytes. In byte order they are in order of time. */
-export const RUN_ID_PATTERN = /^[0-9]{8}T[0-9]{9}Z-[0-9a-f]{8}$/
+const SUMMARY_FILE = 'summary.md'
 
 // Evidence is for everybody to read; there is no secret in it.
 const EVIDENCE_MODE = 0o644

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { toHex } from '../../protocols/primitives/bytes.ts'
 import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Random } from '../platform/random.ts'
@@ -8,6 +7,7 @@ import { buildTarget } from './build-target.ts'
 import { fileHash, writeDrill, writeMatrix } from './evidence-files.ts'
 import type { Matrix } from './evidence-files.ts'
 import { runDrill } from './run-drill.ts'
+import { newRunId } from './run-id.ts'
 import { Secrets } from './secrets.ts'
 import { failureReason, matrixSummary } from './summary.ts'
 import type { TargetsFile } from './targets-file.ts'
@@ -43,7 +43,6 @@ interface TargetRun {
 // A drill waits for its target nearly all of its time; a few at once keep a matrix short, and a broken line from being
 // taken for broken nodes.
 const DRILLS_AT_ONCE = 4
-const ID_BYTES = 4
 
 /**
  * Runs the drill against every required target. What is wrong with one (no token, not to be reached, refused) keeps no
@@ -53,7 +52,7 @@ export async function runMatrix({ file, required, out }: MatrixOptions, ports: M
   const { clock, random } = ports
   const beganMs = clock.now()
   const began = new Date(beganMs).toISOString()
-  const matrixId = `${began.replaceAll(/[-:.]/g, '')}-${toHex(random.bytes(ID_BYTES))}`
+  const matrixId = newRunId(began, random)
   const folder = join(out, matrixId)
   const runs = await inLanes(required, (name) => runOne(file, name, join(folder, name), ports))
   const passed = runs.every(({ row }) => row.passed)

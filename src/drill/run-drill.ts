@@ -1,13 +1,13 @@
 import { encodeReport } from '../../protocols/drill-report/v1/report.ts'
 import type { DrillReport } from '../../protocols/drill-report/v1/report.ts'
 import { STEP_OF } from '../../protocols/drill-report/v1/report-shape.ts'
-import { toHex } from '../../protocols/primitives/bytes.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import { drillHttp } from './http-client.ts'
 import { plainUrl } from './plain-url.ts'
 import type { DrillPorts, DrillTarget } from './drill-target.ts'
 import { goThrough } from './exercise.ts'
 import type { Findings } from './exercise.ts'
+import { newRunId } from './run-id.ts'
 import { StepBook } from './steps.ts'
 import { TargetCalls } from './target-calls.ts'
 
@@ -19,8 +19,6 @@ export interface Drill {
   /** No step failed for another reason than that the target could not be reached. */
   readonly unreachable: boolean
 }
-
-const ID_BYTES = 4
 
 /**
  * Acts as an external node towards a target: registers a key that is made for this run, asks for a token, delivers,
@@ -35,7 +33,7 @@ export async function runDrill(target: DrillTarget, ports: DrillPorts): Promise<
   const steps = new StepBook(clock, secrets)
   const signer = calls.newKey()
   const testTime = clock.now()
-  const drillId = `${isoOf(testTime).replaceAll(/[-:.]/g, '')}-${toHex(random.bytes(ID_BYTES))}`
+  const drillId = newRunId(isoOf(testTime), random)
   const findings = await goThrough({ target, signer, drillId, calls, steps, ports })
   const report: DrillReport = {
     schema_version: 1,

@@ -28,7 +28,9 @@ import { viewRows } from '../projections/rows-view.ts'
 import { FindingsAudit } from './audit.ts'
 import type { RequestOrigin } from './audit.ts'
 import { refused } from './codes.ts'
-import type { FindingsCode, FindingsRefusal } from './codes.ts'
+import type { FindingsRefusal } from './codes.ts'
+import { FindingsBook } from './outcomes.ts'
+import type { FindingsKind, FindingsOutcomes } from './outcomes.ts'
 import { FindingsReader } from './reader.ts'
 import { carriesTenant, speaksFor } from './tenants.ts'
 
@@ -72,14 +74,14 @@ export interface FeedbackAnswer {
 
 export type Taken<Answer> = { readonly ok: true; readonly answer: Answer } | FindingsRefusal
 
-/** What came since the start: `telemetry` and `feedback` that was taken, and refusals by code. */
+/** What came since the start: `telemetry` and `feedback` that was taken, and refusals by code; `failed`: the rest. */
 export type FindingsCounts = Readonly<Record<string, number>>
 
 /** Takes what agents report for tenants, and what is said of it (protocols/telemetry/v1, protocols/feedback/v1). */
 export class Findings {
   readonly #ports: FindingsPorts
   readonly #audit: FindingsAudit
-  readonly #counts = new Map<string, number>()
+  readonly #book = new FindingsBook()
   // What is checked against the rows must still be so when it is logged.
   readonly #line = new InTurn()
   #waiting = 0
@@ -93,7 +95,11 @@ export class Findings {
   }
 
   get counts(): FindingsCounts {
-    return Object.fromEntries(this.#counts)
+    return this.#book.summary
+  }
+
+  get outcomes(): FindingsOutcomes {
+    return this.#book.outcomes
   }
 
   /**
@@ -102,8 +108,9 @@ export class Findings {
    */
   async takeTelemetry(tenant: string, body: Uint8Array, origin: RequestOrigin): Promise<Taken<TelemetryAnswer>> {
     const decoding = decodeTelemetry(body)
-    const taken = decoding.ok ? await this.#telemetry(tenant, decoding.decoded) : decoding
-    this.#count('telemetry', taken)
+    const taken = decoding.ok
+      ? await this.#counted('telemetry', this.#telemetry(tenant, decoding.decoded))
+      : this.#noted('telemetry', decoding)
     const claimed = decoding.ok ? decoding.decoded.request : null
     this.#audit.tell({ action: 'TELEMETRY_TAKEN', tenant, origin, claimed }, taken)
     return taken
@@ -112,8 +119,9 @@ export class Findings {
   /** Takes feedback on a finding of the tenant of the route; as `takeTelemetry`. */
   async takeFeedback(tenant: string, body: Uint8Array, origin: RequestOrigin): Promise<Taken<FeedbackAnswer>> {
     const decoding = decodeFeedback(body)
-    const taken = decoding.ok ? await this.#feedback(tenant, decoding.decoded) : decoding
-    this.#count('feedback', taken)
+    const taken = decoding.ok
+      ? await this.#counted('feedback', this.#feedback(tenant, decoding.decoded))
+      : this.#noted('feedback', decoding)
     const claimed = decoding.ok ? decoding.decoded.request : null
     this.#audit.tell({ action: 'FEEDBACK_TAKEN', tenant, origin, claimed }, taken)
     return taken
@@ -276,9 +284,18 @@ export class Findings {
     }
   }
 
-  #count(kind: 'telemetry' | 'feedback', taken: { readonly ok: true } | FindingsRefusal): void {
-    const name: FindingsCode | 'telemetry' | 'feedback' = taken.ok ? kind : taken.code
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1)
+  async #counted<Answer>(kind: FindingsKind, taking: Promise<Taken<Answer>>): Promise<Taken<Answer>> {
+    try {
+      return this.#noted(kind, await taking)
+    } catch (error) {
+      this.#book.add(kind, 'failed')
+      throw error
+    }
+  }
+
+  #noted<Result extends { readonly ok: true } | FindingsRefusal>(kind: FindingsKind, taken: Result): Result {
+    this.#book.add(kind, taken.ok ? 'taken' : taken.code)
+    return taken
   }
 }
 

@@ -6,23 +6,13 @@ import type { BlobStore } from '../log/blob-store.ts'
 import { feedbackOn } from '../projections/feedback.ts'
 import type { FeedbackRow } from '../projections/feedback.ts'
 import type { FindingRow } from '../projections/findings.ts'
-import type { ProjectionPage } from '../projections/query.ts'
+import type { ProjectionPage, ProjectionQuery } from '../projections/query.ts'
+import { PAGE_ROWS_DEFAULT } from '../projections/query.ts'
 import { tenantRows } from '../projections/tenant-rows.ts'
 import type { TenantRowsPorts, TenantRowsQuery } from '../projections/tenant-rows.ts'
 
-// A page is one answer in memory. A row is some hundred bytes, and 16 KiB with the longest names and adjustments.
-export const PAGE_LENGTH_DEFAULT = 100
-
-/** What is asked of the rows of a tenant. Times are milliseconds since 1970, of signing, both ends included. */
-export interface TenantQuery {
-  readonly signer?: string
-  readonly fromTs?: number
-  readonly toTs?: number
-  readonly limit?: number
-  readonly cursor?: string
-  readonly at?: number
-  readonly waitFor?: number
-}
+/** What is asked of the rows of a tenant, as of those of a namespace. Times are of signing, both ends included. */
+export type TenantQuery = Pick<ProjectionQuery, 'signer' | 'fromTs' | 'toTs' | 'limit' | 'cursor' | 'at' | 'waitFor'>
 
 export interface FindingsQuery extends TenantQuery {
   readonly status?: string
@@ -108,7 +98,7 @@ export async function feedbackPage(tenant: string, query: FeedbackQuery, ports: 
 }
 
 function rowsQuery<Row>(prefix: string, query: TenantQuery, matches: Wanted<Row>): TenantRowsQuery {
-  const { limit = PAGE_LENGTH_DEFAULT, cursor, at, waitFor } = query
+  const { limit = PAGE_ROWS_DEFAULT, cursor, at, waitFor } = query
   return {
     prefix,
     matches: (row) => matches(row as unknown as Row),

@@ -8,8 +8,9 @@ import { addressBlock } from './address-block.ts'
 import { isLoopbackHost } from './addresses.ts'
 import { RequestRefused } from './errors.ts'
 import { PROBLEM_MEDIA_TYPE } from './failures.ts'
+import { checking } from './hooks.ts'
 import type { App } from './listener.ts'
-import { readerOf, setGrant, setReader } from './reader.ts'
+import { decorateReaders, grantOf, readerOf, setGrant, setReader } from './reader.ts'
 
 /** What decides who may read. */
 export interface AccessPorts {
@@ -44,31 +45,47 @@ const SAID: Readonly<Record<AccessRefusal, string>> = {
  * `TOKEN_EXPIRED` (401), `HOST_NOT_ALLOWED` and `ACCESS_DENIED` (403); refusals are counted in the audit log.
  */
 export function registerAccess(app: App, ports: AccessPorts): void {
-  app.addHook('onRequest', async (request, reply) => {
+  decorateReaders(app)
+  // Fastify waits for what a hook returns; without a token there is nothing to wait for.
+  const lookUp = (request: FastifyRequest, reply: FastifyReply, done: () => void): Promise<void> | undefined => {
+    const { authorization } = request.headers
+    if (authorization !== undefined && !isAdmin(request)) return showToken(authorization, request, reply, ports)
+    done()
+    return undefined
+  }
+  const decide = checking((request, reply) => {
+    if (grantOf(request) !== null) return
     if (isAdmin(request)) {
       requireLocalName(request)
       return
     }
-    const grant = await shownIn(request, reply, ports)
+    const grant = shownIn(request, reply, ports)
     if (grant !== null) setGrant(request, grant)
     else setReader(request, withoutCredential(request, reply, ports))
   })
-  app.addHook('onSend', async (request, reply, payload: unknown) => {
+  app.addHook('onRequest', lookUp)
+  app.addHook('onRequest', decide)
+  app.addHook('onSend', (request, reply, payload: unknown, done) => {
     if (reply.statusCode === 401 || reply.statusCode === 403) countRefusal(request, reply, payload, ports.audit)
-    return payload
+    done(null, payload)
   })
 }
 
-/** What the credential that comes with the request opens; null where none does. */
-async function shownIn(request: FastifyRequest, reply: FastifyReply, ports: AccessPorts): Promise<Grant | null> {
+async function showToken(
+  authorization: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { readers }: AccessPorts
+): Promise<void> {
+  const token = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(authorization)?.[1]
+  const granting = token === undefined ? undefined : await readers?.ofToken(token)
+  if (granting?.ok !== true) throw refused(reply, granting?.code ?? 'TOKEN_INVALID')
+  setGrant(request, granting.grant)
+}
+
+/** What the ticket or certificate that comes with the request opens; null where none does. */
+function shownIn(request: FastifyRequest, reply: FastifyReply, ports: AccessPorts): Grant | null {
   const { readers, certificateDidOf = () => null, origins = NO_ORIGINS } = ports
-  const { authorization } = request.headers
-  if (authorization !== undefined) {
-    const token = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(authorization)?.[1]
-    const granting = token === undefined ? undefined : await readers?.ofToken(token)
-    if (granting?.ok === true) return granting.grant
-    throw refused(reply, granting?.code ?? 'TOKEN_INVALID')
-  }
   const ticket = ticketIn(request)
   if (ticket !== undefined) {
     const granting = typeof ticket === 'string' ? readers?.ofTicket(ticket) : undefined

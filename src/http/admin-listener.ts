@@ -37,14 +37,11 @@ export interface AdminRoutes {
   readonly audit?: CountingTrail
 }
 
-export interface AdminListenerOptions extends Omit<AdminRoutes, 'token'> {
+export interface AdminListenerOptions extends AdminRoutes {
   /** `HOST:PORT`, on loopback unless there is TLS (`admin.listen`); port 0 lets the system choose. */
   readonly listen: string
   readonly logger: Logger
   readonly clock: Clock
-  readonly random: Random
-  /** Default: a new one. */
-  readonly token?: string
   /** Without it there is no `/metrics`. */
   readonly metrics?: MetricsServing
   /** Speaks TLS and shows this; plain HTTP without it. */
@@ -97,8 +94,7 @@ export function newAdminToken(random: Random): string {
  * reach where there is no TLS.
  */
 export async function startAdminListener(options: AdminListenerOptions): Promise<AdminListener> {
-  const { listen, logger, clock, random, limits = ADMIN_LIMITS, tls, metrics } = options
-  const token = options.token ?? newAdminToken(random)
+  const { listen, logger, clock, limits = ADMIN_LIMITS, tls, metrics } = options
   const listener = await startListener({
     listen,
     key: 'admin.listen',
@@ -108,11 +104,11 @@ export async function startAdminListener(options: AdminListenerOptions): Promise
     tls: tls === undefined ? undefined : { identity: tls, asksCertificates: false },
     ...(metrics === undefined ? {} : { observer: metrics.requests }),
     routes: (app, listening) => {
-      registerAdmin(app, { ...options, token }, listening)
+      registerAdmin(app, options, listening)
       if (metrics !== undefined) registerMetrics(app, metrics)
     }
   })
-  return { ...listener, token }
+  return { ...listener, token: options.token }
 }
 
 /**

@@ -2,7 +2,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Operations } from '../operations.ts'
 import { registerConfigRoutes } from './config-routes.ts'
 import { answerOutcome } from './answer-outcome.ts'
-import { discardRest } from './deadlines.ts'
+import { WIRE_MEDIA_TYPE, bytesOf, registerForBytes, whenTooLarge } from './byte-bodies.ts'
 import { RequestRefused } from './errors.ts'
 import { BODY_BYTES_MAX } from './limits.ts'
 import type { App } from './listener.ts'
@@ -12,8 +12,6 @@ import * as anchoringSchemas from './anchoring-schemas.ts'
 import { registerPackRoutes } from './pack-routes.ts'
 import { builtProof, proofRequest } from './proof-schemas.ts'
 import * as schemas from './schemas.ts'
-
-const WIRE_MEDIA_TYPE = 'application/octet-stream'
 
 /** The routes below `/v1/admin` whose requests and answers are small. */
 export function registerAdminRoutes(app: App, operations: Operations, shutdown: () => void): void {
@@ -96,23 +94,14 @@ function registerJsonBodies(app: App, operations: Operations): void {
 
 /** One event's wire bytes: the ingest door's outcome, with the status of its code. */
 function registerSubmit(app: App, operations: Operations): void {
-  app.register(async (plain) => {
-    const scope = plain.withTypeProvider<ZodTypeProvider>()
-    scope.addContentTypeParser(WIRE_MEDIA_TYPE, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  registerForBytes(app, WIRE_MEDIA_TYPE, (scope) => {
     scope.post('/v1/admin/events', {
       schema: { querystring: schemas.noQuery },
-      handler: async (request, reply) => {
-        const wire = request.body instanceof Uint8Array ? request.body : new Uint8Array()
-        return answerOutcome(reply, await operations.submit(wire), request.id)
-      },
+      handler: async (request, reply) => answerOutcome(reply, await operations.submit(bytesOf(request)), request.id),
       // Far beyond the size of an event, so the door need not be asked.
-      errorHandler: (error, request, reply) => {
-        if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') throw error
-        discardRest(request.raw)
-        reply.removeHeader('connection')
-        const detail = `more than ${BODY_BYTES_MAX} bytes`
-        answerOutcome(reply, { outcome: 'rejected', code: 'EVENT_TOO_LARGE', detail, id: null }, request.id)
-      }
+      errorHandler: whenTooLarge(BODY_BYTES_MAX, (reply, told, requestId) =>
+        answerOutcome(reply, { ...told, id: null }, requestId)
+      )
     })
   })
 }

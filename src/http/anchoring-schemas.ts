@@ -10,7 +10,7 @@ import type {
   ImportProofRequest,
   SplitAnchorsRequest
 } from '../operations.ts'
-import { batchId, namespace } from './name-schemas.ts'
+import { batchId, namespace } from '../api/values.ts'
 
 // The short form of a chain id is that without the name of its rail.
 const chainName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,95}$/, 'is no chain')

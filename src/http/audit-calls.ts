@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AuditEntry, CountingTrail } from '../platform/audit.ts'
 import { onBehalfOf } from '../platform/request-scope.ts'
+import { addressBlock } from './address-block.ts'
 import { statusOf } from './errors.ts'
 import { PROBLEM_MEDIA_TYPE } from './failures.ts'
 import type { App, RouteContext } from './listener.ts'
@@ -34,7 +35,7 @@ export function auditCalls(app: App, audit: CountingTrail, context: RouteContext
     const path = request.routeOptions.url
     const subject = `${request.method} ${path ?? 'unknown'}`
     if (code !== null && STRANGERS.has(code)) {
-      audit.count({ action: 'ADMIN_CALL', actor: request.ip, subject, outcome: 'refused', code })
+      audit.count({ action: 'ADMIN_CALL', actor: addressBlock(request.ip), subject, outcome: 'refused', code })
       return
     }
     const isReading = request.method === 'GET' || request.method === 'HEAD' || path === undefined || READING.has(path)

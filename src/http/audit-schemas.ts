@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ACTION_PATTERN, ACTOR_BYTES_MAX, AUDIT_OUTCOMES } from '../../protocols/audit/v1/record.ts'
 import type { AuditQuery, AuditRecord, AuditStatus, AuditVerification } from '../audit/operations.ts'
-import { integer } from './name-schemas.ts'
+import { integer } from '../api/values.ts'
 
 /** `GET /v1/admin/audit`: a stream, as long as the audit log. */
 export const auditQuery: z.ZodType<AuditQuery> = z.strictObject({

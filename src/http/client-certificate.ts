@@ -2,6 +2,7 @@ import { TLSSocket } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
 import type { CountingTrail } from '../platform/audit.ts'
 import type { Clock } from '../platform/clock.ts'
+import { addressBlock } from './address-block.ts'
 import { RequestRefused } from './errors.ts'
 import type { App } from './listener.ts'
 import { pinOf } from './tls.ts'
@@ -60,7 +61,7 @@ export function checkCertificates(app: App, rules: CertificateRules, clock: Cloc
     if (judged.ok) return
     const { code, detail } = judged
     const subject = `${request.method} ${path}`
-    audit.count({ action: 'ACCESS_REFUSED', actor: request.ip, subject, outcome: 'refused', code })
+    audit.count({ action: 'ACCESS_REFUSED', actor: addressBlock(request.ip), subject, outcome: 'refused', code })
     throw new RequestRefused(code, detail)
   })
 }

@@ -10,6 +10,14 @@ const REFUSED_CONNECTIONS_MAX = 256
 // An operator has to hear of it, not for each of thousands.
 const WARN_EVERY_MS = 60_000
 
+/** The connections of a listener. */
+export interface ConnectionCounts {
+  /** Those that are served now. */
+  readonly open: number
+  /** Those that came in when there was no place, since the start: told so, or dropped by the system. */
+  readonly refused: number
+}
+
 /** Counts connections against two caps: of all, and of those from one block of addresses. */
 export class ConnectionBook {
   readonly #connectionsMax: number
@@ -63,6 +71,7 @@ export class ConnectionCap {
   /** Those of them that are not to be served, by where they come from: TLS wraps the socket that is known here. */
   readonly #refused = new Map<string, Socket>()
   #warnedMs = -Infinity
+  #refusedCount = 0
 
   constructor(server: Server, ports: ConnectionCapPorts) {
     this.#ports = ports
@@ -70,12 +79,16 @@ export class ConnectionCap {
     server.maxConnections = ports.connectionsMax + REFUSED_CONNECTIONS_MAX
     // The first listener, before the one that begins to read.
     server.prependListener('connection', (socket: Socket) => this.#opened(socket))
-    server.on('drop', () => this.#warn())
+    server.on('drop', () => this.#noPlace())
+  }
+
+  get counts(): ConnectionCounts {
+    return { open: this.#book.admitted, refused: this.#refusedCount }
   }
 
   /** Whether this connection came in when there was no place for it. */
   isRefused(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): boolean {
-    return this.#refused.has(placeOf(socket))
+    return this.#refused.size > 0 && this.#refused.has(placeOf(socket))
   }
 
   /** Ends every connection at once, in whatever state. */
@@ -92,7 +105,7 @@ export class ConnectionCap {
     const place = placeOf(socket)
     if (release === null) {
       this.#refused.set(place, socket)
-      this.#warn()
+      this.#noPlace()
     }
     socket.once('close', () => {
       this.#open.delete(socket)
@@ -102,7 +115,8 @@ export class ConnectionCap {
     })
   }
 
-  #warn(): void {
+  #noPlace(): void {
+    this.#refusedCount += 1
     const { clock, logger, connectionsMax } = this.#ports
     const nowMs = clock.monotonicMs()
     if (nowMs - this.#warnedMs < WARN_EVERY_MS) return

@@ -1,3 +1,4 @@
+import { checking } from './hooks.ts'
 import type { App } from './listener.ts'
 
 // Browsers ask again before the first request after this; a changed configuration takes effect soon enough.
@@ -19,13 +20,14 @@ export function originsOf(configured: readonly string[]): ReadonlySet<string> {
 export function allowOrigins(app: App, origins: readonly string[]): void {
   const allowed = originsOf(origins)
   if (allowed.size === 0) return
-  app.addHook('onRequest', async (request, reply) => {
+  const allow = checking((request, reply) => {
     reply.header('vary', 'origin')
     const { origin } = request.headers
     if (origin === undefined || !allowed.has(origin)) return
     reply.header('access-control-allow-origin', origin)
     reply.header('access-control-expose-headers', EXPOSED_HEADERS)
   })
+  app.addHook('onRequest', allow)
   app.options('/*', { schema: { hide: true } }, async (_request, reply) => {
     reply.header('access-control-allow-methods', 'GET, HEAD, POST')
     reply.header('access-control-allow-headers', ALLOWED_HEADERS)

@@ -20,13 +20,21 @@ export function limitAnswer(answer: ServerResponse, payload: unknown, clock: Clo
 
 /** Cuts off who sends the body of a request for longer than this. Call it before the body is read. */
 export function limitBody(request: IncomingMessage, limitMs: number, clock: Clock): void {
-  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
-  if (length === undefined && encoding === undefined) return
+  if (!isWithBody(request)) return
   const cancel = clock.after(limitMs, () => {
     if (!request.complete) request.destroy()
   })
   request.once('close', cancel)
   request.once('end', cancel)
+}
+
+/** Whether more of the request is to come. One without a body counts as complete, also while its header is handled. */
+export function isBodyUnderWay(request: IncomingMessage): boolean {
+  return !request.complete && isWithBody(request)
+}
+
+function isWithBody({ headers }: IncomingMessage): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
 }
 
 /**

@@ -1,23 +1,10 @@
 import { z } from 'zod'
 import { nodeDocument } from '../api/answers.ts'
+import { WIRE_BODY } from './byte-bodies.ts'
 import * as schemas from './federation-schemas.ts'
 import { EVENT_CODES, documented } from './route-docs.ts'
+import { SIGNED_CODES, signedBody } from './signed-docs.ts'
 import { submitOutcome } from './schemas.ts'
-
-const WIRE_BODY = { mediaType: 'application/octet-stream', schema: z.string().meta({ format: 'binary' }) }
-
-/** Of a body whose `signed` is signed in canonical form (protocols/delivery/v1, DE-1 to DE-4). */
-const SIGNED_CODES = [
-  'MALFORMED',
-  'DUPLICATE_KEY',
-  'NUMBER_NOT_IJSON',
-  'LONE_SURROGATE',
-  'SCHEMA_INVALID',
-  'WRONG_AUDIENCE',
-  'TIMESTAMP_SKEW',
-  'NODE_UNKNOWN',
-  'SIGNATURE_INVALID'
-] as const
 
 const challenge = {
   audience: z.string().describe('The DID of this node.'),
@@ -27,17 +14,6 @@ const challenge = {
   ts: z.int(),
   v: z.literal(1)
 }
-
-const signedBody = (signed: z.ZodType) => ({
-  mediaType: 'application/json',
-  schema: z.strictObject({
-    signed,
-    signatures: z
-      .array(z.strictObject({ protected: z.string(), signature: z.string() }))
-      .length(1)
-      .describe('A detached JWS over the canonical form (RFC 8785) of `signed`.')
-  })
-})
 
 export const NODE_DOCS = documented({
   summary: 'Who this node is',

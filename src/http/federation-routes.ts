@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { BundleErrorCode } from '../../protocols/bundle/v1/answer.ts'
 import { REQUEST_BYTES_MAX } from '../../protocols/bundle/v1/request.ts'
 import { decodeSigned } from '../../protocols/bundle/v1/signed.ts'
@@ -10,14 +9,13 @@ import type { Clock } from '../platform/clock.ts'
 import { addressBlock } from './address-block.ts'
 import { boundRate } from './address-rate.ts'
 import { answerOutcome } from './answer-outcome.ts'
+import { WIRE_MEDIA_TYPE, bytesOf, registerForBytes, whenTooLarge } from './byte-bodies.ts'
 import type { HttpCode } from './errors.ts'
 import { RequestRefused } from './errors.ts'
 import * as docs from './federation-docs.ts'
 import type { App } from './listener.ts'
 import { noQuery } from './schemas.ts'
 import { boundUnderWay } from './under-way.ts'
-
-const WIRE_MEDIA_TYPE = 'application/octet-stream'
 
 // Requests of one address (IPv6: of one network) in a minute. Ten a second are more than a partner has reason to send,
 // and the body and signature of each cost a few milliseconds at most.
@@ -57,31 +55,25 @@ export function registerFederation(app: App, federation: FederationServing, cloc
 type Limit = (request: FastifyRequest) => Promise<void>
 
 function registerWireRoutes(app: App, federation: FederationServing, limit: Limit): void {
-  app.register(async (plain) => {
-    const scope = plain.withTypeProvider<ZodTypeProvider>()
-    scope.addContentTypeParser(WIRE_MEDIA_TYPE, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  registerForBytes(app, WIRE_MEDIA_TYPE, (scope) => {
     scope.addHook('preParsing', limit)
     scope.post('/federation/announce', {
       bodyLimit: EVENT_BYTES_MAX,
       schema: { querystring: noQuery, ...docs.ANNOUNCE_DOCS },
       handler: async (request, reply) => {
-        const outcome = await federation.announce(bodyOf(request), addressBlock(request.ip))
+        const outcome = await federation.announce(bytesOf(request), addressBlock(request.ip))
         return answerOutcome(reply, outcome, request.id)
       },
       // Beyond the size of an event, so the door need not be asked.
-      errorHandler: (error, request, reply) => {
-        if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') throw error
-        request.raw.resume()
-        reply.removeHeader('connection')
-        const detail = `more than ${EVENT_BYTES_MAX} bytes`
-        answerOutcome(reply, { outcome: 'rejected', code: 'EVENT_TOO_LARGE', detail, id: null }, request.id)
-      }
+      errorHandler: whenTooLarge(EVENT_BYTES_MAX, (reply, told, requestId) =>
+        answerOutcome(reply, { ...told, id: null }, requestId)
+      )
     })
     scope.post('/federation/request', {
       bodyLimit: REQUEST_BYTES_MAX,
       schema: { querystring: noQuery, ...docs.REQUEST_DOCS },
       handler: async (request, reply) => {
-        const wire = bodyOf(request)
+        const wire = bytesOf(request)
         const answer = await federation.request(wire, addressBlock(request.ip))
         if (!answer.ok) throw new RequestRefused(requestCode(answer.code, answer.detail, wire), answer.detail)
         return await unstored(reply).type(WIRE_MEDIA_TYPE).send(Buffer.from(answer.page))
@@ -91,17 +83,14 @@ function registerWireRoutes(app: App, federation: FederationServing, limit: Limi
 }
 
 function registerSignedRoutes(app: App, federation: FederationServing, limit: Limit): void {
-  app.register(async (plain) => {
-    const scope = plain.withTypeProvider<ZodTypeProvider>()
-    // As bytes: whether they are JSON, and which, is for the protocol to say.
-    scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  registerForBytes(app, 'application/json', (scope) => {
     scope.addHook('preParsing', limit)
     const underWay = boundUnderWay(DELIVERIES_UNDER_WAY)
     scope.post('/v1/federation/challenge', {
       bodyLimit: CHALLENGE_BYTES_MAX,
       schema: { querystring: noQuery, ...docs.CHALLENGE_DOCS },
       handler: async (request, reply) => {
-        const answer = await federation.challenge(bodyOf(request), addressBlock(request.ip))
+        const answer = await federation.challenge(bytesOf(request), addressBlock(request.ip))
         if (!answer.ok) throw new RequestRefused(answer.code, answer.detail)
         return await unstored(reply).code(201).send(answer.value)
       }
@@ -110,16 +99,12 @@ function registerSignedRoutes(app: App, federation: FederationServing, limit: Li
       preParsing: underWay,
       schema: { querystring: noQuery, ...docs.DELIVER_DOCS },
       handler: async (request, reply) => {
-        const answer = await federation.deliver(bodyOf(request), addressBlock(request.ip))
+        const answer = await federation.deliver(bytesOf(request), addressBlock(request.ip))
         if (!answer.ok) throw new RequestRefused(answer.code, answer.detail)
         return await unstored(reply).code(201).send({ receipt: answer.value })
       }
     })
   })
-}
-
-function bodyOf({ body }: FastifyRequest): Uint8Array {
-  return body instanceof Uint8Array ? body : new Uint8Array()
 }
 
 function unstored<Reply extends FastifyReply>(reply: Reply): Reply {

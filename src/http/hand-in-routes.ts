@@ -5,14 +5,14 @@ import type { ReaderAccess } from '../access/reader-access.ts'
 import type { HandInResult, Operations } from '../operations.ts'
 import { RequestRefused } from './errors.ts'
 import type { App } from './listener.ts'
-import { namespace } from './name-schemas.ts'
+import { namespace } from '../api/values.ts'
 import { tokenGrantOf } from './reader.ts'
 import { namespaceDenied } from './require-visible.ts'
 import { documented } from './route-docs.ts'
 import { noQuery } from './schemas.ts'
 
 // One answer names each by its hash: 64 KiB and some. A body of 1 MiB holds few more of a useful size.
-export const RECEIPTS_OF_REQUEST_MAX = 1_000
+const RECEIPTS_OF_REQUEST_MAX = 1_000
 
 /** `POST /v1/receipts`. */
 const handInRequest = z.strictObject({

@@ -22,9 +22,11 @@ import type { ListenAddress } from '../policy/listen-address.ts'
 import { isLoopbackHost, reachableHost, servableAddress } from './addresses.ts'
 import type { ListenKey } from './addresses.ts'
 import { ConnectionCap } from './connection-cap.ts'
-import { discardRest, limitAnswer } from './deadlines.ts'
+import type { ConnectionCounts } from './connection-cap.ts'
+import { discardRest, isBodyUnderWay, limitAnswer } from './deadlines.ts'
 import { RequestRefused, problem } from './errors.ts'
 import { PROBLEM_MEDIA_TYPE, describeFailure, sendProblem } from './failures.ts'
+import { checking } from './hooks.ts'
 import type { ListenerLimits } from './limits.ts'
 import { BODY_BYTES_MAX } from './limits.ts'
 import type { RequestObserver } from './request-observer.ts'
@@ -36,6 +38,7 @@ import type { ListenerTls, TlsIdentity } from './tls.ts'
 export interface Listener {
   /** `http://host:port`, or `https`, with the port that is really listened on and a host that this machine reaches. */
   readonly url: string
+  connections(): ConnectionCounts
   /** Shows this from now on to who connects; connections that stand are not touched. Does nothing without TLS. */
   renew(identity: TlsIdentity): void
   /** Accepts nothing more, ends followers, lets other requests finish within the grace, then cuts them off. */
@@ -120,6 +123,7 @@ export async function startListener(setup: ListenerSetup): Promise<Listener> {
   logger.info({ url, listen: setup.listen }, 'listening')
   return {
     url,
+    connections: () => cap.counts,
     renew: (identity) => {
       // Without the options of the start the new context would speak TLS 1.2, too.
       if (app.server instanceof SecureServer) app.server.setSecureContext(secureOptions(identity))
@@ -133,6 +137,8 @@ function createApp(limits: ListenerLimits, logger: Logger, clock: Clock, tls: Li
   const startedAt = clock.now().toString(36)
   let requests = 0
   const secured = new SecuredSockets()
+  // Whose rest of a body is no answer's business any more: a second one would be taken for that of the next request.
+  const answeredEarly = new WeakSet<object>()
   const times = { headersTimeout: limits.headersTimeoutMs, connectionsCheckingInterval: limits.timeoutCheckMs }
   const settings: FastifyHttpOptions<RawServerDefault> = {
     requestTimeout: limits.requestTimeoutMs,
@@ -148,13 +154,18 @@ function createApp(limits: ListenerLimits, logger: Logger, clock: Clock, tls: Li
     frameworkErrors: (error, request, reply) => {
       sendProblem(reply, describeFailure(error, request, logger))
     },
-    clientErrorHandler: (error, socket) => refuseBytes(error, socket, secured.canBeTold(socket))
+    clientErrorHandler: (error, socket) =>
+      refuseBytes(error, socket, secured.canBeTold(socket) && !answeredEarly.has(socket))
   }
   // What differs between the two servers is none of the routes' business.
   const server =
     tls === undefined ? { http: times } : { https: { ...times, ...serverOptions(tls, limits.headersTimeoutMs) } }
   const app = fastify({ ...settings, ...server }).withTypeProvider<ZodTypeProvider>()
   app.server.on('secureConnection', (socket: TLSSocket) => secured.secured(socket))
+  app.addHook('onSend', (request, _reply, payload: unknown, done) => {
+    if (isBodyUnderWay(request.raw)) answeredEarly.add(request.raw.socket)
+    done(null, payload)
+  })
   app.setValidatorCompiler(validatorCompiler)
   // The schemas of answers are documentation: the node's own values are not checked again on their way out.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value))
@@ -165,7 +176,7 @@ function createApp(limits: ListenerLimits, logger: Logger, clock: Clock, tls: Li
 
 /** What holds on every route. */
 function guard(app: App, { logger, clock, closing, cap, holdsNames, isSecure }: Guarding): void {
-  app.addHook('onRequest', async (request, reply) => {
+  const hold = checking((request, reply) => {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
     if (isSecure) reply.header('strict-transport-security', STRICT_TRANSPORT)
@@ -181,24 +192,27 @@ function guard(app: App, { logger, clock, closing, cap, holdsNames, isSecure }: 
       throw new RequestRefused('HOST_NOT_ALLOWED', `this listener answers to the names ${names} only`)
     }
   })
-  app.addHook('onSend', async (_request, reply, payload: unknown) => {
+  app.addHook('onRequest', hold)
+  app.addHook('onSend', (_request, reply, payload: unknown, done) => {
     limitAnswer(reply.raw, payload, clock)
     if (closing.aborted) reply.header('connection', 'close')
+    done(null, payload)
   })
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const { id: requestId, method } = request
     const path = request.routeOptions.url ?? 'unknown'
     const durationMs = Math.round(reply.elapsedTime)
     logger.debug({ requestId, method, path, status: reply.statusCode, durationMs }, 'answered')
     // A connection whose answer had begun before the listener closed would be kept for a next request.
     if (closing.aborted) app.server.closeIdleConnections()
+    done()
   })
   app.setNotFoundHandler((request) => {
     throw new RequestRefused('NOT_FOUND', `there is no ${request.method} ${request.url.split('?', 1)[0] ?? ''}`)
   })
   app.setErrorHandler((error, request, reply) => {
     const told = describeFailure(error, request, logger)
-    if (!request.raw.complete) {
+    if (isBodyUnderWay(request.raw)) {
       // A sender without right is not read any further. What is left of another's body is read and thrown away, or its
       // sender might see a reset connection and no answer.
       const mayAsk = !STRANGERS.has(told.code)
@@ -229,9 +243,10 @@ function observe(app: App, observer: RequestObserver): void {
   app.addHook('onRoute', ({ method, url }) => {
     for (const one of [method].flat()) observer.routeAdded(one, url)
   })
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown'
     observer.answered({ method: request.method, route, status: reply.statusCode, seconds: reply.elapsedTime / 1_000 })
+    done()
   })
 }
 

@@ -12,7 +12,7 @@ import { documented } from './route-docs.ts'
 import { noQuery } from './schemas.ts'
 
 /** The media type of a signed checkpoint (C2SP tlog-checkpoint). */
-export const CHECKPOINT_MEDIA_TYPE = 'text/plain; charset=utf-8'
+const CHECKPOINT_MEDIA_TYPE = 'text/plain; charset=utf-8'
 
 /** `GET /v1/log/checkpoint`, `inclusion` and `consistency`, for whoever holds this log to what it said. */
 export function registerLogProofRoutes(app: App, operations: LogProofOperations, sight: Sight): void {
@@ -23,7 +23,7 @@ export function registerLogProofRoutes(app: App, operations: LogProofOperations,
         summary: 'The newest signed checkpoint of the log',
         description: 'A C2SP signed note, which any verifier of transparency logs can check.',
         tag: 'log',
-        access: 'reader',
+        access: 'anyone',
         answers: {},
         others: {
           200: { description: 'The note.', mediaType: 'text/plain', schema: z.string() }
@@ -63,7 +63,7 @@ function registerProofs(app: App, below: string, operations: LogProofOperations,
         summary: 'That a record stands in the log',
         description: 'The proof that the record at `logSeq` is in the log of the first `size` records (RFC 9162).',
         tag: 'log',
-        access: 'reader',
+        access: 'anyone',
         answers: { 200: proofs.logInclusion }
       })
     },
@@ -76,7 +76,7 @@ function registerProofs(app: App, below: string, operations: LogProofOperations,
         summary: 'That the log only grew',
         description: 'The proof that the log of the first `from` records is a prefix of that of `to` (RFC 9162).',
         tag: 'log',
-        access: 'reader',
+        access: 'anyone',
         answers: { 200: proofs.logConsistency }
       })
     },

@@ -1,7 +1,6 @@
 import { z } from 'zod'
-import { RequestRefused } from './errors.ts'
 import type { App } from './listener.ts'
-import { readerOf } from './reader.ts'
+import { requireOperator } from './reader.ts'
 import type { RequestObserver } from './request-observer.ts'
 import { documented } from './route-docs.ts'
 import { noQuery } from './schemas.ts'
@@ -30,8 +29,7 @@ export function registerMetrics(app: App, metrics: MetricsServing): void {
       })
     },
     handler: async (request, reply) => {
-      if (!readerOf(request).isOperator)
-        throw new RequestRefused('ACCESS_DENIED', 'metrics are for those who operate the node')
+      requireOperator(request, 'metrics')
       reply.header('cache-control', 'no-store')
       return await reply.type(metrics.contentType).send(await metrics.text())
     }

@@ -1,14 +1,14 @@
 import type { FastifyReply } from 'fastify'
-import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { PackErrorCode, PushOutcome } from '../../protocols/pack-sync/v1/message.ts'
 import { EVENT_BYTES_MAX } from '../../protocols/event/v1/envelope.ts'
-import { RateLimiter, perMinute } from '../ingest/rate-limiter.ts'
 import type { Operations } from '../operations.ts'
 import type { PackAsker, PackServing } from '../pack-sync/server.ts'
 import type { PackRefusal } from '../pack-sync/transport.ts'
 import type { Clock } from '../platform/clock.ts'
 import { addressBlock } from './address-block.ts'
+import { boundRate } from './address-rate.ts'
+import { WIRE_BODY, WIRE_MEDIA_TYPE, bytesOf, registerForBytes, whenTooLarge } from './byte-bodies.ts'
 import type { HttpCode } from './errors.ts'
 import { RequestRefused, problem, statusOf } from './errors.ts'
 import { sendProblem } from './failures.ts'
@@ -18,13 +18,9 @@ import { EVENT_CODES, documented } from './route-docs.ts'
 import * as schemas from './pack-sync-schemas.ts'
 import { lineStream, workLines } from './streams.ts'
 
-const WIRE_MEDIA_TYPE = 'application/octet-stream'
-
 // Requests of one address (IPv6: of one network) in a minute. A page costs some milliseconds and gives up to 256 events, a pushed event a
 // verification; an organisation with a year of hourly packs is through in two minutes.
 export const PACK_REQUESTS_PER_MINUTE = 120
-// Addresses that asked lately; forgetting one only lets it ask anew. About 1 MiB.
-const ADDRESSES_MAX = 10_000
 
 /** The codes of PS-14 as those that HTTP has for the same. */
 const HTTP_CODES: Readonly<Record<PackErrorCode, HttpCode>> = {
@@ -51,53 +47,37 @@ const PUSH_DOCS = documented({
   tag: 'federation',
   access: 'anyone',
   answers: { 200: schemas.pushOutcome, 201: schemas.pushOutcome, 202: schemas.pushOutcome },
-  body: { mediaType: WIRE_MEDIA_TYPE, schema: z.string().meta({ format: 'binary' }) },
+  body: WIRE_BODY,
   problems: [...EVENT_CODES, 'CROSS_ORG_DENIED', 'UNKNOWN_ORGANISATION']
 })
 
 /** `GET /v1/packs/{orgId}` and `POST /v1/packs` on the public listener (protocols/pack-sync/v1, PS-15). */
 export function registerPackServing(app: App, packs: PackServing, clock: Clock): void {
-  const rates = new RateLimiter(clock, ADDRESSES_MAX)
-  const askerOf = (ip: string): PackAsker => {
-    const address = addressBlock(ip)
-    if (!rates.take(perMinute(address, PACK_REQUESTS_PER_MINUTE)))
-      throw new RequestRefused('RATE_LIMITED', `more than ${PACK_REQUESTS_PER_MINUTE} requests for packs a minute`)
-    return { did: null, address, via: 'http' }
-  }
+  const limit = boundRate(PACK_REQUESTS_PER_MINUTE, clock)
   app.get('/v1/packs/:orgId', {
     schema: { params: schemas.packParams, querystring: schemas.packQuery, ...PAGE_DOCS },
+    preParsing: limit,
     handler: async ({ params, query, ip }, reply) => {
-      const asker = askerOf(ip)
-      const { after = 0, limit = schemas.PACK_LIMIT_DEFAULT, pageToken, links } = query
+      const { after = 0, limit: packsMax = schemas.PACK_LIMIT_DEFAULT, pageToken, links } = query
       const token = pageToken === undefined ? {} : { pageToken }
-      const request = { orgId: params.orgId, afterPackSeq: after, limit, ...token, ...(links ? { links } : {}) }
-      const answer = await packs.packPage(request, asker)
+      const page = { orgId: params.orgId, afterPackSeq: after, limit: packsMax, ...token }
+      const answer = await packs.packPage({ ...page, ...(links ? { links } : {}) }, askerAt(ip))
       if (!answer.ok) throw refusedBy(answer)
       reply.header('cache-control', 'no-store')
       return await reply.type('application/json').send(Buffer.from(answer.page))
     }
   })
-  app.register(async (plain) => {
-    const scope = plain.withTypeProvider<ZodTypeProvider>()
-    scope.addContentTypeParser(WIRE_MEDIA_TYPE, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  registerForBytes(app, WIRE_MEDIA_TYPE, (scope) => {
     scope.post('/v1/packs', {
       bodyLimit: EVENT_BYTES_MAX,
       schema: { querystring: schemas.noPackQuery, ...PUSH_DOCS },
-      // Before the body is read.
-      preParsing: async (request) => void askerOf(request.ip),
+      preParsing: limit,
       handler: async (request, reply) => {
-        const wire = request.body instanceof Uint8Array ? request.body : new Uint8Array()
-        const answer = await packs.takePack(wire, { did: null, address: addressBlock(request.ip), via: 'http' })
+        const answer = await packs.takePack(bytesOf(request), askerAt(request.ip))
         if (!answer.ok) throw refusedBy(answer)
         return answerPush(reply, answer.outcome, request.id)
       },
-      errorHandler: (error, request, reply) => {
-        if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') throw error
-        request.raw.resume()
-        reply.removeHeader('connection')
-        const detail = `more than ${EVENT_BYTES_MAX} bytes`
-        answerPush(reply, { outcome: 'rejected', code: 'EVENT_TOO_LARGE', detail }, request.id)
-      }
+      errorHandler: whenTooLarge(EVENT_BYTES_MAX, answerPush)
     })
   })
 }
@@ -116,6 +96,10 @@ export function registerPackSyncRoutes(app: App, operations: Operations, { clock
     const lines = workLines((onProgress) => operations.pushPacks(request.query, onProgress), clock)
     return reply.type(LINES_MEDIA_TYPE).send(lineStream(lines, streamOf(request, reply, 'by-itself')))
   })
+}
+
+function askerAt(ip: string): PackAsker {
+  return { did: null, address: addressBlock(ip), via: 'http' }
 }
 
 function refusedBy(refusal: PackRefusal): RequestRefused {

@@ -41,8 +41,6 @@ export interface PublicListenerOptions {
   readonly packs?: PackServing
   /** What tokens, tickets and certificates open; without it only readers on this machine see anything. */
   readonly access?: ReaderAccess
-  /** The DID that the client certificate of a request is pinned to; default: by the TLS of the connection. */
-  readonly certificateDidOf?: typeof certificateDidOf
   /** Gets a count of the requests that were refused. */
   readonly audit?: CountingTrail
   /** Without it nobody can subscribe. */
@@ -65,6 +63,11 @@ export interface PublicListenerOptions {
   readonly admin?: AdminRoutes | undefined
   /** Why the node is not ready; by default what ails it (`status().health`). */
   readonly readiness?: Readiness
+  /**
+   * Moves, and never back, whenever an answer from projections or the log may be another than before. Without it every
+   * answer is read anew.
+   */
+  readonly revision?: () => number
 }
 
 export interface PublicTls extends CertificateRules {
@@ -98,19 +101,18 @@ export async function startPublicListener(options: PublicListenerOptions): Promi
 export async function registerEveryPublicRoute(app: App, options: PublicListenerOptions): Promise<void> {
   const { operations, packs, access, metrics, clock, corsOrigins = [], audit = NO_AUDIT } = options
   const { subscriptions: hub, federation, findings, tls, readiness } = options
-  const didOf = options.certificateDidOf ?? certificateDidOf
   const sight = access?.visibility ?? PLAIN_SIGHT
   if (tls !== undefined) checkCertificates(app, tls, clock, audit)
   allowOrigins(app, corsOrigins)
   registerAccess(app, {
     ...options,
     ...(access === undefined ? {} : { readers: access }),
-    certificateDidOf: didOf,
+    certificateDidOf,
     origins: originsOf(corsOrigins),
     audit
   })
   await documentRoutes(app, async () => (await operations.status()).version)
-  registerPublicRoutes(app, operations, sight)
+  registerPublicRoutes(app, operations, sight, options.revision)
   if (access !== undefined) {
     registerTicketRoutes(app, access)
     registerHandInRoutes(app, operations, access)

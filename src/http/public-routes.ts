@@ -1,7 +1,7 @@
-import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { HASH_PATTERN } from '../../protocols/event/v1/envelope.ts'
 import { projectionPage } from '../api/pages.ts'
+import { rowSchemas } from '../api/rows.ts'
 import type { LoggedEvent, Operations } from '../operations.ts'
 import { maySee } from '../policy/read-scope.ts'
 import type { LogProofOperations } from '../transparency/log-proof-operations.ts'
@@ -15,7 +15,8 @@ import type { Sight } from './require-visible.ts'
 import { PLAIN_SIGHT, namespaceDenied, requireNamespace, seesLogged } from './require-visible.ts'
 import { PAGING, filtersText } from './query-docs.ts'
 import { registerReceiptRoutes } from './receipt-routes.ts'
-import { documented } from './route-docs.ts'
+import { KeptAnswers, mayBeKept } from './kept-answers.ts'
+import { NOT_MODIFIED, documented } from './route-docs.ts'
 import * as schemas from './schemas.ts'
 
 /** What the public listener serves. */
@@ -28,10 +29,19 @@ export type PublicOperations = Pick<
 /** Of everything that is a fold of the log. */
 const OF_FOLDS = ['NOT_YET', 'PROJECTION_HALTED'] as const
 const healthAnswer = z.union([schemas.health, z.strictObject({ status: z.enum(['ok', 'failing']) })])
-const NOT_MODIFIED = { 304: 'It is the one that the client has (`If-None-Match`).' }
 
 /** `/health` and the reading routes of `/v1` (CONTRACT, section 4); each shows what its reader may see. */
-export function registerPublicRoutes(app: App, operations: PublicOperations, sight: Sight = PLAIN_SIGHT): void {
+export function registerPublicRoutes(
+  app: App,
+  operations: PublicOperations,
+  sight: Sight = PLAIN_SIGHT,
+  revision?: () => number
+): void {
+  const kept = revision === undefined ? null : new KeptAnswers(revision)
+  const keeping =
+    kept === null
+      ? { onSend: answerNotModified }
+      : { onRequest: kept.onRequest, onSend: [answerNotModified, kept.onSend] }
   // Everybody may ask, and it is put together from all parts of the node: once for those who ask meanwhile.
   let underWay: ReturnType<typeof operations.status> | null = null
   const currentStatus = (): ReturnType<typeof operations.status> =>
@@ -51,9 +61,11 @@ export function registerPublicRoutes(app: App, operations: PublicOperations, sig
       const { did, network, version, uptimeMs, log, health } = await currentStatus()
       const answer = { did, peerId: network?.peerId ?? null, version, uptimeMs, logSeq: log.logSeq }
       reply.header('cache-control', 'no-store')
-      if (!isReader(request)) return await sendHealthAlone(reply, health.ok)
-      if (health.ok) return await reply.code(200).send({ status: 'ok', ...answer })
-      return await reply.code(503).send({ status: 'failing', ...answer, reasons: health.reasons })
+      const [status, code] = health.ok ? (['ok', 200] as const) : (['failing', 503] as const)
+      // What everybody may know, so that load balancers need no token.
+      if (!isReader(request)) return await reply.code(code).send({ status })
+      if (health.ok) return await reply.code(code).send({ status: 'ok', ...answer })
+      return await reply.code(code).send({ status: 'failing', ...answer, reasons: health.reasons })
     }
   })
 
@@ -71,9 +83,11 @@ export function registerPublicRoutes(app: App, operations: PublicOperations, sig
         problems: [...OF_FOLDS, 'UNKNOWN_PROJECTION', 'STATE_OUTDATED', 'CURSOR_FOREIGN']
       })
     },
-    onSend: answerNotModified,
+    ...keeping,
     handler: async (request) => {
       const { params, query } = request
+      // What is included is read from the blobs, and goes when they are forgotten.
+      if (params.name in rowSchemas && query.include === undefined) mayBeKept(request)
       if (params.name === 'audit') requireOperator(request, 'the audit log')
       else await requireNamespace(request, query.namespace, sight, operations)
       return await operations.query(params.name, query, readerOf(request))
@@ -115,9 +129,10 @@ export function registerPublicRoutes(app: App, operations: PublicOperations, sig
         empty: NOT_MODIFIED
       })
     },
-    onSend: answerNotModified,
+    ...keeping,
     handler: async (request) => {
       const { id } = request.params
+      mayBeKept(request)
       const event = await findEvent(operations, id)
       if (!seesLogged(request, event, sight)) throw unknownEvent(id)
       return event
@@ -158,13 +173,4 @@ export async function findEvent(operations: Pick<Operations, 'event'>, id: strin
 
 function unknownEvent(id: string): RequestRefused {
   return new RequestRefused('NOT_FOUND', `the log holds no event ${id}`)
-}
-
-/** What everybody may know, so that load balancers need no token. */
-function sendHealthAlone(reply: FastifyReply, isWell: boolean): FastifyReply {
-  const body = JSON.stringify({ status: isWell ? 'ok' : 'failing' })
-  return reply
-    .code(isWell ? 200 : 503)
-    .type('application/json')
-    .send(Buffer.from(body))
 }

@@ -1,9 +1,8 @@
 import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
 import type { Operations } from '../operations.ts'
-import type { ReadScope } from '../policy/read-scope.ts'
 import type { App } from './listener.ts'
-import { readerOf } from './reader.ts'
+import { isReader } from './reader.ts'
 import { documented } from './route-docs.ts'
 import { noQuery } from './schemas.ts'
 
@@ -48,18 +47,14 @@ export function registerReadiness(app: App, operations: Pick<Operations, 'status
     },
     handler: async (request, reply) => {
       const reasons = await ready()
-      const told = mayBeTold(readerOf(request)) ? { reasons: [...reasons] } : {}
+      // They name projections and files.
+      const told = isReader(request) ? { reasons: [...reasons] } : {}
       if (reasons.length === 0) return await notStored(reply).send({ status: 'ok', ...told })
       return await notStored(reply)
         .code(503)
         .send({ status: 'failing', ...told })
     }
   })
-}
-
-/** Reasons name projections and files: for whoever may read something, and for nobody else. */
-function mayBeTold({ namespaces }: ReadScope): boolean {
-  return namespaces === null || namespaces.size > 0
 }
 
 function notStored(reply: FastifyReply): FastifyReply {

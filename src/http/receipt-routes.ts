@@ -6,11 +6,11 @@ import { answerNotModified } from './etag.ts'
 import type { App } from './listener.ts'
 import type { Sight } from './require-visible.ts'
 import { requireNamespace } from './require-visible.ts'
-import { documented } from './route-docs.ts'
+import { NOT_MODIFIED, documented } from './route-docs.ts'
 
 // A proof reads the leaves of its batch: a second's work for one of the largest size. More at once would hold up
 // everybody else.
-export const PROOFS_AT_ONCE_MAX = 4
+const PROOFS_AT_ONCE_MAX = 4
 
 /** `GET /v1/receipts/{leafHash}/proof`: the proof file of one receipt. */
 export function registerReceiptRoutes(
@@ -31,7 +31,7 @@ export function registerReceiptRoutes(
         tag: 'receipts',
         access: 'reader',
         answers: { 200: receiptProofDocument },
-        empty: { 304: 'It is the one that the client has (`If-None-Match`).' },
+        empty: NOT_MODIFIED,
         problems: ['RECEIPT_UNKNOWN', 'NOT_YET', 'PROJECTION_HALTED', 'OVERLOADED']
       })
     },

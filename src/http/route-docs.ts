@@ -45,8 +45,11 @@ export interface RouteDocs<Told extends Answers> {
   readonly empty?: Readonly<Record<number, string>>
   /** What the route refuses with, beside what every route may. */
   readonly problems?: readonly HttpCode[]
-  /** `reader`: on loopback anybody, elsewhere whoever may read. `anyone`: nothing is asked for. `token`: always one. */
-  readonly access: 'reader' | 'anyone' | 'token'
+  /**
+   * `reader`: on loopback anybody, elsewhere whoever may read. `follower`: the same, by a ticket, too. `anyone`: nothing
+   * is asked for. `token`: always one.
+   */
+  readonly access: 'reader' | 'follower' | 'anyone' | 'token'
   /** Of a route that takes a body: `schema` where it has one beside this, else its media type and form. */
   readonly body?: 'schema' | RawBody
 }
@@ -79,11 +82,10 @@ const ALWAYS: readonly HttpCode[] = [
   'TOO_MANY_CONNECTIONS',
   'STORE_CORRUPT'
 ]
-const OF_ACCESS: Readonly<Record<RouteDocs<Answers>['access'], readonly HttpCode[]>> = {
-  anyone: ['TOKEN_INVALID', 'TOKEN_EXPIRED'],
-  reader: ['TOKEN_REQUIRED', 'TOKEN_INVALID', 'TOKEN_EXPIRED', 'ACCESS_DENIED'],
-  token: ['TOKEN_REQUIRED', 'TOKEN_INVALID', 'TOKEN_EXPIRED', 'ACCESS_DENIED']
-}
+const OF_EVERYBODY: readonly HttpCode[] = ['TOKEN_INVALID', 'TOKEN_EXPIRED']
+const OF_READERS: readonly HttpCode[] = ['TOKEN_REQUIRED', ...OF_EVERYBODY, 'ACCESS_DENIED']
+/** For `empty`, of answers with an ETag. */
+export const NOT_MODIFIED = { 304: 'It is the one that the client has (`If-None-Match`).' } as const
 /** Of every route that takes an event in. */
 export const EVENT_CODES = [
   'EVENT_TOO_LARGE',
@@ -108,8 +110,9 @@ export const EVENT_CODES = [
 ] as const satisfies readonly HttpCode[]
 const OF_BODIES: readonly HttpCode[] = ['BODY_TOO_LARGE', 'MEDIA_TYPE_UNSUPPORTED', 'BODY_INVALID']
 
-const TOKENS = [{ bearer: [] }, { certificate: [] }, { ticket: [] }]
-const SECURITY = { anyone: [], reader: [{}, ...TOKENS], token: [{ bearer: [] }, { certificate: [] }] } as const
+const TOKEN = { bearer: [] }
+const READER = [{}, TOKEN, { certificate: [] }]
+const SECURITY = { anyone: [], reader: READER, follower: [...READER, { ticket: [] }], token: [TOKEN] } as const
 
 /**
  * What a route's `schema` says for `/openapi.json`: spread it beside `params`, `querystring` and `body`. Each status that
@@ -117,7 +120,12 @@ const SECURITY = { anyone: [], reader: [{}, ...TOKENS], token: [{ bearer: [] }, 
  */
 export function documented<const Told extends Answers>(docs: RouteDocs<Told>): DocumentedRoute<Told> {
   const { summary, description, tag, answers, others = {}, empty = {}, problems = [], access, body } = docs
-  const codes = [...ALWAYS, ...OF_ACCESS[access], ...(body === undefined ? [] : OF_BODIES), ...problems]
+  const codes = [
+    ...ALWAYS,
+    ...(access === 'anyone' ? OF_EVERYBODY : OF_READERS),
+    ...(body === undefined ? [] : OF_BODIES),
+    ...problems
+  ]
   const response: Record<string, unknown> = {}
   for (const [status, told] of byStatus(codes)) {
     response[status] = {

@@ -178,7 +178,8 @@ const networkStatus: z.ZodType<NetworkStatus> = z.object({
       connections: z.array(z.string()),
       score: z.number().exactOptional(),
       nextDialAt: z.number().exactOptional(),
-      note: z.string().exactOptional()
+      note: z.string().exactOptional(),
+      shutOut: z.literal(true).exactOptional()
     })
   ),
   topics: z.record(z.string(), z.object({ mesh: z.int(), subscribers: z.int() })),

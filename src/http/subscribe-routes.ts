@@ -21,6 +21,7 @@ import type { Sight } from './require-visible.ts'
 import { SUBSCRIBE_DOCS, subscribeQuery } from './subscribe-schemas.ts'
 import type { SubscribeQuery } from './subscribe-schemas.ts'
 import { eventSink, messageSink } from './subscribe-sinks.ts'
+import { WEB_SOCKET_VERSION, handshakeFault, isWebSocket } from './web-socket-handshake.ts'
 
 export interface SubscribeOptions {
   readonly hub: SubscriptionHub
@@ -52,12 +53,16 @@ export function registerSubscribeRoute(app: App, options: SubscribeOptions): voi
       exposeHeadRoute: false,
       schema: { querystring: subscribeQuery, ...SUBSCRIBE_DOCS },
       // Over both forms before the subscription begins.
-      preHandler: async (request) => await requireNamespace(request, request.query.namespace, sight, operations),
-      handler: (request, reply) => {
-        const opening = hub.open(asked(request, request.query))
-        if (!opening.ok) throw new RequestRefused(opening.code, opening.detail)
-        streamEvents(request, reply, opening)
+      preHandler: async (request, reply) => {
+        await requireNamespace(request, request.query.namespace, sight, operations)
+        if (!request.ws) return undefined
+        if (isWebSocket(request.headers)) return requireHandshake(request, reply)
+        // An upgrade to what is not spoken here is not heeded (RFC 9110 section 7.8); some clients offer HTTP/2 each time.
+        openEvents(request, request.query, reply, hub)
+        endWithReader(request)
+        return reply
       },
+      handler: (request, reply) => openEvents(request, request.query, reply, hub),
       wsHandler: (socket, request) => {
         const { query } = request as FastifyRequest<{ Querystring: SubscribeQuery }>
         sendMessages(socket, request, () => hub.open(asked(request, query)))
@@ -86,6 +91,19 @@ function asked(
   }
 }
 
+function requireHandshake({ headers }: FastifyRequest, reply: FastifyReply): undefined {
+  const fault = handshakeFault(headers)
+  if (fault === null) return undefined
+  reply.header('sec-websocket-version', WEB_SOCKET_VERSION)
+  throw new RequestRefused('QUERY_INVALID', fault)
+}
+
+function openEvents(request: FastifyRequest, query: SubscribeQuery, reply: FastifyReply, hub: SubscriptionHub): void {
+  const opening = hub.open(asked(request, query))
+  if (!opening.ok) throw new RequestRefused(opening.code, opening.detail)
+  streamEvents(request, reply, opening)
+}
+
 function streamEvents(request: FastifyRequest, reply: FastifyReply, opening: Extract<Opening, { ok: true }>): void {
   reply.hijack()
   const { raw } = reply
@@ -100,6 +118,14 @@ function streamEvents(request: FastifyRequest, reply: FastifyReply, opening: Ext
   raw.write(EVENT_STREAM_BEGIN)
   const subscriber = opening.start(eventSink(raw, request.raw.socket))
   raw.once('close', () => subscriber.gone())
+  // Who left while it was looked at what they may read is told of no more.
+  if (raw.destroyed) subscriber.gone()
+}
+
+/** The server looks no more after a connection that it has handed out for an upgrade, and so would not see its end. */
+function endWithReader({ raw: { socket } }: FastifyRequest): void {
+  socket.once('end', () => socket.destroySoon())
+  socket.resume()
 }
 
 function sendMessages(socket: WebSocket, request: FastifyRequest, open: () => Opening): void {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { frame } from '../api/frames.ts'
-import { namespace } from './name-schemas.ts'
+import { namespace } from '../api/values.ts'
 import { documented } from './route-docs.ts'
 
 /** `GET /v1/subscribe`. */
@@ -30,7 +30,7 @@ export const SUBSCRIBE_DOCS = documented({
     'As Server-Sent Events, or by upgrade as WebSocket, with the same frames (protocols/subscription/v1): all rows or ' +
     'what changed since the cursor, `caught-up`, then changes. `Last-Event-ID` wins over `cursor`.',
   tag: 'subscriptions',
-  access: 'reader',
+  access: 'follower',
   answers: {},
   others: {
     200: { description: 'Frames, one an event.', mediaType: 'text/event-stream', schema: frame }

@@ -2,38 +2,16 @@ import { z } from 'zod'
 import { feedbackRow, findingRow } from '../api/tenant-rows.ts'
 import type { ProjectionPage } from '../projections/query.ts'
 import { PAGING } from './query-docs.ts'
-import { documented } from './route-docs.ts'
+import { NOT_MODIFIED, documented } from './route-docs.ts'
+import { SIGNED_CODES, signedBody } from './signed-docs.ts'
 import * as schemas from './tenant-schemas.ts'
 
-const NOT_MODIFIED = { 304: 'It is the one that the client has (`If-None-Match`).' }
 const OF_FOLDS = ['NOT_YET', 'PROJECTION_HALTED', 'STATE_OUTDATED'] as const
-const SIGNED_CODES = [
-  'MALFORMED',
-  'DUPLICATE_KEY',
-  'NUMBER_NOT_IJSON',
-  'LONE_SURROGATE',
-  'SCHEMA_INVALID',
-  'WRONG_AUDIENCE',
-  'TIMESTAMP_SKEW',
-  'NODE_UNKNOWN',
-  'SIGNATURE_INVALID',
-  'MAPPING_VIOLATION',
-  'REPLAY',
-  'STORE_FULL',
-  'PROJECTION_HALTED'
-] as const
+/** What a signed report is refused with. */
+const REPORT_CODES = [...SIGNED_CODES, 'MAPPING_VIOLATION', 'REPLAY', 'STORE_FULL', 'PROJECTION_HALTED'] as const
 
-/** A body whose `signed` is signed in canonical form; its members are those of the protocol. */
-const signedBody = (protocol: string) => ({
-  mediaType: 'application/json',
-  schema: z.strictObject({
-    signed: z.looseObject({}).describe(`What ${protocol} says.`),
-    signatures: z
-      .array(z.strictObject({ protected: z.string(), signature: z.string() }))
-      .length(1)
-      .describe('A detached JWS over the canonical form (RFC 8785) of `signed`.')
-  })
-})
+/** The members of `signed` are those of the protocol. */
+const reportBody = (protocol: string) => signedBody(z.looseObject({}).describe(`What ${protocol} says.`))
 
 /** The schemas of answers are documentation: that rows are of this form is for the folds to see to. */
 const pageOf = (row: z.ZodType) =>
@@ -82,8 +60,8 @@ export const TELEMETRY_DOCS = documented({
   tag: 'tenants',
   access: 'anyone',
   answers: { 201: schemas.telemetryAnswer },
-  body: signedBody('protocols/telemetry/v1'),
-  problems: [...SIGNED_CODES, 'ATTESTATION_DENIED', 'FINDING_EXISTS']
+  body: reportBody('protocols/telemetry/v1'),
+  problems: [...REPORT_CODES, 'ATTESTATION_DENIED', 'FINDING_EXISTS']
 })
 
 export const JUDGE_DOCS = documented({
@@ -92,6 +70,6 @@ export const JUDGE_DOCS = documented({
   tag: 'tenants',
   access: 'anyone',
   answers: { 201: schemas.feedbackAnswer },
-  body: signedBody('protocols/feedback/v1'),
-  problems: [...SIGNED_CODES, 'FINDING_UNKNOWN']
+  body: reportBody('protocols/feedback/v1'),
+  problems: [...REPORT_CODES, 'FINDING_UNKNOWN']
 })

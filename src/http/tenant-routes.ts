@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { FEEDBACK_BYTES_MAX } from '../../protocols/feedback/v1/feedback.ts'
 import { TELEMETRY_BYTES_MAX } from '../../protocols/telemetry/v1/telemetry.ts'
 import type { Findings, Taken } from '../findings/findings.ts'
@@ -9,6 +8,7 @@ import type { Clock } from '../platform/clock.ts'
 import { maySeeTenant } from '../policy/read-scope.ts'
 import { addressBlock } from './address-block.ts'
 import { boundRate } from './address-rate.ts'
+import { bytesOf, registerForBytes } from './byte-bodies.ts'
 import { RequestRefused } from './errors.ts'
 import { answerNotModified } from './etag.ts'
 import type { App } from './listener.ts'
@@ -23,7 +23,7 @@ import { boundUnderWay } from './under-way.ts'
 export const TENANT_REQUESTS_PER_MINUTE = 600
 // Reports that come in or are being taken, each up to 256 KiB; a stranger can keep one open for as long as a request may
 // take. As many as may wait for their turn, and more that are on their way: 128 MiB, a quarter of it for one address.
-export const REPORTS_UNDER_WAY = { all: 512, ofAddress: 128 } as const
+const REPORTS_UNDER_WAY = { all: 512, ofAddress: 128 } as const
 
 /** `/v1/tenants/{tenant}`: telemetry, findings and feedback (protocols/telemetry/v1, protocols/feedback/v1). */
 export function registerTenantRoutes(app: App, findings: Findings, clock: Clock): void {
@@ -77,10 +77,8 @@ function registerReading(app: App, reader: FindingsReader): void {
 
 function registerTaking(app: App, findings: Findings, clock: Clock): void {
   const withinRate = boundRate(TENANT_REQUESTS_PER_MINUTE, clock)
-  app.register(async (plain) => {
-    const scope = plain.withTypeProvider<ZodTypeProvider>()
-    // As bytes: what JSON.parse drops, a second member of one name, is what must be refused.
-    scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  // What JSON.parse drops, a second member of one name, is what must be refused.
+  registerForBytes(app, 'application/json', (scope) => {
     scope.post('/v1/tenants/:tenant/telemetry', {
       bodyLimit: TELEMETRY_BYTES_MAX,
       schema: {
@@ -91,7 +89,7 @@ function registerTaking(app: App, findings: Findings, clock: Clock): void {
       preParsing: [withinRate, boundUnderWay(REPORTS_UNDER_WAY)],
       handler: async (request, reply) => {
         const { tenant } = request.params
-        answer(reply, await findings.takeTelemetry(tenant, bodyOf(request), originOf(request)))
+        answer(reply, await findings.takeTelemetry(tenant, bytesOf(request), originOf(request)))
       }
     })
     scope.post('/v1/tenants/:tenant/feedback', {
@@ -104,7 +102,7 @@ function registerTaking(app: App, findings: Findings, clock: Clock): void {
       preParsing: withinRate,
       handler: async (request, reply) => {
         const { tenant } = request.params
-        answer(reply, await findings.takeFeedback(tenant, bodyOf(request), originOf(request)))
+        answer(reply, await findings.takeFeedback(tenant, bytesOf(request), originOf(request)))
       }
     })
   })
@@ -119,10 +117,6 @@ async function requireTenant(request: FastifyRequest, reader: FindingsReader, te
     throw new RequestRefused('ACCESS_DENIED', `this reader may not see the tenant ${tenant}`)
   if (await reader.knows(tenant)) return
   throw new RequestRefused('NOT_FOUND', `no namespace that is carried here belongs to the tenant ${tenant}`)
-}
-
-function bodyOf({ body }: FastifyRequest): Uint8Array {
-  return body instanceof Uint8Array ? body : new Uint8Array()
 }
 
 function originOf({ ip, id }: FastifyRequest): RequestOrigin {

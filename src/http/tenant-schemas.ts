@@ -2,13 +2,12 @@ import { z } from 'zod'
 import { FEEDBACK_ACTIONS } from '../../protocols/feedback/v1/feedback.ts'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import { NAME_PATTERN } from '../../protocols/event/v1/announce.ts'
-import { DID_PATTERN, SIGNER_CHARS_MAX } from '../../protocols/event/v1/envelope.ts'
 import { SEVERITIES } from '../../protocols/telemetry/v1/finding.ts'
 import type { FeedbackAnswer, TelemetryAnswer } from '../findings/findings.ts'
 import type { FeedbackQuery, FindingsQuery } from '../findings/queries.ts'
 import { TENANT_PATTERN } from '../policy/names.ts'
 import { PAGE_LENGTH_MAX } from './limits.ts'
-import { integer } from './name-schemas.ts'
+import { did, integer } from '../api/values.ts'
 
 const tenant = z.string().regex(TENANT_PATTERN, 'is no tenant').meta({ description: 'The tenant.', example: 'acme' })
 const findingId = z
@@ -30,12 +29,7 @@ export const momentQuery = z.strictObject(moment)
 
 const paging = {
   ...moment,
-  signer: z
-    .string()
-    .max(SIGNER_CHARS_MAX)
-    .regex(DID_PATTERN, 'is no DID')
-    .meta({ description: 'Only what this DID signed.', example: 'did:web:vaultmesh.org' })
-    .exactOptional(),
+  signer: did.meta({ description: 'Only what this DID signed.', example: 'did:web:vaultmesh.org' }).exactOptional(),
   fromTs: integer(0)
     .meta({ description: 'Only what was signed at or after this time, in milliseconds since 1970.', example: 0 })
     .exactOptional(),

@@ -20,8 +20,7 @@ export function registerTokenRoutes(app: App, operations: TokenOperations): void
     scope.post('/v1/admin/tokens', {
       schema: { querystring: noQuery, body: tokens.tokenRequest, response: { 201: tokens.createdToken } },
       handler: async ({ body }, reply) => {
-        const created = await operations.createToken(body)
-        return await reply.header('cache-control', 'no-store').code(201).send(created)
+        return await reply.code(201).send(await operations.createToken(body))
       }
     })
   })

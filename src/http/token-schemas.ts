@@ -3,7 +3,7 @@ import { TOKEN_RIGHTS } from '../access/token-operations.ts'
 import type { CreatedToken, TokenRequest, TokenView } from '../access/token-operations.ts'
 import { LABEL_CHARACTERS_MAX, TOKEN_ID_PATTERN, TOKEN_NAMESPACES_MAX } from '../access/token-record.ts'
 import { TENANT_PATTERN } from '../policy/names.ts'
-import { namespace } from './name-schemas.ts'
+import { namespace } from '../api/values.ts'
 
 /** `POST /v1/admin/tokens`. What else is wrong with it the node says. */
 export const tokenRequest: z.ZodType<TokenRequest> = z.strictObject({

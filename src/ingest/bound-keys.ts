@@ -5,6 +5,7 @@ import type { LoggedRecord } from '../log/log-reader.ts'
 import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
+import { OneAtATime } from '../platform/one-at-a-time.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
 import { isPack } from '../projections/packs.ts'
 import type { BoundKeyFact, KeyBinding } from '../projections/trust-anchors.ts'
@@ -57,8 +58,11 @@ class BoundKeysFollower {
   #lookedAt = ''
   /** What was logged here, until the fold knows it. */
   readonly #logged = new Set<string>()
-  #looking = false
-  #again = false
+  /** Or two could log the same keys. */
+  readonly #look = new OneAtATime(
+    () => this.#takeIn(),
+    (error) => this.#lookLater(error)
+  )
   #stopped = false
   #cancelRetry: (() => void) | null = null
 
@@ -71,8 +75,8 @@ class BoundKeysFollower {
   /** Resolves when what the last run left is logged, or could not be just now: then it is tried again. */
   async start(): Promise<() => void> {
     const stopLog = this.#ports.log.onAppended((records) => this.#note(records))
-    const stopEngine = this.#ports.engine.onAdvanced(() => void this.#look())
-    await this.#look()
+    const stopEngine = this.#ports.engine.onAdvanced(() => void this.#look.run())
+    await this.#look.run()
     return () => {
       this.#stopped = true
       this.#cancelRetry?.()
@@ -104,23 +108,6 @@ class BoundKeysFollower {
     })
   }
 
-  /** One look at a time, or two could log the same keys. */
-  async #look(): Promise<void> {
-    this.#again = this.#looking
-    if (this.#looking) return
-    this.#looking = true
-    try {
-      do {
-        this.#again = false
-        await this.#takeIn()
-      } while (this.#again)
-    } catch (error) {
-      this.#lookLater(error)
-    } finally {
-      this.#looking = false
-    }
-  }
-
   #lookLater(error: unknown): void {
     // A log that was closed meanwhile takes nothing more; the next start looks again.
     if (this.#stopped) return
@@ -128,7 +115,7 @@ class BoundKeysFollower {
     logger.error({ reason: messageOf(error) }, 'the keyring could not be brought up to date; it is tried again')
     this.#cancelRetry ??= clock.after(RETRY_AFTER_MS, () => {
       this.#cancelRetry = null
-      void this.#look()
+      void this.#look.run()
     })
   }
 

@@ -2,49 +2,15 @@ import { BUNDLE_ERROR_CODES } from '../../protocols/bundle/v1/answer.ts'
 import { OUTCOME_CODES } from '../events/outcome.ts'
 import type { NodeStatus } from '../operations.ts'
 import { PROJECTIONS } from '../projections/all.ts'
+import { MS_PER_SECOND, counter, gauge } from './definition.ts'
+import type { MetricDefinition } from './definition.ts'
 
-/** A value of one series. */
-export interface Sample {
-  readonly labels: Readonly<Record<string, string>>
-  readonly value: number
-}
-
-/**
- * A metric that is read off the node's status. `name` comes without the prefix `anchormesh_`; a counter's ends in
- * `_total`. Labels have values of closed sets, or names of namespaces that policy carries: never a DID or a PeerId.
- */
-export interface MetricDefinition {
-  readonly name: string
-  readonly type: 'gauge' | 'counter'
-  readonly help: string
-  readonly labels: readonly string[]
-  /** Every series that there can be, also those that are 0. */
-  samples(status: NodeStatus): readonly Sample[]
-}
-
-const MS_PER_SECOND = 1_000
-
-const one = (value: number): readonly Sample[] => [{ labels: {}, value }]
-
-type Read = (status: NodeStatus) => number
-
-const gauge = (name: string, help: string, read: Read): MetricDefinition => ({
-  name,
-  type: 'gauge',
-  help,
-  labels: [],
-  samples: (status) => one(read(status))
-})
-
-const counter = (name: string, help: string, read: Read): MetricDefinition => ({
-  ...gauge(name, help, read),
-  type: 'counter'
-})
+type Definition = MetricDefinition<NodeStatus>
 
 const sumOf = <Item>(items: readonly Item[], read: (item: Item) => number): number =>
   items.reduce((sum, item) => sum + read(item), 0)
 
-const NODE: readonly MetricDefinition[] = [
+const NODE: readonly Definition[] = [
   {
     name: 'build_info',
     type: 'gauge',
@@ -61,9 +27,8 @@ const NODE: readonly MetricDefinition[] = [
   gauge('warnings', 'What the operator should look at (anchormesh status).', ({ warnings }) => warnings.length)
 ]
 
-const LOG: readonly MetricDefinition[] = [
+const LOG: readonly Definition[] = [
   gauge('log_records', 'Records of the log: its last position.', ({ log }) => log.logSeq),
-  gauge('store_bytes', 'Size of the store on disk.', ({ log }) => log.storeBytes),
   {
     name: 'namespace_events',
     type: 'gauge',
@@ -103,7 +68,7 @@ const OUTCOMES: readonly { readonly outcome: string; readonly code: string; read
   )
 ]
 
-const INGEST: readonly MetricDefinition[] = [
+const INGEST: readonly Definition[] = [
   {
     name: 'ingest_events_total',
     type: 'counter',
@@ -121,7 +86,7 @@ const INGEST: readonly MetricDefinition[] = [
   gauge('pending_bytes', 'Their size.', ({ ingest }) => ingest.pending.bytes)
 ]
 
-const VERIFICATION: readonly MetricDefinition[] = [
+const VERIFICATION: readonly Definition[] = [
   gauge(
     'timestamp_anchors_undecided',
     'Timestamp anchors without a verdict that stands.',
@@ -142,6 +107,11 @@ const VERIFICATION: readonly MetricDefinition[] = [
     'Verified timestamp anchors that could not be looked at again when their time came.',
     ({ verification }) => verification.unconfirmed
   ),
+  gauge(
+    'timestamp_providers_failing',
+    'Providers of the verifiers whose last answer was a failure.',
+    ({ verification }) => verification.providers.filter(({ failure }) => failure !== null).length
+  ),
   gauge('anchorings_under_way', 'Evidence that this node is making.', ({ anchoring }) => anchoring.underWay),
   gauge('anchorings_failed', 'Evidence that could not be made.', ({ anchoring }) => anchoring.failed),
   gauge('receipts_queued', 'Receipts that wait to be sealed by schedule.', ({ anchoring }) =>
@@ -149,7 +119,7 @@ const VERIFICATION: readonly MetricDefinition[] = [
   )
 ]
 
-const RECEIPTS: readonly MetricDefinition[] = [
+const RECEIPTS: readonly Definition[] = [
   gauge(
     'receipts_missing',
     'Receipts of other organisations that this node may have and has not.',
@@ -170,7 +140,7 @@ const RECEIPTS: readonly MetricDefinition[] = [
   }
 ]
 
-const AUDIT: readonly MetricDefinition[] = [
+const AUDIT: readonly Definition[] = [
   gauge('audit_records', 'Audit records that are kept.', ({ audit }) => audit?.records ?? 0),
   gauge('audit_queue', 'Audit records that wait to be written.', ({ audit }) => audit?.queue ?? 0),
   counter('audit_lost_total', 'Audit records whose detail was lost.', ({ audit }) => audit?.lost ?? 0),
@@ -178,10 +148,18 @@ const AUDIT: readonly MetricDefinition[] = [
     'audit_syslog_behind',
     'Audit records that the collector has not got yet.',
     ({ audit }) => audit?.syslog?.behind ?? 0
+  ),
+  counter(
+    'audit_syslog_missed_total',
+    'Audit records that the collector never gets, because they were dropped or damaged before.',
+    ({ audit }) => audit?.syslog?.missed ?? 0
+  ),
+  gauge('audit_syslog_failing', '1 while the collector does not take what is sent, else 0.', ({ audit }) =>
+    Number(audit?.syslog?.state === 'waiting')
   )
 ]
 
-const MESH: readonly MetricDefinition[] = [
+const MESH: readonly Definition[] = [
   gauge('peers_known', 'Peers that policy names.', ({ network }) => network?.peers.length ?? 0),
   gauge(
     'peers_connected',
@@ -196,7 +174,9 @@ const MESH: readonly MetricDefinition[] = [
       ['late', 'Messages of gossip that were judged too late to be passed on.'],
       ['published', 'Events that were handed to gossip.']
     ] as const
-  ).map(([what, help]) => counter(`gossip_${what}_total`, help, ({ network }) => network?.gossip[what] ?? 0)),
+  ).map(([what, help]) =>
+    counter<NodeStatus>(`gossip_${what}_total`, help, ({ network }) => network?.gossip[what] ?? 0)
+  ),
   {
     name: 'gossip_mesh_peers',
     type: 'gauge',
@@ -207,7 +187,7 @@ const MESH: readonly MetricDefinition[] = [
   }
 ]
 
-const SYNC: readonly MetricDefinition[] = [
+const SYNC: readonly Definition[] = [
   gauge('sync_sessions_running', 'Sync sessions that are open.', ({ sync }) =>
     sumOf(sync, ({ isRunning }) => Number(isRunning))
   ),
@@ -220,11 +200,13 @@ const SYNC: readonly MetricDefinition[] = [
       ['received', 'sync_events_received_total', 'Events that came in sync sessions and were new.'],
       ['duplicate', 'sync_events_duplicate_total', 'Events that came in sync sessions though they were here.']
     ] as const
-  ).map(([figure, name, help]) => counter(name, help, ({ sync }) => sumOf(sync, ({ total }) => total[figure])))
+  ).map(([figure, name, help]) =>
+    counter<NodeStatus>(name, help, ({ sync }) => sumOf(sync, ({ total }) => total[figure]))
+  )
 ]
 
 /** What is read off the status of a node, in the order of the exposition. */
-export const STATUS_METRICS: readonly MetricDefinition[] = [
+export const STATUS_METRICS: readonly Definition[] = [
   ...NODE,
   ...LOG,
   ...INGEST,

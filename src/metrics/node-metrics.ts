@@ -1,14 +1,20 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { RequestObserver } from '../http/request-observer.ts'
 import type { GossipRegister } from '../network/libp2p/gossip.ts'
+import { topicOf } from '../network/topic.ts'
 import type { NodeStatus } from '../operations.ts'
-import type { MetricDefinition } from './definitions.ts'
+import { COUNT_METRICS } from './count-definitions.ts'
+import type { MetricDefinition } from './definition.ts'
 import { STATUS_METRICS } from './definitions.ts'
-import { gossipRegister } from './gossip-register.ts'
+import { gossipMetrics } from './gossip-register.ts'
+import type { GossipMetrics } from './gossip-register.ts'
 import { METRIC_PREFIX } from './names.ts'
+import type { NodeCounts } from './node-counts.ts'
 
 // What takes longer than `waitFor` may (5 s) is a stream, or stuck.
 const DURATION_BUCKETS_SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 2.5, 10]
+/** Gauges of prom-client's that are named as counters are; each is the sum of another. */
+const NO_COUNTERS = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total']
 const STATUS_CLASSES = ['2xx', '3xx', '4xx', '5xx'] as const
 
 /** What a metric is. */
@@ -19,53 +25,56 @@ export interface MetricListed {
   readonly labels: readonly string[]
 }
 
-/** A figure that a part keeps itself. */
-export interface KeptFigure {
-  readonly name: string
-  readonly type: 'gauge' | 'counter'
-  readonly help: string
-  readonly read: () => number
+/** What metrics are read off: a node. */
+export interface MetricsSource {
+  status(): Promise<NodeStatus>
+  counts(): Promise<NodeCounts>
+}
+
+/** A metric in the registry, and where its values come from. */
+interface Shown<Source> {
+  readonly definition: MetricDefinition<Source>
+  readonly metric: Counter | Gauge
 }
 
 /**
- * The metrics of one node, in a registry of their own: what its status says, what its listeners answered, what gossipsub
+ * The metrics of one node, in a registry of their own: what its status says and its parts count, what its listeners answered, what gossipsub
  * counts, and what the process takes. Every series of the node is there from the first exposition on.
  */
 export class NodeMetrics {
   readonly #registry = new Registry()
-  readonly #status: readonly { readonly definition: MetricDefinition; readonly metric: Counter | Gauge }[]
-  readonly #kept: { readonly figure: KeptFigure; readonly metric: Counter | Gauge }[] = []
-  /** For `createLibp2pNetwork`. */
-  readonly gossip: GossipRegister
+  readonly #status: readonly Shown<NodeStatus>[]
+  readonly #counts: readonly Shown<NodeCounts>[]
+  readonly #kept: Shown<void>[] = []
+  readonly #gossip: GossipMetrics
   /** For listeners. */
   readonly requests: RequestObserver
   #exposition: Promise<string> | null = null
 
-  constructor(kept: readonly KeptFigure[] = []) {
-    const registers = [this.#registry]
-    this.#status = STATUS_METRICS.map((definition) => {
-      const { type, help, labels } = definition
-      const config = { name: METRIC_PREFIX + definition.name, help, labelNames: [...labels], registers }
-      return { definition, metric: type === 'counter' ? new Counter(config) : new Gauge(config) }
-    })
-    this.gossip = gossipRegister(this.#registry)
+  constructor() {
+    this.#status = STATUS_METRICS.map((definition) => this.#shown(definition))
+    this.#counts = COUNT_METRICS.map((definition) => this.#shown(definition))
+    this.#gossip = gossipMetrics(this.#registry)
     this.requests = observeRequests(this.#registry)
-    for (const figure of kept) this.keep(figure)
     collectDefaultMetrics({ register: this.#registry, prefix: METRIC_PREFIX })
+    for (const name of NO_COUNTERS) this.#registry.removeSingleMetric(METRIC_PREFIX + name)
   }
 
-  /** Shows a figure that a part of the node keeps, too. */
-  keep(figure: KeptFigure): void {
-    const { name, type, help } = figure
-    const config = { name: METRIC_PREFIX + name, help, registers: [this.#registry] }
-    this.#kept.push({ figure, metric: type === 'counter' ? new Counter(config) : new Gauge(config) })
+  /** For `createLibp2pNetwork`. */
+  get gossip(): GossipRegister {
+    return this.#gossip.register
+  }
+
+  /** Shows something that stands beside the node, too. */
+  keep(definition: MetricDefinition<void>): void {
+    this.#kept.push(this.#shown(definition))
   }
 
   /**
    * All of it in the text format of Prometheus (0.0.4). Those who ask while it is being put together get the same.
    */
-  exposition(status: () => Promise<NodeStatus>): Promise<string> {
-    this.#exposition ??= this.#collect(status).finally(() => (this.#exposition = null))
+  exposition(source: MetricsSource): Promise<string> {
+    this.#exposition ??= this.#collect(source).finally(() => (this.#exposition = null))
     return this.#exposition
   }
 
@@ -84,19 +93,26 @@ export class NodeMetrics {
     return this.#registry.contentType
   }
 
-  async #collect(status: () => Promise<NodeStatus>): Promise<string> {
-    const now = await status()
-    for (const { definition, metric } of this.#status) {
-      // Namespaces come and go with policy.
-      metric.reset()
-      for (const { labels, value } of definition.samples(now)) metric.inc({ ...labels }, value)
-    }
-    for (const { figure, metric } of this.#kept) {
-      metric.reset()
-      metric.inc(figure.read())
-    }
+  async #collect(source: MetricsSource): Promise<string> {
+    const [status, counts] = [await source.status(), await source.counts()]
+    for (const shown of this.#status) renew(shown, status)
+    for (const shown of this.#counts) renew(shown, counts)
+    for (const shown of this.#kept) renew(shown, undefined)
+    await this.#gossip.carry(status.namespaces.map(({ namespace }) => topicOf(namespace)))
     return await this.#registry.metrics()
   }
+
+  #shown<Source>(definition: MetricDefinition<Source>): Shown<Source> {
+    const { type, help, labels } = definition
+    const config = { name: METRIC_PREFIX + definition.name, help, labelNames: [...labels], registers: [this.#registry] }
+    return { definition, metric: type === 'counter' ? new Counter(config) : new Gauge(config) }
+  }
+}
+
+function renew<Source>({ definition, metric }: Shown<Source>, source: Source): void {
+  // Namespaces come and go with policy.
+  metric.reset()
+  for (const { labels, value } of definition.samples(source)) metric.inc({ ...labels }, value)
 }
 
 function observeRequests(registry: Registry): RequestObserver {

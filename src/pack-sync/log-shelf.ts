@@ -2,6 +2,7 @@ import type { EventLog } from '../log/event-log.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
 import { validPacks } from '../projections/packs.ts'
+import { WAIT_MS_MAX } from '../projections/query.ts'
 import type { PackPlace, PackShelf } from './shelf.ts'
 import { comparePlaces } from './shelf.ts'
 
@@ -12,11 +13,16 @@ export interface LogShelfPorts {
   readonly knows: (orgId: string) => boolean
 }
 
-/** The packs that are valid in a node's log: the log is read for each page, and nothing is kept. */
+/**
+ * The packs that are valid in a node's log: the log is read for each page, and nothing is kept. `places` throws `NOT_YET`
+ * where the fold stays behind the log, and `PROJECTION_HALTED`.
+ */
 export function logShelf({ log, engine, knows }: LogShelfPorts): PackShelf {
   return {
     places: async (orgId) => {
       if (!knows(orgId)) return null
+      // Whoever pushed a pack and was told that it is accepted finds it here from then on.
+      await engine.reached(log.head.logSeq, WAIT_MS_MAX, 'trust-anchors')
       const packs = await validPacks(engine, orgId)
       return packs.map(({ packSeq, eventId }) => ({ packSeq, eventId })).toSorted(comparePlaces)
     },

@@ -20,6 +20,8 @@ import { logShelf } from './log-shelf.ts'
 import { nodeAnchorStore } from './node-anchors.ts'
 import type { PlanQuery, SyncPlan } from './plan.ts'
 import { planAnchorSync } from './plan.ts'
+import { PackSyncBook } from './outcomes.ts'
+import type { PackSyncCounts } from './outcomes.ts'
 import type { PackPushResult } from './push.ts'
 import { pushAnchorPack } from './push.ts'
 import type { SyncResult } from './result.ts'
@@ -84,6 +86,7 @@ export class NodePackSync implements PackSyncOperations {
   /** Two syncs of one organisation would write each other's state. */
   readonly #inTurn = new InTurn()
   readonly #stop = new AbortController()
+  readonly #book = new PackSyncBook()
 
   constructor(ports: NodePackSyncPorts) {
     this.#ports = ports
@@ -100,6 +103,10 @@ export class NodePackSync implements PackSyncOperations {
     return packSyncProtocols(this.server, (peerId) => policy().didOfPeer(peerId), clock)
   }
 
+  get counts(): PackSyncCounts {
+    return this.#book.counts
+  }
+
   planPackSync = async (query: PackPullQuery): Promise<SyncPlan> => {
     this.#requireOther(query.orgId)
     await this.#folded()
@@ -111,7 +118,8 @@ export class NodePackSync implements PackSyncOperations {
       const plan = await this.planPackSync(query)
       const told = ({ packs, total }: { readonly packs: number; readonly total: number }): void =>
         onProgress({ done: packs, total, unit: 'packs' })
-      return await runAnchorSync(plan, this.#options(query), { signal: this.#stop.signal, onProgress: told })
+      const run = { signal: this.#stop.signal, onProgress: told }
+      return this.#book.pulled(await runAnchorSync(plan, this.#options(query), run))
     })
 
   pushPacks = async (query: PackPushQuery, onProgress: OnProgress = () => {}): Promise<readonly PackPushResult[]> =>
@@ -139,7 +147,7 @@ export class NodePackSync implements PackSyncOperations {
       const requestId = toHex(random.bytes(8))
       const told = (done: number, total: number): void => onProgress({ done, total, unit: 'packs' })
       const run = { signal: this.#stop.signal, onProgress: told }
-      results.push(await pushAnchorPack({ ...request, audit, requestId }, run))
+      results.push(this.#book.pushed(await pushAnchorPack({ ...request, audit, requestId }, run)))
     }
     return results
   }

@@ -30,7 +30,7 @@ export interface Asking {
 }
 
 /** The detail of a request whose nonce was used before (SPEC DE-13). */
-export const REPLAY_DETAIL = 'replay'
+const REPLAY_DETAIL = 'replay'
 
 /** What every kind of request that partners sign over HTTP goes through, and the audit of what fails. */
 export class PartnerRequests {

@@ -3,6 +3,7 @@ import type { LoggedRecord } from '../log/log-reader.ts'
 import type { Store } from '../log/store.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
+import { OneAtATime } from '../platform/one-at-a-time.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
 import { isPack } from '../projections/packs.ts'
 import { viewRows } from '../projections/rows-view.ts'
@@ -33,8 +34,11 @@ export class StandingKeys {
   /** The last record that may have changed a key and was not looked for yet; 0 when there is none. */
   #due = 0
   #generation: unknown = null
-  #looking = false
-  #again = false
+  /** Or an older reading could take the place of a newer. */
+  readonly #look = new OneAtATime(
+    () => this.#readIfDue(),
+    (error) => this.#failed(error)
+  )
   readonly #stops: (() => void)[] = []
 
   constructor(ports: StandingKeysPorts) {
@@ -45,7 +49,7 @@ export class StandingKeys {
     const { log, engine } = this.#ports
     this.#stops.push(
       log.onAppended((records) => this.#note(records)),
-      engine.onAdvanced(() => void this.#look())
+      engine.onAdvanced(() => void this.#look.run())
     )
     await this.#read()
   }
@@ -75,25 +79,6 @@ export class StandingKeys {
         this.#due = record.record.logSeq
   }
 
-  /** One look at a time, or an older reading could take the place of a newer. */
-  async #look(): Promise<void> {
-    this.#again = this.#looking
-    if (this.#looking) return
-    this.#looking = true
-    try {
-      do {
-        this.#again = false
-        await this.#readIfDue()
-      } while (this.#again)
-    } catch (error) {
-      // It stays due: the next record that is folded brings it up again. A log that was closed needs nothing more.
-      if (!this.#ports.log.closed)
-        this.#ports.logger.error({ reason: messageOf(error) }, 'the keys of partners could not be brought up to date')
-    } finally {
-      this.#looking = false
-    }
-  }
-
   async #readIfDue(): Promise<void> {
     const { state } = this.#ports.engine.instance(TRUST_ANCHORS)
     const isFolded = this.#due > 0 && state.cursor >= this.#due
@@ -101,6 +86,12 @@ export class StandingKeys {
     const { cursor } = state
     await this.#read()
     if (cursor >= this.#due) this.#due = 0
+  }
+
+  #failed(error: unknown): void {
+    // It stays due: the next record that is folded brings it up again. A log that was closed needs nothing more.
+    if (!this.#ports.log.closed)
+      this.#ports.logger.error({ reason: messageOf(error) }, 'the keys of partners could not be brought up to date')
   }
 
   async #read(): Promise<void> {

@@ -8,6 +8,7 @@ export type AuditAction =
   | 'PACK_DRAFTED'
   | 'PACK_SIGNED'
   | 'KEYSTORE_SEALED'
+  | 'SIGNER_ADOPTED'
   | 'STORE_REKEYED'
   | 'POLICY_CHANGED'
   | 'CONFIG_RELOADED'

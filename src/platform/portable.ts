@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts'
+import { sleepByTimer } from './clock.ts'
 import type { Random } from './random.ts'
 
 /**
@@ -12,22 +13,7 @@ export const portableClock: Clock = {
     const timer = setTimeout(run, delayMs)
     return () => clearTimeout(timer)
   },
-  sleep: (delayMs, signal) =>
-    new Promise((resolve, reject) => {
-      if (signal?.aborted === true) {
-        reject(signal.reason as Error)
-        return
-      }
-      const onAbort = (): void => {
-        clearTimeout(timer)
-        reject(signal?.reason as Error)
-      }
-      const timer = setTimeout(() => {
-        signal?.removeEventListener('abort', onAbort)
-        resolve()
-      }, delayMs)
-      signal?.addEventListener('abort', onAbort, { once: true })
-    })
+  sleep: sleepByTimer
 }
 
 /** Web Crypto, which browsers and Node have alike. */

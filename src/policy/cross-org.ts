@@ -1,7 +1,7 @@
 import type { EffectivePolicy } from './policy.ts'
 
 /** What an organisation may be allowed to do to another. */
-export const CROSS_ORG_OPERATIONS = ['timestamp', 'bundle', 'pack-pull', 'pack-push', 'feedback'] as const
+const CROSS_ORG_OPERATIONS = ['timestamp', 'bundle', 'pack-pull', 'pack-push', 'feedback'] as const
 /**
  * `timestamp`: an announce of `from` adds evidence to a root of `to`. `bundle`: `from` asks a node for receipts of `to`.
  * `pack-pull`, `pack-push`: `from` has packs of `to`, or hands it some. `feedback`: `from` judges findings that

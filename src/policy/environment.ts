@@ -15,14 +15,15 @@ interface Variable {
  * What the environment says about `federation.yaml`: each single value or list at a fixed place has the variable
  * `ANCHORMESH_<SECTION>_<KEY>`, words parted by underscores (`node.orgId` is `ANCHORMESH_NODE_ORG_ID`). Lists are
  * separated by commas. Namespaces, rails and sealing have names of the operator's own and stay in the file.
- * A variable of a section that has no such key is a problem; others that start with `ANCHORMESH_` are not looked at.
+ * A variable of a section that has no such key (of those three, each one) is a problem; others that start with
+ * `ANCHORMESH_` are not looked at.
  */
 export function environmentOverrides(environment: Readonly<Record<string, string | undefined>>): {
   readonly overrides: readonly ConfigOverride[]
   readonly problems: readonly ConfigProblem[]
 } {
   const variables = environmentVariables()
-  const sections = new Set([...variables.keys()].map(sectionOf))
+  const sections = sectionNames()
   const overrides: ConfigOverride[] = []
   const problems: ConfigProblem[] = []
   for (const name of Object.keys(environment).sort()) {
@@ -33,10 +34,19 @@ export function environmentOverrides(environment: Readonly<Record<string, string
       overrides.push({ path: variable.path, value: valueOf(text, variable.type), source: 'environment', name })
     } else if (sections.has(sectionOf(name))) {
       const place = { file: 'environment', line: null, column: null, key: name }
-      problems.push({ ...place, message: 'is not a known variable', ...suggestion(name, [...variables.keys()]) })
+      problems.push({ ...place, message: 'is not a known variable', ...variableLike(name, [...variables.keys()]) })
     }
   }
   return { overrides, problems }
+}
+
+/** What all names begin with says nothing of how near two are. */
+function variableLike(name: string, known: readonly string[]): ReturnType<typeof suggestion> {
+  const { didYouMean } = suggestion(
+    name.slice(PREFIX.length),
+    known.map((other) => other.slice(PREFIX.length))
+  )
+  return didYouMean === undefined ? {} : { didYouMean: PREFIX + didYouMean }
 }
 
 /** Every variable that is understood, with the path of the key that it sets. */
@@ -53,6 +63,12 @@ export function environmentVariables(): ReadonlyMap<string, Variable> {
   }
   collect(outlineOf(federationSchema), [])
   return variables
+}
+
+/** The sections of the file, also those whose keys have no variables. */
+function sectionNames(): ReadonlySet<string> {
+  const sections = Object.entries(outlineOf(federationSchema).properties ?? {})
+  return new Set(sections.flatMap(([key, { type }]) => (type === 'object' ? [key.toUpperCase()] : [])))
 }
 
 function variableName(path: readonly string[]): string {

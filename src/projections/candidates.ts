@@ -1,12 +1,7 @@
-import type { AttestationPlace } from '../../protocols/event/v1/attestation.ts'
-import { countsBefore } from '../../protocols/event/v1/attestation.ts'
-import type { EvidenceFinding, QuorumStatement } from '../../protocols/winner/v1/quorum.ts'
 import type { Candidate } from '../../protocols/winner/v1/winner.ts'
 import { rankOf } from '../../protocols/winner/v1/winner.ts'
 import { sortableNumber } from '../log/keys.ts'
 import type { EvidenceIdentity, Verdict } from '../timestamps/verdict.ts'
-import type { FoldedAttestation } from './attested.ts'
-import { findingOf } from './attested.ts'
 import type { FoldedClaim } from './claims.ts'
 import type { Table } from './projection.ts'
 import type { SeenCandidate } from './winner-change.ts'
@@ -22,12 +17,6 @@ type EvidenceFact = EvidenceIdentity & {
   readonly verified: { readonly provenTime: number; readonly position: number } | null
 }
 
-/** What a member of the quorum said last of a piece of evidence. */
-type StatementFact = {
-  readonly place: AttestationPlace
-  readonly finding: EvidenceFinding
-}
-
 /**
  * How much of a batch's evidence is verified: all of it, and that which counts: announced with effect, for a root that the
  * owner announced.
@@ -40,7 +29,7 @@ export interface CandidateCounts {
 /**
  * The evidence of one batch among the facts of `winners`: `root!` the roots that the owner announced, `evidence!` what
  * was announced for any root, `rank!` and `time!` what counts, in the order of strength and of time, so that a winner
- * is found by reading no more than is shown; `said!` what the members of the quorum attest, announced or not.
+ * is found by reading no more than is shown.
  */
 export class Candidates {
   readonly #facts: Table
@@ -95,30 +84,6 @@ export class Candidates {
     this.#verified += Number(verified !== null) - Number((before?.verified ?? null) !== null)
     await this.#replace(before, { ...(before ?? unannounced(verdict)), verified })
     return true
-  }
-
-  /** Remembers an attestation of a member of the quorum. False: a newer one of the signer counts already. */
-  async attested({ signer, identity, attestation, place }: FoldedAttestation): Promise<boolean> {
-    const key = this.#statementKey(identity, signer)
-    const before = (await this.#facts.get(key)) as StatementFact | undefined
-    if (before !== undefined && !countsBefore(place, before.place)) return false
-    this.#facts.put(key, { place, finding: findingOf(attestation) } satisfies StatementFact)
-    return true
-  }
-
-  /** What the members of the quorum, so many, say of a candidate, by their DIDs. */
-  async statementsOn(
-    candidate: Pick<Candidate, 'batchRoot' | 'chainId' | 'evidenceId' | 'evidenceHash'>,
-    members: number
-  ): Promise<ReadonlyMap<string, QuorumStatement>> {
-    const prefix = this.#statementKey(candidate, '')
-    const found = await this.#facts.range(prefix, members)
-    return new Map(
-      found.map(([key, fact]) => {
-        const { finding, place } = fact as StatementFact
-        return [key.slice(prefix.length), { ...finding, ts: place.ts }]
-      })
-    )
   }
 
   /** The strongest that count, at most `limit`, strongest first. */
@@ -178,18 +143,6 @@ export class Candidates {
 
   async #evidence(identity: EvidenceIdentity): Promise<EvidenceFact | undefined> {
     return (await this.#facts.get(this.#evidenceKey(identity))) as EvidenceFact | undefined
-  }
-
-  #statementKey(
-    {
-      batchRoot,
-      chainId,
-      evidenceId,
-      evidenceHash
-    }: Pick<Candidate, 'batchRoot' | 'chainId' | 'evidenceId' | 'evidenceHash'>,
-    signer: string
-  ): string {
-    return `said!${this.#batch}!${batchRoot}!${chainId}!${evidenceId}!${evidenceHash}!${signer}`
   }
 
   #evidenceKey({ batchRoot, chainId, evidenceId, evidenceHash }: EvidenceIdentity): string {

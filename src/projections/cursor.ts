@@ -37,10 +37,13 @@ function placeOf(content: CursorContent): readonly unknown[] {
   return content.kind === 'changes' ? [logSeq, generation] : [content.view, logSeq, generation, content.after]
 }
 
-/** Throws `QUERY_INVALID` for what is no cursor, `CURSOR_FOREIGN` for one of another log or projection. */
+/**
+ * Throws `QUERY_INVALID` for what is no cursor, `CURSOR_FOREIGN` for one of another log or projection, with the `epoch`
+ * of now and, where one is given, the `oldest` position that a cursor may have.
+ */
 export function decodeCursor<Kind extends CursorContent['kind']>(
   text: string,
-  expected: { readonly kind: Kind; readonly epoch: string; readonly projection: string }
+  expected: { readonly kind: Kind; readonly epoch: string; readonly projection: string; readonly oldest?: number }
 ): Extract<CursorContent, { kind: Kind }> {
   const fields = parse(text)
   if (fields === null || fields[0] !== expected.kind)
@@ -49,7 +52,10 @@ export function decodeCursor<Kind extends CursorContent['kind']>(
   if (epoch !== expected.epoch || projection !== expected.projection) {
     throw new AnchormeshError('CURSOR_FOREIGN', `the cursor is of epoch ${epoch} and projection ${projection}`, {
       hint: 'start without a cursor',
-      detail: { epoch: expected.epoch }
+      detail: {
+        epoch: expected.epoch,
+        ...(expected.oldest === undefined ? {} : { oldest: expected.oldest })
+      }
     })
   }
   return { kind, epoch, projection, ...namedPlace(kind, place) } as unknown as Extract<CursorContent, { kind: Kind }>

@@ -26,7 +26,7 @@ export type DeliveryRow = DeliveryTaken & {
   readonly logSeq: number
 }
 
-export const DELIVERIES = 'deliveries'
+const DELIVERIES = 'deliveries'
 
 /** The fact that finds the row of a delivery by its hash alone: `d!<delivery hash>`. */
 const placeKey = (deliveryHash: string): string => `d!${deliveryHash}`

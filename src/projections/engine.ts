@@ -99,6 +99,11 @@ export class ProjectionEngine {
     return this.#log.head.logSeq
   }
 
+  /** Moves, and never back, whenever a query of any projection may be answered otherwise than before. */
+  get revision(): number {
+    return this.#instances.reduce((sum, { revision }) => sum + revision, 0)
+  }
+
   get closed(): boolean {
     return this.#closed
   }
@@ -125,10 +130,7 @@ export class ProjectionEngine {
     return this.#instances.map(({ projection }) => projection.name)
   }
 
-  /**
-   * Calls `watcher` whenever a cursor moved, a projection halted or was folded anew, and at the end. Returns the way to
-   * stop it.
-   */
+  /** Calls `watcher` when a cursor moved, a projection halted or was folded anew, and at the end; returns its end. */
   onAdvanced(watcher: () => void): () => void {
     return this.#progress.onAdvanced(watcher)
   }

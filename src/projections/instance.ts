@@ -23,9 +23,6 @@ const CHUNK_KEYS = 1_000
 /** One projection in the store: its state, and the ways to fold it on and to fold it anew. */
 export class ProjectionInstance {
   readonly projection: Projection
-  /** Why it stopped, or `null`. A projection that fails halts; it never skips a record. */
-  halted: string | null = null
-  state: ProjectionState
   /** The policy in force at the cursor; `null` before the first. */
   policy: PolicyView | null = null
   /** For queries that leave out a part in the middle of keys. */
@@ -33,14 +30,41 @@ export class ProjectionInstance {
   readonly #store: Store
   readonly #log: LogReader
   readonly #watchers = new Set<RowsWatcher>()
+  #state: ProjectionState
+  #halted: string | null = null
+  #revision = 0
   #cache: ValueCache
 
   constructor(projection: Projection, state: ProjectionState, store: Store, log: LogReader) {
     this.projection = projection
-    this.state = state
+    this.#state = state
     this.#store = store
     this.#log = log
     this.#cache = this.#newCache()
+  }
+
+  get state(): ProjectionState {
+    return this.#state
+  }
+
+  set state(state: ProjectionState) {
+    this.#state = state
+    this.#revision += 1
+  }
+
+  /** Why it stopped, or `null`. A projection that fails halts; it never skips a record. */
+  get halted(): string | null {
+    return this.#halted
+  }
+
+  set halted(reason: string | null) {
+    this.#halted = reason
+    this.#revision += 1
+  }
+
+  /** Moves whenever a query may be answered otherwise than before. */
+  get revision(): number {
+    return this.#revision
   }
 
   get rowsPrefix(): string {

@@ -5,21 +5,16 @@ import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { ProjectionEngine } from './engine.ts'
 import { haltedError } from './fold-progress.ts'
 import { NOTHING_CHANGED, PAGE_ENTRIES_MAX, WAIT_MS_MAX, changedSince, rowsInOrder } from './query.ts'
-import type { ProjectionPage } from './query.ts'
+import type { ProjectionPage, ProjectionQuery } from './query.ts'
 import { readState, rowsOfState } from './state.ts'
 
 /** The part that is wanted of the rows of one tenant. */
-export interface TenantRowsQuery {
+export interface TenantRowsQuery extends Pick<ProjectionQuery, 'cursor' | 'at' | 'waitFor'> {
   /** Where the keys of the wanted rows begin: with the tenant and what follows a name with. */
   readonly prefix: string
   readonly matches: (row: JsonObject) => boolean
   /** At most so many rows. */
   readonly limit: number
-  readonly cursor?: string
-  /** The state at exactly this `logSeq`. */
-  readonly at?: number
-  /** Answers once the projection has reached this `logSeq`, at most 5 s. */
-  readonly waitFor?: number
 }
 
 export interface TenantRowsPorts {

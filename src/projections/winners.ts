@@ -16,7 +16,8 @@ import type { FoldedClaim } from './claims.ts'
 import { claimIn } from './claims.ts'
 import { isPack, packOf } from './packs.ts'
 import { NO_KEYS } from './projection.ts'
-import type { FoldBasis, FoldContext, Projection } from './projection.ts'
+import type { FoldContext, Projection } from './projection.ts'
+import { rememberStatement, statementsOn } from './quorum-statements.ts'
 import { batchesBoundOtherwise, rememberMade } from './quorum-validity.ts'
 import type { SeenCandidate } from './winner-change.ts'
 import { winnerChange, winnerOf } from './winner-change.ts'
@@ -54,7 +55,7 @@ export type WinnerRow = {
  */
 export const winners: Projection = {
   name: 'winners',
-  version: 6,
+  version: 7,
   layout: {
     key: ['namespace', 'owner', 'batchId'],
     columns: [
@@ -153,11 +154,10 @@ async function foldAttestation(attested: FoldedAttestation, context: FoldContext
   const { identity, place } = attested
   const key = batchKey(identity)
   const row = rows.at(key) as WinnerRow | undefined
-  const candidates = candidatesOf(key, row, facts)
-  if (!(await candidates.attested(attested))) return
+  if (!(await rememberStatement(facts, key, attested))) return
   await rememberMade(identity.owner, key, place.ts, context)
-  if (row === undefined || !isOnWinner(identity, row)) return
-  rows.put(key, await decided(row, candidates, context))
+  if (row === undefined || !mayTouchWinner(identity, row)) return
+  rows.put(key, await decided(row, candidatesOf(key, row, facts), context))
 }
 
 /** A pack can let attestations count that came too late before. */
@@ -197,10 +197,10 @@ async function rememberFirstAnnounce(row: WinnerRow, candidates: Candidates, con
   await candidates.announced(claim, { eventId: first.event.id, logSeq: row.firstSeenLogSeq }, counts(claim))
 }
 
-async function decided(row: WinnerRow, candidates: Candidates, basis: FoldBasis): Promise<WinnerRow> {
+async function decided(row: WinnerRow, candidates: Candidates, context: FoldContext): Promise<WinnerRow> {
   const { verified, counting } = candidates.counts
   const selected = selectWinner(await candidates.strongest(1 + LOSERS_SHOWN_MAX))
-  const quorum = selected === null ? null : await quorumOn(selected.winner, row, candidates, basis)
+  const quorum = selected === null ? null : await quorumOn(selected.winner, row, context)
   return {
     ...row,
     status: winnerState(selected !== null, quorum),
@@ -216,15 +216,14 @@ async function decided(row: WinnerRow, candidates: Candidates, basis: FoldBasis)
 
 async function quorumOn(
   winner: SeenCandidate,
-  { namespace, owner }: WinnerRow,
-  candidates: Candidates,
-  { policy, trust }: FoldBasis
+  row: WinnerRow,
+  { facts, policy, trust }: FoldContext
 ): Promise<QuorumCount | null> {
-  const rule = policy.settings(namespace)?.quorum
+  const rule = policy.settings(row.namespace)?.quorum
   if (rule === undefined) return null
   const { provenTime, position } = winner
-  const statements = await candidates.statementsOn(winner, rule.of.length)
-  return countQuorum(rule, { outcome: 'verified', provenTime, position }, statements, trust.validUntil(owner))
+  const statements = await statementsOn(facts, batchKey(row), winner, rule.of.length)
+  return countQuorum(rule, { outcome: 'verified', provenTime, position }, statements, trust.validUntil(row.owner))
 }
 
 function candidatesOf(key: string, row: WinnerRow | undefined, facts: FoldContext['facts']): Candidates {
@@ -254,11 +253,9 @@ const isAsked = ({ signer, kid, identity: { namespace } }: FoldedAttestation, po
   (policy.settings(namespace)?.quorum?.of.includes(signer) ?? false) &&
   attestationEffect({ namespace, signer, kid }, policy) === null
 
-const isOnWinner = (identity: EvidenceIdentity, { winner, batchRoot }: WinnerRow): boolean =>
-  winner?.evidenceHash === identity.evidenceHash &&
-  winner.evidenceId === identity.evidenceId &&
-  winner.chainId === identity.chainId &&
-  batchRoot === identity.batchRoot
+/** What is said of other evidence for the winner's root on its chain can count, too (SPEC WIN-8). */
+const mayTouchWinner = (identity: EvidenceIdentity, { winner, batchRoot }: WinnerRow): boolean =>
+  winner?.chainId === identity.chainId && batchRoot === identity.batchRoot
 
 const withoutRoot = ({ batchRoot: _root, ...winner }: SeenCandidate): Omit<SeenCandidate, 'batchRoot'> => winner
 

@@ -14,16 +14,6 @@ import { ROWS_WITH_PARTS_MAX } from './receipt-parts.ts'
 // As a page waits for its own projection.
 const WAIT_MS_MAX = 5_000
 
-/** What a row of `receipts` shows beside what is stored. */
-export type StandingColumns = {
-  readonly standing: 'proven' | 'unproven'
-  readonly standingReason: string
-  /** Milliseconds since 1970; `null` unless proven. */
-  readonly provenTime: number | null
-  /** `null` unless proven. */
-  readonly provenBy: string | null
-}
-
 /**
  * One page of `receipts` with the standing of each receipt's root, worked out for the page: `standing`,
  * `standingReason`, `provenTime`, `provenBy` (the chain). The page's `logSeq` is that of the rows; the standing is as

@@ -1,4 +1,5 @@
 import type { ProjectionState } from '../projections/state.ts'
+import type { Counts } from '../platform/tally.ts'
 import type { Ending } from './frames.ts'
 
 /** Changes since the position are no longer kept. */
@@ -23,6 +24,41 @@ export function tooSlow(): Ending {
 /** The node stops. */
 export function stopping(): Ending {
   return { code: 'NODE_NOT_RUNNING', detail: 'the node is stopping', retryable: true }
+}
+
+/** Every code that a subscription ends with once it has begun, at 0. Failures that say nothing to readers are `INTERNAL`. */
+export const NO_ENDS = {
+  CONSUMER_TOO_SLOW: 0,
+  CURSOR_TOO_OLD: 0,
+  NODE_NOT_RUNNING: 0,
+  PROJECTION_HALTED: 0,
+  ACCESS_DENIED: 0,
+  TOKEN_EXPIRED: 0,
+  TOKEN_INVALID: 0,
+  CERTIFICATE_REQUIRED: 0,
+  CERTIFICATE_NOT_PINNED: 0,
+  INTERNAL: 0
+} as const satisfies Counts<string>
+export type EndCode = keyof typeof NO_ENDS
+
+/** Every code that keeps a subscription from beginning, at 0. */
+export const NO_REFUSALS = {
+  QUERY_INVALID: 0,
+  UNKNOWN_PROJECTION: 0,
+  CURSOR_FOREIGN: 0,
+  CURSOR_FUTURE: 0,
+  CURSOR_TOO_OLD: 0,
+  PROJECTION_HALTED: 0,
+  NODE_NOT_RUNNING: 0,
+  ACCESS_DENIED: 0,
+  TOO_MANY_SUBSCRIBERS: 0,
+  INTERNAL: 0
+} as const satisfies Counts<string>
+export type RefusalCode = keyof typeof NO_REFUSALS
+
+/** What a code counts as: one that is not named counts with the defects. */
+export function countedAs<Name extends string>(code: string, none: Counts<Name | 'INTERNAL'>): Name | 'INTERNAL' {
+  return Object.hasOwn(none, code) ? (code as Name) : 'INTERNAL'
 }
 
 /** Why a connection that once let its reader in does so no more. */

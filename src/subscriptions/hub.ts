@@ -1,10 +1,10 @@
 import { AnchormeshError } from '../platform/errors.ts'
-import type { ReadScope } from '../policy/read-scope.ts'
+import { Tally } from '../platform/tally.ts'
 import { haltedError } from '../projections/fold-progress.ts'
 import type { ProjectionInstance } from '../projections/instance.ts'
 import { CatchUps } from './catch-up.ts'
 import { Channel } from './channel.ts'
-import { stopping, tooOld, tooSlow } from './endings.ts'
+import { NO_ENDS, NO_REFUSALS, countedAs, stopping, tooOld, tooSlow } from './endings.ts'
 import type { Ending } from './frames.ts'
 import { FrameBundle } from './frames.ts'
 import { KEEP_ALIVE_MS, SUBSCRIPTION_LIMITS, TICK_MS } from './limits.ts'
@@ -25,7 +25,8 @@ export class SubscriptionHub {
   readonly #subscribers = new Map<Subscriber, Channel>()
   readonly #byAddress = new Map<string, number>()
   readonly #catchUps: CatchUps
-  readonly #ended = new Map<string, number>()
+  readonly #ended = new Tally(NO_ENDS)
+  readonly #refused = new Tally(NO_REFUSALS)
   #framesSent = 0
   #opened = 0
   #policy: object
@@ -46,21 +47,33 @@ export class SubscriptionHub {
       channels: this.#channels.size,
       framesSent: this.#framesSent,
       opened: this.#opened,
-      ended: Object.fromEntries(this.#ended)
+      ended: this.#ended.counts,
+      refused: this.#refused.counts
     }
   }
 
   /**
    * Looks at a query before anything is answered; `start` then has the frames sent, and must be called at once. Throws
-   * `UNKNOWN_PROJECTION`, `QUERY_INVALID`, `CURSOR_FOREIGN`, `CURSOR_FUTURE`, `CURSOR_TOO_OLD` (with `oldest`),
+   * `UNKNOWN_PROJECTION`, `QUERY_INVALID`, `CURSOR_FOREIGN`, `CURSOR_FUTURE`, `CURSOR_TOO_OLD` (each with `oldest`),
    * `PROJECTION_HALTED`, `NODE_NOT_RUNNING`.
    */
   open(query: SubscriptionQuery): Opening {
-    const { engine } = this.#ports
+    try {
+      const opening = this.#open(query)
+      if (!opening.ok) this.#refused.add(opening.code)
+      return opening
+    } catch (error) {
+      this.#refused.add(countedAs(error instanceof AnchormeshError ? error.code : '', NO_REFUSALS))
+      throw error
+    }
+  }
+
+  #open(query: SubscriptionQuery): Opening {
+    const { engine, visibility = visibleByNamespace } = this.#ports
     if (this.#stopped || engine.closed) throw new AnchormeshError('NODE_NOT_RUNNING', stopping().detail)
     const instance = engine.instance(query.projection)
     const { scope, namespace, address } = query
-    if (namespace !== undefined && !this.mayName(scope, namespace))
+    if (namespace !== undefined && !visibility.mayName(scope, namespace))
       return { ok: false, code: 'ACCESS_DENIED', detail: 'this reader may not see the namespace' }
     const source = this.#sourceOf(instance, query)
     const place = query.cursor === undefined ? null : this.#placeOf(source, query.cursor)
@@ -90,11 +103,6 @@ export class SubscriptionHub {
         return subscriber
       }
     }
-  }
-
-  /** Whether a reader may subscribe to this namespace. */
-  mayName(scope: ReadScope, namespace: string): boolean {
-    return (this.#ports.visibility ?? visibleByNamespace).mayName(scope, namespace)
   }
 
   /** Ends the subscriptions of those who may read no more. Also done by itself, once a second. */
@@ -146,7 +154,8 @@ export class SubscriptionHub {
   }
 
   #placeOf({ context, instance }: Source, cursor: string): Place {
-    const place = decodePlace(context, this.#ports.engine.head, cursor)
+    const bounds = { oldest: instance.state.journalFrom, head: this.#ports.engine.head }
+    const place = decodePlace(context, bounds, cursor)
     if (standingOf(instance, place) === 'too-old') {
       const { detail, oldest } = tooOld(instance.state, place.logSeq)
       throw new AnchormeshError('CURSOR_TOO_OLD', detail, { hint: 'start without a cursor', detail: { oldest } })
@@ -186,7 +195,7 @@ export class SubscriptionHub {
     const left = (this.#byAddress.get(subscriber.address) ?? 0) - 1
     if (left > 0) this.#byAddress.set(subscriber.address, left)
     else this.#byAddress.delete(subscriber.address)
-    if (code !== null) this.#ended.set(code, (this.#ended.get(code) ?? 0) + 1)
+    if (code !== null) this.#ended.add(countedAs(code, NO_ENDS))
   }
 
   /** From the first subscriber on, until the last is gone. */

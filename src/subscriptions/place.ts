@@ -21,19 +21,35 @@ export function encodePlace({ epoch, projection, view }: PlaceContext, { logSeq,
   return encodeCursor({ kind: 'subscription', epoch, projection, view, logSeq, generation, after })
 }
 
-/** Throws `QUERY_INVALID`, `CURSOR_FOREIGN` (with the `epoch` of now) and, beyond `head`, `CURSOR_FUTURE`. */
-export function decodePlace({ epoch, projection, view }: PlaceContext, head: number, cursor: string): Place {
-  const content = decodeCursor(cursor, { kind: 'subscription', epoch, projection })
+/** The positions that a place can have now. */
+export interface PlaceBounds {
+  readonly oldest: number
+  /** Of the log: a projection that lost its last writes in a crash comes to the cursor again. */
+  readonly head: number
+}
+
+/**
+ * Throws `QUERY_INVALID`, `CURSOR_FOREIGN` (with the `epoch` of now) and, beyond the head, `CURSOR_FUTURE`, these with the
+ * `oldest` position.
+ */
+export function decodePlace(
+  { epoch, projection, view }: PlaceContext,
+  { oldest, head }: PlaceBounds,
+  cursor: string
+): Place {
+  const content = decodeCursor(cursor, { kind: 'subscription', epoch, projection, oldest })
   const { logSeq, generation, after } = content
   if (content.view !== view) {
     throw new AnchormeshError('CURSOR_FOREIGN', 'the cursor is of another namespace, or of others that may be seen', {
       hint: 'start without a cursor',
-      detail: { epoch }
+      detail: { epoch, oldest }
     })
   }
-  // Against the log: a projection that lost its last writes in a crash comes to the cursor again.
   if (logSeq > head) {
-    throw new AnchormeshError('CURSOR_FUTURE', `the cursor is of position ${logSeq}; the log ends at ${head}`)
+    throw new AnchormeshError('CURSOR_FUTURE', `the cursor is of position ${logSeq}; the log ends at ${head}`, {
+      hint: 'start without a cursor',
+      detail: { oldest }
+    })
   }
   return { logSeq, generation, after }
 }

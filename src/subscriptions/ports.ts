@@ -3,7 +3,8 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { ReadScope } from '../policy/read-scope.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
-import type { Loss } from './endings.ts'
+import type { Counts } from '../platform/tally.ts'
+import type { EndCode, Loss, RefusalCode } from './endings.ts'
 import type { SubscriptionLimits } from './limits.ts'
 import type { FrameSink } from './sink.ts'
 import type { Subscriber } from './subscriber.ts'
@@ -57,5 +58,7 @@ export interface SubscriptionStats {
   readonly framesSent: number
   readonly opened: number
   /** By code, since the start; of those that the node ended. */
-  readonly ended: Readonly<Record<string, number>>
+  readonly ended: Counts<EndCode>
+  /** By code, since the start; of those that did not begin. */
+  readonly refused: Counts<RefusalCode>
 }

@@ -6,7 +6,7 @@ import { OwnChains } from './own-chains.ts'
 import type { SessionProgress } from './session.ts'
 import type { SyncRequest, SyncResult } from './sync-operation.ts'
 import { syncNamespace } from './sync-operation.ts'
-import type { PeerSyncStatus } from './session-book.ts'
+import type { PeerSyncStatus, SessionEnds } from './session-book.ts'
 import type { SyncPorts } from './sync-service.ts'
 import { RANGE_SYNC_PROTOCOL, SyncService } from './sync-service.ts'
 
@@ -55,6 +55,10 @@ export class NodeSync {
 
   status(): readonly PeerSyncStatus[] {
     return this.#service.status()
+  }
+
+  get ends(): SessionEnds {
+    return this.#service.ends
   }
 
   /** What the operator should know. */

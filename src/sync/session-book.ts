@@ -1,5 +1,7 @@
 import type { AuditEntry } from '../platform/audit.ts'
 import { BoundedMap } from '../platform/bounded-map.ts'
+import type { Counts } from '../platform/tally.ts'
+import { Tally } from '../platform/tally.ts'
 import type { Job } from './job.ts'
 import { nameOf } from './job.ts'
 import type { SessionReport } from './session.ts'
@@ -42,14 +44,44 @@ export interface PeerSyncStatus {
   readonly nextAt: number | null
 }
 
+/** How sessions ended since the start, by who opened them. */
+export type SessionEnds = Readonly<Record<FinishedSession['role'], Counts<SessionReport['end']>>>
+
+const NO_ENDS: Counts<SessionReport['end']> = {
+  equal: 0,
+  synced: 0,
+  broken: 0,
+  busy: 0,
+  'wrong-namespace': 0,
+  'too-big': 0,
+  'bad-frame': 0,
+  lied: 0,
+  timeout: 0
+}
+/** Of a node without a mesh. */
+export const NO_SESSION_ENDS: SessionEnds = { initiator: NO_ENDS, responder: NO_ENDS }
+
 /** The sessions of this node since the start: the last one with each peer over each namespace, and what all came to. */
 export class SessionBook {
   readonly #last = new BoundedMap<string, FinishedSession>(REPORTS_MAX)
   readonly #totals = new BoundedMap<string, SyncTotals>(REPORTS_MAX)
 
+  readonly #ends = { initiator: new Tally(NO_ENDS), responder: new Tally(NO_ENDS) }
+
   note(session: FinishedSession): void {
+    this.#ends[session.role].add(session.report.end)
     this.#last.set(nameOf(session), session)
     this.#totals.set(nameOf(session), added(this.#totals.get(nameOf(session)) ?? NO_TOTALS, session.report))
+  }
+
+  /** A session that a peer opened, and that ended before it named a namespace. */
+  noteUnnamed({ end }: SessionReport): void {
+    this.#ends.responder.add(end)
+  }
+
+  get ends(): SessionEnds {
+    const { initiator, responder } = this.#ends
+    return { initiator: initiator.counts, responder: responder.counts }
   }
 
   of(job: Job): Pick<PeerSyncStatus, 'last' | 'total'> {

@@ -23,7 +23,7 @@ import type { Next } from './scheduler.ts'
 import { LONG_MS, Scheduler } from './scheduler.ts'
 import type { Admission, OpenView, SessionPorts, SessionProgress, SessionReport } from './session.ts'
 import { answerSession, initiateSession, notOpened } from './session.ts'
-import type { FinishedSession, PeerSyncStatus } from './session-book.ts'
+import type { FinishedSession, PeerSyncStatus, SessionEnds } from './session-book.ts'
 import { SessionBook, sessionEntry } from './session-book.ts'
 import { TipTables } from './tip-tables.ts'
 
@@ -95,6 +95,10 @@ export class SyncService {
       isAnswering: (namespace) => this.#short(this.#answering).some((job) => job.namespace === namespace),
       run: async (job, course) => await this.#runScheduled(job, course)
     })
+  }
+
+  get ends(): SessionEnds {
+    return this.#book.ends
   }
 
   /** A known peer connected. */
@@ -331,6 +335,7 @@ export class SyncService {
 
   /** What a peer says before it names a namespace may be wrong as well. */
   #endedEarly(peerId: string, report: SessionReport): void {
+    this.#book.noteUnnamed(report)
     if (!isPeersFault(report)) return
     const { end: code } = report
     this.#ports.audit?.count({ action: 'SYNC_SESSION', actor: peerId, subject: 'unnamed', outcome: 'failed', code })

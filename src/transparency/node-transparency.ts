@@ -11,7 +11,9 @@ import type { Keyring } from '../trust/keyring.ts'
 import type { Signer } from '../trust/signer.ts'
 import { AlarmWatch } from './alarm-watch.ts'
 import { LogProofs } from './log-proofs.ts'
+import { lastCheckpoint } from './kept-checkpoints.ts'
 import { CheckpointPublisher } from './publisher.ts'
+import type { CheckpointCounts } from './publisher.ts'
 
 export interface TransparencyPorts {
   readonly engine: ProjectionEngine
@@ -28,6 +30,13 @@ export interface TransparencyPorts {
   /** Time between two checkpoints, in milliseconds; without it none is published. */
   readonly checkpointMs: () => number | undefined
   readonly holdsDraft: () => boolean
+}
+
+/** What metrics show of the checkpoints of this node's own log. */
+export interface CheckpointFigures {
+  readonly attempts: CheckpointCounts
+  /** The newest that is folded: when it was signed (ms since 1970), and how many records it speaks of. `null`: none. */
+  readonly newest: { readonly ts: number; readonly size: number } | null
 }
 
 /** The log of a running node as a transparency log: proofs on demand, checkpoints for others, alarms about theirs. */
@@ -62,6 +71,12 @@ export class NodeTransparency {
   async stop(): Promise<void> {
     await this.#publisher.stop()
     await this.#alarms.stop()
+  }
+
+  async figures(): Promise<CheckpointFigures> {
+    const { did, kid } = this.#ports.signer()
+    const newest = await lastCheckpoint(this.#ports, { signer: did, kid })
+    return { attempts: this.#publisher.counts, newest: newest === null ? null : { ts: newest.ts, size: newest.size } }
   }
 
   async warnings(): Promise<readonly string[]> {

@@ -4,6 +4,8 @@ import { CHECKPOINT_TYPE } from '../../protocols/event/v1/checkpoint.ts'
 import type { AuthoredEvent, Author } from '../authoring/author.ts'
 import { parseRecord } from '../log/log-reader.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { Counts } from '../platform/tally.ts'
+import { Tally } from '../platform/tally.ts'
 import { messageOf } from '../platform/errors.ts'
 import { InTurn } from '../platform/in-turn.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -32,6 +34,11 @@ export interface PublisherPorts extends KeptPorts {
   readonly holdsDraft: () => boolean
 }
 
+/**
+ * What came of the attempts to publish a checkpoint. `not-due`: the log has not grown; `held`: something stood in the
+ * way, and it is tried again soon.
+ */
+export type CheckpointCounts = Counts<Attempt>
 type Attempt = 'published' | 'not-due' | 'held'
 
 /**
@@ -41,6 +48,7 @@ type Attempt = 'published' | 'not-due' | 'held'
 export class CheckpointPublisher {
   readonly #ports: PublisherPorts
   readonly #turns = new InTurn()
+  readonly #attempts = new Tally<Attempt>({ published: 0, 'not-due': 0, held: 0 })
   #cancel: (() => void) | null = null
   /** The interval that the timer was set by; `null` while none is set. */
   #setBy: number | undefined | null = null
@@ -49,6 +57,10 @@ export class CheckpointPublisher {
 
   constructor(ports: PublisherPorts) {
     this.#ports = ports
+  }
+
+  get counts(): CheckpointCounts {
+    return this.#attempts.counts
   }
 
   start(): void {
@@ -96,6 +108,12 @@ export class CheckpointPublisher {
   }
 
   async #attempt(): Promise<Attempt> {
+    const attempt = await this.#tried()
+    this.#attempts.add(attempt)
+    return attempt
+  }
+
+  async #tried(): Promise<Attempt> {
     try {
       return await this.#turns.run(() => this.#publish())
     } catch (error) {

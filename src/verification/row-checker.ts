@@ -11,9 +11,11 @@ import type { ProjectionEngine } from '../projections/engine.ts'
 import { haltedError } from '../projections/fold-progress.ts'
 import { decodeRow } from '../projections/row-codec.ts'
 import type { TimestampAnchorRow } from '../projections/timestamp-anchors.ts'
+import type { RailCounts } from '../timestamps/rails.ts'
+import { RailTally } from '../timestamps/rails.ts'
 import type { Finding } from '../timestamps/verdict.ts'
 import { verdictEvent } from '../timestamps/verdict.ts'
-import type { TimestampVerifier } from '../timestamps/verifier.ts'
+import type { TimestampVerifier, VerifierResult } from '../timestamps/verifier.ts'
 import type { Checked, Next } from './check.ts'
 import { checkEvidence } from './check.ts'
 import { AnnouncedEvidence } from './evidence.ts'
@@ -59,6 +61,17 @@ export interface CheckedRow {
   readonly recorded: boolean
 }
 
+/** What verifiers answered since the start, by rail: more than there are verdicts, of which only news are logged. */
+export type CheckCounts = RailCounts<VerifierResult['outcome']>
+
+const NO_CHECKS = { valid: 0, invalid: 0, unreachable: 0, notYetFinal: 0 } as const
+const RESULTS: Readonly<Record<Finding['outcome'], VerifierResult['outcome']>> = {
+  verified: 'valid',
+  invalid: 'invalid',
+  unreachable: 'unreachable',
+  pending: 'notYetFinal'
+}
+
 /** Checks rows of `timestamp-anchors`, one at a time each, and logs a verdict where a check finds something new. */
 export class RowChecker {
   readonly #ports: RowCheckerPorts
@@ -71,6 +84,7 @@ export class RowChecker {
   readonly #undecided = new BoundedMap<string, { readonly count: number; readonly sinceMs: number }>(UNDECIDED_KEPT)
 
   readonly #lost = new LostAnchors()
+  readonly #checks = new RailTally<VerifierResult['outcome']>(NO_CHECKS)
 
   /** `signal` calls running checks off; nothing is logged after it. */
   constructor(ports: RowCheckerPorts, signal: AbortSignal) {
@@ -78,6 +92,10 @@ export class RowChecker {
     this.#signal = signal
     this.#past = new PastPolicies(ports.log, ports.policy)
     this.#evidence = new AnnouncedEvidence(ports.log, ports.blobs)
+  }
+
+  get counts(): CheckCounts {
+    return this.#checks.counts
   }
 
   /** What the operator should look at: what counted and no longer holds. */
@@ -150,6 +168,7 @@ export class RowChecker {
     const request = { timestampAnchor: await this.#evidence.announced(row), batchRoot: row.batchRoot, finality }
     const checked = await checkEvidence(verifier, request, { clock, logger }, this.#signal)
     this.#signal.throwIfAborted()
+    this.#checks.add(row.chainId, RESULTS[checked.finding.outcome])
     const recorded = this.#isNews(row, checked) && this.#mayRecord(key, row, checked.finding)
     if (recorded) {
       await this.#record(row, checked, policyDigest)

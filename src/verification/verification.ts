@@ -2,9 +2,10 @@ import type { PolicyView } from '../policy/policy-view.ts'
 import { notCarried } from '../policy/not-carried.ts'
 import type { ProviderHealth } from '../timestamps/verifier.ts'
 import { RowChecker } from './row-checker.ts'
+import type { CheckCounts } from './row-checker.ts'
 import type { OnlineQuery, OnlineVerification } from './verify-online.ts'
 import { verifyOnline } from './verify-online.ts'
-import type { WorkerPorts, WorkerStatus } from './worker.ts'
+import type { QueueFigures, WorkerPorts, WorkerStatus } from './worker.ts'
 import { VerificationWorker } from './worker.ts'
 
 // What fails for less mends itself, or the operator is at it.
@@ -15,6 +16,11 @@ const WARNINGS_MAX = 16
 export interface VerificationStatus extends WorkerStatus {
   /** Those whom the verifiers ask, in their order. */
   readonly providers: readonly (ProviderHealth & { readonly verifier: string })[]
+}
+
+/** What metrics show beside the status. */
+export interface VerificationCounts extends QueueFigures {
+  readonly checks: CheckCounts
 }
 
 /** How this node checks timestamp anchors: in the background, and all of them when it is asked to. */
@@ -92,6 +98,10 @@ export class Verification {
       .verifiers()
       .flatMap((verifier) => (verifier.health?.() ?? []).map((health) => ({ verifier: verifier.name, ...health })))
     return { ...this.#worker.status(), providers }
+  }
+
+  get counts(): VerificationCounts {
+    return { checks: this.#checker.counts, ...this.#worker.figures() }
   }
 
   /** What the operator should look at. */

@@ -5,6 +5,8 @@ import type { Store } from '../log/store.ts'
 import { timestampAnchorKey } from '../projections/evidence.ts'
 import { PAGE_ROWS_MAX, queryRows } from '../projections/query.ts'
 import type { TimestampAnchorRow } from '../projections/timestamp-anchors.ts'
+import { RAILS, railOf } from '../timestamps/rails.ts'
+import type { Rail } from '../timestamps/rails.ts'
 import type { Finding, TimestampAnchorStatus, VerdictCode } from '../timestamps/verdict.ts'
 import type { CheckedRow, RowChecker } from './row-checker.ts'
 import { TIMESTAMP_ANCHORS } from './row-checker.ts'
@@ -13,10 +15,6 @@ import { TIMESTAMP_ANCHORS } from './row-checker.ts'
 const CHECKS_AT_ONCE = 8
 // What one answer lists: a person reads the first of them, and each has some 500 bytes.
 const LOST_LISTED_MAX = 1_000
-
-/** Strongest first. */
-export const RAILS = ['btc', 'eip155', 'rfc3161'] as const
-export type Rail = (typeof RAILS)[number]
 
 export interface OnlineQuery {
   readonly namespace?: string
@@ -185,8 +183,7 @@ class Tally {
   }
 
   #railOf({ chainId }: TimestampAnchorRow): { -readonly [Name in keyof RailVerification]: RailVerification[Name] } {
-    const rail = RAILS.find((name) => chainId.startsWith(`${name}:`))
-    if (rail === undefined) throw new Error(`${chainId} is on no rail`)
+    const rail = railOf(chainId)
     const known = this.#rails.get(rail)
     if (known !== undefined) return known
     const empty = { rail, checked: 0, verified: 0, pending: 0, invalid: 0, unreachable: 0, notChecked: 0, changed: 0 }

@@ -31,6 +31,8 @@ interface Taken {
   /** Since when a row that was decided before can't be looked at again (wall clock, ms); else `null`. */
   unconfirmedSince: number | null
   isDecided: boolean
+  /** Since when it is in hand without a verdict that stands (monotonic, ms). */
+  undecidedMs: number
   /** How often a verdict that had decided it was taken back of late, and when the last time (monotonic, ms). */
   flaps: number
   flappedMs: number
@@ -52,6 +54,14 @@ export interface WorkerStatus {
   readonly unconfirmedSince: number | null
   /** Whether there is more to do than is in hand. */
   readonly isBehind: boolean
+}
+
+/** What waits to be checked. */
+export interface QueueFigures {
+  /** Rows whose turn has come, and for which there is no room among those that are checked. */
+  readonly queued: number
+  /** For how long the oldest row without a verdict that stands has been in hand, in milliseconds; 0 where there is none. */
+  readonly oldestMs: number
 }
 
 /**
@@ -112,6 +122,14 @@ export class VerificationWorker {
       unconfirmedSince: unconfirmed.reduce<number | null>((first, at) => Math.min(first ?? at, at), null),
       isBehind: this.#nextPass !== null || this.#lanes.some(({ hasLeftRows }) => hasLeftRows)
     }
+  }
+
+  figures(): QueueFigures {
+    const nowMs = this.#ports.clock.monotonicMs()
+    let sinceMs = nowMs
+    for (const { isDecided: isSettled, undecidedMs } of this.#taken.values())
+      if (!isSettled && undecidedMs < sinceMs) sinceMs = undecidedMs
+    return { queued: this.#lanes.reduce((sum, { queue }) => sum + queue.size, 0), oldestMs: nowMs - sinceMs }
   }
 
   async #takeRows(): Promise<void> {
@@ -176,6 +194,7 @@ export class VerificationWorker {
       failures: 0,
       unconfirmedSince: null,
       isDecided: isDecided(row),
+      undecidedMs: this.#ports.clock.monotonicMs(),
       flaps: 0,
       flappedMs: 0,
       cancel: null
@@ -242,7 +261,7 @@ export class VerificationWorker {
         this.#taken.delete(key)
         return
       }
-      taken.isDecided = isDecided(row)
+      this.#judged(taken, isDecided(row))
       const waitMs = due.at - this.#ports.clock.now()
       if (waitMs > 0) this.#wait(key, taken, waitMs)
       else {
@@ -261,7 +280,8 @@ export class VerificationWorker {
   }
 
   #goOn(key: string, taken: Taken, { row, finding, next, recorded }: CheckedRow): void {
-    taken.isDecided = finding.outcome === 'verified' || finding.outcome === 'invalid' || (isDecided(row) && !recorded)
+    const isFound = finding.outcome === 'verified' || finding.outcome === 'invalid'
+    this.#judged(taken, isFound || (isDecided(row) && !recorded))
     const isUnconfirmed = taken.isDecided && finding.outcome === 'unreachable'
     if (recorded && isDecided(row) && row.status !== finding.outcome) this.#flapped(taken)
     // What is taken back is taken back at once; that it holds again can wait.
@@ -277,6 +297,11 @@ export class VerificationWorker {
         taken.failures = 0
         return this.#wait(key, taken, Math.max(atLeastMs, recheckDelay(next.afterMs)))
     }
+  }
+
+  #judged(taken: Taken, isSettled: boolean): void {
+    if (taken.isDecided && !isSettled) taken.undecidedMs = this.#ports.clock.monotonicMs()
+    taken.isDecided = isSettled
   }
 
   #flapped(taken: Taken): void {

@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
 import { createServer } from 'node:tls'
-import type { TLSSocket } from 'node:tls'
+import type { SecureVersion, TLSSocket } from 'node:tls'
 import { onTestFinished } from 'vitest'
 import type { AuditRecord } from '../../protocols/audit/v1/record.ts'
 import { decodeAuditRecord } from '../../protocols/audit/v1/record.ts'
@@ -40,6 +40,8 @@ export function makeCertificates(): Certificates {
 export interface CollectorOptions {
   readonly certificate?: 'server' | 'other'
   readonly asksClients?: boolean
+  /** The newest TLS that it speaks; 1.3 by default. */
+  readonly maxVersion?: SecureVersion
   /** Does what the test wants with a connection; by default everything is read. */
   readonly onConnection?: (socket: TLSSocket, take: (chunk: Buffer) => void, tcp: Socket) => void
 }
@@ -59,7 +61,7 @@ export async function startCollector(
   certificates: Certificates,
   options: CollectorOptions & { readonly port?: number } = {}
 ): Promise<Collector> {
-  const { certificate = 'server', asksClients = false, port = 0 } = options
+  const { certificate = 'server', asksClients = false, port = 0, maxVersion = 'TLSv1.3' } = options
   const messages: SyslogMessage[] = []
   const sockets = new Set<Socket>()
   let connections = 0
@@ -67,6 +69,8 @@ export async function startCollector(
     key: certificates.read(`${certificate}.key`),
     cert: certificates.read(`${certificate}.pem`),
     ca: certificates.ca,
+    minVersion: 'TLSv1.1',
+    maxVersion,
     requestCert: asksClients,
     rejectUnauthorized: asksClients
   })

@@ -67,7 +67,10 @@ async function add({ audit }: TestAudit, count: number): Promise<void> {
 
 const seqsOf = (collector: Collector): number[] => collector.records().map(({ seq }) => seq)
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1)
-/** In order, each at least once; what is repeated goes back to an earlier one and goes on from there. */
+/**
+ * In order, each at least once; what is repeated goes back to an earlier one and goes on from there. On a busy machine a
+ * collector may be too late to say that it has read everything, and gets it again.
+ */
 function expectAllOnceAtLeast(seqs: readonly number[], count: number): void {
   expect([...new Set(seqs)].toSorted((left, right) => left - right)).toEqual(upTo(count))
   let last = 0
@@ -106,11 +109,30 @@ test('every record comes, in order, as RFC 5424 has it, and the chain can be che
   expect(forwarding.forwarder.status()).toMatchObject({ state: 'idle', behind: 0, missed: 0, lastError: null })
 })
 
+test('a collector that speaks TLS 1.2 at the most gets all, over several connections too, and one of TLS 1.1 nothing', async () => {
+  const collector = await startCollector(certificates, { maxVersion: 'TLSv1.2' })
+  const opened = await audited(SENT_AT_ONCE_MAX + 10)
+  const forwarding = await forward(opened, collector.port)
+  await reached(forwarding)
+  await add(opened, 3)
+  await reached(forwarding)
+  expect(seqsOf(collector)).toEqual(upTo(SENT_AT_ONCE_MAX + 13))
+
+  const old = await startCollector(certificates, { maxVersion: 'TLSv1.1' })
+  const refused = await forward(await audited(3), old.port)
+  await failing(refused)
+  expect(refused.forwarder.status()).toMatchObject({
+    behind: 3,
+    lastError: expect.stringMatching(/version/i) as string
+  })
+  expect(old.messages()).toEqual([])
+})
+
 test('many go over several connections, each closed to learn that all came', async () => {
   const collector = await startCollector(certificates)
   const opened = await audited(2 * SENT_AT_ONCE_MAX + 10)
   await reached(await forward(opened, collector.port))
-  expect(seqsOf(collector)).toEqual(upTo(2 * SENT_AT_ONCE_MAX + 10))
+  expectAllOnceAtLeast(seqsOf(collector), 2 * SENT_AT_ONCE_MAX + 10)
   // On a machine that is slow one is closed for its age, too.
   expect(collector.connections()).toBeGreaterThanOrEqual(2)
 })
@@ -140,14 +162,16 @@ test('the place is durable: another process goes on where the first was, and a n
   await eventually(() => forwarder.status().behind === 0, systemClock)
   await forwarder.stop()
   await opened.audit.close()
+  const had = seqsOf(collector).length
   const again = await openTestAudit({ store: opened.store })
   await add(again, 2)
   await reached(await forward(again, collector.port))
   expect(address).toBe(`localhost:${collector.port}`)
-  expect(seqsOf(collector)).toEqual(upTo(6))
+  expectAllOnceAtLeast(seqsOf(collector), 6)
+  expect(Math.min(...seqsOf(collector).slice(had))).toBe(5)
   const other = await startCollector(certificates)
   await reached(await forward(again, other.port))
-  expect(seqsOf(other)).toEqual(upTo(6))
+  expectAllOnceAtLeast(seqsOf(other), 6)
 })
 
 describe('what was on its way when a connection broke comes again', () => {
@@ -192,11 +216,11 @@ describe('what was on its way when a connection broke comes again', () => {
     expect(forwarding.forwarder.status().behind).toBe(20)
     stuck = false
     await reached(forwarding)
-    expect(seqsOf(collector)).toEqual(upTo(20))
+    expectAllOnceAtLeast(seqsOf(collector), 20)
   })
 })
 
-test('a slow collector gets everything once', async () => {
+test('a slow collector gets everything', async () => {
   const collector = await startCollector(certificates, {
     onConnection: (socket, take) => {
       socket.on('data', (chunk: Buffer) => {
@@ -208,7 +232,7 @@ test('a slow collector gets everything once', async () => {
   })
   const opened = await audited(900)
   await reached(await forward(opened, collector.port))
-  expect(seqsOf(collector)).toEqual(upTo(900))
+  expectAllOnceAtLeast(seqsOf(collector), 900)
 })
 
 describe('certificates', () => {

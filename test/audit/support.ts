@@ -59,9 +59,9 @@ export async function expectIntact(store: Store): Promise<void> {
   expect(await verifyAudit(store)).toMatchObject({ ok: true, problems: [] })
 }
 
-/** Waits for something that a real part brings about. */
+/** Waits for something that a real part brings about, a minute at the least. */
 export async function eventually(holds: () => boolean | Promise<boolean>, clock: Clock): Promise<void> {
-  for (let tries = 0; tries < 2_000; tries += 1) {
+  for (let tries = 0; tries < 12_000; tries += 1) {
     if (await holds()) return
     await clock.sleep(5)
   }

@@ -1,4 +1,5 @@
 import { fastify } from 'fastify'
+import { gatewayParts } from '../../src/cli/gateway-parts.ts'
 import { startPublicListener } from '../../src/http/public-listener.ts'
 import { NodeMetrics } from '../../src/metrics/node-metrics.ts'
 import { systemClock } from '../../src/platform/clock.ts'
@@ -18,20 +19,9 @@ const events = await announces(signers, Number(process.argv[2]))
 await ingest(node, events)
 await caughtUp(node)
 const { gateway } = node
-const metrics = new NodeMetrics()
-const { requests, contentType } = metrics
-// All that a listener of a node has.
 const listener = await startPublicListener({
   listen: '127.0.0.1:0',
-  operations: node,
-  packs: node.packServing,
-  access: gateway.access,
-  subscriptions: gateway.subscriptions,
-  federation: gateway.federation,
-  findings: gateway.findings,
-  readiness: gateway.readiness,
-  audit: node.auditTrail,
-  metrics: { requests, contentType, text: () => metrics.exposition(() => node.status()) },
+  ...gatewayParts(node, new NodeMetrics()),
   logger: silentLogger,
   clock: systemClock
 })

@@ -74,6 +74,10 @@ describe('nodes that hear of a batch', () => {
       { batchRoot, receiptsPresent: 600, receiptsKnown: 600, receiptsSealed: 0, missingSince: null }
     ])
     expect((await anna.node.status()).receipts).toMatchObject({ missing: 0, served: { page: 1 } })
+    await clock.advance(61_000)
+    expect(await Array.fromAsync(anna.node.audit({ action: 'BUNDLES_SERVED' }))).toMatchObject([
+      { actor: BERT.signer.did, subject: NAMESPACE, outcome: 'ok', code: null, detail: { count: 1 } }
+    ])
     for (const { identical } of await bert.node.rebuild()) expect(identical).toBe(true)
     expect((await bert.node.verifyLog()).ok).toBe(true)
   })

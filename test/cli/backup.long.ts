@@ -89,8 +89,10 @@ test('without keys the backup holds none, and says so', async () => {
 test('a cursor of the epoch before is refused after a restore', async () => {
   const folder = await filled('maker', 1)
   const node = await startNode(folder)
-  const page = await fetch(`${node.ready.http}/v1/projections/receipts?namespace=${NAMESPACE}&limit=5`)
-  const { nextCursor } = (await page.json()) as { nextCursor: string }
+  const nextCursor = await untilAnswer('the receipts are folded', async () => {
+    const page = await fetch(`${node.ready.http}/v1/projections/receipts?namespace=${NAMESPACE}&limit=5`)
+    return ((await page.json()) as { nextCursor: string | null }).nextCursor
+  })
   const backup = join(newFolder(), 'backup')
   await runJson(['backup', backup, '--data', folder])
   await stopNode(node)
@@ -139,22 +141,22 @@ test('a backup of a node under write load is a whole moment of it', async () => 
   await startNode(folder)
   const operations = adminOf(folder)
   let isOver = false
-  const load = (async (): Promise<number> => {
-    let batch = 0
-    for (; !isOver; batch += 1) {
-      const receipts = Array.from({ length: 20 }, (_, index) => ({ batch, index }))
-      await operations.seal({ namespace: NAMESPACE, batchId: `load-${batch}`, receipts })
-      await announceAt(folder, `load-${batch}`)
+  let batches = 0
+  const load = (async (): Promise<void> => {
+    for (; !isOver; batches += 1) {
+      const receipts = Array.from({ length: 20 }, (_, index) => ({ batch: batches, index }))
+      await operations.seal({ namespace: NAMESPACE, batchId: `load-${batches}`, receipts })
+      await announceAt(folder, `load-${batches}`)
     }
-    return batch
   })()
   const backups = []
-  for (let turn = 0; turn < 2; turn += 1) {
+  for (let turn = 1; turn <= 2; turn += 1) {
+    await until(`${turn} batches are announced`, () => batches >= turn)
     const backup = join(newFolder(), `backup-${turn}`)
     backups.push({ backup, ...(await runJson<BackupMade>(['backup', backup, '--data', folder])) })
   }
   isOver = true
-  expect(await load).toBeGreaterThan(2)
+  await load
   for (const { backup, logSeq } of backups) {
     const restored = join(newFolder(), 'restored')
     expect(await runJson(['restore', backup, '--data', restored])).toMatchObject({ records: logSeq })

@@ -1,13 +1,16 @@
-import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadConfig } from '../../src/cli/data-folder/load-config.ts'
 import type { ConfigReloaded } from '../../src/policy/config-change.ts'
-import { newFolder, run, runFailing, runJson, runJsonLines } from '../support/cli.ts'
+import { launch, newFolder, run, runFailing, runJson, runJsonLines } from '../support/cli.ts'
 import { admit, adminOf, entryOf, meshPortOf } from '../support/mesh-folders.ts'
 import { LOOPBACK, NAMESPACE, init, startNode } from '../support/nodes.ts'
 import { until } from '../support/until.ts'
 import { untilAnswer } from '../support/until-answer.ts'
+
+/** As many as come while a reload or some are under way. */
+const STORM = 100
 
 interface Shown {
   readonly key: string
@@ -178,6 +181,26 @@ test('a running node takes in a new peer on SIGHUP and by command, says what cha
   expect((await adminOf(alpha).status()).network?.peers).toEqual([])
 })
 
+test('another key in the file of an account is a change, which the node goes by at once', async () => {
+  const folder = await folderOf('alpha')
+  const keyFile = join(folder, 'evm.key')
+  writeFileSync(keyFile, '11'.repeat(32), { mode: 0o600 })
+  append(folder, "rails:\n  eip155:\n    1:\n      rpc: ['http://127.0.0.1:9']\n      account: { keyFile: evm.key }")
+  await startNode(folder)
+  const reload = (): Promise<ConfigReloaded> => runJson<ConfigReloaded>(['config', 'reload', '--data', folder])
+  expect((await reload()).changes).toEqual([])
+  writeFileSync(keyFile, '22'.repeat(32))
+  const key = 'rails.eip155.1.account.address'
+  // Of the private keys of ones and of twos.
+  const [before, after] = ['19e7e376e7c213b7e7e7e46cc70a5dd086daff2a', '1563915e194d8cfba1943570603f7606a3115508']
+  expect((await reload()).changes).toEqual([{ key, before, after, needsRestart: false }])
+  expect((await reload()).changes).toEqual([])
+  chmodSync(keyFile, 0o644)
+  const { exitCode, error } = await runFailing(['config', 'reload', '--data', folder])
+  expect([exitCode, error.code]).toEqual([2, 'CONFIG_INVALID'])
+  expect(error.message).toMatch(/federation\.yaml:[0-9]+:[0-9]+ rails\.eip155\.1\.account\.keyFile: /)
+})
+
 test('what needs a restart is said each time until it was restarted', async () => {
   const folder = await folderOf('alpha')
   await startNode(folder, { environment: { ANCHORMESH_NODE_LISTEN: LOOPBACK['ANCHORMESH_NODE_LISTEN'] ?? '' } })
@@ -190,6 +213,30 @@ test('what needs a restart is said each time until it was restarted', async () =
       needsRestart: true
     })
   }
+})
+
+test('a storm of SIGHUPs, also while it starts and stops: the last file is in force, in few reloads, and it stops in order', async () => {
+  const folder = await folderOf('alpha')
+  append(folder, 'sync: { intervalMs: 5000 }')
+  const alpha = launch(['start', '--data', folder], { environment: LOOPBACK })
+  await until('it opens its store', () => existsSync(join(folder, 'store', 'LOCK')))
+  alpha.process.kill('SIGHUP')
+  await until('it serves', () => alpha.stdout().includes('ready '))
+  for (let round = 1; round <= STORM; round += 1) {
+    edit(folder, (text) => text.replace(/intervalMs: [0-9]+/, `intervalMs: ${5_000 + round}`))
+    alpha.process.kill('SIGHUP')
+    await new Promise(setImmediate)
+  }
+  await until('the last is in force', () => alpha.stderr().includes(`"after":${5_000 + STORM},`))
+  // Comes after all that were asked for before.
+  expect((await runJson<ConfigReloaded>(['config', 'reload', '--data', folder])).changes).toEqual([])
+  const reloads = alpha.stderr().split('the configuration was reloaded').length - 1
+  expect(reloads).toBeLessThan(STORM / 2)
+  alpha.process.kill('SIGTERM')
+  await until('it stops', () => alpha.stderr().includes('the node stops'))
+  alpha.process.kill('SIGHUP')
+  const { code, signal } = await alpha.ended
+  expect({ code, signal }).toEqual({ code: 143, signal: null })
 })
 
 test('without a node there is nothing to reload', async () => {

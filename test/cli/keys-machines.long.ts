@@ -129,5 +129,5 @@ describe('an organisation governs its keys from three machines', () => {
     expect(announced.map(({ event }) => event.kid)).toEqual([rotated.added.kid])
     const proof = await runJson<TrustProof>(['trust', 'proof', keyA.kid, '--org', ORG, '--data', c])
     expect([checkTrustProof(proof), proof.key.status]).toEqual([{ ok: true }, 'RETIRED'])
-  }, 240_000)
+  })
 })

@@ -43,7 +43,7 @@ describe('one machine', () => {
     const peers = readFileSync(join(folder, 'peers.yaml'), 'utf8')
     expect(peers).toContain(packHash)
     expect(peers).toContain('#')
-  }, 120_000)
+  })
 
   test.each([
     [['keys', 'revoke', 'kid', '--data', '.'], 'needs --reason'],

@@ -24,7 +24,7 @@ import { startCalendar } from '../timestamps/support/calendar.ts'
 const CUSTOM_DEPTH = 6
 
 /** A dozen commands, each a process: half a minute on a busy machine. */
-const COMMANDS_MS = 120_000
+const COMMANDS_MS = 600_000
 
 describeBitcoind('the command line on a real chain', () => {
   let bitcoind: Bitcoind

@@ -138,6 +138,21 @@ describe('store rekey', () => {
     expect((await digestOf(data)).count).toBe(before.count + 1)
   })
 
+  test('goes by a variable before the file, as the node does that says to run it', async () => {
+    const data = await folderWith(3, { encrypt: false })
+    const environment = { ANCHORMESH_STORE_ENCRYPT: 'true' }
+    const asked = ['digest', '--namespace', NAMESPACE, '--data', data]
+    const { error } = await runFailing(asked, { environment })
+    expect([error.code, error.hint]).toEqual(['CONFIG_INVALID', expect.stringContaining('store rekey')])
+    // A second time changes the key; by the file it would have put everything back in clear.
+    for (const keyId of [1, 2]) {
+      const done = await runJson<Rekeyed>(['store', 'rekey', '--data', data], { environment })
+      expect(done).toMatchObject({ encrypted: true, keyId })
+    }
+    expect(holds(data, SECRET)).toBe(false)
+    expect((await runJson<Digest>(asked, { environment })).count).toBe(1)
+  })
+
   test('works with a sealed keystore, whose passphrase then opens the store', async () => {
     const data = await folderWith(5, { encrypt: false })
     await runWell(['keys', 'seal', '--data', data], { environment: PASSPHRASE })
@@ -177,7 +192,7 @@ describe('store rekey', () => {
     }
     expect(resumed).toBe(2)
     expect(await isIntact(data)).toBe(true)
-  }, 120_000)
+  })
 
   test('contradicting options, and a folder without a store, are refused', async () => {
     const data = await folderWith(1, { encrypt: false })

@@ -8,7 +8,7 @@ import type { SealedBatch } from '../../src/authoring/seal.ts'
 import { readKeystore, signerFrom } from '../../src/cli/data-folder/keystore.ts'
 import { dataPaths } from '../../src/cli/data-folder/paths.ts'
 import type { AdminClient } from '../../src/http/admin-client.ts'
-import type { LoggedEvent } from '../../src/operations.ts'
+import type { LoggedEvent, ProjectionQuery } from '../../src/operations.ts'
 import { checkTrustProof, listTrustAnchors } from '../../src/packs/trust-anchors.ts'
 import type { ListedAnchor } from '../../src/packs/trust-anchors.ts'
 import type { ListedSigner, PackView, PinnedPack, RotatedKey, TrustProof } from '../../src/packs/pack-operations.ts'
@@ -55,7 +55,10 @@ async function announce(machine: Machine, batchId: string): Promise<Announced> {
   const admin = adminAt(machine)
   const { batchRoot } = await admin.seal({ namespace: NAMESPACE, batchId, receipts: [{ of: batchId }] })
   await admin.anchor({ namespace: NAMESPACE, batchId, rail: 'tsa' })
-  return announced(await collect(admin.events({ namespace: NAMESPACE, type: 'announce' })), batchId, batchRoot)
+  // Where the authority is slow the node goes on by itself.
+  return await untilAnswer(`${batchId} is announced`, async () =>
+    announced(await collect(admin.events({ namespace: NAMESPACE, type: 'announce' })), batchId, batchRoot)
+  )
 }
 
 /** By commands, where no node runs. */
@@ -64,13 +67,15 @@ async function announceAlone(machine: Machine, batchId: string): Promise<Announc
   const sealed = await runWell(['seal', ...batch, '--json', '-'], { input: `{"of":"${batchId}"}` })
   await runWell(['anchor', ...batch, '--rail', 'tsa'])
   const events = await runJsonLines<LoggedEvent>(['events', '--type', 'announce', ...on(machine)])
-  return announced(events, batchId, (JSON.parse(sealed) as SealedBatch).batchRoot)
+  const found = announced(events, batchId, (JSON.parse(sealed) as SealedBatch).batchRoot)
+  if (found === null) throw new Error(`${batchId} was not announced`)
+  return found
 }
 
-function announced(events: readonly LoggedEvent[], batchId: string, batchRoot: string): Announced {
+/** `null` where the root is not announced. */
+function announced(events: readonly LoggedEvent[], batchId: string, batchRoot: string): Announced | null {
   const last = events.findLast(({ event }) => (event['body'] as JsonObject)['batchRoot'] === batchRoot)
-  if (last === undefined || last.id === null) throw new Error(`${batchId} was not announced`)
-  return { batchId, batchRoot, id: last.id, kid: last.event['kid'] }
+  return last === undefined || last.id === null ? null : { batchId, batchRoot, id: last.id, kid: last.event['kid'] }
 }
 
 /** Makes the next pack as a draft that a second machine signs. Answers the file. */
@@ -112,21 +117,32 @@ async function packsAt(machine: Machine, packSeq?: number): Promise<readonly Pac
     })
 }
 
+/** The rows of a projection with all that the machine has logged. */
+async function rowsAt(
+  machine: Machine,
+  projection: string,
+  filter: ProjectionQuery = {}
+): Promise<readonly JsonObject[]> {
+  const admin = adminAt(machine)
+  const { logSeq: waitFor } = (await admin.status()).log
+  return (await admin.query(projection, { ...filter, waitFor })).rows
+}
+
 /** The roots that win at a node by a timestamp that it verified. */
 async function winnersAt(machine: Machine): Promise<Readonly<Record<string, string | null>>> {
-  const { rows } = await adminAt(machine).query('winners', { namespace: NAMESPACE })
+  const rows = await rowsAt(machine, 'winners', { namespace: NAMESPACE })
   const won = (rows as unknown as readonly WinnerRow[]).filter(({ winner }) => winner !== null)
   return Object.fromEntries(won.map(({ batchId, batchRoot }) => [batchId, batchRoot]))
 }
 
 /** Why what was announced for each batch does not count, or `null`. */
 async function batchesAt(machine: Machine): Promise<Effects> {
-  const { rows } = await adminAt(machine).query('batches', { namespace: NAMESPACE })
+  const rows = await rowsAt(machine, 'batches', { namespace: NAMESPACE })
   return Object.fromEntries(rows.map(({ batchId, effect }) => [batchId, effect])) as Effects
 }
 
 async function effectsAt(machine: Machine): Promise<Effects> {
-  const { rows } = await adminAt(machine).query('effects', {})
+  const rows = await rowsAt(machine, 'effects')
   return Object.fromEntries(rows.map(({ eventId, effect }) => [eventId, effect])) as Effects
 }
 

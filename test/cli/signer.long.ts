@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { newKey, readKeystore, withKey, writeKeystore } from '../../src/cli/data-folder/keystore.ts'
 import { systemRandom } from '../../src/platform/random.ts'
+import type { AuditRecord } from '../../src/audit/operations.ts'
 import type { NodeStatus } from '../../src/operations.ts'
 import { launch, newFolder, run, runFailing, runJson, runJsonLines, runWell } from '../support/cli.ts'
 import type { Running } from '../support/cli.ts'
@@ -65,6 +66,10 @@ describe('a node that another process signs for', () => {
     const own = read(join(data, 'keystore.json'))
     expect(own.keys.flatMap(({ purpose }) => purpose)).toEqual(['peer'])
     expect(own.external?.map(({ kid }) => kid)).toHaveLength(1)
+    const adoptions = await runJsonLines<AuditRecord>(['audit', '--action', 'SIGNER_ADOPTED', '--data', data])
+    expect(adoptions).toMatchObject([
+      { actor: 'operator', subject: socket, outcome: 'ok', detail: { adopted: own.external?.[0]?.kid, removed: 1 } }
+    ])
 
     const signer = await startSigner(socket, keystore)
     expect(statSync(socket).mode & 0o777).toBe(0o600)
@@ -87,7 +92,7 @@ describe('a node that another process signs for', () => {
     expect((await node.ended).code).toBe(143)
     await end(again, 'SIGTERM')
     expect(existsSync(socket)).toBe(false)
-  }, 60_000)
+  })
 
   test('starts while the signer is away', async () => {
     const { data, socket, keystore } = await hardened()
@@ -96,7 +101,7 @@ describe('a node that another process signs for', () => {
     expect((await publish(data, 'b-1')).code).toBe(1)
     await startSigner(socket, keystore)
     expect((await run(['announce', '--data', data, '--namespace', NAMESPACE, '--batch', 'b-1'])).code).toBe(0)
-  }, 60_000)
+  })
 
   test('has its key rotated where that is held, and makes none that nobody could sign with', async () => {
     const { data, socket, keystore } = await hardened()
@@ -131,7 +136,7 @@ describe('a node that another process signs for', () => {
     node.process.kill('SIGTERM')
     await node.ended
     await end(again, 'SIGTERM')
-  }, 60_000)
+  })
 
   test('takes no signature of another key', async () => {
     const { data, socket } = await hardened()

@@ -106,7 +106,8 @@ describe('anchormesh sync', () => {
     })
     expect(result?.rounds).toBeGreaterThanOrEqual(1)
     const ofNamespace = (await adminOf(left).status()).sync.filter(({ namespace }) => namespace === NAMESPACE)
-    expect(ofNamespace.map(({ total }) => total.sent)).toEqual([EVENTS])
+    // Where the other has asked at the same moment, in a session of its own, it got them twice.
+    expect([[EVENTS], [2 * EVENTS]]).toContainEqual(ofNamespace.map(({ total }) => total.sent))
     // What was sent is taken in a moment later.
     const here = { ...(await adminOf(left).digest(NAMESPACE)), logSeq: 0 }
     const there = await untilAnswer('the other holds as many', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { seededRandom } from '../../simulations/ports/seeded-random.ts'
 import { writeAdminFile } from '../../src/cli/data-folder/admin-file.ts'
-import { startAdminListener } from '../../src/http/admin-listener.ts'
+import { newAdminToken, startAdminListener } from '../../src/http/admin-listener.ts'
 import { memoryCheckpoint } from '../../src/log/checkpoint-file.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
 import { createNode } from '../../src/node.ts'
@@ -43,7 +43,7 @@ async function verifyingNode(): Promise<{ readonly folder: string; readonly veri
     listen: '127.0.0.1:0',
     logger: silentLogger,
     clock: systemClock,
-    random: seededRandom('token'),
+    token: newAdminToken(seededRandom('token')),
     shutdown: () => undefined
   })
   const folder = newFolder()

@@ -61,7 +61,8 @@ describe('a delivery', () => {
     expect(known.keyKnownBy).toBe('app')
     expect(asked).not.toContain('/v1/federation/node')
     expect(known.deliveryHash).not.toBe(shown.deliveryHash)
-    const { rows } = await clientOf(node).query('deliveries')
+    const { logSeq: waitFor } = known.receipt
+    const { rows } = await clientOf(node).query('deliveries', { waitFor })
     expect(rows.map(({ deliveryHash }) => deliveryHash).toSorted()).toEqual(
       [shown.deliveryHash, known.deliveryHash].toSorted()
     )

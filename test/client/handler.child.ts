@@ -5,13 +5,15 @@ import type { CursorStore } from '../../src/client/index.ts'
 
 /**
  * An app for the tests that kill it: `URL CURSOR HANDLED`. Follows `batches`, and writes the id of each event behind a row
- * durably to the file HANDLED, with `start` before the first, before its cursor moves on in the file CURSOR, which it writes `saved` of. Says
- * each event on standard output too.
+ * durably to the file HANDLED, with `start` before the first, before its cursor moves on in the file CURSOR, which it writes `saved` of. An
+ * event that ends a run has `end` after it. Says each event on standard output too.
  */
 const [url = '', cursorPath = '', handledPath = ''] = process.argv.slice(2)
 
+let known: string | null = null
+
 const cursorStore: CursorStore = {
-  load: () => readFile(cursorPath, 'utf8').catch(() => null),
+  load: async () => (known = await readFile(cursorPath, 'utf8').catch(() => null)),
   save: (cursor) => {
     // What a killed process has written stays; only a machine without power would lose it.
     writeFileSync(`${cursorPath}.new`, cursor)
@@ -25,9 +27,11 @@ append('start\n')
 await createClient({ url }).handle('batches', { cursorStore, retry: { baseMs: 20 } }, (update) => {
   if (update.frame !== 'snapshot' && update.frame !== 'change') return
   for (const { eventId } of update.row?.announcements ?? []) {
-    append(`${eventId}\n`)
+    // Within a run the cursor is that of before.
+    append(update.cursor === known ? `${eventId}\n` : `${eventId}\nend\n`)
     process.stdout.write('.\n')
   }
+  known = update.cursor
 })
 
 function append(text: string): void {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
+import { RUN_LIMITS } from '../../src/projections/changed-runs.ts'
 import type { SeededRandom } from '../../simulations/ports/seeded-random.ts'
 import { temporaryFolder } from '../support/folders.ts'
 import { until } from '../support/until.ts'
@@ -38,8 +39,8 @@ function startApp(args: readonly string[]): App {
 
 /**
  * A real node takes `count` events while an app that follows it is killed `kills` times, at random moments, and started
- * again. The app has then handled each event at least once, first in the order of the log; and it went on each time at
- * or before where it was, and not from the beginning.
+ * again. The app has then handled each event at least once, first in the order of the log; and what it handled again each
+ * time is at most the run in which it was killed (SU-10).
  */
 export async function killTheApp(count: number, kills: number, random: SeededRandom): Promise<void> {
   const serving = await servingNode(count)
@@ -81,16 +82,19 @@ interface Life {
   readonly handled: number[]
   /** How many were handled when it knew of a cursor that is kept; null where it knew of none. */
   saved: number | null
+  /** How many were handled at the ends of runs. */
+  readonly ends: number[]
 }
 
 function livesOf(path: string, placeOf: ReadonlyMap<string, number>): Life[] {
   const lives: Life[] = []
   for (const line of readFileSync(path, 'utf8').split('\n')) {
-    if (line === 'start') lives.push({ handled: [], saved: null })
+    if (line === 'start') lives.push({ handled: [], saved: null, ends: [] })
     const life = lives.at(-1)
     // A kill in the midst of a write leaves half a line, whose event comes again.
     const place = placeOf.get(line)
     if (place !== undefined) life?.handled.push(place)
+    if (line === 'end' && life !== undefined) life.ends.push((life.handled.at(-1) ?? -1) + 1)
     if (line === 'saved' && life !== undefined) life.saved = (life.handled.at(-1) ?? -1) + 1
   }
   return lives
@@ -99,14 +103,20 @@ function livesOf(path: string, placeOf: ReadonlyMap<string, number>): Life[] {
 function requireEachInOrder(lives: readonly Life[], count: number): void {
   const firsts = [...new Set(lives.flatMap(({ handled }) => handled))]
   expect(firsts).toEqual(Array.from({ length: count }, (_, place) => place))
-  let [reached, saved] = [0, 0]
+  let [reached, saved, runFrom] = [0, 0, 0]
   for (const life of lives) {
     const [first] = life.handled
     if (first === undefined) continue
     expect(life.handled).toEqual(life.handled.map((_, offset) => first + offset))
     expect(first).toBeGreaterThanOrEqual(saved)
     expect(first).toBeLessThanOrEqual(reached)
+    expect(first).toBeGreaterThanOrEqual(runFrom)
+    expect(reached - first).toBeLessThanOrEqual(RUN_LIMITS.rows)
     saved = Math.max(saved, life.saved ?? 0)
-    reached = Math.max(reached, first + life.handled.length)
+    const end = first + life.handled.length
+    if (end < reached) continue
+    // Until the next is asked for, a cursor at the end of a run is not kept.
+    runFrom = life.ends.findLast((place) => place < end) ?? first
+    reached = end
   }
 }

@@ -1,6 +1,7 @@
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { readFederation } from '../../src/cli/data-folder/load-config.ts'
 import { edit, emptyFolder, failureOf, initialised, load } from './support.ts'
 
 /** A self-signed Ed25519 certificate; nobody kept its key. */
@@ -25,6 +26,23 @@ describe('a configuration that loads', () => {
     const config = await load(folder, { environment, flags: [flag] })
     expect(config.federation.http.listen).toBe('127.0.0.1:3')
     expect(config.federation.log.level).toBe('debug')
+  })
+
+  test('the same order for those that look at federation.yaml alone, and a wrong variable is told to them', async () => {
+    const { paths } = await initialised()
+    const environment = { ANCHORMESH_STORE_ENCRYPT: 'true', ANCHORMESH_NODE_SIGNER: 'unix:one.sock' }
+    const flag = {
+      path: ['node', 'signer'],
+      value: 'unix:other.sock',
+      source: 'command line',
+      name: '--signer'
+    } as const
+    const read = await readFederation({ folder: paths.folder, environment, flags: [flag] })
+    expect([read.store.encrypt, read.node.signer]).toEqual([true, 'unix:other.sock'])
+    const failure = await failureOf(
+      readFederation({ folder: paths.folder, environment: { ANCHORMESH_STORE_ENCRYPTED: 'true' } })
+    )
+    expect(failure.message).toContain('did you mean ANCHORMESH_STORE_ENCRYPT?')
   })
 
   test('--config names another federation.yaml; the other files stay those of the folder', async () => {
@@ -280,6 +298,26 @@ describe('CONFIG_INVALID lists every problem as file:line:column key: message', 
     const code = /\[([A-Z_]+)\]$/.exec(failure.message)?.[1]
     const problem = { file: folder.paths[file], key, ...(code === undefined ? {} : { code }) }
     expect(failure.detail).toMatchObject({ problems: [problem] })
+  })
+
+  test('a key of an account that others may read, or that is none, with its place', async () => {
+    const folder = await initialised()
+    const file = join(folder.paths.folder, 'evm.key')
+    const rails = 'rails: { eip155: { 1: { rpc: ["https://a.example"], account: { keyFile: evm.key } } } }\n'
+    await edit(folder.paths.federation, /$/, rails)
+    await writeFile(file, 'ab'.repeat(32), { mode: 0o600 })
+    const { address } = (await load(folder)).payingAccounts.get('1') ?? {}
+    expect(address).toMatch(/^[0-9a-f]{40}$/)
+    const problem = async (): Promise<string> => (await failureOf(load(folder))).message
+    await chmod(file, 0o640)
+    expect(await problem()).toMatch(
+      /federation\.yaml:\d+:\d+ rails\.eip155\.1\.account\.keyFile: .* permissions 0640 .* \[FILE_INVALID\]$/
+    )
+    await chmod(file, 0o600)
+    await writeFile(file, '00'.repeat(32))
+    expect(await problem()).toMatch(
+      /federation\.yaml:\d+:\d+ rails\.eip155\.1\.account\.keyFile: .* holds no private key.* \[FILE_INVALID\]$/
+    )
   })
 
   test.each(['HTTP', 'ADMIN'])('a listener that others can reach, and no TLS, by a variable: %s', async (section) => {

@@ -3,7 +3,7 @@ import { createMemoryHub } from '../../simulations/ports/memory-network.ts'
 import { createVirtualClock } from '../../simulations/ports/virtual-clock.ts'
 import type { DrillPorts, DrillTarget } from '../../src/drill/drill-target.ts'
 import { Secrets } from '../../src/drill/secrets.ts'
-import { startAdminListener } from '../../src/http/admin-listener.ts'
+import { newAdminToken, startAdminListener } from '../../src/http/admin-listener.ts'
 import { startPublicListener } from '../../src/http/public-listener.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import type { Clock } from '../../src/platform/clock.ts'
@@ -34,7 +34,7 @@ export async function serveTestNode(name: string, startMs: number = Date.now()):
   onTestFinished(() => http.close())
   const admin = await startAdminListener({
     ...common,
-    random: systemRandom,
+    token: newAdminToken(systemRandom),
     shutdown: () => undefined,
     nodes: node.gateway.partners
   })

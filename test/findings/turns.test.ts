@@ -1,23 +1,8 @@
 import { expect, test } from 'vitest'
-import type { WriteOperation } from '../../src/log/store.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
-import { WrappedStore } from '../support/stores.ts'
+import { HeldStore } from '../support/stores.ts'
 import { until } from '../support/until.ts'
 import { REVIEWER, TENANT, TenantClient, codeOf, findingOf, payloadOf, rowsOf, startFindingsNode } from './support.ts'
-
-/** Holds writes of log records back. */
-class HeldStore extends WrappedStore {
-  held: PromiseWithResolvers<void> | null = null
-  waiting = 0
-
-  override async write(operations: readonly WriteOperation[], options: { readonly sync: boolean }): Promise<void> {
-    if (this.held !== null && operations.some(({ key }) => key.startsWith('r!'))) {
-      this.waiting += 1
-      await this.held.promise
-    }
-    await super.write(operations, options)
-  }
-}
 
 test('a key that is taken back while its report waits for its turn signs nothing any more', async () => {
   const store = new HeldStore(await openMemoryStore())

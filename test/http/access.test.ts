@@ -204,6 +204,7 @@ describe('with a token', () => {
     expect((await ask(`${url}/v1/events?namespace=a:one`, token)).code).toBe('ACCESS_DENIED')
     expect((await ask(`${url}/v1/events?namespace=_trust`, token)).code).toBe('ACCESS_DENIED')
     expect((await ask(`${url}/v1/tickets`, token, 'POST')).code).toBe('ACCESS_DENIED')
+    for (const path of ['/health', '/readyz']) expect((await ask(url + path, token)).body).toEqual({ status: 'ok' })
   })
 
   test('refusals are counted on record, without the token', async () => {

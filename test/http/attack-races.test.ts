@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { WriteOperation } from '../../src/log/store.ts'
 import { openMemoryStore } from '../../src/log/level-store.ts'
 import { quiet } from '../node/nodes.ts'
 import { CrashStore } from '../support/crash-store.ts'
-import { FailingStore, WrappedStore } from '../support/stores.ts'
+import { FailingStore, HeldStore } from '../support/stores.ts'
 import { until } from '../support/until.ts'
 import type { Answer, Partner } from './support/partners.ts'
 import { Partner as PartnerClient, registeredPartner } from './support/partners.ts'
@@ -99,20 +98,6 @@ it('a crash at any moment of a delivery leaves one answer: the record for each r
     }
   }
 })
-
-/** Holds writes of log records back. */
-class HeldStore extends WrappedStore {
-  held: PromiseWithResolvers<void> | null = null
-  waiting = 0
-
-  override async write(operations: readonly WriteOperation[], options: { readonly sync: boolean }): Promise<void> {
-    if (this.held !== null && operations.some(({ key }) => key.startsWith('r!'))) {
-      this.waiting += 1
-      await this.held.promise
-    }
-    await super.write(operations, options)
-  }
-}
 
 it('a node that stops finishes the deliveries that it has, and tells its subscribers', async () => {
   const store = new HeldStore(await openMemoryStore())

@@ -1,7 +1,14 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { requireToken } from '../../src/http/admin-token.ts'
+import { auditCalls } from '../../src/http/audit-calls.ts'
+import { ADMIN_LIMITS } from '../../src/http/limits.ts'
+import { startListener } from '../../src/http/listener.ts'
+import type { App } from '../../src/http/listener.ts'
 import type { AuditEntry, CountingTrail } from '../../src/platform/audit.ts'
+import { systemClock } from '../../src/platform/clock.ts'
 import { AnchormeshError } from '../../src/platform/errors.ts'
-import { adminListener, ask, problemOf } from './support/listeners.ts'
+import { silentLogger } from '../../src/platform/logger.ts'
+import { TOKEN, adminListener, ask, problemOf } from './support/listeners.ts'
 import { NAMESPACE, memoryNode } from './support/memory-operations.ts'
 
 const LINES = { 'content-type': 'application/x-ndjson' }
@@ -118,4 +125,26 @@ describe('the audit log', () => {
       expect(await problemOf(await ask(url(`audit?${query}`)))).toMatchObject({ status: 400, code: 'QUERY_INVALID' })
     }
   )
+})
+
+it('who asks without the token is counted by network, where another address costs nothing', async () => {
+  const { audit, counted } = recording()
+  const apps: App[] = []
+  const listener = await startListener({
+    listen: '127.0.0.1:0',
+    key: 'admin.listen',
+    limits: ADMIN_LIMITS,
+    logger: silentLogger,
+    clock: systemClock,
+    routes: (app, context) => {
+      auditCalls(app, audit, context)
+      requireToken(app, TOKEN)
+      app.get('/v1/admin/status', () => ({}))
+      apps.push(app)
+    }
+  })
+  onTestFinished(() => listener.close())
+  for (const remoteAddress of ['2001:db8:1:2::3', '2001:db8:1:2::4', '192.0.2.7'])
+    await apps[0]?.inject({ url: '/v1/admin/status', remoteAddress })
+  expect(counted.map(({ actor }) => actor)).toEqual(['2001:db8:1:2::/64', '2001:db8:1:2::/64', '192.0.2.7'])
 })

@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { certificateDidOf, checkCertificates } from '../../src/http/client-certificate.ts'
 import { PUBLIC_LIMITS } from '../../src/http/limits.ts'
 import { startListener } from '../../src/http/listener.ts'
+import type { App } from '../../src/http/listener.ts'
 import type { AuditEntry } from '../../src/platform/audit.ts'
 import { NO_AUDIT } from '../../src/platform/audit.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
@@ -22,6 +23,7 @@ const PARTNER = 'did:web:partner.example'
 const OTHER = 'did:web:other.example'
 
 interface Gate {
+  readonly app: App
   readonly url: string
   readonly pins: Map<string, string>
   readonly clock: HandClock
@@ -36,6 +38,7 @@ async function gate(mtls: 'off' | 'required'): Promise<Gate> {
   ])
   const clock = createHandClock(Date.now())
   const counted: AuditEntry[] = []
+  const apps: App[] = []
   const listener = await startListener({
     listen: '127.0.0.1:0',
     key: 'http.listen',
@@ -44,6 +47,7 @@ async function gate(mtls: 'off' | 'required'): Promise<Gate> {
     clock,
     tls: { identity: server, asksCertificates: true },
     routes: (app) => {
+      apps.push(app)
       const audit = { ...NO_AUDIT, count: (entry: AuditEntry) => void counted.push(entry) }
       checkCertificates(app, { mtls, didOfPin: (pin) => pins.get(pin) ?? null }, clock, audit)
       app.get('/who', (request) => ({ did: certificateDidOf(request) }))
@@ -51,7 +55,9 @@ async function gate(mtls: 'off' | 'required'): Promise<Gate> {
     }
   })
   onTestFinished(() => listener.close())
-  return { url: listener.url, pins, clock, counted }
+  const [app] = apps
+  if (app === undefined) throw new Error('a listener without routes')
+  return { app, url: listener.url, pins, clock, counted }
 }
 
 describe('mtls: required', () => {
@@ -74,6 +80,12 @@ describe('mtls: required', () => {
     expect(text).toMatch(/^HTTP\/1\.1 401 .*connection: close/is)
     expect(counted).toHaveLength(3)
     expect(counted[0]).toMatchObject({ action: 'ACCESS_REFUSED', subject: 'GET /who', code: 'CERTIFICATE_REQUIRED' })
+  })
+
+  it('counts all of a network together, where another address costs nothing', async () => {
+    const { app, counted } = await gate('required')
+    for (const remoteAddress of ['2001:db8:1:2::3', '2001:db8:1:2::4']) await app.inject({ url: '/who', remoteAddress })
+    expect(counted.map(({ actor }) => actor)).toEqual(['2001:db8:1:2::/64', '2001:db8:1:2::/64'])
   })
 
   it('refuses a certificate that is valid, and that nobody has pinned', async () => {

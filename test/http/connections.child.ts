@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { startAdminListener } from '../../src/http/admin-listener.ts'
+import { newAdminToken, startAdminListener } from '../../src/http/admin-listener.ts'
 import { startPublicListener } from '../../src/http/public-listener.ts'
 import type { TlsIdentity } from '../../src/http/tls.ts'
 import { systemClock } from '../../src/platform/clock.ts'
@@ -17,7 +17,7 @@ const ports = { operations: memoryNode(), logger: silentLogger, clock: systemClo
 async function serve(identity: TlsIdentity | null): Promise<void> {
   const tls = identity === null ? undefined : { identity, mtls: 'off' as const, didOfPin: () => null }
   const { url } = await startPublicListener({ ...ports, tls })
-  const admin = await startAdminListener({ ...ports, random: systemRandom, shutdown: () => undefined })
+  const admin = await startAdminListener({ ...ports, token: newAdminToken(systemRandom), shutdown: () => undefined })
   process.send?.({ url, admin: { url: admin.url, token: admin.token } })
 }
 

@@ -39,4 +39,4 @@ it('shows every route in a browser that reaches nothing but the node, without an
   expect(await page.locator('.opblock.is-open .parameters tbody tr').count()).toBe(12)
   expect(asked.filter((one) => !one.startsWith(`${url}/`) && !one.startsWith('data:'))).toEqual([])
   expect(wrong).toEqual([])
-}, 120_000)
+})

@@ -307,6 +307,7 @@ it('what is taken and what is refused is in the audit log', async () => {
   await partner.post('deliver', body)
   await partner.post('deliver', body)
   await new Partner(node, member('stranger').signer).challenge()
+  await node.memory.node.gateway.partners.unregister(partner.signer.did, partner.signer.kid)
   const { node: inside } = node.memory
   await node.clock.advance(120_000)
   await inside.auditTrail.flushed()
@@ -315,6 +316,7 @@ it('what is taken and what is refused is in the audit log', async () => {
   expect(told).toEqual(
     expect.arrayContaining([
       ['NODE_REGISTERED', 'operator', partner.signer.did, 'ok', null],
+      ['NODE_REMOVED', 'operator', partner.signer.did, 'ok', null],
       ['DELIVERY_TAKEN', partner.signer.did, NAMESPACE, 'ok', null],
       ['REQUEST_REPLAYED', partner.signer.did, 'deliver', 'refused', 'SIGNATURE_INVALID'],
       ['REQUEST_SIGNATURE_REFUSED', '127.0.0.1', 'challenge', 'refused', 'NODE_UNKNOWN']

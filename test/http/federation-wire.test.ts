@@ -1,15 +1,18 @@
+import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import type { BundleRequest } from '../../protocols/bundle/v1/request.ts'
 import { encodeRequest } from '../../protocols/bundle/v1/request.ts'
 import { decodePage } from '../../protocols/bundle/v1/page.ts'
 import { createMemoryHub } from '../../simulations/ports/memory-network.ts'
 import { FEDERATION_REQUESTS_PER_MINUTE } from '../../src/http/federation-routes.ts'
+import { BODY_BYTES_MAX, PUBLIC_LIMITS } from '../../src/http/limits.ts'
 import { openNode, quiet } from '../node/nodes.ts'
 import { announceBody, next } from '../support/events.ts'
 import { NAMESPACE, member, policyOf } from '../support/identities.ts'
 import { rawExchange } from './support/listeners.ts'
 import type { PartnerNode } from './support/partners.ts'
 import { HOME, PEER, answerOf, freshNonce, postWire, servePartners, startPartnerNode } from './support/partners.ts'
+import { startWholeGateway } from './support/whole-gateway.ts'
 
 describe('POST /federation/announce', () => {
   it('answers as the door does, and what is new goes on to the mesh', async () => {
@@ -52,6 +55,27 @@ describe('POST /federation/announce', () => {
   })
 })
 
+it.each(['/federation/announce', '/v1/packs'])(
+  '%s does not read on for ever what is larger than an event',
+  async (path) => {
+    // Nothing but how much has come ends it.
+    const limits = { ...PUBLIC_LIMITS, requestTimeoutMs: 0, idleTimeoutMs: 0 }
+    const { url } = await startWholeGateway({}, { limits })
+    const { hostname, port } = new URL(url)
+    const socket = connect(Number(port), hostname)
+    // Cut off in the middle of what it sends, it may see a reset, perhaps before the answer.
+    socket.on('error', () => undefined)
+    let text = ''
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')))
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+    socket.write(`POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n`)
+    socket.write(`Content-Length: ${64 * BODY_BYTES_MAX}\r\n\r\n`)
+    socket.write(new Uint8Array(4 * BODY_BYTES_MAX))
+    await closed
+    expect(text).toMatch(/^(?:HTTP\/1\.1 413 .*"code":"EVENT_TOO_LARGE".*)?$/s)
+  }
+)
+
 it('who asks faster than ten times a second is told when to come back, by whatever route', async () => {
   const { url } = await startPartnerNode()
   const statuses = new Map<number, number>()
@@ -87,6 +111,7 @@ describe('POST /federation/request', () => {
     const { node: inside } = node.memory
     await inside.seal({ namespace: NAMESPACE, batchId: 'b-1', receipts: [{ a: 1 }, { a: 2 }] })
     await inside.announce({ namespace: NAMESPACE, batchId: 'b-1', timestampAnchors: [] })
+    await quiet(node.memory)
     const response = await post(node, await wireOf(requestOf(node)))
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/octet-stream'])
     const page = decodePage(new Uint8Array(await response.arrayBuffer()))

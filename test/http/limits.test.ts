@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { ADMIN_LIMITS, HEARTBEAT_MS, PUBLIC_LIMITS } from '../../src/http/limits.ts'
-import { startAdminListener } from '../../src/http/admin-listener.ts'
+import { newAdminToken, startAdminListener } from '../../src/http/admin-listener.ts'
 import { createAdminClient } from '../../src/http/admin-client.ts'
 import type { Operations } from '../../src/operations.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
@@ -186,7 +186,7 @@ describe('closing', () => {
       operations: memoryNode({ status }),
       logger: silentLogger,
       clock,
-      random: systemRandom,
+      token: newAdminToken(systemRandom),
       shutdown: () => undefined
     })
     const answered = createAdminClient(listener).status()

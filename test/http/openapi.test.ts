@@ -135,6 +135,24 @@ describe('GET /openapi.json', () => {
           expect([code, statusOf(code ?? '')]).toEqual([code, Number(status)])
   })
 
+  it('says of each route whether it asks for a reader, and by what', async () => {
+    const { document, url } = await described()
+    for (const { method, path, operation } of operationsIn(document)) {
+      const of = `${method} ${path}`
+      // Handed on by a proxy, so from elsewhere.
+      const headers = { 'x-forwarded-for': '192.0.2.7' }
+      const address = url + path.replaceAll(/\{\w+\}/g, 'x')
+      const response = await fetch(address, { method: method.toUpperCase(), headers })
+      const { code } = (await response.json().catch(() => ({}))) as { readonly code?: string }
+      const schemes = (operation.security ?? []).flatMap((one) => Object.keys(one))
+      expect([of, code === 'TOKEN_REQUIRED']).toEqual([of, schemes.length > 0])
+      // A ticket opens a subscription; what a token alone may do no certificate does.
+      expect([of, schemes.includes('ticket')]).toEqual([of, path === '/v1/subscribe'])
+      const isForTokens = ['/v1/tickets', '/v1/receipts'].includes(path)
+      expect([of, schemes.includes('certificate')]).toEqual([of, schemes.length > 0 && !isForTokens])
+    }
+  })
+
   it('is answered with 304 to whoever has it', async () => {
     const { url } = await described()
     const first = await fetch(`${url}/openapi.json`)

@@ -65,7 +65,21 @@ describe('one request is one request, or none', () => {
     const { url } = await publicListener({ limits: QUICK })
     const statuses = await statusesOf(url, sent)
     expect(statuses.length).toBeLessThanOrEqual(1)
-    for (const status of statuses) expect([400, 408]).toContain(status)
+    // 404: what is asked for was not there, and nobody looked at the body.
+    for (const status of statuses) expect([400, 404, 408]).toContain(status)
+  })
+
+  it('who was answered before its body came hears no second answer to what is wrong with that', async () => {
+    const { url } = await publicListener()
+    const { hostname, port } = new URL(url)
+    const socket = connect(Number(port), hostname)
+    socket.write('POST /nowhere HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n')
+    let received = ''
+    for await (const chunk of socket) {
+      received += (chunk as Buffer).toString('utf8')
+      socket.write('no size\r\n')
+    }
+    expect([...received.matchAll(/HTTP\/1\.1 ([0-9]{3}) /g)].map(([, status]) => status)).toEqual(['404'])
   })
 
   it.each([
@@ -131,7 +145,12 @@ it('whatever bytes come, in whatever pieces, nothing is a defect and the next on
     { numRuns: 40, examples: [[[]], [['GET ', '/livez', ' HTTP/1.1']]] }
   )
   // On a busy machine one request may take longer than these limits allow.
-  await untilAnswer('the next one is served', async () => (await fetch(`${url}/livez`)).ok)
+  await untilAnswer('the next one is served', async () =>
+    fetch(`${url}/livez`).then(
+      ({ ok }) => ok,
+      () => false
+    )
+  )
 })
 
 it('the same over TLS, in the handshake and behind it', async () => {

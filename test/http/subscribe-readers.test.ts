@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { createAdminClient } from '../../src/http/admin-client.ts'
-import { startAdminListener } from '../../src/http/admin-listener.ts'
+import { newAdminToken, startAdminListener } from '../../src/http/admin-listener.ts'
 import { startPublicListener } from '../../src/http/public-listener.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
@@ -63,7 +63,7 @@ test.each(FORMS)('a reader over %s that does not read is ended by name, while an
 test('what an operator writes is read back by the position that the answer names, and the state before it too', async () => {
   const { node } = await openNode(ALICE, [ALICE])
   const options = { logger: silentLogger, clock: systemClock, listen: '127.0.0.1:0', operations: node }
-  const admin = await startAdminListener({ ...options, random: systemRandom, shutdown: () => undefined })
+  const admin = await startAdminListener({ ...options, token: newAdminToken(systemRandom), shutdown: () => undefined })
   const listener = await startPublicListener({ ...options, subscriptions: node.gateway.subscriptions })
   onTestFinished(async () => {
     await listener.close()

@@ -60,6 +60,7 @@ describe.each(FORMS)('as %s', (form) => {
   test('first all rows, then caught-up, then each change as it comes', async () => {
     const { url, announce, opened } = await serve()
     await announce(3)
+    await quiet(opened)
     const reader = await subscribe(url, form)
     await reader.until('caught-up', ({ frame }) => frame === 'caught-up')
     expect(reader.frames.map(({ frame }) => frame)).toEqual(['snapshot', 'snapshot', 'snapshot', 'caught-up'])
@@ -148,6 +149,32 @@ describe('what is refused', () => {
     await until('the end', () => reader.state.ended)
     expect(reader.frames).toMatchObject([{ frame: 'error', code: 'QUERY_INVALID', retryable: false }])
     expect(reader.state.closeCode).toBe(1008)
+  })
+
+  test('over WebSocket a broken handshake is a problem, and an upgrade to another protocol is not heeded', async () => {
+    const { url, listener, opened } = await serve()
+    const { host, pathname, search } = new URL(url)
+    const ask = async (...headers: readonly string[]): Promise<string> =>
+      await rawExchange(
+        listener.url,
+        `${[`GET ${pathname}${search} HTTP/1.1`, `host: ${host}`, 'connection: upgrade', ...headers].join('\r\n')}\r\n\r\n`
+      )
+    const [key, version] = ['sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==', 'sec-websocket-version: 13']
+    for (const headers of [
+      [version],
+      [key],
+      ['sec-websocket-key: short', version],
+      [key, 'sec-websocket-version: 8'],
+      [key, version, 'sec-websocket-protocol: a, a'],
+      [key, version, 'sec-websocket-protocol: ,']
+    ])
+      expect(await ask('upgrade: websocket', ...headers)).toMatch(
+        /^HTTP\/1\.1 400 .*\r\nsec-websocket-version: 13\r\n.*application\/problem\+json.*"code":"QUERY_INVALID"/s
+      )
+    const streamed = ask('upgrade: h2c')
+    await until('the stream', () => opened.node.gateway.subscriptions.stats().subscribers === 1)
+    await listener.close()
+    expect(await streamed).toMatch(/^HTTP\/1\.1 200 .*text\/event-stream.*"caught-up".*"NODE_NOT_RUNNING"/s)
   })
 
   test('a page of a foreign origin may not read over WebSocket', async () => {

@@ -28,6 +28,8 @@ async function connectAll(apps: readonly App[], url: string): Promise<void> {
         const cursor = app.reader?.cursor()
         const query = `projection=batches&namespace=${NAMESPACE}${cursor === undefined ? '' : `&cursor=${cursor}`}`
         app.reader = await subscribe(`${url}/v1/subscribe?${query}`, app.form, { hasCursor: cursor !== undefined })
+        // From here on it has a cursor to go on from, whenever the node is killed.
+        await app.reader.until('caught-up', ({ frame }) => frame === 'caught-up')
       })
     )
   }

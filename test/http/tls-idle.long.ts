@@ -8,7 +8,7 @@ import { FORMS, subscribe } from './support/subscribers.ts'
 import { trusting } from './support/tls-client.ts'
 
 // A keep-alive comes twice in the time that a connection may be silent, as 15 s stand to 30 s.
-const IDLE_MS = 6_000
+const IDLE_MS = 10_000
 const SILENCE_MS = IDLE_MS / 2
 
 test('keep-alives hold a silent stream over TLS far beyond the idle limit, and nothing else does', async () => {

@@ -186,7 +186,7 @@ describe('signature threads', () => {
 
   test('a process waits for their answers, and not for them', () => {
     const program = join(import.meta.dirname, 'threads-program.ts')
-    const output = execFileSync(process.execPath, [program], { encoding: 'utf8', timeout: 30_000 })
+    const output = execFileSync(process.execPath, [program], { encoding: 'utf8', timeout: 120_000 })
     expect(output).toBe('100\n')
   })
 })

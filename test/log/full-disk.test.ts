@@ -10,8 +10,6 @@ import { deterministicEvents, inspectFolder } from './disk-node.ts'
 const COUNT = 100
 const PAD_BYTES = 12_000
 const REFUSED = '! STORE_FULL'
-/** A process on a busy machine that waits a second after each failed write. */
-const PATIENCE_MS = 50_000
 /** The store is opened anew a second after a failed write; two of them have passed then. */
 const LONG_REFUSED_MS = 2_500
 
@@ -41,11 +39,7 @@ async function expectKept(folder: string, acknowledged: readonly string[]): Prom
 test('a file that can grow no more: the node says so, opens its store anew, and goes on', async () => {
   const folder = temporaryFolder()
   const child = startIngest(folder, await eventsPath(), { fileKibMax: 1_024 })
-  await until(
-    'the limit was reached and everything is in nevertheless',
-    () => child.lines().includes('done'),
-    PATIENCE_MS
-  )
+  await until('the limit was reached and everything is in nevertheless', () => child.lines().includes('done'))
   const said = await child.kill()
   expect(said).toContain(REFUSED)
   expectOnlyRefusals(said)
@@ -56,7 +50,7 @@ test('a file that can grow no more: the node says so, opens its store anew, and 
 test('a process that is killed while its disk is full has lost nothing that it acknowledged', async () => {
   const folder = temporaryFolder()
   const child = startIngest(folder, await eventsPath(), { fileKibMax: 512 })
-  await until('the disk is full', () => child.lines().includes(REFUSED), PATIENCE_MS)
+  await until('the disk is full', () => child.lines().includes(REFUSED))
   const acknowledged = acknowledgedBy(await child.kill())
   expect(acknowledged.length).toBeGreaterThan(8)
   await expectKept(folder, acknowledged)
@@ -77,18 +71,21 @@ test.runIf(hasPrlimit)(
   'a disk that stays full, so that the store can not even be opened: the node waits, and goes on when there is room',
   async () => {
     const folder = temporaryFolder()
-    const child = startIngest(folder, await eventsPath())
-    await until('some are in', () => child.lines().length >= 32, PATIENCE_MS)
+    const child = startIngest(folder, await eventsPath(), { fileKibMax: 512 })
+    // It goes on a second later at the earliest: there is time to take the room from it for good.
+    await until('the disk is full', () => child.lines().includes(REFUSED))
     // Less than the write-ahead log has: opening the store anew writes it out as a table, which fails as well.
     limitFiles(child, 16_384)
-    await until('the disk is full', () => child.lines().includes(REFUSED), PATIENCE_MS)
-    const acknowledged = acknowledgedBy(child.lines()).length
+    const forLong = async (): Promise<number> => {
+      const sinceMs = performance.now()
+      await until('it was refused for long', () => performance.now() - sinceMs > LONG_REFUSED_MS)
+      return acknowledgedBy(child.lines()).length
+    }
+    const acknowledged = await forLong()
     expect(acknowledged).toBeLessThan(COUNT)
-    const sinceMs = performance.now()
-    await until('it was refused for long', () => performance.now() - sinceMs > LONG_REFUSED_MS)
-    expect(acknowledgedBy(child.lines())).toHaveLength(acknowledged)
+    expect(await forLong()).toBe(acknowledged)
     limitFiles(child, 'unlimited')
-    await until('everything is in', () => child.lines().includes('done'), PATIENCE_MS)
+    await until('everything is in', () => child.lines().includes('done'))
     const said = await child.kill()
     expectOnlyRefusals(said)
     expect(acknowledgedBy(said)).toHaveLength(COUNT)

@@ -8,7 +8,8 @@ const seed = process.env['ANCHORMESH_SEED'] ?? String(Date.now())
 
 test(`nodes on ${FOLDERS} folders, each killed ${KILLS_OF_FOLDER} times, lose nothing that they acknowledged (ANCHORMESH_SEED=${seed})`, async () => {
   const random = seededRandom(seed)
-  for (let folder = 0; folder < FOLDERS; folder += 1) {
-    expect(await killAndLook(KILLS_OF_FOLDER, random)).toBeGreaterThan(KILLS_OF_FOLDER * 10)
-  }
+  let acknowledged = 0
+  for (let folder = 0; folder < FOLDERS; folder += 1) acknowledged += await killAndLook(KILLS_OF_FOLDER, random)
+  // Some 40 a kill; the few kills of one folder may all come early.
+  expect(acknowledged).toBeGreaterThan(FOLDERS * KILLS_OF_FOLDER * 10)
 })

@@ -8,13 +8,26 @@ export interface Family {
   readonly series: ReadonlyMap<string, { readonly labels: Readonly<Record<string, string>>; readonly value: number }>
 }
 
+export type Exposition = ReadonlyMap<string, Family>
+
+/** The value of the one series of a metric (without the prefix) that has these labels; undefined where there is none. */
+export function valueOf(
+  families: Exposition,
+  name: string,
+  labels: Readonly<Record<string, string>> = {}
+): number | undefined {
+  for (const { labels: found, value } of families.get(`anchormesh_${name}`)?.series.values() ?? [])
+    if (Object.entries(labels).every(([label, wanted]) => found[label] === wanted)) return value
+  return undefined
+}
+
 const COMMENT = /^# (HELP|TYPE) ([a-zA-Z_:][a-zA-Z0-9_:]*) (.+)$/
 const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/
 const LABEL = /^([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)/
 const TYPES = new Set(['counter', 'gauge', 'histogram', 'summary'])
 
 /** Throws for whatever the format does not allow, and for a name or series that stands there twice. */
-export function readExposition(text: string): ReadonlyMap<string, Family> {
+export function readExposition(text: string): Exposition {
   if (!text.endsWith('\n')) throw new Error('the last line does not end')
   const families = new Map<string, { name: string; help: string; type: string; series: Map<string, never> }>()
   let current: { name: string; help: string; type: string; series: Map<string, unknown> } | undefined

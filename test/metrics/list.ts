@@ -1,13 +1,16 @@
 import { fileURLToPath } from 'node:url'
 import { startPublicListener } from '../../src/http/public-listener.ts'
 import { NodeMetrics } from '../../src/metrics/node-metrics.ts'
-import { subscriptionFigures } from '../../src/metrics/subscription-figures.ts'
+import { connectionFigures } from '../../src/metrics/connection-figures.ts'
+import type { AnchormeshNode } from '../../src/node.ts'
 import { createLibp2pNetwork } from '../../src/network/libp2p/libp2p-network.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
 import { systemRandom } from '../../src/platform/random.ts'
 import { openNode } from '../node/nodes.ts'
 import { member } from '../support/identities.ts'
+import type { Exposition } from './exposition.ts'
+import { readExposition } from './exposition.ts'
 
 /** Where the list stands. */
 export const LIST = fileURLToPath(new URL('../../src/metrics/METRICS.md', import.meta.url))
@@ -24,10 +27,30 @@ namespaces that policy carries. What begins with \`anchormesh_gossipsub_\` is co
 
 /** The text of the list, from a node that has everything which counts. */
 export async function listOfMetrics(): Promise<string> {
+  const rows = await withEverything((metrics) => metrics.list())
+  return (
+    HEADER +
+    rows
+      .map(({ name, type, labels, help }) => {
+        const shown = labels.map((label) => `\`${label}\``).join(', ')
+        return `| \`${name}\` | ${type} | ${shown} | ${help.replaceAll('|', '\\|').replaceAll('\n', ' ')} |\n`
+      })
+      .join('')
+  )
+}
+
+/** The first exposition of such a node. */
+export async function wholeExposition(): Promise<Exposition> {
+  return readExposition(await withEverything((metrics, node) => metrics.exposition(node)))
+}
+
+async function withEverything<Result>(
+  read: (metrics: NodeMetrics, node: AnchormeshNode) => Promise<Result>
+): Promise<Result> {
   const metrics = new NodeMetrics()
   const self = member('alice', 'org-a')
   const { node } = await openNode(self, [self])
-  for (const figure of subscriptionFigures(() => node.gateway.subscriptions.stats())) metrics.keep(figure)
+  for (const figure of connectionFigures(() => ({ http: null, admin: null }))) metrics.keep(figure)
   const http = await startPublicListener({
     listen: '127.0.0.1:0',
     operations: node,
@@ -53,17 +76,11 @@ export async function listOfMetrics(): Promise<string> {
     connected: () => {},
     disconnected: () => {}
   })
-  const rows = await metrics.list()
-  await network.stop()
-  await http.close()
-  await node.close()
-  return (
-    HEADER +
-    rows
-      .map(({ name, type, labels, help }) => {
-        const shown = labels.map((label) => `\`${label}\``).join(', ')
-        return `| \`${name}\` | ${type} | ${shown} | ${help.replaceAll('|', '\\|').replaceAll('\n', ' ')} |\n`
-      })
-      .join('')
-  )
+  try {
+    return await read(metrics, node)
+  } finally {
+    await network.stop()
+    await http.close()
+    await node.close()
+  }
 }

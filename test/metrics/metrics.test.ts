@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
 import type { AnchormeshNode } from '../../src/node.ts'
-import { startAdminListener } from '../../src/http/admin-listener.ts'
+import { newAdminToken, startAdminListener } from '../../src/http/admin-listener.ts'
 import type { Listener } from '../../src/http/listener.ts'
 import { startPublicListener } from '../../src/http/public-listener.ts'
 import { NodeMetrics } from '../../src/metrics/node-metrics.ts'
+import type { MetricsSource } from '../../src/metrics/node-metrics.ts'
 import { logStatus } from '../../src/metrics/status-line.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { silentLogger } from '../../src/platform/logger.ts'
@@ -12,7 +13,8 @@ import { systemRandom } from '../../src/platform/random.ts'
 import { openNode } from '../node/nodes.ts'
 import { announceBody, next } from '../support/events.ts'
 import { NAMESPACE, member } from '../support/identities.ts'
-import { readExposition } from './exposition.ts'
+import type { Exposition } from './exposition.ts'
+import { readExposition, valueOf } from './exposition.ts'
 import { LIST, listOfMetrics } from './list.ts'
 
 const [ALICE, BERTA, CARL] = [member('alice', 'org-a'), member('berta', 'org-b'), member('carl', 'org-c')]
@@ -25,7 +27,7 @@ afterEach(async () => {
 interface Served {
   readonly node: AnchormeshNode
   readonly http: Listener
-  readonly scrape: () => Promise<ReturnType<typeof readExposition>>
+  readonly scrape: () => Promise<Exposition>
   readonly text: () => Promise<string>
 }
 
@@ -33,7 +35,7 @@ async function serve(metrics = new NodeMetrics()): Promise<Served> {
   const { node } = await openNode(ALICE, [ALICE, BERTA])
   closes.push(() => node.close())
   const { requests, contentType } = metrics
-  const serving = { requests, contentType, text: () => metrics.exposition(() => node.status()) }
+  const serving = { requests, contentType, text: () => metrics.exposition(node) }
   const http = await startPublicListener({
     listen: '127.0.0.1:0',
     operations: node,
@@ -51,15 +53,10 @@ async function serve(metrics = new NodeMetrics()): Promise<Served> {
   return { node, http, text, scrape: async () => readExposition(await text()) }
 }
 
-type Families = Awaited<ReturnType<Served['scrape']>>
+/** What a node's metrics are read off, so that a test can put something else in its place. */
+const source = (node: AnchormeshNode): MetricsSource => ({ status: () => node.status(), counts: () => node.counts() })
 
-function valueOf(families: Families, name: string, labels: Readonly<Record<string, string>> = {}): number | undefined {
-  for (const { labels: found, value } of families.get(`anchormesh_${name}`)?.series.values() ?? [])
-    if (Object.entries(labels).every(([label, wanted]) => found[label] === wanted)) return value
-  return undefined
-}
-
-const seriesOf = (families: Families): string[] =>
+const seriesOf = (families: Exposition): string[] =>
   [...families.values()]
     .filter(({ name }) => !name.startsWith('anchormesh_nodejs_') && !name.startsWith('anchormesh_process_'))
     .flatMap(({ series }) => [...series.keys()])
@@ -127,7 +124,7 @@ test('whoever asks meanwhile gets the same exposition', async () => {
     asked += 1
     return node.status()
   }
-  const texts = await Promise.all([1, 2, 3].map(() => metrics.exposition(status)))
+  const texts = await Promise.all([1, 2, 3].map(() => metrics.exposition({ ...source(node), status })))
   expect(new Set(texts).size).toBe(1)
   expect(asked).toBe(1)
 })
@@ -135,8 +132,10 @@ test('whoever asks meanwhile gets the same exposition', async () => {
 test('a status that fails is an error of that scrape alone', async () => {
   const metrics = new NodeMetrics()
   const { node } = await serve(metrics)
-  await expect(metrics.exposition(() => Promise.reject(new Error('not now')))).rejects.toThrow('not now')
-  expect(await metrics.exposition(() => node.status())).toContain('anchormesh_healthy 1')
+  await expect(
+    metrics.exposition({ ...source(node), status: () => Promise.reject(new Error('not now')) })
+  ).rejects.toThrow('not now')
+  expect(await metrics.exposition(node)).toContain('anchormesh_healthy 1')
 })
 
 test('the admin listener shows them to those who have its token', async () => {
@@ -146,10 +145,10 @@ test('the admin listener shows them to those who have its token', async () => {
   const admin = await startAdminListener({
     listen: '127.0.0.1:0',
     operations: node,
-    metrics: { requests, contentType, text: () => metrics.exposition(() => node.status()) },
+    metrics: { requests, contentType, text: () => metrics.exposition(node) },
     logger: silentLogger,
     clock: systemClock,
-    random: systemRandom,
+    token: newAdminToken(systemRandom),
     shutdown: () => undefined
   })
   closes.push(() => admin.close())

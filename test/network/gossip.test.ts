@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { attachJudge, createRouter, topicOf } from '../../src/network/libp2p/gossip.ts'
+import { attachJudge, createRouter } from '../../src/network/libp2p/gossip.ts'
+import { topicOf } from '../../src/network/topic.ts'
 import type { GossipRouter } from '../../src/network/libp2p/gossip.ts'
 import { createJudgeGate } from '../../src/network/libp2p/judge-gate.ts'
 import { createRejectMemory } from '../../src/network/libp2p/reject-memory.ts'

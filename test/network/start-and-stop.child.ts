@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { settled } from '../support/settled.ts'
 import { until } from '../support/until.ts'
 import { createMesh, meshed } from './mesh.ts'
 
@@ -25,8 +26,8 @@ silent.unref()
 silent.on('error', () => silent.destroy())
 
 await mesh.stop()
-const stoppedMs = performance.now()
-process.once('exit', () => {
-  // What is left behind holds the process for its time: a heartbeat a second and a quarter, a silent socket for ever.
-  console.log(JSON.stringify({ judged: b.texts(), exitMs: Math.round(performance.now() - stoppedMs) }))
-})
+// What has been closed is gone after a turn or two, however busy the machine; a heartbeat or a socket that is left is not.
+for (let turn = 0; turn < 10; turn += 1) await settled()
+// Standard output itself is a pipe.
+const left = process.getActiveResourcesInfo().filter((name) => name !== 'PipeWrap')
+console.log(JSON.stringify({ judged: b.texts(), left }))

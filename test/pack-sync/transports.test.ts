@@ -14,6 +14,7 @@ import { systemClock } from '../../src/platform/clock.ts'
 import { frameStream } from '../../src/streams/frames.ts'
 import { createHandClock } from '../support/hand-clock.ts'
 import { newFolder } from '../support/cli.ts'
+import { untilAnswer } from '../support/until-answer.ts'
 import { until } from '../support/until.ts'
 import { CARL, fill, openPackNode } from './nodes-support.ts'
 import type { PackNode } from './nodes-support.ts'
@@ -74,10 +75,10 @@ describe('over libp2p', () => {
       streams.push({ frames, read: frames.read() })
     }
     const transport = overStreams(carl)
-    await until('it refuses', async () => !(await transport.pull(ASK, never)).ok)
+    await untilAnswer('it refuses', async () => !(await transport.pull(ASK, never)).ok)
     for (const { frames } of streams) frames.abort(new Error('enough'))
     await Promise.all(streams.map(({ read }) => read))
-    await until('it serves', async () => (await transport.pull(ASK, never)).ok)
+    await untilAnswer('it serves', async () => (await transport.pull(ASK, never)).ok)
   })
 
   test('one peer has as many requests under way as it may, and no more', async () => {

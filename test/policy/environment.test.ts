@@ -77,13 +77,20 @@ describe('a wrong value names where it came from', () => {
 test('a variable of a known section with an unknown key is a problem; what belongs to others is not', () => {
   const { overrides, problems } = environmentOverrides({
     ANCHORMESH_HTTP_LISTN: 'x',
+    ANCHORMESH_HTTP_PORT: '8088',
+    ANCHORMESH_RAILS_BTC_MAINNET_K: '2',
+    ANCHORMESH_SEALING: '{}',
     ANCHORMESH_DATA: '/data',
     ANCHORMESH_VECTORS: '/vectors',
     HTTP_LISTEN: 'x'
   })
   expect(overrides).toEqual([])
   expect(problems.map(problemText)).toEqual([
-    'environment ANCHORMESH_HTTP_LISTN: is not a known variable (did you mean ANCHORMESH_HTTP_LISTEN?)'
+    'environment ANCHORMESH_HTTP_LISTN: is not a known variable (did you mean ANCHORMESH_HTTP_LISTEN?)',
+    // Far from http.mtls but for the letters before it.
+    'environment ANCHORMESH_HTTP_PORT: is not a known variable',
+    'environment ANCHORMESH_RAILS_BTC_MAINNET_K: is not a known variable',
+    'environment ANCHORMESH_SEALING: is not a known variable'
   ])
 })
 

@@ -193,4 +193,4 @@ test('a bound that more attestations are affected by than are counted at once ha
   expect([await statusOf('settled'), await statusOf('verified')]).toEqual([1, 0])
   expect(ledger.engine.instance('winners').state.generation).toBe(generation + 1)
   await winners(ledger)
-}, 120_000)
+})

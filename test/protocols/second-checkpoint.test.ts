@@ -121,7 +121,7 @@ describe.skipIf(!hasPython)('checkpoint, written from its SPEC in Python', () =>
     })
     if (status !== 0) throw new Error(stderr)
     answer = JSON.parse(stdout) as typeof answer
-  }, 60_000)
+  })
 
   test('finds that the proofs of the vectors hold, and the others not', () => {
     const expected = [...good.map(() => true), ...bad.map(() => false)]

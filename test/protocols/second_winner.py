@@ -1,7 +1,7 @@
 """A second implementation of winner/v1, written from its SPEC alone with Python's standard library.
 
 Run as a program it reads a JSON object on standard input: "batches" (lists of candidates) and "quorums" (objects with
-"found", "rule", "validUntil" and "statements"). It prints one with, for each batch, the index of the winner, the losers (index,
+"found", "rule", "validUntil", "statements" and "others"). It prints one with, for each batch, the index of the winner, the losers (index,
 rule and supersededBy, strongest first) and the earliest time; for each quorum, its lists and the state.
 """
 
@@ -70,18 +70,28 @@ def decide(candidates):
     return {"winner": order[0], "losers": losers, "earliestProvenTime": earliest}
 
 
-def count(found, rule, valid_until, statements):
+def count(found, rule, valid_until, statements, others):
     """WIN-7 to WIN-9."""
     if found is None:
         return {"quorum": None, "state": "proposed"}
     if rule is None:
         return {"quorum": None, "state": "verified"}
+
+    def agrees(said):
+        return {**said, "ts": None} == {**found, "ts": None}
+
+    def in_time(said):
+        return valid_until is None or said["ts"] <= valid_until
+
     lists = {"attested": [], "contradicting": [], "missing": []}
     for did in sorted(rule["of"], key=str.encode):
-        said = statements.get(did)
-        agrees = said is not None and {**said, "ts": None} == {**found, "ts": None}
-        late = said is not None and valid_until is not None and said["ts"] > valid_until
-        lists["missing" if said is None or (agrees and late) else "attested" if agrees else "contradicting"].append(did)
+        on_winner = [statements[did]] if did in statements else []
+        if any(not agrees(said) for said in on_winner):
+            lists["contradicting"].append(did)
+        elif any(agrees(said) and in_time(said) for said in on_winner + others.get(did, [])):
+            lists["attested"].append(did)
+        else:
+            lists["missing"].append(did)
     state = "settled" if len(lists["attested"]) >= rule["k"] else "verified"
     return {"quorum": {"k": rule["k"], "of": len(rule["of"]), **lists}, "state": state}
 
@@ -89,7 +99,7 @@ def count(found, rule, valid_until, statements):
 def main():
     request = json.load(sys.stdin)
     batches = [decide(candidates) for candidates in request["batches"]]
-    members = ("found", "rule", "validUntil", "statements")
+    members = ("found", "rule", "validUntil", "statements", "others")
     quorums = [count(*(quorum[member] for member in members)) for quorum in request["quorums"]]
     json.dump({"batches": batches, "quorums": quorums}, sys.stdout)
 

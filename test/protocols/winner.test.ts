@@ -38,14 +38,15 @@ interface QuorumVector {
   readonly rule: QuorumRule | null
   readonly validUntil: number | null
   readonly statements: Readonly<Record<string, QuorumStatement>>
+  readonly others: Readonly<Record<string, readonly QuorumStatement[]>>
   readonly quorum: QuorumCount | null
   readonly state: WinnerState
 }
 
 test.each(vectorsOf('quorum.json') as readonly QuorumVector[])(
   'quorum: $description',
-  ({ found, rule, validUntil, statements, quorum, state }) => {
-    const said = new Map(Object.entries(statements))
+  ({ found, rule, validUntil, statements, others, quorum, state }) => {
+    const said = { own: new Map(Object.entries(statements)), other: new Map(Object.entries(others)) }
     const counted = rule === null || found === null ? null : countQuorum(rule, found, said, validUntil)
     expect(counted).toEqual(quorum)
     expect(winnerState(found !== null, counted)).toBe(state)

@@ -2,19 +2,18 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { createHmac, randomBytes } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe } from 'vitest'
+import { freePort } from './free-port.ts'
 
 const FETCHED = resolve(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'bitcoind', 'bitcoind')
 /** Where the tests look for bitcoind; there is one in the tests of `describeBitcoind`. */
 export const BITCOIND_PROGRAM = process.env['ANCHORMESH_BITCOIND'] ?? FETCHED
 
 const START_ATTEMPTS = 5
-const START_DEADLINE_MS = 30_000
+const START_DEADLINE_MS = 60_000
 const POLL_MS = 25
 // Coins of a block can be spent 100 blocks later; one more makes one block's coins spendable.
 const MATURITY_BLOCKS = 101
@@ -164,6 +163,7 @@ async function start(
 ): Promise<Running> {
   const { options = [] } = preferred
   for (let attempt = 1; ; attempt += 1) {
+    // It takes no port 0 for RPC.
     const port = (attempt === 1 ? preferred.port : undefined) ?? (await freePort())
     const all = [...optionsOf(folder, port, password), ...options]
     const child = spawn('/bin/sh', ['-c', GUARD, 'sh', BITCOIND_PROGRAM, ...all], {
@@ -194,19 +194,6 @@ function optionsOf(folder: string, port: number, password: string): readonly str
     `-rpcport=${port}`,
     `-rpcauth=${USER}:${salt}$${hash}`
   ]
-}
-
-/** bitcoind takes no port 0 for RPC, so the system chooses one before; somebody else may take it in between. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((listening) => {
-    server.listen(0, '127.0.0.1', listening)
-  })
-  const { port } = server.address() as AddressInfo
-  await new Promise((closed) => {
-    server.close(closed)
-  })
-  return port
 }
 
 /** False when it ended before it answered; another program on its port does not know the password. */

@@ -10,6 +10,7 @@ import { seededRandom } from '../../simulations/ports/seeded-random.ts'
 import { createVirtualClock } from '../../simulations/ports/virtual-clock.ts'
 import type { VirtualClock } from '../../simulations/ports/virtual-clock.ts'
 import { dataPaths } from '../../src/cli/data-folder/paths.ts'
+import { readPayingAccounts } from '../../src/cli/data-folder/account-keys.ts'
 import { configuredRails } from '../../src/cli/data-folder/rails.ts'
 import { readTsaCertificates } from '../../src/cli/data-folder/tsa-certificates.ts'
 import { memoryCheckpoint } from '../../src/log/checkpoint-file.ts'
@@ -28,7 +29,7 @@ import type { Bitcoind } from './bitcoind.ts'
 import { settled } from './settled.ts'
 
 /** Far beyond what anything takes on a busy machine; it only ends a hang, with a sentence that names what hung. */
-const DEADLINE_MS = 40_000
+const DEADLINE_MS = 100_000
 // What waits for a timer waits for a few seconds at the least, and a recheck on Bitcoin for an hour.
 const STEP_MS = 30_000
 // What a real process answers takes some milliseconds.
@@ -129,10 +130,15 @@ export async function startFederation(options: FederationOptions = {}): Promise<
     })
     const { certificates, problems } = await readTsaCertificates(federation, dataPaths(folder).tsaRoots)
     const effective = effectivePolicy(federation, PEERS, { did, kid, publicKey, orgId: self.orgId }, certificates)
-    if (!effective.ok || problems.length > 0) throw new Error(JSON.stringify([problems, effective]))
+    const { accounts, problems: faults } = await readPayingAccounts(federation, folder)
+    if (!effective.ok || problems.length + faults.length > 0)
+      throw new Error(JSON.stringify([problems, faults, effective]))
     const { policy } = effective
     const random = seededRandom(self.orgId)
-    const { verifiers, anchorers } = await configuredRails(federation, policy, { folder, clock, random })
+    const { verifiers, anchorers } = configuredRails(
+      { folder, federation, policy, payingAccounts: accounts },
+      { clock, random }
+    )
     return await createNode(
       { policy, signer: self.signer, version: 'test' },
       {

@@ -1,4 +1,5 @@
 import { AnchormeshError } from '../../src/platform/errors.ts'
+import { RECORD_PREFIX } from '../../src/log/keys.ts'
 import type { KeyRange, Store, StoreSnapshot, WriteOperation } from '../../src/log/store.ts'
 
 /** Hands everything on to another store; a test replaces what it wants to watch or to break. */
@@ -188,4 +189,18 @@ export class FailingStore extends WrappedStore {
 
 function full(reason: string): AnchormeshError {
   return new AnchormeshError('STORE_FULL', `IO error: ${reason}`)
+}
+
+/** Holds writes of log records back, as long as somebody has `held` them. */
+export class HeldStore extends WrappedStore {
+  held: PromiseWithResolvers<void> | null = null
+  waiting = 0
+
+  override async write(operations: readonly WriteOperation[], options: { readonly sync: boolean }): Promise<void> {
+    if (this.held !== null && operations.some(({ key }) => key.startsWith(RECORD_PREFIX))) {
+      this.waiting += 1
+      await this.held.promise
+    }
+    await super.write(operations, options)
+  }
 }

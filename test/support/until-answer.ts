@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 const POLL_MS = 25
 
 /** Far beyond what any answer takes on a busy machine; it only ends a hang, with a sentence that names what hung. */
-const DEADLINE_MS = 40_000
+const DEADLINE_MS = 60_000
 
 /** Asks again until the answer is other than false or null, and gives that. Fails with `what` after the deadline. */
 export async function untilAnswer<Answer>(

@@ -8,9 +8,12 @@ const KILLS_OF_FOLDER = 10
 const seed = process.env['ANCHORMESH_SEED'] ?? String(Date.now())
 
 test(`${2 * TURNS} nodes, each killed ${KILLS_OF_FOLDER} times while it syncs, keep what they have logged (ANCHORMESH_SEED=${seed})`, async () => {
+  let all = 0
   for (let turn = 0; turn < TURNS; turn += 1) {
     const seeds = ['first', 'second'].map((folder) => seededRandom(seed).fork(`${turn} ${folder}`))
     const inTheMidst = await Promise.all(seeds.map((random) => killWhileSyncing(KILLS_OF_FOLDER, random)))
-    for (const kills of inTheMidst) expect(kills).toBeGreaterThan(0)
+    for (const kills of inTheMidst) all += kills
   }
+  // How many of the kills of one folder come before all was moved is a matter of chance.
+  expect(all).toBeGreaterThan(2 * TURNS)
 })

@@ -67,6 +67,18 @@ describe.skipIf(!opensslForTokens())('where the certificates of a token lead', (
       })
     })
 
+    it('does not count towards a path length what an authority issued to itself', async () => {
+      const limited = ['basicConstraints=critical,CA:TRUE,pathlen:1', 'keyUsage=critical,keyCertSign']
+      await suite.authorities.issue('renewing-root', { extensions: limited })
+      await suite.authorities.issue('renewing', { issuer: 'renewing-root' })
+      await suite.authorities.issue('renewed', { issuer: 'renewing', subject: 'renewing' })
+      await suite.authorities.issue('renewed-tsa', { issuer: 'renewed', extensions: EXTENSIONS.signer })
+      const between = { certificates: [await suite.certificate('renewed'), await suite.certificate('renewing')] }
+      const token = await suite.signed('renewed-tsa')
+      const { chain } = await suite.accepted(token, { roots: ['renewing-root'], policy: between })
+      expect(chain).toHaveLength(4)
+    })
+
     it('must hold at genTime, to the second, for every certificate of it', async () => {
       await suite.signer('short', { start: '260101000000Z', end: '260102000000Z' })
       const at = (genTime: number): Promise<Uint8Array> =>

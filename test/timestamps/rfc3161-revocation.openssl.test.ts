@@ -44,8 +44,33 @@ describe.skipIf(!opensslForTokens())('tokens with revocation data', () => {
       await suite.authorities.copyDatabase('root', 'slanderer')
       const verdict = await suite.accepted(withRevocation(token, [await suite.authorities.crl('slanderer')]))
       expect(verdict.ignoredRevocationData).toEqual(['crl: signature does not verify'])
+      // The list of an authority that has no part in the chain is nothing to speak of.
+      await suite.authorities.issue('bystander')
+      const besides = await suite.accepted(withRevocation(token, [await suite.authorities.crl('bystander')]))
+      expect(besides.ignoredRevocationData).toEqual([])
       const broken = await suite.accepted(withRevocation(token, [tstInfo()]))
       expect(broken.ignoredRevocationData).toEqual([expect.stringMatching(/^crl: /)])
+    })
+
+    it('counts for nothing when its issuer may not sign lists, or its responder was out of date, and says so', async () => {
+      // The certificates that they sign are as good as others.
+      await suite.authorities.issue('listless', {
+        extensions: ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign']
+      })
+      await suite.authorities.issue('unlisted', { issuer: 'listless', extensions: EXTENSIONS.signer })
+      const token = await suite.signed('unlisted', now)
+      const crl = await suite.authorities.revoke('unlisted', 'listless')
+      const unlisted = await suite.accepted(withRevocation(token, [crl]), { roots: ['listless'] })
+      expect(unlisted.ignoredRevocationData).toEqual(['crl: signature does not verify'])
+
+      const late = { issuer: 'listless', end: '250101000000Z', extensions: ['extendedKeyUsage=OCSPSigning'] }
+      await suite.authorities.issue('late-responder', late)
+      const response = await suite.authorities.ocsp('unlisted', 'listless', 'late-responder')
+      const unanswered = await suite.accepted(withRevocation(token, [], [response]), { roots: ['listless'] })
+      expect(unanswered.ignoredRevocationData).toEqual(['ocsp: signature does not verify'])
+      // It is the list and the responder that do not count, not what they say.
+      const inTime = await suite.authorities.ocsp('unlisted', 'listless', 'listless')
+      await suite.refused('TSA_REVOKED', withRevocation(token, [], [inTime]), { roots: ['listless'] })
     })
 
     it('may be an OCSP response of the issuer, or of who was appointed by it', async () => {

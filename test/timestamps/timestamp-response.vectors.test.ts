@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { toHex } from '../../protocols/primitives/bytes.ts'
 import { readTimestampResponse } from '../../src/timestamps/rfc3161/timestamp-response.ts'
+import { describeThirdParty, readJson } from '../protocols/third-party.ts'
 
 interface VectorEntry {
   readonly file: string
@@ -13,13 +14,6 @@ interface VectorEntry {
   readonly imprint: string | null
 }
 
-const folder = join(process.env['ANCHORMESH_VECTORS'] ?? '../shared/vectors', 'rfc3161')
-const manifest = join(folder, 'manifest-dev.json')
-const listed = existsSync(manifest) ? (JSON.parse(readFileSync(manifest, 'utf8')) as readonly VectorEntry[]) : []
-// A file is listed once for each set of roots that it is verified against; reading needs none.
-const entries = [...new Map(listed.map((entry) => [entry.file, entry])).values()]
-if (entries.length === 0) console.info('skipped: the third-party RFC 3161 tokens are not here')
-
 /** A token as a response that grants it. */
 function grantedResponse(token: Uint8Array): Uint8Array {
   const length = token.length + 5
@@ -27,12 +21,15 @@ function grantedResponse(token: Uint8Array): Uint8Array {
   return Uint8Array.of(...header, ...token)
 }
 
-function read(entry: VectorEntry): ReturnType<typeof readTimestampResponse> {
-  const bytes = new Uint8Array(readFileSync(join(folder, entry.file)))
-  return readTimestampResponse(entry.form === 'TimeStampResp' ? bytes : grantedResponse(bytes))
-}
+describeThirdParty('rfc3161', (folder) => {
+  const listed = readJson(folder, 'manifest-dev.json') as readonly VectorEntry[]
+  // A file is listed once for each set of roots that it is verified against; reading needs none.
+  const entries = [...new Map(listed.map((entry) => [entry.file, entry])).values()]
+  const read = (entry: VectorEntry): ReturnType<typeof readTimestampResponse> => {
+    const bytes = new Uint8Array(readFileSync(join(folder, entry.file)))
+    return readTimestampResponse(entry.form === 'TimeStampResp' ? bytes : grantedResponse(bytes))
+  }
 
-describe.skipIf(entries.length === 0)('responses of authorities in the world', () => {
   const readable = entries.filter((entry) => entry.genTime !== null && !entry.file.includes('TSTInfoVersion2'))
   it.each(readable.map((entry) => [entry.file, entry] as const))('%s is read as openssl reads it', (_file, entry) => {
     const response = read(entry)

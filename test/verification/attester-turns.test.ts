@@ -13,7 +13,7 @@ import type { Ingest } from '../support/ingest.ts'
 import { openIngest } from '../support/ingest.ts'
 import { recordingLogger } from '../support/recording-logger.ts'
 import { settled } from '../support/settled.ts'
-import { until } from '../support/until.ts'
+import { untilAnswer } from '../support/until-answer.ts'
 import { BTC, EVM } from './support.ts'
 
 const ALICE = member('alice')
@@ -68,10 +68,10 @@ test('who announces more than can be attested holds up nobody else', async () =>
   }
   await judge(ingest, await next(BERTA, before, { ...announceBody('mine'), timestampAnchors: [BTC] }))
   attesting(ingest, 20)
-  await until('as much is said as may be', async () => (await owners(ingest)).length === 20)
+  await untilAnswer('as much is said as may be', async () => (await owners(ingest)).length === 20)
   expect(await owners(ingest)).toContain(BERTA.orgId)
   for (let minute = 0; minute < 4; minute += 1) await ingest.clock.advance(60_000)
-  await until('all is said', async () => (await owners(ingest)).length === 65)
+  await untilAnswer('all is said', async () => (await owners(ingest)).length === 65)
 })
 
 test('what can not be said yet holds up nothing else', async () => {

@@ -31,8 +31,34 @@ export function encodeCanonical(value: unknown): string {
  * code is that of the first rule that fails, in the SPEC's order.
  */
 export function decodeCanonical(bytes: Uint8Array): CanonicalDecoding {
+  const read = readJson(bytes)
+  if (!read.ok) return read
+  const { text, value } = read
+  // Where members stand in canonical order, JSON.stringify writes the canonical form, several times faster than any
+  // library. The other values with a canonical text are those with members like "10", which engines put first.
+  if (isOrderedIJson(value, 1) && JSON.stringify(value) === text) return { ok: true, value }
+  const carefully = checkIJson(text, value)
+  if (!carefully.ok) return carefully
+  // [REJECT] CJ-5: the canonical form of what it holds.
+  const canonical = encodeCanonical(value)
+  if (canonical === text) return carefully
+  return { ok: false, code: 'NOT_CANONICAL', detail: `differs at character ${firstDifference(canonical, text)}` }
+}
+
+/**
+ * Reads JSON that need not be canonical, by SPEC CJ-1 to CJ-4: for values whose canonical form somebody signed, and sent in
+ * whatever form their tools write. All readers of what passes hold the same value.
+ */
+export function decodeIJson(bytes: Uint8Array): CanonicalDecoding {
+  const read = readJson(bytes)
+  return read.ok ? checkIJson(read.text, read.value) : read
+}
+
+type JsonReading =
+  { readonly ok: true; readonly text: string; readonly value: JsonValue } | Extract<CanonicalDecoding, { ok: false }>
+
+function readJson(bytes: Uint8Array): JsonReading {
   let text: string
-  let value: JsonValue
   // [REJECT] CJ-1: well-formed UTF-8.
   try {
     text = decoder.decode(bytes)
@@ -41,50 +67,18 @@ export function decodeCanonical(bytes: Uint8Array): CanonicalDecoding {
   }
   // [REJECT] CJ-2: one JSON text.
   try {
-    value = JSON.parse(text) as JsonValue
+    return { ok: true, text, value: JSON.parse(text) as JsonValue }
   } catch (error) {
     return { ok: false, code: 'MALFORMED', detail: (error as SyntaxError).message }
   }
-  // Where members stand in canonical order, JSON.stringify writes the canonical form, several times faster than any
-  // library. The other values with a canonical text are those with members like "10", which engines put first.
-  if (isOrderedIJson(value, 1) && JSON.stringify(value) === text) return { ok: true, value }
-  return decodeCarefully(text, value)
 }
 
-/**
- * Reads JSON that need not be canonical, by SPEC CJ-1 to CJ-4: for values whose canonical form somebody signed, and sent in
- * whatever form their tools write. All readers of what passes hold the same value.
- */
-export function decodeIJson(bytes: Uint8Array): CanonicalDecoding {
-  let text: string
-  let value: JsonValue
-  try {
-    text = decoder.decode(bytes)
-  } catch {
-    return { ok: false, code: 'MALFORMED', detail: 'not UTF-8' }
-  }
-  try {
-    value = JSON.parse(text) as JsonValue
-  } catch (error) {
-    return { ok: false, code: 'MALFORMED', detail: (error as SyntaxError).message }
-  }
-  if (!isWithinDepth(value, 1)) return { ok: false, code: 'MALFORMED', detail: `more than ${DEPTH_MAX} levels` }
-  const violation = firstViolation(text)
-  return violation === null ? { ok: true, value } : { ok: false, ...violation }
-}
-
-function decodeCarefully(text: string, value: JsonValue): CanonicalDecoding {
+function checkIJson(text: string, value: JsonValue): CanonicalDecoding {
   // [REJECT] CJ-3: at most 32 levels.
-  if (!isWithinDepth(value, 1)) {
-    return { ok: false, code: 'MALFORMED', detail: `more than ${DEPTH_MAX} levels` }
-  }
+  if (!isWithinDepth(value, 1)) return { ok: false, code: 'MALFORMED', detail: `more than ${DEPTH_MAX} levels` }
   // [REJECT] CJ-4: I-JSON.
   const violation = firstViolation(text)
-  if (violation !== null) return { ok: false, ...violation }
-  // [REJECT] CJ-5: the canonical form of what it holds.
-  const canonical = encodeCanonical(value)
-  if (canonical === text) return { ok: true, value }
-  return { ok: false, code: 'NOT_CANONICAL', detail: `differs at character ${firstDifference(canonical, text)}` }
+  return violation === null ? { ok: true, value } : { ok: false, ...violation }
 }
 
 function isOrderedIJson(value: JsonValue | undefined, depth: number): boolean {

@@ -33,27 +33,36 @@ export function agrees(one: EvidenceFinding, other: EvidenceFinding): boolean {
   return one.outcome === other.outcome && one.provenTime === other.provenTime && one.position === other.position
 }
 
+/** What members of a quorum say of a winner, by their DIDs. */
+export interface QuorumStatements {
+  /** Of its own evidence: of each the attestation that counts (event/v1 EV-53). */
+  readonly own: ReadonlyMap<string, QuorumStatement>
+  /** Of other evidence for the same root of the batch on the same chain: on each piece the one that counts. */
+  readonly other: ReadonlyMap<string, readonly QuorumStatement[]>
+}
+
 /**
- * Counts what the members of a quorum say of evidence against what was found here (SPEC WIN-8). `statements`: of each
- * signer the attestation that counts (event/v1 EV-53); signers that the rule does not name are left out. `validUntil`:
- * of the last pack in force of the organisation whose batch it is, `null` where there is none; what agrees and is later
- * counts as missing.
+ * Counts what the members of a quorum say of evidence against what was found here (SPEC WIN-8). Signers that the rule
+ * does not name are left out. `validUntil`: of the last pack in force of the organisation whose batch it is, `null` where
+ * there is none; what agrees and is later counts as missing.
  */
 export function countQuorum(
   { k, of }: QuorumRule,
   found: EvidenceFinding,
-  statements: ReadonlyMap<string, QuorumStatement>,
+  { own, other }: QuorumStatements,
   validUntil: number | null
 ): QuorumCount {
   const attested: string[] = []
   const contradicting: string[] = []
   const missing: string[] = []
+  const counts = (statement: QuorumStatement): boolean =>
+    agrees(found, statement) && (validUntil === null || statement.ts <= validUntil)
   for (const did of of.toSorted()) {
-    const statement = statements.get(did)
-    if (statement === undefined) missing.push(did)
-    else if (!agrees(found, statement)) contradicting.push(did)
-    else if (validUntil !== null && statement.ts > validUntil) missing.push(did)
-    else attested.push(did)
+    const statement = own.get(did)
+    if (statement !== undefined && !agrees(found, statement)) contradicting.push(did)
+    else if ([...(statement === undefined ? [] : [statement]), ...(other.get(did) ?? [])].some(counts))
+      attested.push(did)
+    else missing.push(did)
   }
   return { k, of: of.length, attested, contradicting, missing }
 }

@@ -10,10 +10,14 @@ import { readFederation } from './load-config.ts'
 import { dataPaths } from './paths.ts'
 
 export interface AdoptedKeys {
+  /** Where the signer was asked. */
+  readonly socket: string
   /** Kids of the keys that only the signer holds, as far as this node knows. */
   readonly adopted: readonly string[]
   /** Kids that the signer holds and whose private keys stand in `keystore.json`, too. */
   readonly kept: readonly string[]
+  /** Kids of the private keys that were taken out of `keystore.json`. */
+  readonly removed: readonly string[]
 }
 
 /**
@@ -29,7 +33,8 @@ export async function adoptSigner(sources: ConfigSources, clock: Clock, removePr
     })
   }
   const paths = dataPaths(sources.folder)
-  const offered = await offeredKeys(resolve(paths.folder, signer.slice('unix:'.length)), clock)
+  const socket = resolve(paths.folder, signer.slice('unix:'.length))
+  const offered = await offeredKeys(socket, clock)
   const keystore = await (await openKeystore(paths.keystore, sources.passphrases)).unlock()
   const external: PublicKeystoreEntry[] = []
   const moved = new Set<KeystoreEntry>()
@@ -52,7 +57,7 @@ export async function adoptSigner(sources: ConfigSources, clock: Clock, removePr
   }
   const next: Keystore = { ...keystore, keys: keystore.keys.filter((entry) => !moved.has(entry)), external }
   await writeKeystore(paths.keystore, withoutLostSigning(next), false)
-  return { adopted: external.map(({ kid }) => kid), kept }
+  return { socket, adopted: external.map(({ kid }) => kid), kept, removed: [...moved].map(({ kid }) => kid) }
 }
 
 /** What the pointer named may be held by nobody now. */

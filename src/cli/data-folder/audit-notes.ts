@@ -20,7 +20,7 @@ const noteSchema = z.strictObject({
   v: z.literal(1),
   at: z.int().min(0),
   // What commands do without a node; nothing else is recorded from files.
-  action: z.enum(['KEYSTORE_SEALED', 'STORE_REKEYED', 'BACKUP_RESTORED']),
+  action: z.enum(['KEYSTORE_SEALED', 'SIGNER_ADOPTED', 'STORE_REKEYED', 'BACKUP_RESTORED']),
   subject: z.string(),
   outcome: z.enum(AUDIT_OUTCOMES),
   code: z.string().nullable(),

@@ -13,6 +13,8 @@ import { parseConfig, problemText } from '../../policy/yaml.ts'
 import type { ConfigOverride, ConfigProblem } from '../../policy/yaml.ts'
 import type { DatedCertificate } from '../../trust/key-warnings.ts'
 import { errnoOf } from '../../platform/atomic-file.ts'
+import { readPayingAccounts } from './account-keys.ts'
+import type { PayingAccounts } from './account-keys.ts'
 import { formerKeys, openKeystore, peerEntry, peerKeySeed, signingKeys } from './keystore.ts'
 import type { OpenedKeystore, PublicKeystore } from './keystore.ts'
 import type { PassphraseSource } from './keystore-seal.ts'
@@ -64,6 +66,8 @@ export interface LoadedConfig {
   readonly certificates: readonly DatedCertificate[]
   /** What the listeners show of themselves (`http.tls`); `null` where they speak plain HTTP. */
   readonly tls: TlsIdentity | null
+  /** Who pays for timestamp anchors on EVM chains. */
+  readonly payingAccounts: PayingAccounts
   /** What is set, and right, and does nothing with the rest as it is. */
   readonly withoutEffect: readonly ConfigProblem[]
 }
@@ -148,11 +152,17 @@ export function problemsIn(error: unknown, file: string): readonly CodedProblem[
 
 const coded = (problem: ConfigProblem): CodedProblem => ({ ...problem, code: problem.code ?? 'CONFIG_INVALID' })
 
-/** What `federation.yaml` alone says, as it stands there. Throws `CONFIG_INVALID`. */
+/**
+ * What `federation.yaml` says, variables and flags before it as in a start, and not held against the other files. Throws
+ * `CONFIG_INVALID`.
+ */
 export async function readFederation(sources: ConfigSources): Promise<FederationConfig> {
   const { federation } = await readConfigTexts(sources)
-  const parsed = parseConfig(federation.text, federation.file, federationSchema)
-  if (!parsed.ok) throw configInvalid(parsed.problems)
+  const variables = environmentOverrides(sources.environment)
+  const overrides = [...variables.overrides, ...(sources.flags ?? [])]
+  const parsed = parseConfig(federation.text, federation.file, federationSchema, overrides)
+  const problems = [...variables.problems, ...(parsed.ok ? [] : parsed.problems)]
+  if (!parsed.ok || problems.length > 0) throw configInvalid(problems)
   return parsed.value
 }
 
@@ -177,6 +187,7 @@ export async function checkConfig(
   const peerId = peerIdOfPublicKey(bytesOf(peerEntry(keystore.known).publicKey))
   const tsas = await readTsaCertificates(federation.value, dataPaths(folder).tsaRoots)
   const tls = await readTlsIdentity(federation.value, dataPaths(folder).folder)
+  const paying = await readPayingAccounts(federation.value, dataPaths(folder).folder)
   const self = {
     did: node.did,
     orgId: node.orgId,
@@ -192,6 +203,7 @@ export async function checkConfig(
     ...certificatePinProblems(peers.value),
     ...tls.problems,
     ...tsas.problems,
+    ...paying.problems,
     ...(await namedFileProblems(federation.value, dataPaths(folder).folder)),
     ...(effective.ok ? [] : effective.problems)
   ]
@@ -214,6 +226,7 @@ export async function checkConfig(
     settings: sourcedSettings({ federation, peers }, overrides),
     certificates: await certificateEnds(federation.value, tsas.certificates, dataPaths(folder).folder),
     tls: tls.identity,
+    payingAccounts: paying.accounts,
     withoutEffect: settingsWithoutEffect(peers, tls.identity !== null)
   }
 }

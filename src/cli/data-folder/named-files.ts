@@ -14,9 +14,10 @@ interface Named {
 }
 
 /**
- * What `federation.yaml` names and is not there: certificates, keys, the folder of a signer's socket (the process that
+ * What `federation.yaml` names and is not there: the files of `audit`, the folder of a signer's socket (the process that
  * signs may be started later). Relative names are looked for in `folder`. Certificates of time-stamping authorities are
- * read, and judged, by `readTsaCertificates`, and the files of `http.tls` by `readTlsIdentity`.
+ * read, and judged, by `readTsaCertificates`, the files of `http.tls` by `readTlsIdentity`, and key files of accounts by
+ * `readPayingAccounts`.
  */
 export async function namedFileProblems(federation: FederationConfig, folder: string): Promise<PolicyProblem[]> {
   const problems: PolicyProblem[] = []
@@ -45,7 +46,7 @@ export function unreadable(
   return { message: `names ${file}, which can't be read: ${messageOf(error)}`, code: 'FILE_INVALID' }
 }
 
-function namedIn({ node, audit, rails }: FederationConfig): readonly Named[] {
+function namedIn({ node, audit }: FederationConfig): readonly Named[] {
   const named: Named[] = []
   const add = (path: readonly string[], file: string | undefined): void => {
     if (file !== undefined) named.push({ path, file, is: 'file' })
@@ -57,7 +58,5 @@ function namedIn({ node, audit, rails }: FederationConfig): readonly Named[] {
   add(['audit', 'syslogCa'], audit.syslogCa)
   add(['audit', 'syslogCert'], audit.syslogCert)
   add(['audit', 'syslogKey'], audit.syslogKey)
-  for (const [chain, { account }] of Object.entries(rails.eip155))
-    add(['rails', 'eip155', chain, 'account', 'keyFile'], account?.keyFile)
   return named
 }

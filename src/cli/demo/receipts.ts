@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AnchormeshError } from '../../platform/errors.ts'
-import { openFile } from '../input.ts'
+import { withFile } from '../input.ts'
 import { packageRoot } from '../package-info.ts'
 import { readReceipts } from '../receipt-lines.ts'
 
@@ -50,8 +50,11 @@ export async function demoReceipts(given: string | null, folder: string): Promis
 
 /** Reads them to the end, so that a file with an error in it, or with nothing, stops the demo before it begins. */
 async function checkReceipts(file: string): Promise<void> {
-  let count = 0
-  for await (const _receipt of readReceipts(await openFile(file), () => {})) count += 1
+  const count = await withFile(file, async (input) => {
+    let read = 0
+    for await (const _receipt of readReceipts(input, () => {})) read += 1
+    return read
+  })
   if (count > 0) return
   throw new AnchormeshError('USAGE', `${file} holds no receipts`, {
     hint: 'Give at least one, as JSON, one a line.',

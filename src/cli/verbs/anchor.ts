@@ -7,7 +7,8 @@ import { AnchormeshError, EXIT } from '../../platform/errors.ts'
 import { batchArgument, namespaceArgument } from '../arguments.ts'
 import type { CommandContext, RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'
-import { openFile } from '../input.ts'
+import { withFile } from '../input.ts'
+import type { Input } from '../input.ts'
 import { requireCarriedNamespace } from '../known-namespace.ts'
 import { facts, table, time } from '../table.ts'
 import { withOperations } from '../with-operations.ts'
@@ -155,20 +156,24 @@ async function importProof(
 ): Promise<AnchoringResult> {
   if (namespace === undefined) throw missing('--namespace <namespace>')
   if (batch === undefined) throw missing('--batch <id>')
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const part of (await openFile(file)).chunks) {
-    length += part.length
-    // Base64url takes four characters for three bytes.
-    if (length * 4 > PROOF_CHARACTERS_MAX * 3) throw usage(`${file} is larger than a proof of one batch can be`)
-    parts.push(part)
-  }
-  if (length === 0) throw usage(`${file} is empty`)
-  const proof = toBase64url(Buffer.concat(parts))
+  const proof = toBase64url(await withFile(file, readProof))
   return await withOperations(context, async (operations) => {
     await requireCarriedNamespace(operations, namespace)
     return await operations.importProof({ namespace, batchId: batch, proof })
   })
+}
+
+async function readProof({ name, chunks }: Input): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const part of chunks) {
+    length += part.length
+    // Base64url takes four characters for three bytes.
+    if (length * 4 > PROOF_CHARACTERS_MAX * 3) throw usage(`${name} is larger than a proof of one batch can be`)
+    parts.push(part)
+  }
+  if (length === 0) throw usage(`${name} is empty`)
+  return Buffer.concat(parts)
 }
 
 async function show(result: AnchoringResult, { json, output }: CommandContext): Promise<number> {

@@ -6,7 +6,7 @@ import { AnchormeshError, messageOf } from '../../platform/errors.ts'
 import { batchArgument, listArgument, namespaceArgument } from '../arguments.ts'
 import type { RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'
-import { openFile, readText } from '../input.ts'
+import { readText, withFile } from '../input.ts'
 import { requireCarriedNamespace } from '../known-namespace.ts'
 import { noteIfUnsent, publishedText } from '../published.ts'
 import { withOperations } from '../with-operations.ts'
@@ -56,7 +56,7 @@ export const registerAnnounce: RegisterVerb = (program, runner) => {
 }
 
 async function readTimestampAnchor(file: string): Promise<JsonObject> {
-  const text = await readText((await openFile(file)).chunks)
+  const text = await withFile(file, readText)
   let value: JsonValue
   try {
     value = JSON.parse(text) as JsonValue

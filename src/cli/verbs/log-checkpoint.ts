@@ -4,7 +4,7 @@ import type { Operations } from '../../operations.ts'
 import type { CheckpointCheck } from '../../transparency/log-proof-operations.ts'
 import type { CommandContext, VerbRunner } from '../command.ts'
 import { examples } from '../help.ts'
-import { openInput, readText } from '../input.ts'
+import { readText, withInput } from '../input.ts'
 import { facts, figure } from '../table.ts'
 import { withOperations } from '../with-operations.ts'
 
@@ -48,7 +48,7 @@ export function registerLogCheckpoint(log: Command, runner: VerbRunner): void {
           throw new AnchormeshError('USAGE', 'either --verify or --check, not both')
         if (verify === undefined && check === undefined) return await print(context)
         const url = check === undefined ? null : baseUrl(check)
-        const note = verify === undefined ? null : await readText((await openInput(verify, context.stdin)).chunks)
+        const note = verify === undefined ? null : await withInput(verify, context.stdin, readText)
         const checked = await withOperations(context, async (operations) => {
           await treeReady(operations, context)
           return note === null

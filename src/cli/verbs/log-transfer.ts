@@ -5,7 +5,8 @@ import { namespaceArgument } from '../arguments.ts'
 import type { CommandContext, VerbRunner } from '../command.ts'
 import { exportLines, readExport } from '../export-file.ts'
 import { examples } from '../help.ts'
-import { openInput } from '../input.ts'
+import { withInput } from '../input.ts'
+import type { Input } from '../input.ts'
 import { requireKnownNamespace } from '../../http/known-namespace.ts'
 import { writeNewFile } from '../new-file.ts'
 import type { PutLine } from '../new-file.ts'
@@ -37,15 +38,7 @@ export function registerLogTransfer(log: Command, runner: VerbRunner): void {
     .addHelpText('after', examples('anchormesh log import events.jsonl'))
     .action((file: string, _options: object, command: Command) =>
       runner.run(command, async (context) => {
-        const input = await openInput(file, context.stdin)
-        const progress = context.progress('importing')
-        const reading = upToFailure(readExport(input.name, input.chunks))
-        const importing = withOperations(context, (operations) =>
-          operations.importEvents(reading.events, progress.report)
-        )
-        const result = await importing.finally(progress.end)
-        const failure = reading.failure()
-        if (failure !== null) throw withCounts(failure.error, result)
+        const result = await withInput(file, context.stdin, (input) => importEvents(input, context))
         if (context.json) await context.output.json(result)
         else await context.output.line(importText(result))
         if (Object.keys(result.refused).length > 0) return EXIT.failed
@@ -56,6 +49,16 @@ export function registerLogTransfer(log: Command, runner: VerbRunner): void {
         return EXIT.undecided
       })
     )
+}
+
+async function importEvents({ name, chunks }: Input, context: CommandContext): Promise<ImportResult> {
+  const progress = context.progress('importing')
+  const reading = upToFailure(readExport(name, chunks))
+  const importing = withOperations(context, (operations) => operations.importEvents(reading.events, progress.report))
+  const result = await importing.finally(progress.end)
+  const failure = reading.failure()
+  if (failure !== null) throw withCounts(failure.error, result)
+  return result
 }
 
 async function exportEvents(file: string, namespace: string | undefined, context: CommandContext): Promise<void> {

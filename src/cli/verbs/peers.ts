@@ -4,7 +4,7 @@ import type { CommandContext, RegisterVerb } from '../command.ts'
 import type { ConfigText } from '../data-folder/load-config.ts'
 import type { ListedPeer } from '../data-folder/peers-file.ts'
 import { examples } from '../help.ts'
-import { openInput, readText } from '../input.ts'
+import { readText, withInput } from '../input.ts'
 import { shortDid, table } from '../table.ts'
 
 /** `anchormesh peers add` and `anchormesh peers list`. */
@@ -65,8 +65,7 @@ export const registerPeers: RegisterVerb = (program, runner) => {
 }
 
 async function readBlock(file: string, { stdin }: CommandContext): Promise<ConfigText> {
-  const { name, chunks } = await openInput(file, stdin)
-  return { file: name, text: await readText(chunks) }
+  return await withInput(file, stdin, async (input) => ({ file: input.name, text: await readText(input) }))
 }
 
 function rightsText(rights: ListedPeer['rights']): string {

@@ -11,6 +11,7 @@ import {
   receiptArgument,
   timeArgument
 } from '../arguments.ts'
+import { asOfNow } from '../as-of-now.ts'
 import type { CommandContext, RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'
 import { requireKnownNamespace } from '../../http/known-namespace.ts'
@@ -47,7 +48,11 @@ export const registerQuery: RegisterVerb = (program, runner) => {
     .option('--limit <count>', 'at most so many rows (default: all)', countArgument)
     .option('--cursor <cursor>', 'go on where an earlier answer ended')
     .option('--at <logSeq>', 'the state at exactly this position of the log', positionArgument)
-    .option('--wait-for <logSeq>', 'wait, at most 5 s, until the projection is at this position', positionArgument)
+    .option(
+      '--wait-for <logSeq>',
+      'wait, at most 5 s, until the projection is at this position (default: all that the log has now)',
+      positionArgument
+    )
     .option('--receipt <leafhash>', 'only this receipt, by its whole leaf hash; with --proof', receiptArgument)
     .option('--proof <file>', 'write the proof of one receipt to a new file')
     .addHelpText(
@@ -88,7 +93,8 @@ async function query(
   let shown = 0
   // A page may be empty and have a cursor all the same: then the filter has passed over many rows.
   do {
-    const page = await askPage(operations, projection, pageQuery(options, Math.min(left, PAGE_LENGTH_MAX), cursor))
+    const wanted = pageQuery(options, Math.min(left, PAGE_LENGTH_MAX), cursor)
+    const page = await asOfNow(operations, projection, wanted, (asked) => askPage(operations, projection, asked))
     if (json) for (const row of page.rows) await output.json(row)
     else gathered = [...gathered, ...page.rows]
     if (gathered.length >= PAGE_LENGTH_MAX) await showGathered()

@@ -1,11 +1,12 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
-import type { HandInResult, Operations, SealedBatch } from '../../operations.ts'
+import type { JsonValue } from '../../../protocols/canonical-json/v1/json.ts'
+import type { HandInResult, SealedBatch } from '../../operations.ts'
 import { AnchormeshError } from '../../platform/errors.ts'
 import { batchArgument, namespaceArgument } from '../arguments.ts'
 import type { CommandContext, RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'
-import { openInput } from '../input.ts'
+import { withInput } from '../input.ts'
 import { writeNewFile } from '../new-file.ts'
 import { readReceipts } from '../receipt-lines.ts'
 import { requireCarriedNamespace } from '../known-namespace.ts'
@@ -63,11 +64,8 @@ async function seal(
   { namespace, batch, proofs }: { namespace: string; batch: string; proofs: string | undefined },
   context: CommandContext
 ): Promise<SealedBatch> {
-  const input = await openInput(file, context.stdin)
-  const progress = context.progress('sealing')
-  const receipts = readReceipts(input, (done) => progress.report({ done, total: null, unit: 'receipts' }))
-  try {
-    return await withOperations(context, async (operations) => {
+  return await withReceipts(file, 'sealing', context, async (receipts) =>
+    withOperations(context, async (operations) => {
       const sealAll = (): Promise<SealedBatch> => operations.seal({ namespace, batchId: batch, receipts })
       if (proofs === undefined) return await sealAll()
       return await writeNewFile(proofs, async (put) => {
@@ -76,22 +74,32 @@ async function seal(
         return sealed
       })
     })
-  } finally {
-    progress.end()
-  }
+  )
 }
 
 async function handIn(file: string, namespace: string, context: CommandContext): Promise<void> {
-  const input = await openInput(file, context.stdin)
-  const progress = context.progress('handing in')
-  const receipts = readReceipts(input, (done) => progress.report({ done, total: null, unit: 'receipts' }))
-  const take = async (operations: Operations): Promise<HandInResult> => {
-    await requireCarriedNamespace(operations, namespace)
-    return await operations.handIn({ namespace, receipts })
-  }
-  const handedIn = await withOperations(context, take).finally(progress.end)
+  const handedIn = await withReceipts(file, 'handing in', context, async (receipts) =>
+    withOperations(context, async (operations) => {
+      await requireCarriedNamespace(operations, namespace)
+      return await operations.handIn({ namespace, receipts })
+    })
+  )
   if (context.json) await context.output.json(handedIn)
   else await context.output.line(handedInText(handedIn))
+}
+
+/** Has the receipts of the file taken, and shows how many were. */
+async function withReceipts<Result>(
+  file: string,
+  doing: string,
+  context: CommandContext,
+  take: (receipts: AsyncIterable<JsonValue>) => Promise<Result>
+): Promise<Result> {
+  return await withInput(file, context.stdin, async (input) => {
+    const progress = context.progress(doing)
+    const receipts = readReceipts(input, (done) => progress.report({ done, total: null, unit: 'receipts' }))
+    return await take(receipts).finally(progress.end)
+  })
 }
 
 function handedInText({ namespace, receiptHashes, queued, nextSealAt }: HandInResult): string {

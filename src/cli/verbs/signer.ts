@@ -33,7 +33,12 @@ export const registerSigner: RegisterVerb = (program, runner) => {
     .action((options: { readonly removePrivate?: true }, command: Command) =>
       runner.run(command, async (context) => {
         const { adoptSigner } = await import('../data-folder/adopt-signer.ts')
-        const adopted = await adoptSigner(context.configSources, context.clock, options.removePrivate === true)
+        const { writeAuditNote } = await import('../data-folder/audit-notes.ts')
+        const { configSources, clock, random } = context
+        const { socket, removed, ...adopted } = await adoptSigner(configSources, clock, options.removePrivate === true)
+        const detail = { adopted: adopted.adopted.join(' '), removed: removed.length }
+        const about = { action: 'SIGNER_ADOPTED', subject: socket, detail } as const
+        await writeAuditNote(configSources.folder, about, { clock, random })
         if (context.json) await context.output.json(adopted)
         else {
           for (const kid of adopted.adopted) await context.output.line(`${kid}: held by the signer`)

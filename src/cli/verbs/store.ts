@@ -20,7 +20,7 @@ export const registerStore: RegisterVerb = (program, runner) => {
     .command('rekey')
     .summary('encrypt the store under a new key, or turn its encryption on or off')
     .description(
-      'Brings the values of the store into line with store.encrypt of federation.yaml: encrypts them under a new key, or ' +
+      'Brings the values of the store into line with store.encrypt: encrypts them under a new key, or ' +
         'decrypts them, and verifies them. The node must be stopped. It may be broken off at any time; run it again ' +
         'then, it goes on where it stopped. It needs room for the store a second time.'
     )

@@ -5,7 +5,7 @@ import type { ProofReport } from '../../proofs/report.ts'
 import { listArgument } from '../arguments.ts'
 import type { CommandContext, RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'
-import { openInput } from '../input.ts'
+import { withInput } from '../input.ts'
 import { keyArgument, ownerArgument } from '../proof-arguments.ts'
 import type { TrustOptions } from '../proof-arguments.ts'
 import { facts, shortDid, shortHash, table, time } from '../table.ts'
@@ -72,16 +72,17 @@ function hasDataFolder(flag: string | undefined, { environment }: CommandContext
 }
 
 async function readProofFile(file: string, { stdin }: CommandContext): Promise<Uint8Array> {
-  const input = await openInput(file, stdin)
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of input.chunks) {
-    parts.push(chunk)
-    length += chunk.length
-    // One byte more than a proof may have says all.
-    if (length > PROOF_BYTES_MAX) break
-  }
-  return Buffer.concat(parts)
+  return await withInput(file, stdin, async ({ chunks }) => {
+    const parts: Uint8Array[] = []
+    let length = 0
+    for await (const chunk of chunks) {
+      parts.push(chunk)
+      length += chunk.length
+      // One byte more than a proof may have says all.
+      if (length > PROOF_BYTES_MAX) break
+    }
+    return Buffer.concat(parts)
+  })
 }
 
 function noProof(file: string, { code, detail }: { readonly code: string; readonly detail: string }): AnchormeshError {

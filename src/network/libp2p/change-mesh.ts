@@ -5,7 +5,7 @@ import { messageOf } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { Addresses } from './addresses.ts'
 import type { GossipRouter, Judge } from './gossip.ts'
-import { topicOf } from './gossip.ts'
+import { topicOf } from '../topic.ts'
 import type { Keeper } from './keeper.ts'
 import type { ProtocolStreams } from './protocol-streams.ts'
 

@@ -6,16 +6,12 @@ import { sha256, sha256Hex } from '../../../protocols/primitives/sha256.ts'
 import { messageOf } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { GossipVerdict } from '../network.ts'
+import { topicOf } from '../topic.ts'
 import type { JudgeGate } from './judge-gate.ts'
 import type { RejectMemory } from './reject-memory.ts'
 import { SCORE_THRESHOLDS, TOPIC_PARAMS, scoreParams } from './scoring.ts'
 import type { TopicScoreParams } from '@libp2p/gossipsub/score'
 import type { ShutOut } from './shut-out.ts'
-
-/** The topic of a namespace's events (CONTRACT, section 1). */
-export function topicOf(namespace: string): string {
-  return `/anchormesh/event/1/${namespace}`
-}
 
 /**
  * The largest RPC that is read. An event is at most 48 KiB and is forwarded alone, but the answer to an IWANT holds all

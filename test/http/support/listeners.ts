@@ -12,7 +12,6 @@ import { startPublicListener } from '../../../src/http/public-listener.ts'
 import type { PublicListenerOptions } from '../../../src/http/public-listener.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { silentLogger } from '../../../src/platform/logger.ts'
-import { systemRandom } from '../../../src/platform/random.ts'
 import type { MemoryNode } from './memory-operations.ts'
 import { memoryNode } from './memory-operations.ts'
 
@@ -40,7 +39,6 @@ export async function adminListener(
     operations: memoryNode(),
     logger: silentLogger,
     clock: systemClock,
-    random: systemRandom,
     token: TOKEN,
     shutdown: () => undefined,
     ...options

@@ -379,7 +379,10 @@ function status(logSeq: number): NodeStatus {
     network: {
       peerId: '12D3KooWTest',
       multiaddrs: ['/ip4/127.0.0.1/tcp/4088'],
-      peers: [{ did: 'did:key:z6MkOther', peerId: '12D3KooWOther', connected: true, connections: [], score: 1.5 }],
+      peers: [
+        { did: 'did:key:z6MkOther', peerId: '12D3KooWOther', connected: true, connections: [], score: 1.5 },
+        { did: 'did:key:z6MkLoud', peerId: '12D3KooWLoud', connected: false, connections: [], shutOut: true }
+      ],
       topics: { [NAMESPACE]: { mesh: 1, subscribers: 1 } },
       gossip: { judged: 1, dropped: 0, late: 0, published: 1 },
       refusedConnections: 0

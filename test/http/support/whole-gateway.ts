@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest'
+import { gatewayParts } from '../../../src/cli/gateway-parts.ts'
 import type { Listener } from '../../../src/http/listener.ts'
 import type { PublicListenerOptions } from '../../../src/http/public-listener.ts'
 import { NodeMetrics } from '../../../src/metrics/node-metrics.ts'
@@ -22,24 +23,6 @@ export const OWN_LANDS = Object.fromEntries(
   Object.entries(LANDS).map(([name, { tenant, members }]) => [name, { tenant, members: [...members, SELF] }])
 )
 
-/** Everything that a node offers over its public listener, from the parts that a running one hands to it. */
-export function everythingOf(node: AnchormeshNode): Partial<PublicListenerOptions> {
-  const { gateway } = node
-  const metrics = new NodeMetrics()
-  const { requests, contentType } = metrics
-  return {
-    operations: node,
-    packs: node.packServing,
-    access: gateway.access,
-    subscriptions: gateway.subscriptions,
-    federation: gateway.federation,
-    findings: gateway.findings,
-    readiness: gateway.readiness,
-    audit: node.auditTrail,
-    metrics: { requests, contentType, text: () => metrics.exposition(() => node.status()) }
-  }
-}
-
 /** A started node of two tenants with all of its routes, closed with the test. */
 export async function startWholeGateway(
   options: NodeOptions = {},
@@ -57,7 +40,7 @@ export async function serveWholeGateway(
   const { node, self, ports } = memory
   onTestFinished(() => node.close())
   await node.start()
-  const listener = await publicListener({ ...everythingOf(node), ...listening })
+  const listener = await publicListener({ ...gatewayParts(node, new NodeMetrics()), ...listening })
   const { listener: admin } = await adminListener({
     operations: node,
     nodes: node.gateway.partners,

@@ -167,19 +167,23 @@ function winnerRow(
   if (selected === null) return { ...row, status: 'proposed', earliestProvenTime: null }
   const { batchRoot, ...winner } = selected.winner
   const rule = view.settings(namespace)?.quorum
-  const said = rule?.of.map((did) => ({
-    did,
-    ...saidOf(did, { namespace, owner, batchId, ...selected.winner }, events, view)
-  }))
-  const didsOf = (how: (one: NonNullable<typeof said>[number]) => boolean): string[] =>
-    (said ?? [])
-      .filter(how)
+  const inTime = ({ ts }: Statement): boolean => ts <= (validUntil.get(owner) ?? Infinity)
+  const isSame = ({ says }: Statement): boolean =>
+    says.outcome === 'verified' && says.provenTime === winner.provenTime && says.position === winner.position
+  const standings = (rule?.of ?? []).map((did) => {
+    const said = saidOf(did, { namespace, owner, batchId, batchRoot, chainId: winner.chainId }, events, view)
+    const own = said.find(
+      ({ says }) => says.evidenceId === winner.evidenceId && says.evidenceHash === winner.evidenceHash
+    )
+    if (own !== undefined && !isSame(own)) return { did, list: 'contradicting' }
+    return { did, list: said.some((one) => isSame(one) && inTime(one)) ? 'attested' : 'missing' }
+  })
+  const didsIn = (name: string): string[] =>
+    standings
+      .filter(({ list }) => list === name)
       .map(({ did }) => did)
       .sort()
-  const isSame = ({ says }: { readonly says?: Attestation }): boolean =>
-    says?.outcome === 'verified' && says.provenTime === winner.provenTime && says.position === winner.position
-  const inTime = ({ ts = 0 }: { readonly ts?: number }): boolean => ts <= (validUntil.get(owner) ?? Infinity)
-  const attested = didsOf((one) => isSame(one) && inTime(one))
+  const attested = didsIn('attested')
   const quorum =
     rule === undefined
       ? null
@@ -187,8 +191,8 @@ function winnerRow(
           k: rule.k,
           of: rule.of.length,
           attested,
-          contradicting: didsOf((one) => one.says !== undefined && !isSame(one)),
-          missing: didsOf((one) => one.says === undefined || (isSame(one) && !inTime(one)))
+          contradicting: didsIn('contradicting'),
+          missing: didsIn('missing')
         }
   return {
     ...row,
@@ -202,24 +206,37 @@ function winnerRow(
   }
 }
 
-/** What the DID said last of a piece of evidence. */
+interface Statement {
+  readonly says: Attestation
+  readonly ts: number
+}
+
+/** What the DID said last of each piece of evidence for a root on a chain. */
 function saidOf(
   did: string,
-  identity: EvidenceIdentity,
+  of: Omit<EvidenceIdentity, 'evidenceId' | 'evidenceHash'>,
   events: readonly SignedEvent[],
   view: PolicyView
-): { says?: Attestation; ts?: number } {
+): Statement[] {
   const made = events.flatMap((event) => {
     const { type, namespace, signer, body } = event.envelope
     if (isForeignKey(event.envelope, view)) return []
     const reading = type === 'attestation' && signer === did && namespace !== '_trust' ? parseAttestation(body) : null
     if (reading?.ok !== true) return []
-    const name = identityName({ namespace, ...reading.attestation })
-    return name === identityName(identity) ? [{ event, attestation: reading.attestation }] : []
+    const { owner, batchId, batchRoot, chainId, evidenceId, evidenceHash } = reading.attestation
+    const isOf =
+      namespace === of.namespace &&
+      owner === of.owner &&
+      batchId === of.batchId &&
+      batchRoot === of.batchRoot &&
+      chainId === of.chainId
+    return isOf ? [{ event, says: reading.attestation, evidence: `${evidenceId} ${evidenceHash}` }] : []
   })
-  const [newest] = made.toSorted(({ event: left }, { event: right }) => {
-    const later = right.envelope.ts - left.envelope.ts || right.envelope.authorSeq - left.envelope.authorSeq
-    return later || (left.id < right.id ? -1 : 1)
+  return Object.values(Object.groupBy(made, ({ evidence }) => evidence)).flatMap((all = []) => {
+    const [newest] = all.toSorted(({ event: left }, { event: right }) => {
+      const later = right.envelope.ts - left.envelope.ts || right.envelope.authorSeq - left.envelope.authorSeq
+      return later || (left.id < right.id ? -1 : 1)
+    })
+    return newest === undefined ? [] : [{ says: newest.says, ts: newest.event.envelope.ts }]
   })
-  return newest === undefined ? {} : { says: newest.attestation, ts: newest.event.envelope.ts }
 }

@@ -11,7 +11,7 @@ import {
   SIGNER
 } from './tsa-der.ts'
 import type { Made, Wanted } from './tsa-der.ts'
-import { contentType, essCertificate, messageDigest, response, token, tstInfo } from './tsa-token.ts'
+import { contentType, essCertificate, essCertificates, messageDigest, response, token, tstInfo } from './tsa-token.ts'
 import type { Info, TokenOptions } from './tsa-token.ts'
 import { hex, sha256 } from './vector-file.ts'
 import type { Vector, VectorFile } from './vector-file.ts'
@@ -211,6 +211,7 @@ function invalid(): readonly Vector[] {
     bad('TE-11', 'CERT_BINDING', 'no binding', bound()),
     bad('TE-11', 'CERT_BINDING', 'bound to another certificate', bound(essCertificate(other))),
     bad('TE-11', 'CERT_BINDING', 'bound to two certificates', bound(essCertificate(other, 1), essCertificate(signer))),
+    bad('TE-11', 'CERT_BINDING', 'bound by two values of one attribute', bound(essCertificates(signer, signer))),
     bad('TE-11', 'CERT_BINDING', 'the serial number of another one', bound(essCertificate(signer, 2, middle))),
     bad('TE-12', 'EKU', 'no extended key usage', signedBy({ extensions: SIGNER.slice(0, 1) })),
     bad('TE-12', 'EKU', 'one that is not critical', signedBy({ extensions: [purposes(false, 'timeStamping')] })),

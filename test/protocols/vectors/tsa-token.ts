@@ -63,13 +63,24 @@ export const messageDigest = (content: Uint8Array, hash = 'sha512'): Buffer =>
 
 /** SigningCertificate (version 1) or SigningCertificateV2. */
 export function essCertificate(bound: Made, version: 1 | 2 = 2, issuerSerialOf?: Made): Buffer {
+  return essAttribute(version, essValue(bound, version, issuerSerialOf))
+}
+
+/** The attribute with a value of its own for each certificate, where one is allowed. */
+export function essCertificates(...bound: readonly Made[]): Buffer {
+  return essAttribute(2, Buffer.concat(ascending(bound.map((one) => essValue(one, 2)))))
+}
+
+const essAttribute = (version: 1 | 2, values: Buffer): Buffer =>
+  attribute(version === 1 ? '1.2.840.113549.1.9.16.2.12' : '1.2.840.113549.1.9.16.2.47', values)
+
+function essValue(bound: Made, version: 1 | 2, issuerSerialOf?: Made): Buffer {
   const hash = octets(digest(version === 1 ? 'sha1' : 'sha256', bound.der))
   const names =
     issuerSerialOf === undefined
       ? []
       : [sequence(sequence(explicit(4, commonName(issuerSerialOf.issuer))), integer(issuerSerialOf.serial))]
-  const type = version === 1 ? '1.2.840.113549.1.9.16.2.12' : '1.2.840.113549.1.9.16.2.47'
-  return attribute(type, sequence(sequence(sequence(hash, ...names))))
+  return sequence(sequence(sequence(hash, ...names)))
 }
 
 /** TimeStampToken: SignedData with Ed25519 and SHA-512 (RFC 8419). */

@@ -32,7 +32,7 @@ export function winnerVectors(): readonly VectorFile[] {
     {
       path: 'winner/v1/vectors/quorum.json',
       description:
-        'What was found here of the winner (`found`; null: there is none), the rule of the namespace (null: none), what each DID says, and what follows.',
+        'What was found here of the winner (`found`; null: there is none), the rule of the namespace (null: none), what each DID says of its evidence and of other evidence for the same root and chain, and what follows.',
       vectors: quorums()
     }
   ]
@@ -220,6 +220,7 @@ function quorums(): Vector[] {
       readonly rule?: { readonly k: number; readonly of: readonly string[] } | null
       readonly validUntil?: number
       readonly statements?: Readonly<Record<string, Statement>>
+      readonly others?: Readonly<Record<string, readonly Statement[]>>
     },
     state: string,
     attested: readonly string[] = [],
@@ -228,10 +229,13 @@ function quorums(): Vector[] {
     const { found = verified(bitcoin), rule = { k: 2, of: [first, second, third] }, validUntil = null } = parts
     const made = Object.entries(parts.statements ?? {}).map(([did, said]) => [did, { ts: TS, ...said }] as const)
     const statements: JsonObject = Object.fromEntries(made)
+    const others: JsonObject = Object.fromEntries(
+      Object.entries(parts.others ?? {}).map(([did, all]) => [did, all.map((said) => ({ ts: TS, ...said }))] as const)
+    )
     const missing = (rule?.of ?? []).filter((did) => !attested.includes(did) && !contradicting.includes(did)).toSorted()
     const quorum =
       rule === null || found === null ? null : { k: rule.k, of: rule.of.length, attested, contradicting, missing }
-    return { description, found, rule, validUntil, statements, quorum, state }
+    return { description, found, rule, validUntil, statements, others, quorum, state }
   }
   const yes = verified(bitcoin)
   return [
@@ -296,6 +300,53 @@ function quorums(): Vector[] {
       'an organisation that was never valid',
       { validUntil: 0, statements: { [first]: yes, [second]: yes, [third]: yes } },
       'verified'
+    ),
+    vector(
+      'the same of other evidence settles as well',
+      { statements: { [first]: yes }, others: { [third]: [yes] } },
+      'settled',
+      [first, third]
+    ),
+    vector(
+      'who says it of two pieces counts once',
+      { statements: { [first]: yes }, others: { [first]: [yes, yes] } },
+      'verified',
+      [first]
+    ),
+    vector(
+      'of other evidence another time, another height or a refutation is nothing said of the winner',
+      {
+        others: {
+          [first]: [{ ...yes, provenTime: bitcoin.provenTime + 1 }],
+          [second]: [refuted, { ...yes, position: bitcoin.position - 1 }],
+          [third]: [refuted, yes]
+        }
+      },
+      'verified',
+      [third]
+    ),
+    vector(
+      "what contradicts on the winner's evidence is not made good by other evidence",
+      { statements: { [first]: yes, [second]: refuted }, others: { [second]: [yes] } },
+      'verified',
+      [first],
+      [second]
+    ),
+    vector(
+      "too late on the winner's evidence, in time on other",
+      {
+        validUntil: TS,
+        statements: { [first]: { ...yes, ts: TS + 1 }, [second]: { ...yes, ts: TS + 1 } },
+        others: { [first]: [{ ...yes, ts: TS + 2 }, yes], [second]: [{ ...yes, ts: TS + 2 }] }
+      },
+      'verified',
+      [first]
+    ),
+    vector(
+      'of other evidence, by somebody outside of the set',
+      { others: { [first]: [yes], [outsider]: [yes] } },
+      'verified',
+      [first]
     ),
     vector('one of one', { rule: { k: 1, of: [first] }, statements: { [first]: yes } }, 'settled', [first])
   ]
