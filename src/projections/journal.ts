@@ -50,20 +50,43 @@ const ROWS_BEFORE_MAX = 262_144
 
 /**
  * Rows as they stood at position `at`, as far as they differ from those of now: `null` for a row that was not there.
- * Throws `STATE_OUTDATED` where more rows differ than are worth keeping in memory.
+ * Throws `STATE_OUTDATED` where more rows differ than `rowsMax`, with the oldest position that can be told.
  */
 export async function rowsBefore(
   store: StoreReader,
-  { name, layout }: Projection,
-  at: number
+  { name, layout }: Pick<Projection, 'name' | 'layout'>,
+  at: number,
+  rowsMax: number = ROWS_BEFORE_MAX
 ): Promise<Map<string, JsonObject | null>> {
   const before = new Map<string, JsonObject | null>()
   for await (const [, key, row] of changesAfter(store, name, at)) {
     if (before.has(key)) continue
-    if (before.size === ROWS_BEFORE_MAX) throw new AnchormeshError('STATE_OUTDATED', tooManyChanged(at))
+    if (before.size === rowsMax) throw await tooManyChanged(store, name, at, rowsMax)
     before.set(key, row === null ? null : unpackRow(layout, key, row))
   }
   return before
 }
 
-const tooManyChanged = (at: number): string => `more than ${ROWS_BEFORE_MAX} rows have changed since position ${at}`
+async function tooManyChanged(
+  store: StoreReader,
+  projection: string,
+  at: number,
+  rowsMax: number
+): Promise<AnchormeshError> {
+  return new AnchormeshError('STATE_OUTDATED', `more than ${rowsMax} rows have changed since position ${at}`, {
+    detail: { oldest: await oldestTold(store, projection, rowsMax) }
+  })
+}
+
+/** The oldest position since which no more rows have changed than `rowsMax`, where more have in the whole journal. */
+async function oldestTold(store: StoreReader, projection: string, rowsMax: number): Promise<number> {
+  const changed = new Set<string>()
+  let last = 0
+  for await (const [, bytes] of store.range({ ...prefixRange(journalPrefix(projection)), reverse: true })) {
+    for (const [position, key] of (parseStored(bytes) as unknown as RowChange[]).reverse()) {
+      last = position
+      if (changed.add(key).size > rowsMax) return position
+    }
+  }
+  return last
+}
