@@ -138,7 +138,10 @@ export interface Operations
    * `NOT_FOUND`, `BATCH_UNKNOWN`, `PUBLISH_REFUSED` (`ROLE_MISSING`), `NODE_NOT_RUNNING` without a mesh.
    */
   fetchBundles(query: BundleQuery, onProgress?: ProgressListener): Promise<FetchedBundles>
-  /** Erases a receipt (by its leaf hash) for good; the log keeps the hash and the reason. Throws `RECEIPT_UNKNOWN`. */
+  /**
+   * Erases a receipt (by its leaf hash) for good, or a delivery's payload, a report or feedback (by the hash that its
+   * record names); the log keeps the hash and the reason. Throws `RECEIPT_UNKNOWN`.
+   */
   forget(request: ForgetRequest): Promise<ForgottenReceipt>
   /** Walks the whole log and its indexes. Problems are findings, not errors. */
   verifyLog(onProgress?: ProgressListener): Promise<LogVerification>

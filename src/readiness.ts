@@ -4,9 +4,9 @@ import type { NodeParts } from './node-parts.ts'
 const BEHIND_RECORDS_MAX = 1_000
 
 /**
- * Why a node can't serve apps as it should: it is not started or stops, is not in its mesh, can't write its log, has a
- * projection that halted or is far behind, or shows a certificate that has ended. Looks at memory alone, so that it may
- * be asked every second.
+ * Why a node can't serve apps as it should: it is not started or stops, can't write its log, has a projection that
+ * halted or is far behind, or shows a certificate that has ended. Being alone is no reason: its mesh may be away. Looks
+ * at memory alone, so that it may be asked every second.
  */
 export function readinessReasons(parts: NodeParts, state: 'opening' | 'started' | 'stopping'): readonly string[] {
   const { log, engine, live, ports } = parts

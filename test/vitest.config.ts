@@ -5,7 +5,7 @@ const report = process.env['ANCHORMESH_TEST_REPORT']
 
 /** How many times as many cases of each property are tried, to look for what a usual run finds only by chance. */
 const propertyRuns = Number(process.env['ANCHORMESH_PROPERTY_RUNS'] ?? 1)
-const moreRuns = `${import.meta.dirname}/support/more-runs/fast-check.ts`
+const cases = `${import.meta.dirname}/support/cases/fast-check.ts`
 
 /**
  * Two runs: `normal` (`npm test`, at most 10 minutes) and `long` (`npm run test:long`), which holds the full counts of
@@ -14,9 +14,9 @@ const moreRuns = `${import.meta.dirname}/support/more-runs/fast-check.ts`
 export default defineConfig({
   plugins: [
     {
-      name: 'more runs of each property',
+      name: 'the same cases of each property in every run',
       enforce: 'pre',
-      resolveId: (id, importer) => (propertyRuns > 1 && id === 'fast-check' && importer !== moreRuns ? moreRuns : null)
+      resolveId: (id, importer) => (id === 'fast-check' && importer !== cases ? cases : null)
     }
   ],
   test: {

@@ -19,7 +19,7 @@ export type ClientCode =
   /** A subscription whose connection ended, or on which nothing came for too long. */
   | 'STREAM_ENDED'
   | 'STREAM_SILENT'
-  /** A subscription over a WebSocket that was read too slowly, here or by the node's own measure. */
+  /** A subscription that was read too slowly, by the node's own measure or, over a WebSocket, by that of the client. */
   | 'CONSUMER_TOO_SLOW'
   /** What the node said does not hold when it is checked; `reason` says which rule. */
   | 'VERIFICATION_FAILED'

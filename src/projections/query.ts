@@ -102,13 +102,15 @@ export async function queryRows(
     const rowsPrefix = rowsOfState(name, state)
     const moment = { reader: snapshot, state, rowsPrefix, changed, gapParts: instance.gapParts }
     const asked = askedFields(query)
-    const entriesOf = async function* (prefix: string): AsyncGenerator<[string, JsonObject]> {
+    const entriesIn = async (prefix: string): Promise<Entries> => {
       const places = await placesOf(projection.layout, prefix, asked, moment)
-      if (places.kind === 'keys') yield* rowsUnder(places.keys, projection, moment, after)
-      else for (const span of places.spans) yield* rowsWithin(snapshot, projection, rowsPrefix, span, after, changed)
+      if (places.kind === 'keys') return await rowsUnder(places.keys, projection, moment, after)
+      return rowsInSpans(places.spans, moment, projection, after)
     }
-    const entries = shown(prefixes.map(entriesOf), view)
-    const { rows, goOnAfter } = await takeRows(entries, matches, limit, also)
+    const [only = ''] = prefixes
+    // Most questions are for one thing of one namespace, and need none of what many parts do.
+    const entries = prefixes.length === 1 ? await entriesIn(only) : inTurn(prefixes, entriesIn)
+    const { rows, goOnAfter } = await takeRows(entries, view, matches, limit, also)
     const nextCursor = goOnAfter === null ? null : encodeCursor({ ...place, after: goOnAfter })
     return { projection: name, version: state.version, epoch, logSeq: query.at ?? state.cursor, rows, nextCursor }
   } finally {
@@ -116,20 +118,25 @@ export async function queryRows(
   }
 }
 
-/**
- * Those that may be seen, one part after another. Of what is left out not even the number is known to those who count:
- * it is little, because the parts hold what the reader may see, and in `_trust` what organisations say of themselves.
- */
-async function* shown(
-  parts: readonly AsyncIterable<[string, JsonObject]>[],
-  view: RowView
+/** Keys of rows, and the rows. */
+type Entries = Iterable<[string, JsonObject]> | AsyncIterable<[string, JsonObject]>
+
+/** The entries of one prefix after another, each looked for when it is its turn. */
+async function* inTurn(
+  prefixes: readonly string[],
+  entriesIn: (prefix: string) => Promise<Entries>
 ): AsyncGenerator<[string, JsonObject]> {
-  for (const part of parts) for await (const entry of part) if (view.shows(entry[1])) yield entry
+  for (const prefix of prefixes) yield* await entriesIn(prefix)
 }
 
-/** The rows of one page, and the last key that it has dealt with where there may be more after it. */
+/**
+ * The rows of one page, and the last key that it has dealt with where there may be more after it. What `view` does not
+ * show does not count, not even as looked at: it is little, because the entries are of parts that the reader may see,
+ * and in `_trust` of what organisations say of themselves.
+ */
 async function takeRows(
-  entries: AsyncIterable<[string, JsonObject]>,
+  entries: Entries,
+  view: RowView,
   matches: (row: JsonObject) => boolean,
   limit: number,
   also: RowTest | undefined
@@ -138,6 +145,7 @@ async function takeRows(
   let looked = 0
   let last = ''
   for await (const [key, row] of entries) {
+    if (!view.shows(row)) continue
     if (looked === PAGE_ENTRIES_MAX) return { rows, goOnAfter: last }
     looked += 1
     if (matches(row) && (also === undefined || (await also(row)))) {
@@ -184,23 +192,34 @@ export function rowsInOrder(
 }
 
 /** The rows of a moment that have one of these keys, in their order. */
-async function* rowsUnder(
+async function rowsUnder(
   keys: readonly string[],
   { layout }: Projection,
   { reader, rowsPrefix, changed }: RowsOfMoment,
   after: string | undefined
-): AsyncGenerator<[string, JsonObject]> {
+): Promise<readonly [string, JsonObject][]> {
   const wanted = after === undefined ? keys : keys.filter((key) => key > after)
   const stored = await fewValues(
     reader,
     wanted.map((key) => rowsPrefix + key)
   )
+  const entries: [string, JsonObject][] = []
   for (const [index, key] of wanted.entries()) {
     const bytes = stored[index]
     const past = changed.get(key)
-    if (past === undefined && bytes !== undefined) yield [key, decodeRow(layout, key, bytes)]
-    else if (past !== undefined && past !== null) yield [key, past]
+    if (past === undefined && bytes !== undefined) entries.push([key, decodeRow(layout, key, bytes)])
+    else if (past !== undefined && past !== null) entries.push([key, past])
   }
+  return entries
+}
+
+async function* rowsInSpans(
+  spans: readonly KeySpan[],
+  { reader, rowsPrefix, changed }: RowsOfMoment,
+  projection: Projection,
+  after: string | undefined
+): AsyncGenerator<[string, JsonObject]> {
+  for (const span of spans) yield* rowsWithin(reader, projection, rowsPrefix, span, after, changed)
 }
 
 async function* rowsWithin(

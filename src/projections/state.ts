@@ -2,6 +2,7 @@ import type { StoreReader, WriteOperation } from '../log/store.ts'
 import { fewValues } from '../log/store.ts'
 import { factsPrefix, generationPrefix, rowsPrefix, stateKey } from './keys.ts'
 import type { Projection } from './projection.ts'
+import { parseStored } from './row-codec.ts'
 
 /** How far a projection has come; written in the batch that holds its rows. */
 export interface ProjectionState {
@@ -24,7 +25,7 @@ export async function readState(
   { name, version }: Pick<Projection, 'name' | 'version'>
 ): Promise<ProjectionState> {
   const [bytes] = await fewValues(reader, [stateKey(name)])
-  if (bytes !== undefined) return JSON.parse(Buffer.from(bytes).toString('utf8')) as ProjectionState
+  if (bytes !== undefined) return parseStored(bytes) as unknown as ProjectionState
   return { version, generation: 0, cursor: 0, journalFrom: 0, journalGeneration: 0 }
 }
 

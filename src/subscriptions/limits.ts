@@ -22,7 +22,7 @@ export interface SubscriptionLimits {
 }
 
 export const SUBSCRIPTION_LIMITS: SubscriptionLimits = {
-  // Half as many again as are promised; an idle one is some 30 KiB, so 50 MiB when all are taken.
+  // Half as many again as are promised; an idle one is some 20 KiB, so 30 MiB when all are taken.
   subscribersMax: 1_500,
   // An office behind one address; a proxy on this machine speaks for everybody.
   perAddressMax: 256,

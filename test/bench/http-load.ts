@@ -1,13 +1,14 @@
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 
-/** Sends one request again and again over one kept connection, each when the answer before it is there. */
-async function askAgain(socket: Socket, head: Buffer, take: () => boolean): Promise<void> {
+/** Sends one request after another over one kept connection, each when the answer before it is there. */
+async function askAgain(socket: Socket, next: () => Buffer | undefined): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     let received: Buffer = Buffer.alloc(0)
-    const next = (): void => {
-      if (take()) socket.write(head)
-      else resolve()
+    const ask = (): void => {
+      const head = next()
+      if (head === undefined) resolve()
+      else socket.write(head)
     }
     socket.on('data', (chunk: Buffer) => {
       received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
@@ -22,25 +23,28 @@ async function askAgain(socket: Socket, head: Buffer, take: () => boolean): Prom
         return
       }
       received = Buffer.alloc(0)
-      next()
+      ask()
     })
     socket.on('error', reject)
     socket.on('close', () => reject(new Error('the connection was closed')))
-    next()
+    ask()
   })
 }
 
-/** Asks `count` times over so many connections at once; resolves with the seconds that it took. */
+/** Asks `count` times, for these addresses of one host in turn, over so many connections at once; resolves with the seconds that it took. */
 export async function load(
-  url: string,
+  urls: readonly string[],
   {
     count,
     connections,
     headers = ''
   }: { readonly count: number; readonly connections: number; readonly headers?: string }
 ): Promise<number> {
-  const { hostname, port, host, pathname, search } = new URL(url)
-  const head = Buffer.from(`GET ${pathname}${search} HTTP/1.1\r\nhost: ${host}\r\n${headers}\r\n`)
+  const heads = urls.map((url) => {
+    const { host, pathname, search } = new URL(url)
+    return Buffer.from(`GET ${pathname}${search} HTTP/1.1\r\nhost: ${host}\r\n${headers}\r\n`)
+  })
+  const { hostname, port } = new URL(urls[0] ?? '')
   const sockets = await Promise.all(
     Array.from(
       { length: connections },
@@ -51,9 +55,14 @@ export async function load(
         })
     )
   )
-  let left = count
+  let asked = 0
+  const next = (): Buffer | undefined => {
+    if (asked === count) return undefined
+    asked += 1
+    return heads[asked % heads.length]
+  }
   const startedMs = performance.now()
-  await Promise.all(sockets.map((socket) => askAgain(socket, head, () => (left -= 1) >= 0)))
+  await Promise.all(sockets.map((socket) => askAgain(socket, next)))
   const seconds = (performance.now() - startedMs) / 1_000
   for (const socket of sockets) socket.destroy()
   return seconds

@@ -11,7 +11,8 @@ export type Told =
       readonly kind: 'ready'
       readonly node: string
       readonly bare: string
-      readonly id: string
+      /** Of all events, in the order in which they were made. */
+      readonly ids: readonly string[]
       readonly token: string
     }
   | { readonly kind: 'cpu'; readonly usage: NodeJS.CpuUsage }

@@ -44,7 +44,7 @@ const { token } = await gateway.tokens.createToken({
   rights: ['read'],
   label: 'bench'
 })
-tell({ kind: 'ready', node: listener.url, bare: bareUrl, id: events.at(-1)?.id ?? '', token })
+tell({ kind: 'ready', node: listener.url, bare: bareUrl, ids: events.map(({ id }) => id), token })
 
 /** Twice, because what has a finaliser goes with the second. */
 function tellHeap(): void {

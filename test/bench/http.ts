@@ -24,54 +24,67 @@ const server = fork(join(import.meta.dirname, 'http-server.ts'), [String(BATCHES
 })
 const ready = await told('ready')
 
-const BATCH = `namespace=${encodeURIComponent(NAMESPACE)}&batchId=batch-${BATCHES - 7}`
-const POINTS: readonly { readonly name: string; readonly path: string }[] = [
-  { name: 'winners, one batch', path: `/v1/projections/winners?${BATCH}` },
-  { name: 'batches, one batch', path: `/v1/projections/batches?${BATCH}` },
-  { name: 'timestamp anchors of one batch', path: `/v1/projections/timestamp-anchors?${BATCH}` },
-  { name: 'an event by its id', path: `/v1/events/${ready.id}` }
+const ofBatch =
+  (projection: string) =>
+  (index: number): string =>
+    `/v1/projections/${projection}?namespace=${encodeURIComponent(NAMESPACE)}&batchId=batch-${index}`
+const ids = ready.ids
+const POINTS: readonly { readonly name: string; readonly path: (index: number) => string }[] = [
+  { name: 'winners, one batch', path: ofBatch('winners') },
+  { name: 'batches, one batch', path: ofBatch('batches') },
+  { name: 'timestamp anchors of one batch', path: ofBatch('timestamp-anchors') },
+  { name: 'an event by its id', path: (index) => `/v1/events/${ids[index]}` }
 ]
+// What is asked for, each time something else, comes again only after more than a node keeps answers to.
+const OTHERS = Array.from({ length: 10_000 }, (_, index) => index)
 
 const figures: Figure[] = []
 for (const [index, { name, path }] of POINTS.entries()) {
-  const url = ready.node + path
+  const url = ready.node + path(BATCHES - 7)
   const response = await fetch(url)
   const body = await response.text()
   if (response.status !== 200 || body.includes('"rows":[]')) throw new Error(`${url}: ${response.status} ${body}`)
   say({ kind: 'bare', name: String(index), body: Buffer.from(body).toString('base64') })
   await told('cpu')
-  figures.push(...(await compare(name, url, `${ready.bare}/bare/${index}`)))
+  const bare = `${ready.bare}/bare/${index}`
+  figures.push(...(await compare(`${name}, again`, [url], bare)))
+  const others = OTHERS.map((other) => ready.node + path(other))
+  figures.push(...(await compare(`${name}, each time another`, others, bare)))
   const etag = response.headers.get('etag')
   if (etag !== null && index === 0)
-    figures.push(
-      ...(await compare(`${name}, not modified`, url, `${ready.bare}/bare/${index}`, `if-none-match: ${etag}\r\n`))
-    )
+    figures.push(...(await compare(`${name}, not modified`, [url], bare, `if-none-match: ${etag}\r\n`)))
 }
-const batch = `${ready.node}${POINTS[0]?.path ?? ''}`
+const batches = OTHERS.map((index) => ready.node + ofBatch('winners')(index))
 figures.push(
   ...(await compare(
-    'winners, one batch, with an access token',
-    batch,
+    'winners, one batch, again with an access token',
+    batches.slice(0, 1),
     `${ready.bare}/bare/0`,
     `authorization: Bearer ${ready.token}\r\n`
   )),
-  ...(await memory(batch))
+  ...(await memory(batches))
 )
 report('http', figures)
 say({ kind: 'end' })
 await once(server, 'exit')
 
-async function compare(name: string, node: string, bare: string, headers: string = ''): Promise<Figure[]> {
+async function compare(
+  name: string,
+  node: readonly string[],
+  bareUrl: string,
+  headers: string = ''
+): Promise<Figure[]> {
+  const bare = [bareUrl]
   const rates: number[] = []
   const ratios: number[] = []
   const cpu: number[] = []
   // What is asked first must not be compared with code that is not compiled yet.
-  for (const url of [node, bare])
-    await load(url, { count: REQUESTS_WARM, connections: CONNECTIONS, headers: url === node ? headers : '' })
+  for (const urls of [node, bare])
+    await load(urls, { count: REQUESTS_WARM, connections: CONNECTIONS, headers: urls === node ? headers : '' })
   for (let round = 0; round < ROUNDS; round += 1) {
     const pair = round % 2 === 0 ? ([node, bare] as const) : ([bare, node] as const)
-    const costs = new Map<string, { readonly seconds: number; readonly cpu: number }>()
-    for (const url of pair) costs.set(url, await measure(url, url === node ? headers : ''))
+    const costs = new Map<readonly string[], { readonly seconds: number; readonly cpu: number }>()
+    for (const urls of pair) costs.set(urls, await measure(urls, urls === node ? headers : ''))
     const [ours, theirs] = [costs.get(node), costs.get(bare)]
     if (ours === undefined || theirs === undefined) continue
     rates.push(REQUESTS / ours.seconds)
@@ -91,16 +104,19 @@ async function compare(name: string, node: string, bare: string, headers: string
   ]
 }
 
-async function measure(url: string, headers: string): Promise<{ readonly seconds: number; readonly cpu: number }> {
+async function measure(
+  urls: readonly string[],
+  headers: string
+): Promise<{ readonly seconds: number; readonly cpu: number }> {
   const before = await cpuOf()
-  const seconds = await load(url, { count: REQUESTS, connections: CONNECTIONS, headers })
+  const seconds = await load(urls, { count: REQUESTS, connections: CONNECTIONS, headers })
   return { seconds, cpu: (await cpuOf()) - before }
 }
 
 /** What is left in memory after many more requests than it has been warmed up by. */
-async function memory(url: string): Promise<Figure[]> {
+async function memory(urls: readonly string[]): Promise<Figure[]> {
   const before = await heapOf()
-  await load(url, { count: REQUESTS_HELD, connections: CONNECTIONS })
+  await load(urls, { count: REQUESTS_HELD, connections: CONNECTIONS })
   const after = await heapOf()
   const mebibytes = (bytes: number): number => bytes / 2 ** 20
   return [

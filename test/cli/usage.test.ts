@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { PROJECTION_NAMES } from '../../src/api/rows.ts'
 import { launch, newFolder, run, runFailing, runWell } from '../support/cli.ts'
 
 const VERBS = [
@@ -55,6 +56,9 @@ const VERBS = [
   'store rekey',
   'signer',
   'signer adopt',
+  'drill run',
+  'drill matrix',
+  'drill check',
   'demo'
 ]
 
@@ -72,6 +76,16 @@ describe('help', () => {
   test('the help of the program names every verb', async () => {
     const help = await runWell(['--help'])
     for (const verb of VERBS) expect(help).toContain(`  ${verb.split(' ')[0]}`)
+  })
+
+  test('the help of query names every projection', async () => {
+    const help = await runWell(['query', '--help'])
+    for (const name of PROJECTION_NAMES) expect(help).toMatch(new RegExp(`\\b${name}\\b`))
+  })
+
+  test('the help of forget says all that can be erased, and by which hash', async () => {
+    const help = await runWell(['forget', '--help'])
+    for (const what of ['receipt', 'delivery', 'report', 'comment']) expect(help).toContain(what)
   })
 
   test('--version prints the version of package.json', async () => {

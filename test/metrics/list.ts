@@ -19,7 +19,8 @@ const HEADER = `# Metrics
 
 What \`GET /metrics\` shows, in the text format of Prometheus. This list is made by \`node test/metrics/make-list.ts\`. Times are in seconds, sizes in bytes; what
 ends in \`_total\` only grows while a node runs. Every series of the node's own is there from its start. No label names a DID or a key: labels are codes, routes, and the
-namespaces that policy carries. What begins with \`anchormesh_gossipsub_\` is counted by gossipsub, with \`anchormesh_nodejs_\` and \`anchormesh_process_\` by prom-client.
+namespaces that policy carries. What begins with \`anchormesh_gossipsub_\` is counted by gossipsub (and so is
+\`anchormesh_gossip_iwant_promise_untracked\`), with \`anchormesh_nodejs_\` and \`anchormesh_process_\` by prom-client.
 
 | metric | type | labels | what |
 |---|---|---|---|

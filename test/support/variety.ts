@@ -36,6 +36,6 @@ export async function assertVaried<Case>(
 ): Promise<void> {
   await fc.assert(property, parameters)
   for (let portion = 1; portion < portions && variety.missing.length > 0; portion += 1)
-    await fc.assert(property, parameters)
+    await fc.assert(property, { ...parameters, seed: portion })
   expect(variety.missing, `not among ${portions * parameters.numRuns} cases`).toEqual([])
 }

@@ -6,17 +6,22 @@ import { examples } from '../help.ts'
 import { facts, figure } from '../table.ts'
 import { withOperations } from '../with-operations.ts'
 
-/** `anchormesh forget`: erases one receipt for good. */
+/** `anchormesh forget`: erases what stands beside the log under one hash, for good. */
 export const registerForget: RegisterVerb = (program, runner) => {
   program
     .command('forget')
-    .summary('erase a receipt for good')
+    .summary('erase a receipt, a delivery, a report or a comment for good')
     .description(
       'Erases a receipt that must go: the log notes its hash and the reason, then its content is deleted. This node ' +
         'never takes it in or hands it out again; the hash stays, so that the other receipts of the batch can be ' +
-        'proven. Other nodes keep what they hold.'
+        'proven. Other nodes keep what they hold. In the same way it erases the payload of a delivery, by its ' +
+        'deliveryHash, and an agent’s report or a comment on a finding, by its bodyHash.'
     )
-    .argument('<receipt>', 'its whole leaf hash, as `anchormesh query receipts --json` has it', receiptArgument)
+    .argument(
+      '<receipt>',
+      'its whole leaf hash (or the hash above), as `anchormesh query … --json` has it',
+      receiptArgument
+    )
     .requiredOption('--reason <text>', 'why, for the log; at most 1,000 characters', reasonArgument)
     .addHelpText('after', examples('anchormesh forget 6caea08c…987d --reason "erasure request 17"'))
     .action((receipt: string, { reason }: { readonly reason: string }, command: Command) =>

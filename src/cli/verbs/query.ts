@@ -31,10 +31,12 @@ export const registerQuery: RegisterVerb = (program, runner) => {
     .summary('query a projection of the log')
     .description(
       'Lists the rows of a projection: batches, receipts, timestamp-anchors, trust-anchors, winners, attestations, ' +
-        'sequences, equivocations, effects (what has none, and why), anchorings (evidence that this node makes) or ' +
-        'checkpoints (of the logs of others, with alarms); or audit (its decisions) and peers. Tables shorten hashes and DIDs; --json has them whole. With --proof the one receipt that the filters leave is written to a new file ' +
-        'with all that proves it (anchormesh verify checks it): ends with 0 where this node holds it for proven, else ' +
-        'with 3, and the file says so.'
+        'sequences, equivocations, effects (what has none, and why), anchorings (evidence that this node makes), ' +
+        'checkpoints (of the logs of others, with alarms), deliveries (of partners), findings (of agents) or feedback ' +
+        '(on findings); or audit (its decisions) and peers. Tables shorten hashes and DIDs; --json has them whole. ' +
+        'With --proof the one receipt that the filters leave is written to a new file with all that proves it ' +
+        '(anchormesh verify checks it): ends with 0 where this node holds it for proven, else with 3, and the file ' +
+        'says so.'
     )
     .argument('<projection>', 'its name')
     .option('--namespace <namespace>', 'only rows of this namespace', namespaceArgument)
