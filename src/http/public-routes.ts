@@ -14,6 +14,7 @@ import { isReader, readerOf, requireOperator } from './reader.ts'
 import type { Sight } from './require-visible.ts'
 import { PLAIN_SIGHT, namespaceDenied, requireNamespace, seesLogged } from './require-visible.ts'
 import { PAGING, filtersText } from './query-docs.ts'
+import { ProofTurns } from './proof-turns.ts'
 import { registerReceiptRoutes } from './receipt-routes.ts'
 import { KeptAnswers, mayBeKept } from './kept-answers.ts'
 import { NOT_MODIFIED, documented } from './route-docs.ts'
@@ -42,6 +43,7 @@ export function registerPublicRoutes(
     kept === null
       ? { onSend: answerNotModified }
       : { onRequest: kept.onRequest, onSend: [answerNotModified, kept.onSend] }
+  const turns = new ProofTurns()
   // Everybody may ask, and it is put together from all parts of the node: once for those who ask meanwhile.
   let underWay: ReturnType<typeof operations.status> | null = null
   const currentStatus = (): ReturnType<typeof operations.status> =>
@@ -90,7 +92,9 @@ export function registerPublicRoutes(
       if (params.name in rowSchemas && query.include === undefined) mayBeKept(request)
       if (params.name === 'audit') requireOperator(request, 'the audit log')
       else await requireNamespace(request, query.namespace, sight, operations)
-      return await operations.query(params.name, query, readerOf(request))
+      const answer = async (): ReturnType<PublicOperations['query']> =>
+        await operations.query(params.name, query, readerOf(request))
+      return query.include?.includes('proof') === true ? await turns.run(request, answer) : await answer()
     }
   })
 
@@ -160,7 +164,7 @@ export function registerPublicRoutes(
       return await operations.digest(namespace)
     }
   })
-  registerReceiptRoutes(app, operations, sight)
+  registerReceiptRoutes(app, operations, sight, turns)
   registerLogProofRoutes(app, operations, sight)
 }
 

@@ -1,24 +1,20 @@
 import { receiptProofDocument } from '../api/answers.ts'
 import { receiptParams, receiptProofQuery } from '../api/queries.ts'
 import type { Operations } from '../operations.ts'
-import { RequestRefused } from './errors.ts'
 import { answerNotModified } from './etag.ts'
 import type { App } from './listener.ts'
+import type { ProofTurns } from './proof-turns.ts'
 import type { Sight } from './require-visible.ts'
 import { requireNamespace } from './require-visible.ts'
 import { NOT_MODIFIED, documented } from './route-docs.ts'
-
-// A proof reads the leaves of its batch: a second's work for one of the largest size. More at once would hold up
-// everybody else.
-const PROOFS_AT_ONCE_MAX = 4
 
 /** `GET /v1/receipts/{leafHash}/proof`: the proof file of one receipt. */
 export function registerReceiptRoutes(
   app: App,
   operations: Pick<Operations, 'proof' | 'status' | 'events'>,
-  sight: Sight
+  sight: Sight,
+  turns: ProofTurns
 ): void {
-  let underWay = 0
   app.get('/v1/receipts/:leafHash/proof', {
     schema: {
       params: receiptParams,
@@ -32,21 +28,14 @@ export function registerReceiptRoutes(
         access: 'reader',
         answers: { 200: receiptProofDocument },
         empty: NOT_MODIFIED,
-        problems: ['RECEIPT_UNKNOWN', 'NOT_YET', 'PROJECTION_HALTED', 'OVERLOADED']
+        problems: ['RECEIPT_UNKNOWN', 'NOT_YET', 'PROJECTION_HALTED']
       })
     },
     onSend: answerNotModified,
     handler: async (request) => {
       const { params, query } = request
       await requireNamespace(request, query.namespace, sight, operations)
-      if (underWay === PROOFS_AT_ONCE_MAX)
-        throw new RequestRefused('OVERLOADED', `${PROOFS_AT_ONCE_MAX} proofs are being put together already`)
-      underWay += 1
-      try {
-        return await operations.proof({ ...query, ...params })
-      } finally {
-        underWay -= 1
-      }
+      return await turns.run(request, () => operations.proof({ ...query, ...params }))
     }
   })
 }

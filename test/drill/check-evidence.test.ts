@@ -212,6 +212,17 @@ test('a report that somebody signed again is found', async () => {
     'staging EVIDENCE_ALTERED signatures',
     'staging RECEIPT_INVALID receipt'
   ])
+  // What the signature of the drill alone would not show where who ran it signs anything.
+  expect(await forged('the drill', { inclusion_proof })).toEqual([
+    'staging EVIDENCE_ALTERED signatures',
+    'staging INCLUSION_INVALID inclusion_proof'
+  ])
+  expect(await forged('the drill', { inclusion_proof: null })).toContain('staging EVIDENCE_MALFORMED inclusion_proof')
+  const { node_document } = JSON.parse(preprod) as Report
+  expect(await forged('the drill', { node_document })).toEqual([
+    'staging EVIDENCE_ALTERED signatures',
+    'staging OTHER_TARGET node_document'
+  ])
 })
 
 test('a matrix that was changed, broken off or made up is found', async () => {

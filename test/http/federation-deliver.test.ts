@@ -134,6 +134,12 @@ describe('a delivery', () => {
     expect(await peer.deliver(await peer.token())).toMatchObject({ status: 403, code: 'MAPPING_VIOLATION' })
     const stranger = new Partner(node, member('stranger').signer)
     expect(await stranger.challenge()).toMatchObject({ status: 403, code: 'NODE_UNKNOWN' })
+    // Known to the policy, and of no namespace here.
+    const apart = await startPartnerNode({
+      policy: { ...policyOf(HOME, [HOME]), peers: policyOf(HOME, [HOME, PEER]).peers }
+    })
+    const outsider = new Partner(apart, PEER.signer)
+    expect(await outsider.deliver(await outsider.token())).toMatchObject({ status: 403, code: 'SIGNER_NOT_MEMBER' })
   })
 
   it('of a partner of another tenant, or to a namespace that is not carried, is refused before anything is used up', async () => {
