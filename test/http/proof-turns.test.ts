@@ -43,7 +43,7 @@ async function heldNode(): Promise<HeldNode> {
     holds = false
     for (const { resolve } of held.splice(0)) resolve()
   }
-  const { url, connections } = await publicListener({
+  const listener = await publicListener({
     operations: {
       ...node,
       query: async (_name, query) => {
@@ -61,7 +61,7 @@ async function heldNode(): Promise<HeldNode> {
   onTestFinished(letAll)
   return {
     begun: () => begun,
-    connections: () => connections().open,
+    connections: () => listener.connections().open,
     underWayMax: () => underWayMax,
     letOne: (failure) => {
       const oldest = held.shift()
@@ -69,8 +69,8 @@ async function heldNode(): Promise<HeldNode> {
       else oldest?.reject(failure)
     },
     letAll,
-    url,
-    ask: async (path) => await fetch(url + path)
+    url: listener.url,
+    ask: async (path) => await fetch(listener.url + path)
   }
 }
 
@@ -112,7 +112,8 @@ describe('answers with proofs of receipts', () => {
     node.letOne(new AnchormeshError('RECEIPT_UNKNOWN', 'no such receipt'))
     await until('the next is under way', () => node.begun() === asked.length)
     node.letAll()
-    expect((await Promise.all(asked)).map(({ status }) => status).toSorted()).toEqual([200, 200, 200, 200, 404])
+    const failed = (await Promise.all(asked)).filter(({ status }) => status !== 200)
+    expect(failed.map(({ status }) => status)).toEqual([404])
   })
 
   it('are not begun for who went away while waiting', async () => {
