@@ -4,7 +4,8 @@ import { PROJECTIONS } from '../projections/all.ts'
 export const PAGING =
   'Go on with `cursor` while there is a `nextCursor`, also from a page without rows. Paging is stable under writes: a ' +
   'row that is there throughout comes exactly once. With the same `at` on every page they are all of one state; it is ' +
-  'kept for the last 1,000 positions at least, and an older one is refused with `STATE_OUTDATED` and the `oldest` that is.'
+  'kept for the last 1,000 positions at least (fewer where more than 262,144 rows have changed since), and an older one ' +
+  'is refused with `STATE_OUTDATED` and the `oldest` that is.'
 
 /** Those that go by what the root of a receipt is worth. */
 const RECEIPT_FILTERS = ['signer', 'fromTs', 'toTs']
