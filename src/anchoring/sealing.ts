@@ -193,16 +193,21 @@ export class Sealing {
     return await queue.makeCut(namespace, most, { batchId, chains: chainsOf(namespace) })
   }
 
-  /** At the next whole multiple of the interval after the oldest was handed in, or as soon as enough wait. */
+  /**
+   * At the next whole multiple of the interval after the oldest was handed in, or as soon as enough wait. A batch that is
+   * being sealed is finished first, also where nothing waits any more because its receipts were forgotten meanwhile.
+   */
   async #dueAt(namespace: string): Promise<number | null> {
     const { queue, clock } = this.#ports
     const setting = this.#ports.settings()[namespace]
     const { receipts, oldestAt } = await queue.waiting(namespace)
-    if (setting === undefined || oldestAt === null) return null
+    if (setting === undefined) return null
     const now = clock.now()
+    if ((await queue.cut(namespace)) !== null) return now
+    if (oldestAt === null) return null
     const { everyMs, maxReceipts } = setting
-    // A batch that is being sealed is finished first; a clock that was set back puts nothing off for longer.
-    if (receipts >= Math.min(maxReceipts, BATCH_RECEIPTS_MAX) || (await queue.cut(namespace)) !== null) return now
+    if (receipts >= Math.min(maxReceipts, BATCH_RECEIPTS_MAX)) return now
+    // A clock that was set back puts nothing off for longer.
     return Math.min((Math.floor(oldestAt / everyMs) + 1) * everyMs, now + everyMs)
   }
 }
