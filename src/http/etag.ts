@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { onSendHookHandler } from 'fastify'
+import type { FastifyReply, onSendHookHandler } from 'fastify'
 
 /**
  * An `onSend` hook: gives an answer a strong ETag, the hash of its bytes, and answers 304 to a client that has these
@@ -10,9 +10,7 @@ export const answerNotModified: onSendHookHandler = (request, reply, payload, do
     done(null, payload)
     return
   }
-  const known = reply.getHeader('etag')
-  const etag = typeof known === 'string' ? known : `"${hash('sha256', payload, 'base64url')}"`
-  reply.header('etag', etag)
+  const etag = tagged(reply, payload)
   // A cache may keep the answer, but has to ask before it uses it: the next event changes it.
   reply.header('cache-control', 'no-cache')
   if (!matches(request.headers['if-none-match'], etag)) {
@@ -22,6 +20,15 @@ export const answerNotModified: onSendHookHandler = (request, reply, payload, do
   reply.code(304)
   // For HEAD fastify says the length of what it then leaves out: that of the answer which the client has.
   done(null, request.method === 'HEAD' ? payload : null)
+}
+
+/** The ETag that the answer has; gives it one if it has none. */
+export function tagged(reply: FastifyReply, payload: string): string {
+  const known = reply.getHeader('etag')
+  if (typeof known === 'string') return known
+  const etag = `"${hash('sha256', payload, 'base64url')}"`
+  reply.header('etag', etag)
+  return etag
 }
 
 /** The weak comparison that RFC 9110 asks for here. */

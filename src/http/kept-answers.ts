@@ -1,5 +1,6 @@
 import type { FastifyRequest, onRequestHookHandler, onSendHookHandler } from 'fastify'
 import type { ReadScope } from '../policy/read-scope.ts'
+import { tagged } from './etag.ts'
 import { readerOf } from './reader.ts'
 
 // What many readers poll for are the same few pages; this many are some tens of MiB where all are large.
@@ -58,11 +59,10 @@ export class KeptAnswers {
     reply.header('content-type', 'application/json; charset=utf-8').header('etag', kept.etag).send(kept.text)
   }
 
-  /** Keeps an answer; comes after the hook that gives it its ETag. */
+  /** Keeps an answer, also where its client turns out to have it; so it comes before the hook that looks at that. */
   readonly onSend: onSendHookHandler = (request, reply, payload, done) => {
-    const etag = reply.getHeader('etag')
-    if (this.#isToBeKept(request, payload) && typeof etag === 'string')
-      this.#keep(readerOf(request), request.url, { text: payload, etag })
+    if (reply.statusCode === 200 && this.#isToBeKept(request, payload))
+      this.#keep(readerOf(request), request.url, { text: payload, etag: tagged(reply, payload) })
     done(null, payload)
   }
 

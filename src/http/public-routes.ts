@@ -42,7 +42,7 @@ export function registerPublicRoutes(
   const keeping =
     kept === null
       ? { onSend: answerNotModified }
-      : { onRequest: kept.onRequest, onSend: [answerNotModified, kept.onSend] }
+      : { onRequest: kept.onRequest, onSend: [kept.onSend, answerNotModified] }
   const turns = new ProofTurns()
   // Everybody may ask, and it is put together from all parts of the node: once for those who ask meanwhile.
   let underWay: ReturnType<typeof operations.status> | null = null

@@ -37,8 +37,15 @@ export async function load(
   {
     count,
     connections,
-    headers = ''
-  }: { readonly count: number; readonly connections: number; readonly headers?: string }
+    headers = '',
+    from = 0
+  }: {
+    readonly count: number
+    readonly connections: number
+    readonly headers?: string
+    /** How many of the addresses, again and again, were asked for before. */
+    readonly from?: number
+  }
 ): Promise<number> {
   const heads = urls.map((url) => {
     const { host, pathname, search } = new URL(url)
@@ -59,7 +66,7 @@ export async function load(
   const next = (): Buffer | undefined => {
     if (asked === count) return undefined
     asked += 1
-    return heads[asked % heads.length]
+    return heads[(from + asked) % heads.length]
   }
   const startedMs = performance.now()
   await Promise.all(sockets.map((socket) => askAgain(socket, next)))

@@ -78,13 +78,19 @@ async function compare(
   const rates: number[] = []
   const ratios: number[] = []
   const cpu: number[] = []
+  // Each round goes on where the one before it ended, so that nothing comes again too soon.
+  let from = 0
+  const asked = async (urls: readonly string[], count: number): Promise<Cost> => {
+    const cost = await measure(urls, { count, from, headers: urls === node ? headers : '' })
+    if (urls === node) from += count
+    return cost
+  }
   // What is asked first must not be compared with code that is not compiled yet.
-  for (const urls of [node, bare])
-    await load(urls, { count: REQUESTS_WARM, connections: CONNECTIONS, headers: urls === node ? headers : '' })
+  for (const urls of [node, bare]) await asked(urls, REQUESTS_WARM)
   for (let round = 0; round < ROUNDS; round += 1) {
     const pair = round % 2 === 0 ? ([node, bare] as const) : ([bare, node] as const)
-    const costs = new Map<readonly string[], { readonly seconds: number; readonly cpu: number }>()
-    for (const urls of pair) costs.set(urls, await measure(urls, urls === node ? headers : ''))
+    const costs = new Map<readonly string[], Cost>()
+    for (const urls of pair) costs.set(urls, await asked(urls, REQUESTS))
     const [ours, theirs] = [costs.get(node), costs.get(bare)]
     if (ours === undefined || theirs === undefined) continue
     rates.push(REQUESTS / ours.seconds)
@@ -104,12 +110,17 @@ async function compare(
   ]
 }
 
+interface Cost {
+  readonly seconds: number
+  readonly cpu: number
+}
+
 async function measure(
   urls: readonly string[],
-  headers: string
-): Promise<{ readonly seconds: number; readonly cpu: number }> {
+  asking: { readonly count: number; readonly from: number; readonly headers: string }
+): Promise<Cost> {
   const before = await cpuOf()
-  const seconds = await load(urls, { count: REQUESTS, connections: CONNECTIONS, headers })
+  const seconds = await load(urls, { ...asking, connections: CONNECTIONS })
   return { seconds, cpu: (await cpuOf()) - before }
 }
 

@@ -51,7 +51,7 @@ function grantOf(actor: string): Grant {
 
 describe('an answer is kept', () => {
   it('for who asks the same again, byte by byte, with its headers', async () => {
-    const { ask } = await counting()
+    const { ask, at } = await counting()
     const first = await ask('winners?batchId=b')
     const again = await ask('winners?batchId=b')
     const { 'x-request-id': one, date: _date, ...headers } = first.headers
@@ -61,6 +61,10 @@ describe('an answer is kept', () => {
     const etag = first.headers['etag'] ?? ''
     expect(await ask('winners?batchId=b', { 'if-none-match': etag })).toMatchObject({ status: 304, text: '' })
     expect((await ask('winners?batchId=c')).row).toMatchObject({ read: 2 })
+    at.revision = 1
+    for (let time = 0; time < 2; time += 1)
+      expect(await ask('winners?batchId=d', { 'if-none-match': '*' })).toMatchObject({ status: 304, text: '' })
+    expect(at.read).toBe(3)
   })
 
   it('until anything moves', async () => {
