@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import { toBase64url, toHex } from '../../protocols/primitives/bytes.ts'
 import { TOKENS_PREFIX, tokenKey } from '../log/keys.ts'
 import type { StoreReader } from '../log/store.ts'
@@ -192,7 +192,7 @@ export class AccessTokens implements TokenOperations {
 }
 
 function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
+  return hash('sha256', text, 'buffer')
 }
 
 function entryOf(action: 'TOKEN_CREATED' | 'TOKEN_REVOKED', token: TokenRecord): AuditEntry {
