@@ -3,8 +3,9 @@ import type { ReadScope } from '../policy/read-scope.ts'
 import { tagged } from './etag.ts'
 import { readerOf } from './reader.ts'
 
-// What many readers poll for are the same few pages; this many are some tens of MiB where all are large.
+// What many readers poll for are the same few pages.
 const ANSWERS_MAX = 2_048
+// 16 MiB, or twice that where the text is more than Latin; beyond either bound all are read anew.
 const ANSWERS_CHARACTERS_MAX = 16 * 1024 * 1024
 // The answers to one-thing questions are some KiB. A page of hundreds of rows is read once by each who walks along.
 const ANSWER_CHARACTERS_MAX = 32 * 1024

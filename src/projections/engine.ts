@@ -130,7 +130,7 @@ export class ProjectionEngine {
     return this.#instances.map(({ projection }) => projection.name)
   }
 
-  /** Calls `watcher` when a cursor moved, a projection halted or was folded anew, and at the end; returns its end. */
+  /** Calls `watcher` when a cursor moved, a projection halted or was folded anew, and at the end; returns how to stop. */
   onAdvanced(watcher: () => void): () => void {
     return this.#progress.onAdvanced(watcher)
   }

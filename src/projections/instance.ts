@@ -116,8 +116,9 @@ export class ProjectionInstance {
   }
 
   /**
-   * Folds the log anew up to `upTo` under `policy` and what `trustOf` says of each group of records, beside the rows in use, and swaps. The journal goes on with the
-   * rows that differ, as changes at `upTo`, where it can; else it begins anew.
+   * Folds the log anew up to `upTo` under `policy` and what `trustOf` says of each group of records, beside the rows in
+   * use, and swaps. The journal goes on with the rows that differ, as changes at `upTo`, where it can; else it begins
+   * anew.
    */
   async refold(
     upTo: number,

@@ -31,7 +31,10 @@ async function askAgain(socket: Socket, next: () => Buffer | undefined): Promise
   })
 }
 
-/** Asks `count` times, for these addresses of one host in turn, over so many connections at once; resolves with the seconds that it took. */
+/**
+ * Asks `count` times, for these addresses of one host in turn, over so many connections at once; resolves with the
+ * seconds that it took.
+ */
 export async function load(
   urls: readonly string[],
   {
