@@ -30,8 +30,8 @@ export function mayBeKept(request: FastifyRequest): void {
 }
 
 /**
- * Answers by address and reader, for as long as nothing has changed that they were read from. Whoever asks again what a
- * reader of the same rights has asked gets the same bytes without their being read, checked and written out again.
+ * Answers by address and reader, for as long as nothing has changed that they were read from. A reader who asks again
+ * gets the same bytes without their being read, checked and written out again.
  */
 export class KeptAnswers {
   readonly #revision: () => number
