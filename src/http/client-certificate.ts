@@ -49,7 +49,8 @@ const ADMIN_PATH = '/v1/admin/'
 /**
  * Learns who a client is by its certificate, and where `mtls` is `required` refuses, before anything is read of a
  * body: who shows none, or a pinned one before or after its time, with 401 `CERTIFICATE_REQUIRED`; who shows another
- * with 403 `CERTIFICATE_NOT_PINNED`. `/livez` and `/readyz` are open, and admin routes ask for their token instead.
+ * with 403 `CERTIFICATE_NOT_PINNED`. `/livez` and `/readyz` are open, admin routes ask for their token instead, and
+ * preflights are answered before they come here.
  */
 export function checkCertificates(app: App, rules: CertificateRules, clock: Clock, audit: CountingTrail): void {
   app.addHook('onRequest', async (request) => {

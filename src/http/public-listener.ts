@@ -102,8 +102,8 @@ export async function registerEveryPublicRoute(app: App, options: PublicListener
   const { operations, packs, access, metrics, clock, corsOrigins = [], audit = NO_AUDIT } = options
   const { subscriptions: hub, federation, findings, tls, readiness } = options
   const sight = access?.visibility ?? PLAIN_SIGHT
-  if (tls !== undefined) checkCertificates(app, tls, clock, audit)
   allowOrigins(app, corsOrigins)
+  if (tls !== undefined) checkCertificates(app, tls, clock, audit)
   registerAccess(app, {
     ...options,
     ...(access === undefined ? {} : { readers: access }),

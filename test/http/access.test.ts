@@ -334,6 +334,13 @@ describe('pages of other origins', () => {
       }
     ])
     expect(preflight.headers).not.toHaveProperty('access-control-allow-credentials')
+    // By the name that a reverse proxy on this machine was asked for: a preflight never shows a token.
+    const preflightBeyondProxy = await rawGet(
+      `${url}/v1/receipts`,
+      { host: 'node.example', origin: 'https://app.example', 'access-control-request-method': 'POST' },
+      'OPTIONS'
+    )
+    expect(preflightBeyondProxy.status).toBe(204)
     const sandboxed = await rawGet(`${url}/health`, { origin: 'null' })
     expect(sandboxed.headers).not.toHaveProperty('access-control-allow-origin')
     // The page has to learn why it was refused.

@@ -14,6 +14,7 @@ import { makeIdentity } from './support/certificates.ts'
 import { TOKEN, publicListener } from './support/listeners.ts'
 import { memoryNode } from './support/memory-operations.ts'
 import { askTls, openTls, trusting } from './support/tls-client.ts'
+import type { TlsAnswer } from './support/tls-client.ts'
 
 const server = makeIdentity('server')
 const partner = makeIdentity('partner')
@@ -21,6 +22,9 @@ const other = makeIdentity('other')
 const stranger = makeIdentity('stranger')
 const PARTNER = 'did:web:partner.example'
 const OTHER = 'did:web:other.example'
+
+type Headers = Readonly<Record<string, string>>
+type Ask = (method: string, path: string, headers: Headers, body?: string) => Promise<TlsAnswer>
 
 interface Gate {
   readonly app: App
@@ -162,6 +166,67 @@ describe('mtls: required', () => {
     expect(await ask('/v1/events', { authorization: `Bearer ${TOKEN}` })).toBe(401)
     expect(await ask('/v1/admin/../events', { authorization: `Bearer ${TOKEN}` })).toBe(401)
     expect(await ask('/v1/admin/nothing', { authorization: `Bearer ${TOKEN}` })).toBe(401)
+  })
+})
+
+describe('a page of another origin, where mtls is required', () => {
+  const PAGE = 'https://app.example'
+  const PREFLIGHT = { origin: PAGE, 'access-control-request-method': 'POST' }
+
+  async function served(): Promise<Ask> {
+    const tls = { identity: server, mtls: 'required', didOfPin: () => PARTNER } as const
+    const admin = { operations: memoryNode(), token: TOKEN, shutdown: () => undefined }
+    const { url } = await publicListener({ tls, admin, corsOrigins: [PAGE] })
+    return async (method, path, headers, body = '') =>
+      await askTls(`${url}${path}`, { ...trusting(server), method, body, headers: { host: 'localhost', ...headers } })
+  }
+
+  it.each(['/v1/events', '/v1/receipts', '/v1/admin/status', '/none'])(
+    'gets its preflight for %s answered without a certificate, which browsers never show with one',
+    async (path) => {
+      const ask = await served()
+      const answer = await ask('OPTIONS', path, PREFLIGHT)
+      expect([answer.status, answer.body, answer.headers]).toMatchObject([
+        204,
+        '',
+        {
+          vary: 'origin',
+          'access-control-allow-origin': PAGE,
+          'access-control-allow-methods': 'GET, HEAD, POST',
+          'access-control-allow-headers': 'authorization, content-type, if-none-match, last-event-id'
+        }
+      ])
+      expect(answer.headers).not.toHaveProperty('access-control-allow-credentials')
+    }
+  )
+
+  it.each([
+    ['the preflight of a page of an origin that is not configured', 'OPTIONS', { origin: 'https://evil.example' }],
+    ['the preflight of a sandboxed page', 'OPTIONS', { origin: 'null' }],
+    ['a preflight that names no origin', 'OPTIONS', { origin: '' }],
+    ['what follows a preflight', 'GET', {}],
+    ['what only looks like a preflight', 'POST', {}]
+  ])('needs one for all else: %s', async (_name, method, headers) => {
+    const ask = await served()
+    const answer = await ask(method, '/v1/events', { ...PREFLIGHT, ...headers })
+    expect([answer.status, answer.json().code]).toEqual([401, 'CERTIFICATE_REQUIRED'])
+    expect(answer.headers).not.toHaveProperty('access-control-allow-methods')
+  })
+
+  it('needs one for a preflight that brings a body', async () => {
+    const ask = await served()
+    expect((await ask('OPTIONS', '/v1/events', { ...PREFLIGHT, 'content-length': '2' }, '{}')).status).toBe(401)
+  })
+
+  it('needs one for what asks for no method, and is no preflight', async () => {
+    const ask = await served()
+    expect((await ask('OPTIONS', '/v1/events', { origin: PAGE })).status).toBe(401)
+  })
+
+  it('learns why it was refused', async () => {
+    const ask = await served()
+    const refused = await ask('GET', '/v1/events', { origin: PAGE })
+    expect([refused.status, refused.headers['access-control-allow-origin']]).toEqual([401, PAGE])
   })
 })
 

@@ -375,19 +375,22 @@ describe('who may ask', () => {
 
   it('pages of configured origins may read, others may not', async () => {
     const { url } = await publicListener({ corsOrigins: ['https://app.example'] })
-    const ask = async (origin: string, method: string = 'GET'): Promise<Response> =>
-      await fetch(`${url}/health`, { method, headers: { origin } })
+    const ask = async (origin: string, init: RequestInit = {}): Promise<Response> =>
+      await fetch(`${url}/health`, { ...init, headers: { origin, ...(init.headers as Record<string, string>) } })
+    const asPreflight = { method: 'OPTIONS', headers: { 'access-control-request-method': 'GET' } }
     const allowed = await ask('https://app.example')
     expect([allowed.headers.get('access-control-allow-origin'), allowed.headers.get('vary')]).toEqual([
       'https://app.example',
       'origin'
     ])
-    const preflight = await ask('https://app.example', 'OPTIONS')
+    const preflight = await ask('https://app.example', asPreflight)
     expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([
       204,
       'authorization, content-type, if-none-match, last-event-id'
     ])
     expect((await ask('https://evil.example')).headers.get('access-control-allow-origin')).toBeNull()
+    const foreign = await ask('https://evil.example', asPreflight)
+    expect([...foreign.headers.keys()].filter((name) => name.startsWith('access-control-'))).toEqual([])
     const closed = await fetch(`${(await publicListener()).url}/health`, { headers: { origin: 'https://app.example' } })
     expect(closed.headers.get('access-control-allow-origin')).toBeNull()
   })
