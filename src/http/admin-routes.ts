@@ -1,8 +1,8 @@
-import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Operations } from '../operations.ts'
 import { registerConfigRoutes } from './config-routes.ts'
 import { answerOutcome } from './answer-outcome.ts'
-import { WIRE_MEDIA_TYPE, bytesOf, registerForBytes, whenTooLarge } from './byte-bodies.ts'
+import { registerForBytes, registerForJson } from './body-forms.ts'
+import { WIRE_MEDIA_TYPE, bytesOf, whenTooLarge } from './byte-bodies.ts'
 import { RequestRefused } from './errors.ts'
 import { BODY_BYTES_MAX } from './limits.ts'
 import type { App } from './listener.ts'
@@ -45,10 +45,7 @@ export function registerAdminRoutes(app: App, operations: Operations, shutdown: 
 
 /** JSON bodies: what changes what the node holds, and what names one receipt. */
 function registerJsonBodies(app: App, operations: Operations): void {
-  app.register(async (plain) => {
-    const scope = plain.withTypeProvider<ZodTypeProvider>()
-    // Members that would change an object's prototype are refused, not dropped.
-    scope.addContentTypeParser('application/json', { parseAs: 'string' }, scope.getDefaultJsonParser('error', 'error'))
+  registerForJson(app, (scope) => {
     scope.post('/v1/admin/batches/announcements', {
       schema: { querystring: schemas.noQuery, body: schemas.announceRequest, response: { 201: schemas.published } },
       handler: async ({ body }, reply) => await reply.code(201).send(await operations.announce(body))

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Operations, ProgressListener } from '../operations.ts'
 import { registerBackupRoutes } from './backup-routes.ts'
+import { registerForStream } from './body-forms.ts'
 import { FRAMES_MEDIA_TYPE, frameOf, readFrames } from './frames.ts'
 import { LINES_MEDIA_TYPE, readReceipts } from './lines.ts'
 import type { App, RouteContext } from './listener.ts'
@@ -89,9 +89,7 @@ function registerUpgrade(app: App, operations: Operations, { clock, streamOf }: 
 
 /** Receipts, one a line, are queued for the next scheduled batch. */
 function registerHandIn(app: App, operations: Operations, { clock, streamOf }: RouteContext): void {
-  app.register(async (plain) => {
-    const scope = plain.withTypeProvider<ZodTypeProvider>()
-    acceptStreamed(scope, LINES_MEDIA_TYPE)
+  registerForStream(app, LINES_MEDIA_TYPE, (scope) => {
     scope.post('/v1/admin/receipts', { schema: { querystring: schemas.namespaceQuery } }, (request, reply) => {
       const handIn = async (): Promise<unknown> => {
         const receipts = readReceipts(bodyOf(request))
@@ -105,9 +103,7 @@ function registerHandIn(app: App, operations: Operations, { clock, streamOf }: R
 
 /** Receipts, one a line, become a batch while they come in. */
 function registerSealing(app: App, operations: Operations, { clock, streamOf }: RouteContext): void {
-  app.register(async (plain) => {
-    const scope = plain.withTypeProvider<ZodTypeProvider>()
-    acceptStreamed(scope, LINES_MEDIA_TYPE)
+  registerForStream(app, LINES_MEDIA_TYPE, (scope) => {
     scope.post('/v1/admin/batches', { schema: { querystring: schemas.batchQuery } }, (request, reply) => {
       const { namespace, batchId } = request.query
       const seal = async (): Promise<unknown> => {
@@ -121,9 +117,7 @@ function registerSealing(app: App, operations: Operations, { clock, streamOf }: 
 
 /** Events, one a frame, go in at the door while they come in. */
 function registerImport(app: App, operations: Operations, { clock, streamOf }: RouteContext): void {
-  app.register(async (plain) => {
-    const scope = plain.withTypeProvider<ZodTypeProvider>()
-    acceptStreamed(scope, FRAMES_MEDIA_TYPE)
+  registerForStream(app, FRAMES_MEDIA_TYPE, (scope) => {
     scope.post('/v1/admin/log/import', { schema: { querystring: schemas.noQuery } }, (request, reply) => {
       const take = async (onProgress: ProgressListener): Promise<unknown> =>
         await operations.importEvents(readFrames(bodyOf(request)), onProgress).finally(() => discardRest(request))
@@ -134,11 +128,6 @@ function registerImport(app: App, operations: Operations, { clock, streamOf }: R
 
 function sendWork(reply: FastifyReply, lines: ReturnType<typeof lineStream>): FastifyReply {
   return reply.type(LINES_MEDIA_TYPE).send(lines)
-}
-
-/** Leaves a body of this type unread, for the route to take piece by piece. */
-function acceptStreamed(scope: App, mediaType: string): void {
-  scope.addContentTypeParser(mediaType, (_request, _payload, done) => done(null))
 }
 
 /** The body as it comes in; who stops reading leaves the connection open for the answer. */

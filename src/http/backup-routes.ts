@@ -1,6 +1,6 @@
-import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Operations, ProgressListener } from '../operations.ts'
 import { backupRequest } from './backup-schemas.ts'
+import { registerForJson } from './body-forms.ts'
 import { LINES_MEDIA_TYPE } from './lines.ts'
 import type { App, RouteContext } from './listener.ts'
 import * as schemas from './schemas.ts'
@@ -12,9 +12,7 @@ export function registerBackupRoutes(
   operations: Pick<Operations, 'backup'>,
   { clock, streamOf }: RouteContext
 ): void {
-  app.register(async (plain) => {
-    const scope = plain.withTypeProvider<ZodTypeProvider>()
-    scope.addContentTypeParser('application/json', { parseAs: 'string' }, scope.getDefaultJsonParser('error', 'error'))
+  registerForJson(app, (scope) => {
     scope.post(
       '/v1/admin/backup',
       { schema: { querystring: schemas.noQuery, body: backupRequest } },

@@ -1,8 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { discardRest } from './deadlines.ts'
-import type { App } from './listener.ts'
 import type { RawBody } from './route-docs.ts'
 
 /** The media type of what is sent in the bytes that the mesh has. */
@@ -11,16 +9,7 @@ export const WIRE_MEDIA_TYPE = 'application/octet-stream'
 /** Such a body or answer, for the documentation. */
 export const WIRE_BODY: RawBody = { mediaType: WIRE_MEDIA_TYPE, schema: z.string().meta({ format: 'binary' }) }
 
-/** Registers routes whose bodies are taken as they come: what they hold is for a protocol to say. */
-export function registerForBytes(app: App, mediaType: string, routes: (scope: App) => void): void {
-  app.register(async (plain) => {
-    const scope = plain.withTypeProvider<ZodTypeProvider>()
-    scope.addContentTypeParser(mediaType, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-    routes(scope)
-  })
-}
-
-/** The body of a request to such a route; empty where none came. */
+/** The body of a request to a route that takes bytes; empty where none came. */
 export function bytesOf({ body }: FastifyRequest): Uint8Array {
   return body instanceof Uint8Array ? body : new Uint8Array()
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { decodeCanonical } from '../../protocols/canonical-json/v1/codec.ts'
 import type { JsonValue } from '../../protocols/canonical-json/v1/json.ts'
 import type { ReaderAccess } from '../access/reader-access.ts'
 import type { HandInResult, Operations } from '../operations.ts'
+import { registerForExactJson } from './body-forms.ts'
 import { RequestRefused } from './errors.ts'
 import type { App } from './listener.ts'
 import { namespace } from '../api/values.ts'
@@ -33,15 +33,7 @@ export function registerHandInRoutes(
   operations: Pick<Operations, 'handIn'>,
   readers: Pick<ReaderAccess, 'mayHandIn'>
 ): void {
-  app.register(async (plain) => {
-    plain.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
-      try {
-        done(null, exactJson(body as Buffer))
-      } catch (error) {
-        done(error as Error)
-      }
-    })
-    const scope = plain as App
+  registerForExactJson(app, (scope) => {
     scope.post('/v1/receipts', {
       schema: {
         querystring: noQuery,
@@ -78,16 +70,4 @@ export function registerHandInRoutes(
       }
     })
   })
-}
-
-/**
- * The value of a body whose every member counts. Throws `BODY_MALFORMED` for what is no I-JSON: a repeated member name
- * or a number that would be rounded would not be sealed as it was meant.
- */
-function exactJson(body: Uint8Array): unknown {
-  const decoded = decodeCanonical(body)
-  if (decoded.ok) return decoded.value
-  // The last rule of canonical JSON: all others hold, and what is written is only written differently.
-  if (decoded.code === 'NOT_CANONICAL') return JSON.parse(Buffer.from(body).toString('utf8'))
-  throw new RequestRefused('BODY_MALFORMED', `${decoded.code}: ${decoded.detail}`)
 }

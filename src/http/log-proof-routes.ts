@@ -1,8 +1,8 @@
 import { decodeEvent } from '../../protocols/event/v1/codec.ts'
-import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { LogInclusion, LogProofOperations } from '../transparency/log-proof-operations.ts'
+import { registerForJson } from './body-forms.ts'
 import type { App } from './listener.ts'
 import * as proofs from './log-proof-schemas.ts'
 import { readerOf } from './reader.ts'
@@ -45,9 +45,7 @@ export function registerLogProofAdminRoutes(app: App, operations: LogProofOperat
     handler: async () => await operations.logCheckpoint()
   })
   registerProofs(app, '/v1/admin/log', operations)
-  app.register(async (plain) => {
-    const scope = plain.withTypeProvider<ZodTypeProvider>()
-    scope.addContentTypeParser('application/json', { parseAs: 'string' }, scope.getDefaultJsonParser('error', 'error'))
+  registerForJson(app, (scope) => {
     scope.post('/v1/admin/log/checkpoint/check', {
       schema: { querystring: noQuery, body: proofs.checkRequest, response: { 200: proofs.checkpointCheck } },
       handler: async ({ body }) => await operations.checkCheckpoint(body)

@@ -1,5 +1,5 @@
-import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { NodeRegister } from '../partners/partner-registry.ts'
+import { registerForJson } from './body-forms.ts'
 import { RequestRefused } from './errors.ts'
 import * as schemas from './federation-schemas.ts'
 import type { App } from './listener.ts'
@@ -23,9 +23,7 @@ export function registerNodeRoutes(app: App, nodes: NodeRegister): void {
       return { did, kid }
     }
   })
-  app.register(async (plain) => {
-    const scope = plain.withTypeProvider<ZodTypeProvider>()
-    scope.addContentTypeParser('application/json', { parseAs: 'string' }, scope.getDefaultJsonParser('error', 'error'))
+  registerForJson(app, (scope) => {
     scope.post('/v1/admin/nodes', {
       schema: {
         querystring: noQuery,

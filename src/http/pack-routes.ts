@@ -1,5 +1,5 @@
-import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { PackOperations } from '../packs/pack-operations.ts'
+import { registerForJson } from './body-forms.ts'
 import type { App } from './listener.ts'
 import * as packs from './pack-schemas.ts'
 import { noQuery } from './schemas.ts'
@@ -18,9 +18,7 @@ export function registerPackRoutes(app: App, operations: PackOperations): void {
     schema: { querystring: packs.trustProofQuery, response: { 200: packs.trustProof } },
     handler: async ({ query }) => await operations.trustProof(query)
   })
-  app.register(async (plain) => {
-    const scope = plain.withTypeProvider<ZodTypeProvider>()
-    scope.addContentTypeParser('application/json', { parseAs: 'string' }, scope.getDefaultJsonParser('error', 'error'))
+  registerForJson(app, (scope) => {
     registerKeyChanges(scope, operations)
     registerPackChanges(scope, operations)
   })

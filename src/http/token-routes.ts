@@ -1,5 +1,5 @@
-import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { TokenOperations } from '../access/token-operations.ts'
+import { registerForJson } from './body-forms.ts'
 import type { App } from './listener.ts'
 import { noQuery } from './schemas.ts'
 import * as tokens from './token-schemas.ts'
@@ -14,9 +14,7 @@ export function registerTokenRoutes(app: App, operations: TokenOperations): void
     schema: { params: tokens.tokenParams, querystring: noQuery, response: { 200: tokens.tokenView } },
     handler: async ({ params }) => await operations.revokeToken(params.id)
   })
-  app.register(async (plain) => {
-    const scope = plain.withTypeProvider<ZodTypeProvider>()
-    scope.addContentTypeParser('application/json', { parseAs: 'string' }, scope.getDefaultJsonParser('error', 'error'))
+  registerForJson(app, (scope) => {
     scope.post('/v1/admin/tokens', {
       schema: { querystring: noQuery, body: tokens.tokenRequest, response: { 201: tokens.createdToken } },
       handler: async ({ body }, reply) => {

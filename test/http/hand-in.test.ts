@@ -32,6 +32,7 @@ describe('POST /v1/receipts', () => {
   })
 
   const REFUSED: readonly (readonly [string, string, number, string])[] = [
+    ['nothing', '', 400, 'BODY_MALFORMED'],
     ['what is not JSON', '{', 400, 'BODY_MALFORMED'],
     ['a member name twice', '{"namespace":"a:one","receipts":[{"a":1,"a":2}]}', 400, 'BODY_MALFORMED'],
     ['a number that would be rounded', '{"namespace":"a:one","receipts":[9007199254740993]}', 400, 'BODY_MALFORMED'],
@@ -58,6 +59,15 @@ describe('POST /v1/receipts', () => {
     const token = bearer(await tokenFor(node, ['a:one'], { rights: ['read', 'hand-in'] }))
     for (const [what, body, status, code] of REFUSED)
       expect([what, await post(url, body, token)]).toMatchObject([what, { status, body: { code } }])
+  })
+
+  test('takes a member by whatever name: it is sealed, and nothing is made of it', async () => {
+    const { url, node } = await serving()
+    const token = bearer(await tokenFor(node, ['a:one'], { rights: ['hand-in'] }))
+    const body = '{"namespace":"a:one","receipts":[{"__proto__":{"a":1}},{"constructor":{"prototype":1}}]}'
+    expect(await post(url, body, token)).toMatchObject({ status: 202, body: { queued: 2 } })
+    const another = { ...token, 'content-type': 'text/plain' }
+    expect(await post(url, body, another)).toMatchObject({ status: 415, body: { code: 'MEDIA_TYPE_UNSUPPORTED' } })
   })
 
   test('asks for a token with that right, on loopback, too, and before it reads the body', async () => {
