@@ -9,6 +9,7 @@ import type { RequestCheck, RequestCode, RequestGuard } from '../ingest/request-
 import type { Clock } from '../platform/clock.ts'
 import { messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
+import { Places } from '../platform/places.ts'
 import type { CrossOrgVerdict } from '../policy/cross-org.ts'
 import { checkCrossOrgPolicy } from '../policy/cross-org.ts'
 import type { Signer } from '../trust/signer.ts'
@@ -53,9 +54,8 @@ type Refusal = { readonly ok: false; readonly code: BundleErrorCode; readonly de
 /** Answers requests for receipts (protocols/bundle/v1). */
 export class BundleServer {
   readonly #ports: BundleServerPorts
-  readonly #underWay = new Map<string, number>()
+  readonly #underWay = new Places({ all: REQUESTS_AT_ONCE_MAX, ofHolder: REQUESTS_OF_PEER_MAX })
   readonly #counts: Record<string, number> = {}
-  #running = 0
 
   constructor(ports: BundleServerPorts) {
     this.#ports = ports
@@ -95,21 +95,15 @@ export class BundleServer {
     if (peer !== null && !this.#withinRate(peer, namespace)) return refused('busy', 'it asks faster than policy allows')
     // Not by who a stranger says that he is, or he would keep that one out.
     const asker = 'peerId' in from ? from.did : from.address
-    const underWay = this.#underWay.get(asker) ?? 0
-    if (this.#running >= REQUESTS_AT_ONCE_MAX || underWay >= REQUESTS_OF_PEER_MAX)
-      return refused('busy', 'as many requests as are taken are under way')
-    this.#running += 1
-    this.#underWay.set(asker, underWay + 1)
+    const giveBack = this.#underWay.take(asker)
+    if (giveBack === null) return refused('busy', 'as many requests as are taken are under way')
     try {
       return await this.#answer(decoded, peer?.did ?? null)
     } catch (error) {
       this.#ports.logger.error({ reason: messageOf(error), signer }, 'a request for receipts could not be answered')
       return refused('busy', 'the node can not answer just now')
     } finally {
-      this.#running -= 1
-      const left = (this.#underWay.get(asker) ?? 1) - 1
-      if (left === 0) this.#underWay.delete(asker)
-      else this.#underWay.set(asker, left)
+      giveBack()
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Server, Socket } from 'node:net'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
+import { Places } from '../platform/places.ts'
 import { isLoopback } from '../policy/listen-address.ts'
 import { addressBlock } from './address-block.ts'
 
@@ -20,20 +21,15 @@ export interface ConnectionCounts {
 
 /** Counts connections against two caps: of all, and of those from one block of addresses. */
 export class ConnectionBook {
-  readonly #connectionsMax: number
-  readonly #blockMax: number
-  #admitted = 0
-  /** Never more blocks than connections. */
-  readonly #blocks = new Map<string, number>()
+  readonly #places: Places
 
   /** One block may hold half of all, so that nobody shuts everybody else out by one line. */
   constructor(connectionsMax: number) {
-    this.#connectionsMax = connectionsMax
-    this.#blockMax = Math.max(1, Math.floor(connectionsMax / 2))
+    this.#places = new Places({ all: connectionsMax, ofHolder: Math.max(1, Math.floor(connectionsMax / 2)) })
   }
 
   get admitted(): number {
-    return this.#admitted
+    return this.#places.taken
   }
 
   /**
@@ -41,18 +37,7 @@ export class ConnectionBook {
    * many. All that a proxy on this machine passes on comes from loopback, so loopback has no cap of its own.
    */
   admit(address: string): (() => void) | null {
-    const block = isLoopback(address.replace(/^::ffff:/i, '')) ? null : addressBlock(address)
-    const ofBlock = block === null ? 0 : (this.#blocks.get(block) ?? 0)
-    if (this.#admitted >= this.#connectionsMax || ofBlock >= this.#blockMax) return null
-    this.#admitted += 1
-    if (block !== null) this.#blocks.set(block, ofBlock + 1)
-    return () => {
-      this.#admitted -= 1
-      if (block === null) return
-      const left = (this.#blocks.get(block) ?? 1) - 1
-      if (left === 0) this.#blocks.delete(block)
-      else this.#blocks.set(block, left)
-    }
+    return this.#places.take(isLoopback(address.replace(/^::ffff:/i, '')) ? null : addressBlock(address))
   }
 }
 

@@ -23,7 +23,7 @@ import { boundUnderWay } from './under-way.ts'
 export const FEDERATION_REQUESTS_PER_MINUTE = 600
 // Deliveries that come in or are being taken, each up to 1 MiB; a stranger can keep one open for as long as a request may
 // take, so no address has more than a few.
-export const DELIVERIES_UNDER_WAY = { all: 64, ofAddress: 16 } as const
+export const DELIVERIES_UNDER_WAY = { all: 64, ofHolder: 16 } as const
 
 /** The codes of BU-19 as those that HTTP has for the same. */
 const REQUEST_CODES: Readonly<Record<BundleErrorCode, HttpCode>> = {

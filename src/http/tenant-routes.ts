@@ -24,7 +24,7 @@ import { boundUnderWay } from './under-way.ts'
 export const TENANT_REQUESTS_PER_MINUTE = 600
 // Reports that come in or are being taken, each up to 256 KiB; a stranger can keep one open for as long as a request may
 // take. As many as may wait for their turn, and more that are on their way: 128 MiB, a quarter of it for one address.
-const REPORTS_UNDER_WAY = { all: 512, ofAddress: 128 } as const
+const REPORTS_UNDER_WAY = { all: 512, ofHolder: 128 } as const
 
 /** `/v1/tenants/{tenant}`: telemetry, findings and feedback (protocols/telemetry/v1, protocols/feedback/v1). */
 export function registerTenantRoutes(app: App, findings: Findings, clock: Clock): void {

@@ -1,33 +1,18 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { PlaceLimits } from '../platform/places.ts'
+import { Places } from '../platform/places.ts'
 import { addressBlock } from './address-block.ts'
 import { RequestRefused } from './errors.ts'
 
-export interface UnderWayLimits {
-  readonly all: number
-  /** Of one address (IPv6: of one network). */
-  readonly ofAddress: number
-}
-
 /**
  * A `preParsing` hook that bounds how many requests with large bodies are under way, from before the body is read until
- * the answer is out. Refuses with `OVERLOADED`.
+ * the answer is out: of all, and of one address (IPv6: of one network). Refuses with `OVERLOADED`.
  */
-export function boundUnderWay(limits: UnderWayLimits): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
-  // As many entries as there are requests under way.
-  const ofAddress = new Map<string, number>()
-  let all = 0
+export function boundUnderWay(limits: PlaceLimits): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
+  const places = new Places(limits)
   return async ({ ip }, reply) => {
-    const address = addressBlock(ip)
-    const own = ofAddress.get(address) ?? 0
-    if (all >= limits.all || own >= limits.ofAddress)
-      throw new RequestRefused('OVERLOADED', 'as many requests as are taken are under way')
-    all += 1
-    ofAddress.set(address, own + 1)
-    reply.raw.once('close', () => {
-      all -= 1
-      const left = (ofAddress.get(address) ?? 1) - 1
-      if (left === 0) ofAddress.delete(address)
-      else ofAddress.set(address, left)
-    })
+    const giveBack = places.take(addressBlock(ip))
+    if (giveBack === null) throw new RequestRefused('OVERLOADED', 'as many requests as are taken are under way')
+    reply.raw.once('close', giveBack)
   }
 }

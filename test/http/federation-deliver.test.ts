@@ -258,7 +258,7 @@ describe('what is refused', () => {
     const { url } = await startPartnerNode()
     const { hostname, port } = new URL(url)
     const head = 'POST /v1/federation/deliver HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n'
-    const waiting = Array.from({ length: DELIVERIES_UNDER_WAY.ofAddress }, () => {
+    const waiting = Array.from({ length: DELIVERIES_UNDER_WAY.ofHolder }, () => {
       const socket = connect(Number(port), hostname)
       socket.write(`${head}Content-Length: 2\r\n\r\n{`)
       return socket
