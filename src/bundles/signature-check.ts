@@ -1,11 +1,12 @@
 import type { UnverifiedSignature } from '../../protocols/bundle/v1/signed.ts'
-import { toBase64url } from '../../protocols/primitives/bytes.ts'
 import { verifyEd25519 } from '../../protocols/signature/v1/ed25519.ts'
 import type { Store } from '../log/store.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
 import { viewRows } from '../projections/rows-view.ts'
 import type { Keyring } from '../trust/keyring.ts'
+import { usableKeys } from '../trust/usable-keys.ts'
+import type { KnownKeys } from '../trust/usable-keys.ts'
 
 export type SignerCheck =
   | { readonly ok: true }
@@ -19,9 +20,8 @@ export interface SignatureCheckPorts {
 }
 
 /**
- * Whether the signature is good under a key that the signer may use now: the one that its organisation's packs show as
- * ACTIVE under the kid, or one that policy binds where packs know no such kid. For events every key counts that was ever
- * bound, because their effect is decided later; a request has its effect at once. `unknown-key` where a key may yet come.
+ * Whether the signature is good under a key that the signer may use now (`usableKeys`). `unknown-key` where a key may yet
+ * come.
  */
 export async function checkSigner(
   signer: string,
@@ -35,14 +35,10 @@ export async function checkSigner(
     return { ok: false, code, detail: found.detail }
   }
   const [row] = await viewRows(engine, store, 'trust-anchors', (view) => view.rows([`${orgId ?? ''}!${kid}`]))
-  if (row !== undefined && row['status'] !== 'ACTIVE')
-    return { ok: false, code: 'bad-signature', detail: `the key ${kid} of ${signer} is not ACTIVE` }
-  const bound = policy()
-    .boundKeys(signer)
-    .filter((key) => key.kid === kid)
-  const usable = new Set(row === undefined ? bound.map(({ publicKey }) => publicKey) : [row['publicKey'] as string])
-  const keys = found.keys.filter(({ bytes }) => usable.has(toBase64url(bytes)))
-  if (keys.some((key) => verifyEd25519(key, input, signature))) return { ok: true }
-  const code = keys.length === 0 || found.mayGrow ? 'unknown-key' : 'bad-signature'
+  const standing = row as unknown as KnownKeys['standing']
+  const usable = usableKeys({ kid, everBound: found.keys, standing, configured: policy().boundKeys(signer) })
+  if (!usable.ok) return { ok: false, code: 'bad-signature', detail: `the key ${kid} of ${signer} is not ACTIVE` }
+  if (usable.keys.some((key) => verifyEd25519(key, input, signature))) return { ok: true }
+  const code = usable.keys.length === 0 || found.mayGrow ? 'unknown-key' : 'bad-signature'
   return { ok: false, code, detail: `the signature is not good under a key ${kid} of ${signer}` }
 }

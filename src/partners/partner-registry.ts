@@ -7,6 +7,7 @@ import type { Clock } from '../platform/clock.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import type { Keyring } from '../trust/keyring.ts'
+import { usableKeys } from '../trust/usable-keys.ts'
 import type { PartnerKey, PartnerKeys } from './partner-keys.ts'
 import type { RegisteredKey } from './registered-nodes.ts'
 import { RegisteredNodes } from './registered-nodes.ts'
@@ -49,9 +50,9 @@ export interface NodeRegister {
 }
 
 /**
- * Who may sign requests over HTTP: the peers of the policy, with the keys that their organisations' packs show as ACTIVE
- * (or, where packs know no such kid, those that policy binds), and the nodes that an operator registered. A DID that
- * policy names has no other keys than those: one that its packs revoked must not come back by being registered.
+ * Who may sign requests over HTTP: the peers of the policy, with the keys that they may use now (`usableKeys`), and the
+ * nodes that an operator registered. A DID that policy names has no other keys than those: one that its packs revoked
+ * must not come back by being registered.
  */
 export class PartnerRegistry implements PartnerKeys, NodeRegister {
   readonly #ports: PartnerRegistryPorts
@@ -141,13 +142,11 @@ export class PartnerRegistry implements PartnerKeys, NodeRegister {
     const { keyring, policy } = this.#ports
     const found = keyring.find(did, kid, orgId)
     if (!found.ok) return []
-    const standing = this.#standing.of(orgId, kid)
-    if (standing !== undefined && standing.status !== 'ACTIVE') return []
     const view = policy()
-    const bound = view.boundKeys(did).filter((key) => key.kid === kid)
-    const usable = new Set(standing === undefined ? bound.map(({ publicKey }) => publicKey) : [standing.publicKey])
+    const standing = this.#standing.of(orgId, kid)
+    const usable = usableKeys({ kid, everBound: found.keys, standing, configured: view.boundKeys(did) })
     const tenant = view.tenantOfKey(orgId, kid) ?? null
-    return found.keys.flatMap((key) => (usable.has(toBase64url(key.bytes)) ? [{ did, kid, key, tenant }] : []))
+    return usable.ok ? usable.keys.map((key) => ({ did, kid, key, tenant })) : []
   }
 
   #indexed(policy: PolicyView): { readonly byKid: Index; readonly byOrganisation: Index } {

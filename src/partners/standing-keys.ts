@@ -1,3 +1,4 @@
+import type { KeyStatus } from '../../protocols/event/v1/anchor-pack.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { LoggedRecord } from '../log/log-reader.ts'
 import type { Store } from '../log/store.ts'
@@ -16,7 +17,7 @@ export interface StandingKey {
   readonly kid: string
   /** Base64url. */
   readonly publicKey: string
-  readonly status: 'ACTIVE' | 'RETIRED' | 'REVOKED'
+  readonly status: KeyStatus
 }
 
 export interface StandingKeysPorts {
