@@ -89,6 +89,8 @@ test('every series is there from the start, and counts what happens', async () =
   await node.submit(new Uint8Array([1, 2, 3]))
   for (const path of ['/health', '/v1/events', '/v1/events/none', '/nowhere', '/v1/events?limit=no'])
     await (await fetch(http.url + path)).text()
+  await fetch(`${http.url}/health`, { method: 'HEAD' })
+  await (await fetch(`${http.url}/nowhere`, { method: 'PATCH' })).text()
   const after = await scrape()
 
   expect(seriesOf(after)).toEqual(seriesOf(before))
@@ -99,10 +101,12 @@ test('every series is there from the start, and counts what happens', async () =
   expect(valueOf(after, 'namespace_events', { namespace: NAMESPACE })).toBe(1)
   expect(valueOf(after, 'log_records')).toBe((await node.status()).log.logSeq)
   expect(valueOf(after, 'projection_lag_records', { projection: 'winners' })).toBe(0)
-  expect(valueOf(after, 'http_requests_total', { route: '/health', status: '2xx' })).toBe(1)
+  expect(valueOf(after, 'http_requests_total', { method: 'GET', route: '/health', status: '2xx' })).toBe(1)
+  expect(valueOf(after, 'http_requests_total', { method: 'HEAD', route: '/health', status: '2xx' })).toBe(1)
   expect(valueOf(after, 'http_requests_total', { route: '/v1/events', status: '4xx' })).toBe(1)
   expect(valueOf(after, 'http_requests_total', { route: '/v1/events/:id', status: '4xx' })).toBe(1)
-  expect(valueOf(after, 'http_requests_total', { route: 'unknown', status: '4xx' })).toBe(1)
+  expect(valueOf(after, 'http_requests_total', { route: 'unknown', status: '4xx' })).toBe(2)
+  expect(valueOf(after, 'http_requests_total', { method: 'PATCH' })).toBeUndefined()
 })
 
 test('nobody is named: no DID, no key, no PeerId', async () => {
