@@ -3,6 +3,7 @@ import type { NodeAnchoring } from './anchoring/node-anchoring.ts'
 import type { KeyWatch } from './authoring/key-watch.ts'
 import type { EquivocationWatch } from './authoring/equivocation-watch.ts'
 import type { FindingsCounts } from './findings/findings.ts'
+import type { NetworkStatus } from './network/network.ts'
 import type { NodeParts } from './node-parts.ts'
 import type { NodeStatus, PeerSync } from './operations.ts'
 import type { NodeTrust } from './packs/node-trust.ts'
@@ -14,8 +15,8 @@ export interface Running {
   /** Milliseconds since 1970. */
   readonly startedAt: number
   readonly startedMonotonicMs: number
-  /** Whether it joined the mesh. */
-  readonly isJoined: boolean
+  /** `null` without a network, and before it is joined. */
+  readonly mesh: NetworkStatus | null
   readonly equivocations: EquivocationWatch
   readonly anchoring: NodeAnchoring
   readonly trust: NodeTrust
@@ -23,7 +24,7 @@ export interface Running {
   readonly keyWatch: KeyWatch | null
   readonly transparency: NodeTransparency
   /** What came for tenants. */
-  readonly findings: { readonly counts: FindingsCounts }
+  readonly gateway: { readonly findings: { readonly counts: FindingsCounts } }
 }
 
 /** How the node is, for those who operate it. */
@@ -71,9 +72,9 @@ export async function nodeStatus(parts: NodeParts, running: Running): Promise<No
     verification: verification.status(),
     audit: nodeAudit?.status() ?? null,
     receipts: await bundles.status(),
-    findings: running.findings.counts,
+    findings: running.gateway.findings.counts,
     anchoring,
-    network: running.isJoined ? (ports.network?.status() ?? null) : null,
+    network: running.mesh,
     sync: sync?.status().map(peerSync) ?? []
   }
 }

@@ -1,159 +1,58 @@
 import { toHex } from '../protocols/primitives/bytes.ts'
 import { NodeQueries } from './access/node-queries.ts'
-import { NodeAnchoring } from './anchoring/node-anchoring.ts'
 import type { AuditQuery, AuditRecord } from './audit/operations.ts'
 import { NOTHING_AUDITED } from './audit/verify.ts'
-import type { AuthoredEvent } from './authoring/author.ts'
-import { EquivocationWatch } from './authoring/equivocation-watch.ts'
-import { announceBatch } from './authoring/publish.ts'
 import { NewBatches } from './authoring/seal-new.ts'
 import { provenReceipts } from './authoring/sealed-batches.ts'
 import { makeBackup } from './backup/make-backup.ts'
-import { bundleProtocols } from './bundles/streams.ts'
 import { loadBoundKeys } from './ingest/bound-keys.ts'
 import { importEvents } from './ingest/import.ts'
 import { listEvents, listed } from './log/list-events.ts'
-import { httpTransport } from './http/pack-transport.ts'
 import { parseRecord } from './log/log-reader.ts'
 import { verifyLog } from './log/verify-log.ts'
 import type { NetworkStatus } from './network/network.ts'
-import type { EventsQuery, ImportResult, LoggedEvent, Operations, Published, ReceiptProof } from './operations.ts'
+import type { EventsQuery, ImportResult, LoggedEvent, Operations, ReceiptProof } from './operations.ts'
 import type { CountingTrail } from './platform/audit.ts'
-import { NodePackSync } from './pack-sync/node-pack-sync.ts'
 import { AnchormeshError } from './platform/errors.ts'
-import { NodeTrust } from './packs/node-trust.ts'
 import type { ChangesQuery, ProjectionUpdate } from './projections/changes.ts'
 import { followChanges } from './projections/changes.ts'
 import { buildProof } from './proofs/build-proof.ts'
 import { withoutMesh } from './sync/node-sync.ts'
-import { NodeTransparency } from './transparency/node-transparency.ts'
-import { Attester } from './verification/attester.ts'
 import type { AnchormeshNode } from './anchormesh-node.ts'
 import type { NodeParts } from './node-parts.ts'
-import { MeshDoor } from './mesh-door.ts'
-import { NodeReloading } from './node-reload.ts'
-import { NodeGateway } from './node-gateway.ts'
-import { KeyWatch } from './authoring/key-watch.ts'
+import type { NodeGateway } from './node-gateway.ts'
+import { NodeLife } from './node-life.ts'
 import { nodeCounts } from './node-counts.ts'
 import { nodeStatus } from './node-status.ts'
 
-/** The node as `createNode` hands it out. */
+/** The node as `createNode` hands it out: its operations, over its parts and what of them works by itself. */
 export class RunningNode implements AnchormeshNode {
   readonly #parts: NodeParts
-  readonly #startedAt: number
-  readonly #startedMonotonic: number
-  #joined = false
-  #closing: Promise<void> | null = null
-  readonly #meshDoor: MeshDoor
-  readonly #newBatches: NewBatches
-  readonly #equivocations: EquivocationWatch
-  readonly #keyWatch: KeyWatch | null
-  readonly #attester: Attester
-  readonly #anchoring: NodeAnchoring
-  readonly #reloading: NodeReloading
-  readonly #trust: NodeTrust
-  readonly #packSync: NodePackSync
-  readonly #transparency: NodeTransparency
-  readonly gateway: NodeGateway
+  readonly #life: NodeLife
   readonly #queries: NodeQueries
+  readonly #newBatches: NewBatches
+  readonly gateway: NodeGateway
 
   constructor(parts: NodeParts) {
     this.#parts = parts
-    this.gateway = new NodeGateway(parts)
-    this.#startedAt = parts.ports.clock.now()
-    this.#startedMonotonic = parts.ports.clock.monotonicMs()
-    const { engine, log, policy, ports, live, author } = parts
-    const { clock, logger, store } = ports
-    const mesh = (): NetworkStatus | null => (this.#joined ? (ports.network?.status() ?? null) : null)
+    this.#life = new NodeLife(parts)
+    this.gateway = this.#life.gateway
+    const { store, clock, random } = parts.ports
     const { access, receiptParts } = this.gateway
+    const mesh = (): NetworkStatus | null => this.#life.mesh
     this.#queries = new NodeQueries({ ...parts, store, mesh, visibility: access.visibility, receiptParts })
-    this.#equivocations = new EquivocationWatch({ engine, log, policy, self: parts.signer().did, clock, logger })
-    const signing = (): string => parts.signer().kid
-    const { keys } = live.config()
-    this.#keyWatch =
-      keys === undefined
-        ? null
-        : new KeyWatch({ engine, policy, signing, schedule: () => live.config().keys ?? keys, clock, logger })
-    this.#meshDoor = new MeshDoor({ door: parts.door, network: ports.network, logger })
-    this.#newBatches = new NewBatches({ ...parts, clock, random: ports.random })
-    const publish = (authored: AuthoredEvent): Promise<Published> => this.#meshDoor.publish(authored)
-    this.#attester = new Attester({ author, publish, log, engine, store, policy, clock, logger })
-    this.#transparency = new NodeTransparency({
-      ...parts,
-      store,
-      publish,
-      clock,
-      logger,
-      checkpointMs: () => live.config().checkpointMs,
-      holdsDraft: () => this.#trust.holdsDraft
-    })
-    this.#anchoring = new NodeAnchoring({
-      ...ports,
-      engine,
-      log,
-      blobs: parts.blobs,
-      queue: parts.queue,
-      policy,
-      verifiers: live.verifiers,
-      anchorers: live.anchorers,
-      sealing: () => live.config().sealing ?? {},
-      announce: (request) => this.announce(request)
-    })
-    this.#reloading = new NodeReloading(parts, {
-      anchoring: this.#anchoring,
-      attester: this.#attester,
-      transparency: this.#transparency,
-      gateway: this.gateway
-    })
-    this.#trust = new NodeTrust({
-      ...ports,
-      ...parts,
-      send: publish,
-      reload: async () => {
-        if (ports.configuration === undefined) return false
-        await this.#reloading.reloadConfig()
-        return true
-      }
-    })
-    this.#packSync = new NodePackSync({
-      ...ports,
-      engine,
-      log,
-      policy,
-      audit: parts.audit,
-      skewMs: () => live.config().requestSkewMs,
-      submit: (wire, source) => this.#meshDoor.submit(wire, source),
-      streams: ports.network ?? null,
-      sources: () => live.config().packSources ?? {},
-      http: (address) => httpTransport(address, clock)
-    })
+    this.#newBatches = new NewBatches({ ...parts, clock, random })
   }
 
-  async start(): Promise<void> {
-    const { ports, verification, sync, bundles } = this.#parts
-    await ports.network?.start({
-      judge: (namespace, wire, peer) => this.#meshDoor.judge(namespace, wire, peer),
-      protocols: { ...sync?.protocols, ...bundleProtocols(bundles, ports.clock), ...this.#packSync.protocols },
-      connected: (peerId) => {
-        sync?.connected(peerId)
-        bundles.connected(peerId)
-      },
-      disconnected: (peerId) => sync?.disconnected(peerId)
-    })
-    this.#joined = true
-    await this.#trust.start()
-    verification.start()
-    bundles.start()
-    this.#equivocations.start()
-    this.#keyWatch?.start()
-    this.#attester.start()
-    this.#anchoring.start()
-    this.#parts.nodeAudit?.start()
-    this.#transparency.start()
-    await this.gateway.start()
+  start(): Promise<void> {
+    return this.#life.start()
   }
 
-  reload: AnchormeshNode['reload'] = (next) => this.#reloading.reload(next)
+  close(): Promise<void> {
+    return this.#life.close()
+  }
+
+  reload: AnchormeshNode['reload'] = (next) => this.#life.reloading.reload(next)
 
   backup: Operations['backup'] = async (request, onProgress) => {
     const { ports, log, live, signer, audit } = this.#parts
@@ -174,47 +73,7 @@ export class RunningNode implements AnchormeshNode {
     )
   }
 
-  reloadConfig: Operations['reloadConfig'] = () => this.#reloading.reloadConfig()
-
-  close(): Promise<void> {
-    this.#closing ??= this.#closeAll()
-    return this.#closing
-  }
-
-  /** Every part is closed, also after one that failed; the first failure is thrown. */
-  async #closeAll(): Promise<void> {
-    const { ports, engine, log, blobs, bundles, stopFollowing, verification, sync, nodeAudit } = this.#parts
-    const failures: unknown[] = []
-    const parts: (() => Promise<void> | void)[] = [
-      () => this.gateway.stop(),
-      // While the mesh can still take the last checkpoint.
-      () => this.#transparency.stop(),
-      // At once: an announce may wait for peers, whom sync calls off.
-      async () => void (await Promise.all([this.#anchoring.stop(), sync?.stop(), this.#packSync.stop()])),
-      () => this.#attester.stop(),
-      () => ports.network?.stop(),
-      () => verification.stop(),
-      () => bundles.stop(),
-      () => this.#equivocations.stop(),
-      () => this.#trust.stop(),
-      () => this.#keyWatch?.stop(),
-      stopFollowing,
-      () => ports.signatureVerifiers?.close(),
-      () => nodeAudit?.close(),
-      () => log.close(),
-      () => engine.close(),
-      () => ports.store.close(),
-      () => blobs.close()
-    ]
-    for (const close of parts) {
-      try {
-        await close()
-      } catch (error) {
-        failures.push(error)
-      }
-    }
-    if (failures.length > 0) throw failures[0]
-  }
+  reloadConfig: Operations['reloadConfig'] = () => this.#life.reloading.reloadConfig()
 
   changes(projection: string, query: ChangesQuery = {}): AsyncIterable<ProjectionUpdate> {
     const { engine, ports, log } = this.#parts
@@ -245,7 +104,7 @@ export class RunningNode implements AnchormeshNode {
     return digests.at(log.head.logSeq, namespace)
   }
 
-  submit: Operations['submit'] = (wire) => this.#meshDoor.submit(wire, { via: 'import' })
+  submit: Operations['submit'] = (wire) => this.#life.meshDoor.submit(wire, { via: 'import' })
 
   seal: Operations['seal'] = async ({ namespace, batchId, receipts }) =>
     await this.#newBatches.seal(namespace, batchId, receipts)
@@ -262,47 +121,47 @@ export class RunningNode implements AnchormeshNode {
     return await buildProof({ engine, log, blobs, store: ports.store, self: signer().did }, request)
   }
 
-  announce: Operations['announce'] = async (request) =>
-    await this.#meshDoor.publish(await announceBatch(request, await this.#announcing()))
+  announce: Operations['announce'] = (request) => this.#life.announce(request)
 
-  signers: Operations['signers'] = () => this.#trust.signers()
-  addKey: Operations['addKey'] = (request) => this.#trust.addKey(request)
-  rotateKey: Operations['rotateKey'] = (request) => this.#trust.rotateKey(request)
-  retireKey: Operations['retireKey'] = (request) => this.#trust.retireKey(request)
-  revokeKey: Operations['revokeKey'] = (request) => this.#trust.revokeKey(request)
-  setKeyThreshold: Operations['setKeyThreshold'] = (request) => this.#trust.setKeyThreshold(request)
-  publishPack: Operations['publishPack'] = (request) => this.#trust.publishPack(request)
-  draftPack: Operations['draftPack'] = (request) => this.#trust.draftPack(request)
-  signPack: Operations['signPack'] = (draft, request) => this.#trust.signPack(draft, request)
-  completePack: Operations['completePack'] = (draft) => this.#trust.completePack(draft)
-  packs: Operations['packs'] = (query) => this.#trust.packs(query)
-  viewDraft: Operations['viewDraft'] = (draft) => this.#trust.viewDraft(draft)
-  trustProof: Operations['trustProof'] = (query) => this.#trust.trustProof(query)
-  pinPack: Operations['pinPack'] = (pin) => this.#trust.pinPack(pin)
+  signers: Operations['signers'] = () => this.#life.trust.signers()
+  addKey: Operations['addKey'] = (request) => this.#life.trust.addKey(request)
+  rotateKey: Operations['rotateKey'] = (request) => this.#life.trust.rotateKey(request)
+  retireKey: Operations['retireKey'] = (request) => this.#life.trust.retireKey(request)
+  revokeKey: Operations['revokeKey'] = (request) => this.#life.trust.revokeKey(request)
+  setKeyThreshold: Operations['setKeyThreshold'] = (request) => this.#life.trust.setKeyThreshold(request)
+  publishPack: Operations['publishPack'] = (request) => this.#life.trust.publishPack(request)
+  draftPack: Operations['draftPack'] = (request) => this.#life.trust.draftPack(request)
+  signPack: Operations['signPack'] = (draft, request) => this.#life.trust.signPack(draft, request)
+  completePack: Operations['completePack'] = (draft) => this.#life.trust.completePack(draft)
+  packs: Operations['packs'] = (query) => this.#life.trust.packs(query)
+  viewDraft: Operations['viewDraft'] = (draft) => this.#life.trust.viewDraft(draft)
+  trustProof: Operations['trustProof'] = (query) => this.#life.trust.trustProof(query)
+  pinPack: Operations['pinPack'] = (pin) => this.#life.trust.pinPack(pin)
 
-  planPackSync: Operations['planPackSync'] = (query) => this.#packSync.planPackSync(query)
+  planPackSync: Operations['planPackSync'] = (query) => this.#life.packSync.planPackSync(query)
 
-  pullPacks: Operations['pullPacks'] = (query, onProgress) => this.#packSync.pullPacks(query, onProgress)
+  pullPacks: Operations['pullPacks'] = (query, onProgress) => this.#life.packSync.pullPacks(query, onProgress)
 
-  pushPacks: Operations['pushPacks'] = (query, onProgress) => this.#packSync.pushPacks(query, onProgress)
+  pushPacks: Operations['pushPacks'] = (query, onProgress) => this.#life.packSync.pushPacks(query, onProgress)
 
   get packServing(): AnchormeshNode['packServing'] {
-    return this.#packSync.server
+    return this.#life.packSync.server
   }
 
-  anchor: Operations['anchor'] = async (request) => await this.#anchoring.anchor(request)
+  anchor: Operations['anchor'] = async (request) => await this.#life.anchoring.anchor(request)
 
   upgradeAnchors: Operations['upgradeAnchors'] = async ({ namespace }, onProgress) =>
-    await this.#anchoring.upgrade(namespace, (done, total) => onProgress?.({ done, total, unit: 'batches' }))
+    await this.#life.anchoring.upgrade(namespace, (done, total) => onProgress?.({ done, total, unit: 'batches' }))
 
-  importProof: Operations['importProof'] = async (request) => await this.#anchoring.importProof(request)
+  importProof: Operations['importProof'] = async (request) => await this.#life.anchoring.importProof(request)
 
-  splitAnchors: Operations['splitAnchors'] = async (request) => await this.#anchoring.split(request)
+  splitAnchors: Operations['splitAnchors'] = async (request) => await this.#life.anchoring.split(request)
 
-  handIn: Operations['handIn'] = async ({ namespace, receipts }) => await this.#anchoring.handIn(namespace, receipts)
+  handIn: Operations['handIn'] = async ({ namespace, receipts }) =>
+    await this.#life.anchoring.handIn(namespace, receipts)
 
   fetchBundles: Operations['fetchBundles'] = async (query, onProgress) => {
-    if (!this.#joined) throw new AnchormeshError('NODE_NOT_RUNNING', 'the node is not in a mesh')
+    if (!this.#life.isJoined) throw new AnchormeshError('NODE_NOT_RUNNING', 'the node is not in a mesh')
     return await this.#parts.bundles.fetch(query, (done, total) => onProgress?.({ done, total, unit: 'receipts' }))
   }
 
@@ -313,13 +172,13 @@ export class RunningNode implements AnchormeshNode {
     return await verifyLog(store, checkpoint, (done, total) => onProgress?.({ done, total, unit: 'records' }))
   }
 
-  logCheckpoint: Operations['logCheckpoint'] = () => this.#transparency.proofs.logCheckpoint()
+  logCheckpoint: Operations['logCheckpoint'] = () => this.#life.transparency.proofs.logCheckpoint()
 
-  logInclusion: Operations['logInclusion'] = (query) => this.#transparency.proofs.logInclusion(query)
+  logInclusion: Operations['logInclusion'] = (query) => this.#life.transparency.proofs.logInclusion(query)
 
-  logConsistency: Operations['logConsistency'] = (query) => this.#transparency.proofs.logConsistency(query)
+  logConsistency: Operations['logConsistency'] = (query) => this.#life.transparency.proofs.logConsistency(query)
 
-  checkCheckpoint: Operations['checkCheckpoint'] = (request) => this.#transparency.proofs.checkCheckpoint(request)
+  checkCheckpoint: Operations['checkCheckpoint'] = (request) => this.#life.transparency.proofs.checkCheckpoint(request)
 
   rebuild: Operations['rebuild'] = async (onProgress) => {
     const { engine, keyring, door } = this.#parts
@@ -370,29 +229,7 @@ export class RunningNode implements AnchormeshNode {
     return this.#parts.audit
   }
 
-  status: Operations['status'] = () =>
-    nodeStatus(this.#parts, {
-      startedAt: this.#startedAt,
-      startedMonotonicMs: this.#startedMonotonic,
-      isJoined: this.#joined,
-      equivocations: this.#equivocations,
-      anchoring: this.#anchoring,
-      trust: this.#trust,
-      keyWatch: this.#keyWatch,
-      transparency: this.#transparency,
-      findings: this.gateway.findings
-    })
+  status: Operations['status'] = () => nodeStatus(this.#parts, this.#life)
 
-  counts: AnchormeshNode['counts'] = () => {
-    const running = { anchoring: this.#anchoring, packSync: this.#packSync, transparency: this.#transparency }
-    return nodeCounts(this.#parts, { gateway: this.gateway, ...running })
-  }
-
-  /** What announcing works with, once the projection that it reads is up to date. */
-  async #announcing(): Promise<Parameters<typeof announceBatch>[1]> {
-    const { engine, author, policy, blobs, log } = this.#parts
-    await log.recover()
-    await engine.reached(log.head.logSeq, null, 'batches')
-    return { engine, blobs, author, policy }
-  }
+  counts: AnchormeshNode['counts'] = () => nodeCounts(this.#parts, this.#life)
 }

@@ -47,6 +47,7 @@ export const FLOORS: readonly { readonly path: string; readonly floor: number }[
   { path: 'src/node.ts', floor: 6 },
   { path: 'src/node-parts.ts', floor: 6 },
   { path: 'src/running-node.ts', floor: 6 },
+  { path: 'src/node-life.ts', floor: 6 },
   { path: 'src/node-status.ts', floor: 6 },
   { path: 'src/node-counts.ts', floor: 6 },
   { path: 'src/node-gateway.ts', floor: 6 },
