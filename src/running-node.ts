@@ -7,8 +7,7 @@ import { provenReceipts } from './authoring/sealed-batches.ts'
 import { makeBackup } from './backup/make-backup.ts'
 import { loadBoundKeys } from './ingest/bound-keys.ts'
 import { importEvents } from './ingest/import.ts'
-import { listEvents, listed } from './log/list-events.ts'
-import { parseRecord } from './log/log-reader.ts'
+import { listEvents, shownEvent } from './log/list-events.ts'
 import { verifyLog } from './log/verify-log.ts'
 import type { NetworkStatus } from './network/network.ts'
 import type { EventsQuery, ImportResult, LoggedEvent, Operations, ReceiptProof } from './operations.ts'
@@ -90,7 +89,7 @@ export class RunningNode implements AnchormeshNode {
 
   event: Operations['event'] = async (id) => {
     const record = await this.#parts.log.readEvent(id)
-    return record === undefined ? null : listed(parseRecord(record))
+    return record === undefined ? null : shownEvent(id, record)
   }
 
   query: Operations['query'] = (projection, query, scope) => this.#queries.query(projection, query, scope)

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { AuditOperations, AuditRecord } from '../audit/operations.ts'
 import type { ProjectionPage, ProjectionQuery } from '../projections/query.ts'
-import { PAGE_ENTRIES_MAX } from '../projections/query.ts'
+import { PAGE_ENTRIES_MAX } from '../projections/page.ts'
 import type { Listing, LogPlace } from './page-query.ts'
 import { pageOf, pagePlace } from './page-query.ts'
 

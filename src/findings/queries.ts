@@ -8,8 +8,8 @@ import type { FeedbackRow } from '../projections/feedback.ts'
 import type { FindingRow } from '../projections/findings.ts'
 import type { ProjectionPage, ProjectionQuery } from '../projections/query.ts'
 import { PAGE_ROWS_DEFAULT } from '../projections/query.ts'
-import { tenantRows } from '../projections/tenant-rows.ts'
-import type { TenantRowsPorts, TenantRowsQuery } from '../projections/tenant-rows.ts'
+import { readPage } from '../projections/page.ts'
+import type { PagePorts, PageRequest } from '../projections/page.ts'
 
 /** What is asked of the rows of a tenant, as of those of a namespace. Times are of signing, both ends included. */
 export type TenantQuery = Pick<ProjectionQuery, 'signer' | 'fromTs' | 'toTs' | 'limit' | 'cursor' | 'at' | 'waitFor'>
@@ -24,7 +24,7 @@ export interface FeedbackQuery extends TenantQuery {
   readonly action?: string
 }
 
-export interface QueryPorts extends TenantRowsPorts {
+export interface QueryPorts extends PagePorts {
   readonly blobs: BlobStore
 }
 
@@ -42,7 +42,7 @@ export type FindingView = {
 
 type Wanted<Row> = (row: Row) => boolean
 
-/** The findings of a tenant, in the order of their ids. Throws as `tenantRows` does. */
+/** The findings of a tenant, in the order of their ids. Throws as `readPage` does. */
 export async function findingsPage(tenant: string, query: FindingsQuery, ports: QueryPorts): Promise<ProjectionPage> {
   const { signer, status, severity, fromTs = 0, toTs = Infinity } = query
   const matches: Wanted<FindingRow> = (row) =>
@@ -51,22 +51,22 @@ export async function findingsPage(tenant: string, query: FindingsQuery, ports: 
     (severity === undefined || row.severity === severity) &&
     row.timestamp >= fromTs &&
     row.timestamp <= toTs
-  return await tenantRows('findings', rowsQuery(`${tenant}!`, query, matches), ports)
+  return await readPage('findings', pageRequest(`${tenant}!`, query, matches), ports)
 }
 
-/** One finding of a tenant; `null` where there is none. Throws as `tenantRows` does. */
+/** One finding of a tenant; `null` where there is none. Throws as `readPage` does. */
 export async function oneFinding(
   tenant: string,
   findingId: string,
   { at, waitFor }: Pick<TenantQuery, 'at' | 'waitFor'>,
   ports: QueryPorts
 ): Promise<FindingView | null> {
-  // Of all keys that begin like this the one that ends here comes first.
   const moment = { ...(at === undefined ? {} : { at }), ...(waitFor === undefined ? {} : { waitFor }) }
-  const first = { prefix: `${tenant}!${findingId}`, matches: () => true, limit: 1, ...moment }
-  const { rows, logSeq } = await tenantRows('findings', first, ports)
+  const matches: Wanted<FindingRow> = (row) => row.findingId === findingId
+  const request = { ...pageRequest(`${tenant}!`, { limit: 1, ...moment }, matches), asked: { findingId } }
+  const { rows, logSeq } = await readPage('findings', request, ports)
   const finding = rows[0] as FindingRow | undefined
-  if (finding?.findingId !== findingId) return null
+  if (finding === undefined) return null
   const body = (await bodiesOf<Telemetry>([finding.bodyHash], ports))[0] ?? null
   const found = body?.payload.findings.find((one) => one.findingId === findingId)
   const report =
@@ -78,7 +78,7 @@ export async function oneFinding(
 
 /**
  * What was said of the findings of a tenant (of one of them), each finding's in the order in which it was applied, with
- * the comments that were not erased. Throws as `tenantRows` does.
+ * the comments that were not erased. Throws as `readPage` does.
  */
 export async function feedbackPage(tenant: string, query: FeedbackQuery, ports: QueryPorts): Promise<ProjectionPage> {
   const { signer, findingId, action, fromTs = 0, toTs = Infinity } = query
@@ -88,7 +88,7 @@ export async function feedbackPage(tenant: string, query: FeedbackQuery, ports: 
     (action === undefined || row.action === action) &&
     row.signedAt >= fromTs &&
     row.signedAt <= toTs
-  const page = await tenantRows('feedback', rowsQuery(prefix, query, matches), ports)
+  const page = await readPage('feedback', pageRequest(prefix, query, matches), ports)
   const bodies = await bodiesOf<Feedback>(
     page.rows.map((row) => (row as FeedbackRow).bodyHash),
     ports
@@ -97,10 +97,12 @@ export async function feedbackPage(tenant: string, query: FeedbackQuery, ports: 
   return { ...page, rows }
 }
 
-function rowsQuery<Row>(prefix: string, query: TenantQuery, matches: Wanted<Row>): TenantRowsQuery {
+function pageRequest<Row>(prefix: string, query: TenantQuery, matches: Wanted<Row>): PageRequest {
   const { limit = PAGE_ROWS_DEFAULT, cursor, at, waitFor } = query
   return {
-    prefix,
+    prefixes: [prefix],
+    asked: {},
+    shows: () => true,
     matches: (row) => matches(row as unknown as Row),
     limit,
     ...(cursor === undefined ? {} : { cursor }),

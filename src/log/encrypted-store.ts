@@ -19,6 +19,10 @@ export class EncryptedStore implements Store {
     this.#reader = decrypting(inner, cipher)
   }
 
+  get getNow(): StoreReader['getNow'] {
+    return this.#reader.getNow
+  }
+
   get(key: string): Promise<Uint8Array | undefined> {
     return this.#reader.get(key)
   }
@@ -64,7 +68,6 @@ export class EncryptedStore implements Store {
 }
 
 function decrypting(inner: StoreReader, cipher: ValueCipher): StoreReader {
-  const { getNow } = inner
   const open = (key: string, value: Uint8Array): Uint8Array => {
     const plain = cipher.open(key, value)
     if (plain !== null) return plain
@@ -77,14 +80,14 @@ function decrypting(inner: StoreReader, cipher: ValueCipher): StoreReader {
       const value = key === ENCRYPTION_KEY ? undefined : await inner.get(key)
       return value === undefined ? undefined : open(key, value)
     },
-    ...(getNow === undefined
-      ? {}
-      : {
-          getNow: (key: string) => {
-            const value = key === ENCRYPTION_KEY ? undefined : getNow(key)
-            return value === undefined ? undefined : open(key, value)
-          }
-        }),
+    get getNow() {
+      const { getNow } = inner
+      if (getNow === undefined) return undefined
+      return (key: string) => {
+        const value = key === ENCRYPTION_KEY ? undefined : getNow(key)
+        return value === undefined ? undefined : open(key, value)
+      }
+    },
     getMany: async (keys) =>
       (await inner.getMany(keys)).map((value, at) => {
         const key = keys[at] ?? ''

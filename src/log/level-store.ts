@@ -175,18 +175,22 @@ class LevelReader implements StoreReader {
     }
   }
 
-  readonly getNow = (key: string): Uint8Array | undefined => {
-    try {
-      return this.#database.getSync(key, this.#options())
-    } catch (error) {
-      throw failure(error, 'read', this.#gate)
-    }
+  get getNow(): ((key: string) => Uint8Array | undefined) | undefined {
+    return this.#gate.reopening === null ? this.#getNow : undefined
   }
 
   async *range(range: KeyRange): AsyncGenerator<[string, Uint8Array]> {
     if (this.#gate.reopening !== null) await this.#gate.reopening
     try {
       yield* entriesOf(this.#database.iterator({ ...range, ...this.#options() }))
+    } catch (error) {
+      throw failure(error, 'read', this.#gate)
+    }
+  }
+
+  readonly #getNow = (key: string): Uint8Array | undefined => {
+    try {
+      return this.#database.getSync(key, this.#options())
     } catch (error) {
       throw failure(error, 'read', this.#gate)
     }
@@ -258,7 +262,9 @@ class LevelStore extends LevelReader implements Store {
     return {
       get: (key) => reader.get(key),
       getMany: (keys) => reader.getMany(keys),
-      getNow: reader.getNow,
+      get getNow() {
+        return reader.getNow
+      },
       range: (range) => reader.range(range),
       close: () => snapshot.close()
     }

@@ -1,9 +1,8 @@
-import { toBase64url } from '../../protocols/primitives/bytes.ts'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { EventLog } from './event-log.ts'
 import type { LoggedRecord } from './log-reader.ts'
-import { parseRecord } from './log-reader.ts'
-import type { RecordScope } from './record.ts'
+import { eventAsLogged, parseRecord } from './log-reader.ts'
+import type { LogRecord, RecordScope } from './record.ts'
 
 export interface EventsQuery {
   readonly namespace?: string
@@ -41,7 +40,7 @@ export async function* listEvents(
       if (isAborted(signal)) return
       const logged = parseRecord(record)
       if (!passes(logged, filter)) continue
-      yield listed(logged)
+      yield shown(logged)
       left -= 1
       if (left === 0) return
     }
@@ -51,12 +50,19 @@ export async function* listEvents(
   }
 }
 
-export function listed(logged: LoggedRecord): LoggedEvent {
-  const { record } = logged
-  const bytes = toBase64url(record.payload)
-  if (logged.scope === 'local')
-    return { logSeq: record.logSeq, scope: 'local', id: null, bytes, event: { ...logged.event } }
-  return { logSeq: record.logSeq, scope: 'shared', id: logged.event.id, bytes, event: { ...logged.event.envelope } }
+/** The event of this id as it is shown, from the record that holds it. */
+export function shownEvent(id: string, record: LogRecord): LoggedEvent {
+  return { logSeq: record.logSeq, scope: 'shared', id, bytes: shownBytes(record), event: eventAsLogged(record) }
+}
+
+function shown(logged: LoggedRecord): LoggedEvent {
+  const { scope, record } = logged
+  const [id, event] = logged.scope === 'local' ? [null, logged.event] : [logged.event.id, logged.event.envelope]
+  return { logSeq: record.logSeq, scope, id, bytes: shownBytes(record), event: { ...event } }
+}
+
+function shownBytes({ payload }: LogRecord): string {
+  return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('base64url')
 }
 
 /** Asked again after every wait: the signal changes meanwhile. */

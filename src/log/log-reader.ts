@@ -1,10 +1,10 @@
-import { decodeEvent } from '../../protocols/event/v1/codec.ts'
+import { canonicalOfWire, decodeEvent } from '../../protocols/event/v1/codec.ts'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { LocalEvent } from '../events/local.ts'
 import { decodeLocalEvent } from '../events/local.ts'
 import type { VerifiedEvent } from '../events/verified.ts'
 import { fromOwnLog } from '../events/verified.ts'
-import { AnchormeshError } from '../platform/errors.ts'
+import { AnchormeshError, messageOf } from '../platform/errors.ts'
 import type { ChainPath, PathEnd, PathEvent } from './chain-path.ts'
 import { eventsOnPath, idsOnPath, pathOf } from './chain-path.ts'
 import type { EventPosition, TipPlace } from './event-index.ts'
@@ -202,6 +202,18 @@ export function parseRecord(record: LogRecord): LoggedRecord {
     )
   }
   return { scope: 'shared', record, event: fromOwnLog(decoded.event) }
+}
+
+/** The event of a shared record for those who only show it: it was checked on its way in. Throws `STORE_CORRUPT`. */
+export function eventAsLogged({ logSeq, payload }: LogRecord): JsonObject {
+  const canonical = canonicalOfWire(payload)
+  if (canonical === null) throw new AnchormeshError('STORE_CORRUPT', `record ${logSeq} is no event`)
+  const text = Buffer.from(canonical.buffer, canonical.byteOffset, canonical.byteLength).toString('utf8')
+  try {
+    return JSON.parse(text) as JsonObject
+  } catch (cause) {
+    throw new AnchormeshError('STORE_CORRUPT', `record ${logSeq} is no event: ${messageOf(cause)}`, { cause })
+  }
 }
 
 function mustDecode(logSeq: number, bytes: Uint8Array): LogRecord {

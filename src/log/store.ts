@@ -24,10 +24,11 @@ export interface StoreReader {
   /** Values in the order of `keys`; `undefined` where there is none. */
   getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]>
   /**
-   * A value without a thread in between, where the store can; everybody waits meanwhile, so it is for the few keys that
-   * `fewValues` takes. While the store is opened anew it throws instead of waiting.
+   * A value without a thread in between; everybody waits meanwhile, so it is for the few keys that `fewValues` takes.
+   * `undefined` for a store that can't, and while it is opened anew: to be asked for in the turn of the event loop in
+   * which it is called.
    */
-  readonly getNow?: (key: string) => Uint8Array | undefined
+  readonly getNow?: ((key: string) => Uint8Array | undefined) | undefined
   /** Entries in key order. The iterator sees one moment of the store, whatever is written meanwhile. */
   range(range: KeyRange): AsyncIterable<[string, Uint8Array]>
 }
@@ -64,7 +65,7 @@ export function prefixRange(prefix: string): { readonly gte: string; readonly lt
 
 // A value that LevelDB has in memory is there sooner than a thread is woken to ask for it; one that has to come from a
 // disk takes some 100 µs. So many are over before a page of rows is parsed.
-const VALUES_NOW_MAX = 16
+export const VALUES_NOW_MAX = 16
 
 /** Values in the order of `keys`, as `getMany` gives them; a few of them without a thread in between. */
 export async function fewValues(

@@ -2,7 +2,7 @@ import type { EventLog } from '../log/event-log.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import type { ProjectionEngine } from '../projections/engine.ts'
 import { validPacks } from '../projections/packs.ts'
-import { WAIT_MS_MAX } from '../projections/query.ts'
+import { WAIT_MS_MAX } from '../projections/page.ts'
 import type { PackPlace, PackShelf } from './shelf.ts'
 import { comparePlaces } from './shelf.ts'
 

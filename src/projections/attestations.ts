@@ -33,7 +33,7 @@ const UNKNOWN: EvidenceFact = { verdict: null, signers: 0, agreed: 0 }
  */
 export const attestations: Projection = {
   name: 'attestations',
-  version: 2,
+  version: 3,
   layout: {
     key: ['namespace', 'owner', 'batchId', 'chainId', 'evidenceId', null, 'signer'],
     columns: [
@@ -52,7 +52,9 @@ export const attestations: Projection = {
       'standing',
       'late',
       'firstSeenLogSeq'
-    ]
+    ],
+    // Those who attest a batch are many, its owners few.
+    listed: 3
   },
   // Who is late, and what this node is asked for, goes by the quorum; the shared columns go by the events alone.
   dependsOnPolicy: true,

@@ -61,7 +61,7 @@ export function receiptsMissing(row: BatchRow): number {
 /** Every root that was claimed for a batch, who announced it, and whether the claim counts. */
 export const batches: Projection = {
   name: 'batches',
-  version: 4,
+  version: 5,
   layout: {
     key: ['namespace', 'owner', 'batchId', 'batchRoot'],
     columns: [
@@ -73,7 +73,8 @@ export const batches: Projection = {
       'receiptsKnown',
       'receiptsSealed',
       'missingSince'
-    ]
+    ],
+    listed: 4
   },
   dependsOnPolicy: true,
   dependsOnTrust: true,

@@ -5,7 +5,6 @@ import type { Store, WriteOperation } from '../log/store.ts'
 import { prefixRange } from '../log/store.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
 import { journalOperation } from './journal.ts'
-import { GapParts } from './gap-parts.ts'
 import { generationPrefix, rowsPrefix } from './keys.ts'
 import { FoldGroup, everyRecord } from './log-records.ts'
 import type { FoldTrust } from './key-effects.ts'
@@ -25,8 +24,6 @@ export class ProjectionInstance {
   readonly projection: Projection
   /** The policy in force at the cursor; `null` before the first. */
   policy: PolicyView | null = null
-  /** For queries that leave out a part in the middle of keys. */
-  readonly gapParts = new GapParts()
   readonly #store: Store
   readonly #log: LogReader
   readonly #watchers = new Set<RowsWatcher>()
@@ -257,6 +254,7 @@ async function foldInto(
     const waiting = projection.fold(record, context)
     if (waiting !== undefined) await waiting
   }
+  await transaction.end()
   return transaction
 }
 

@@ -12,6 +12,7 @@ export const dataPrefix = (projection: string): string => `v!${projection}!`
 export const generationPrefix = (projection: string, generation: number): string =>
   `${dataPrefix(projection)}g${sortableNumber(generation)}!`
 export const rowsPrefix = (generation: string): string => `${generation}r!`
+export const listsPrefix = (generation: string): string => `${generation}b!`
 export const factsPrefix = (generation: string): string => `${generation}x!`
 
 export const journalPrefix = (projection: string): string => `${dataPrefix(projection)}j!`

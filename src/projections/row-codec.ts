@@ -9,6 +9,11 @@ export interface RowLayout {
   readonly key: readonly (string | null)[]
   /** The other fields, in the order of their storage. */
   readonly columns: readonly string[]
+  /**
+   * How many parts of rows' keys the list of each batch names (`batch-lists.ts`). What is listed is not deleted; without
+   * a number there are no lists.
+   */
+  readonly listed?: number
 }
 
 /** Of rows whose fields are optional or few: stored as they are. */

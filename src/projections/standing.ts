@@ -7,7 +7,8 @@ import { batchKeyOf } from './claims.ts'
 import type { ProjectionEngine } from './engine.ts'
 import { haltedError } from './fold-progress.ts'
 import type { Projection } from './projection.ts'
-import { NOTHING_CHANGED, changedSince, rowsInOrder } from './query.ts'
+import type { RowEntry } from './rows-of-moment.ts'
+import { NOTHING_CHANGED, changedSince, rowsInOrder } from './rows-of-moment.ts'
 import type { RootedBatch } from './receipts.ts'
 import { decodeRow } from './row-codec.ts'
 import { readState, rowsOfState } from './state.ts'
@@ -180,7 +181,7 @@ interface Moment {
   readonly logSeq: number
   row(key: string): Promise<JsonObject | undefined>
   /** In key order. */
-  rows(prefix: string): AsyncIterable<[string, JsonObject]>
+  rows(prefix: string): AsyncIterable<RowEntry>
 }
 
 async function momentOf(

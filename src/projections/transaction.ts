@@ -2,7 +2,8 @@ import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { StoreReader, WriteOperation } from '../log/store.ts'
 import { prefixRange } from '../log/store.ts'
 import { BoundedMap } from '../platform/bounded-map.ts'
-import { factsPrefix, rowsPrefix } from './keys.ts'
+import { BatchLists } from './batch-lists.ts'
+import { factsPrefix, listsPrefix, rowsPrefix } from './keys.ts'
 import type { Projection, Table } from './projection.ts'
 import type { PackedRow, RowLayout } from './row-codec.ts'
 import { decodeRow, packRow, parseStored } from './row-codec.ts'
@@ -32,9 +33,12 @@ export class FoldTransaction {
   readonly changes: RowChange[] = []
   readonly #rows: FoldTable
   readonly #facts: FoldTable
+  readonly #lists: BatchLists
 
   constructor(store: StoreReader, generation: string, { layout }: Projection, cache: ValueCache) {
-    this.#rows = new FoldTable(store, rowsPrefix(generation), cache.rows, { layout, changes: this.changes })
+    this.#lists = new BatchLists(store, listsPrefix(generation), layout)
+    const tracked = { layout, changes: this.changes, lists: this.#lists }
+    this.#rows = new FoldTable(store, rowsPrefix(generation), cache.rows, tracked)
     this.#facts = new FoldTable(store, factsPrefix(generation), cache.facts, null)
   }
 
@@ -56,9 +60,15 @@ export class FoldTransaction {
     this.#rows.logSeq = logSeq
   }
 
+  /** After the last record. */
+  async end(): Promise<void> {
+    await this.#lists.settle()
+  }
+
   /** Adds what is to be written to `operations`. */
   writeTo(operations: WriteOperation[]): void {
     this.#rows.writeTo(operations)
+    this.#lists.writeTo(operations)
     this.#facts.writeTo(operations)
   }
 
@@ -82,11 +92,18 @@ interface Entry {
   length: number
 }
 
+/** What hears of changes of rows. */
+interface Tracked {
+  readonly layout: RowLayout
+  readonly changes: RowChange[]
+  readonly lists: BatchLists
+}
+
 class FoldTable implements Table {
   readonly #store: StoreReader
   readonly #prefix: string
   readonly #cache: BoundedMap<string, JsonObject | undefined> | null
-  readonly #tracked: { readonly layout: RowLayout; readonly changes: RowChange[] } | null
+  readonly #tracked: Tracked | null
   readonly #entries = new Map<string, Entry>()
   logSeq = 1
 
@@ -95,7 +112,7 @@ class FoldTable implements Table {
     store: StoreReader,
     prefix: string,
     cache: BoundedMap<string, JsonObject | undefined> | null,
-    tracked: { readonly layout: RowLayout; readonly changes: RowChange[] } | null
+    tracked: Tracked | null
   ) {
     this.#store = store
     this.#prefix = prefix
@@ -186,7 +203,9 @@ class FoldTable implements Table {
     if (this.#tracked !== null) {
       // Without what stood there before, the state at an earlier position could not be told.
       if (entry === undefined) throw new Error(`${key} was written without being read`)
-      const { layout, changes } = this.#tracked
+      const { layout, changes, lists } = this.#tracked
+      if (entry.value === undefined) lists.made(key)
+      if (value === undefined && layout.listed !== undefined) throw new Error(`${key} is listed, and is not deleted`)
       if (entry.writtenAt !== this.logSeq)
         changes.push([this.logSeq, key, entry.value === undefined ? null : packRow(layout, entry.value)])
     }

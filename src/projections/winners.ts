@@ -55,7 +55,7 @@ export type WinnerRow = {
  */
 export const winners: Projection = {
   name: 'winners',
-  version: 7,
+  version: 8,
   layout: {
     key: ['namespace', 'owner', 'batchId'],
     columns: [
@@ -68,7 +68,8 @@ export const winners: Projection = {
       'earliestProvenTime',
       'firstSeenLogSeq',
       'verifiedHere'
-    ]
+    ],
+    listed: 3
   },
   dependsOnPolicy: true,
   dependsOnTrust: true,

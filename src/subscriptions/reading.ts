@@ -4,7 +4,7 @@ import { changesSince, isReachedByJournal } from '../projections/changed-rows.ts
 import type { ChangesReading, ProjectionChange } from '../projections/changed-rows.ts'
 import type { RunLimits } from '../projections/changed-runs.ts'
 import type { ProjectionInstance } from '../projections/instance.ts'
-import { NOTHING_CHANGED, rowsInOrder } from '../projections/query.ts'
+import { NOTHING_CHANGED, rowsInOrder } from '../projections/rows-of-moment.ts'
 import { readState, rowsOfState } from '../projections/state.ts'
 import { FrameBundle } from './frames.ts'
 import type { Place, PlaceContext } from './place.ts'

@@ -16,7 +16,7 @@ import type {
   ReceiptProof,
   SealedBatch
 } from '../../src/operations.ts'
-import { PAGE_ENTRIES_MAX } from '../../src/projections/query.ts'
+import { PAGE_ENTRIES_MAX } from '../../src/projections/page.ts'
 import { launch, newFolder, run, runFailing, runJson, runJsonLines, runWell } from '../support/cli.ts'
 import { NAMESPACE, init, introduce } from '../support/nodes.ts'
 import { until } from '../support/until.ts'

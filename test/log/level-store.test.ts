@@ -6,7 +6,7 @@ import { utf8 } from '../../protocols/primitives/bytes.ts'
 import { EncryptedStore } from '../../src/log/encrypted-store.ts'
 import { openLevelStore, openMemoryStore } from '../../src/log/level-store.ts'
 import type { Store, WriteOperation } from '../../src/log/store.ts'
-import { prefixRange } from '../../src/log/store.ts'
+import { fewValues, prefixRange } from '../../src/log/store.ts'
 import { ValueCipher } from '../../src/log/value-cipher.ts'
 import { findDamage } from '../../src/log/write-ahead-check.ts'
 import { collect } from '../support/collect.ts'
@@ -105,6 +105,19 @@ describe.each<Kind>(['disk', 'memory', 'disk, encrypted'])('a store on %s', (kin
     await reopening
     expect(Buffer.from((await snapshot.get('k')) ?? []).toString()).toBe('v')
     await snapshot.close()
+    await store.close()
+  })
+
+  test('what is read without a thread in between is read by one while it is opened anew', async () => {
+    const store = await opened(kind)
+    await store.write([put('k', 'v')], { sync: true })
+    expect((await fewValues(store, ['k', 'none'])).map(textOf)).toEqual(['v', undefined])
+    const reopening = store.reopen()
+    expect(store.getNow).toBeUndefined()
+    const values = fewValues(store, ['k', 'none'])
+    await reopening
+    expect((await values).map(textOf)).toEqual(['v', undefined])
+    expect(textOf(store.getNow?.('k'))).toBe('v')
     await store.close()
   })
 

@@ -215,7 +215,7 @@ test('many losers are counted, and the strongest of them shown', async () => {
   expect(new Set(losers.map(({ rule }) => rule))).toEqual(new Set(['gen-time']))
 })
 
-test('announces of an owner cost winners one read and one row each, whatever they announce', async () => {
+test('announces of an owner cost winners a row and the list of its batch each, whatever they announce', async () => {
   const touched: string[] = []
   const read: string[] = []
   const store = watchedStore(await openMemoryStore(), {
@@ -230,6 +230,8 @@ test('announces of an owner cost winners one read and one row each, whatever the
   const reads = read.filter((key) => key.includes('batch-')).length
   for await (const [key] of store.range({ gte: 'v!winners!', lt: 'v!winners!\x7f' }))
     if (!key.includes('!j!')) touched.push(key)
-  expect(touched).toHaveLength(20)
-  expect(reads).toBe(20)
+  expect(touched.filter((key) => key.includes('!r!'))).toHaveLength(20)
+  expect(touched.filter((key) => key.includes('!b!'))).toHaveLength(20)
+  expect(touched).toHaveLength(40)
+  expect(reads).toBe(40)
 })

@@ -74,6 +74,11 @@ export function eventIdOfWire(wire: Uint8Array): string | null {
   return framing === null ? null : eventId(framing.canonical)
 }
 
+/** The canonical bytes in these wire bytes, as `eventIdOfWire` finds them. */
+export function canonicalOfWire(wire: Uint8Array): Uint8Array | null {
+  return splitFrame(wire)?.canonical ?? null
+}
+
 /** The bytes that the key `kid` signs for an event of this type. */
 export function eventSigningInput(type: string, kid: string, canonical: Uint8Array): Uint8Array {
   return signingInput(protectedHeader(kid, typOfEvent(type)), canonical)
