@@ -10,7 +10,6 @@ import type { PolicyView } from '../policy/policy-view.ts'
 import type { TrustView } from '../trust/trust-view.ts'
 import { viewPolicy } from '../policy/policy-view.ts'
 import { ProjectionInstance } from './instance.ts'
-import { JOURNAL_POSITIONS_KEPT, pruneOperations } from './journal.ts'
 import { FoldProgress } from './fold-progress.ts'
 import { NO_TRUST } from './key-effects.ts'
 import { meaningAffected } from './policy-change.ts'
@@ -20,8 +19,8 @@ import { FoldAnew } from './projection.ts'
 import { RefoldPace } from './refold-pace.ts'
 import { RecordFeed, recordsAfter } from './record-feed.ts'
 import type { ProjectionStatus, RebuildProgress, RebuiltProjection } from './projection-status.ts'
-import { isOutdated, statusOf } from './projection-status.ts'
-import { readState, writeState } from './state.ts'
+import { isOutdated, rebuiltOf, statusOf } from './projection-status.ts'
+import { readState } from './state.ts'
 import { TrustKeeper, anchorsFirst } from './trust-keeper.ts'
 
 // Folding anew up to a position that the log has gone past begins the journal anew, which readers of changes notice; so
@@ -50,6 +49,8 @@ export class ProjectionEngine {
   #working: Promise<void> | null = null
   /** Why the last attempt at folding failed, or `null`. */
   #trouble: string | null = null
+  /** A write has failed since, and may have written all the same. */
+  #isUnsure = false
   #cancelRetry: (() => void) | null = null
   #stopListening: () => void = () => {}
   #closed = false
@@ -163,17 +164,7 @@ export class ProjectionEngine {
         const before = await instance.fingerprint()
         await this.#refold(instance, onProgress)
         const after = await instance.fingerprint()
-        const { name: projection, version } = instance.projection
-        const identical = before.hash === after.hash
-        results.push({
-          projection,
-          version,
-          logSeq: instance.state.cursor,
-          rows: after.rows,
-          before: before.hash,
-          after: after.hash,
-          identical
-        })
+        results.push(rebuiltOf(instance, before, after))
       }
       return results
     })
@@ -191,13 +182,7 @@ export class ProjectionEngine {
 
   /** `trust-anchors` first: the others are judged by it, so it must not be behind any of them. */
   async #takeUp(onProgress?: RebuildProgress): Promise<void> {
-    // One view of each policy, because what folds derive from it is kept by view.
-    const policies = new Map<number, PolicyView | null>()
-    for (const instance of this.#instances) {
-      const { cursor } = instance.state
-      if (!policies.has(cursor)) policies.set(cursor, await this.policyAt(cursor))
-      instance.policy = policies.get(cursor) ?? null
-    }
+    await this.#takeUpPolicies()
     const { anchors } = this.#trust
     const followers = this.#instances.filter((instance) => this.#trust.follows(instance))
     const least = Math.max(0, ...followers.map(({ state }) => state.cursor))
@@ -206,6 +191,28 @@ export class ProjectionEngine {
     for (const instance of this.#instances) {
       if (instance.halted === null && isOutdated(instance)) await this.#refoldOrHalt(instance, onProgress)
     }
+  }
+
+  async #takeUpPolicies(): Promise<void> {
+    // One view of each policy, because what folds derive from it is kept by view.
+    const policies = new Map<number, PolicyView | null>()
+    for (const instance of this.#instances) {
+      const { cursor } = instance.state
+      if (!policies.has(cursor)) policies.set(cursor, await this.policyAt(cursor))
+      instance.policy = policies.get(cursor) ?? null
+    }
+  }
+
+  /** Goes on from what the store holds: what a failed write has written after all must not be folded once more. */
+  async #takeUpStored(): Promise<void> {
+    // It shows once the store was opened anew.
+    await this.#log.recover()
+    for (const instance of this.#instances) await instance.takeUpStored()
+    await this.#takeUpPolicies()
+    await this.#trust.load()
+    this.#isUnsure = false
+    this.#trouble = null
+    this.#progress.tell()
   }
 
   #take(records: readonly LoggedRecord[]): void {
@@ -217,6 +224,7 @@ export class ProjectionEngine {
     if (this.#closed || this.#working !== null) return
     this.#working = this.#foldAll()
       .catch((error: unknown) => {
+        this.#isUnsure = true
         this.#trouble = messageOf(error)
         this.#logger.error({ reason: this.#trouble }, 'projections could not be written; folding is tried again')
         // The log opens the store anew; without that it would refuse every further write.
@@ -241,7 +249,7 @@ export class ProjectionEngine {
     const result = work()
     this.#working = result.then(
       () => undefined,
-      () => undefined
+      () => void (this.#isUnsure = true)
     )
     try {
       return await result
@@ -267,6 +275,7 @@ export class ProjectionEngine {
   }
 
   async #foldAll(): Promise<void> {
+    if (this.#isUnsure) await this.#takeUpStored()
     for (let lagging = this.#lagging(); lagging !== undefined; lagging = this.#lagging()) {
       if (this.#trust.isBehind(lagging)) await this.#pace.measured(lagging, () => this.#refoldOrHalt(lagging))
       else await this.#foldOn(lagging.state.cursor)
@@ -328,7 +337,7 @@ export class ProjectionEngine {
     await this.#store.write(operations, { sync: false })
     for (const commit of commits) commit()
     this.#forget()
-    for (const instance of group) await this.#pruneJournal(instance)
+    for (const instance of group) await instance.pruneJournal()
   }
 
   async #changesMeaning(instance: ProjectionInstance, next: PolicyView, logSeq: number): Promise<boolean> {
@@ -351,15 +360,6 @@ export class ProjectionEngine {
       if (instance.halted !== null || !this.#trust.follows(instance)) continue
       this.#halt(instance, new Error('trust-anchors halted, which says whose events count'))
     }
-  }
-
-  async #pruneJournal(instance: ProjectionInstance): Promise<void> {
-    const { state, projection } = instance
-    if (state.cursor - state.journalFrom < 2 * JOURNAL_POSITIONS_KEPT) return
-    const { from, operations } = await pruneOperations(this.#store, projection.name, state.cursor)
-    const pruned = { ...state, journalFrom: from }
-    await this.#store.write([...operations, writeState(projection.name, pruned)], { sync: false })
-    instance.state = pruned
   }
 
   /** Drops parsed records that every projection has folded. */

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import type { LogReader, LoggedRecord } from '../log/log-reader.ts'
 import type { Store, WriteOperation } from '../log/store.ts'
 import { prefixRange } from '../log/store.ts'
 import type { PolicyView } from '../policy/policy-view.ts'
-import { journalOperation } from './journal.ts'
+import { JOURNAL_POSITIONS_KEPT, journalOperation, pruneOperations } from './journal.ts'
 import { generationPrefix, rowsPrefix } from './keys.ts'
 import { FoldGroup, everyRecord } from './log-records.ts'
 import type { FoldTrust } from './key-effects.ts'
@@ -12,7 +13,7 @@ import type { FoldBasis, Projection, Table } from './projection.ts'
 import type { PackedRow } from './row-codec.ts'
 import { decodeRow, parseStored } from './row-codec.ts'
 import type { ProjectionState } from './state.ts'
-import { factsOfState, rowsOfState, writeState } from './state.ts'
+import { factsOfState, readState, rowsOfState, writeState } from './state.ts'
 import type { RowChange } from './transaction.ts'
 import { FoldTransaction, ValueCache } from './transaction.ts'
 
@@ -97,16 +98,19 @@ export class ProjectionInstance {
     const generation = generationPrefix(this.projection.name, this.state.generation)
     const transaction = await foldInto(generation, this.#cache, records, basis, this.#folding())
     const cursor = records.at(-1)?.record.logSeq ?? this.state.cursor
-    const state = { ...this.state, cursor }
+    return this.#folded(transaction, { ...this.state, cursor }, basis)
+  }
+
+  #folded(transaction: FoldTransaction, state: ProjectionState, { policy }: FoldBasis): FoldedGroup {
+    const { name } = this.projection
     const operations: WriteOperation[] = []
     transaction.writeTo(operations)
-    operations.push(writeState(this.projection.name, state))
-    if (transaction.changes.length > 0)
-      operations.push(journalOperation(this.projection.name, cursor, 0, transaction.changes))
+    operations.push(writeState(name, state))
+    if (transaction.changes.length > 0) operations.push(journalOperation(name, state.cursor, 0, transaction.changes))
     const commit = (): void => {
       transaction.remember()
       this.state = state
-      this.policy = basis.policy
+      this.policy = policy
       if (this.#watchers.size > 0 && transaction.changes.length > 0) this.#tell(transaction.rowsPut())
     }
     return { operations, commit, facts: transaction.facts }
@@ -165,6 +169,27 @@ export class ProjectionInstance {
       hash.update(`${key.slice(prefix.length)}\n${value.length}\n`).update(value)
     }
     return { hash: hash.digest('hex'), rows }
+  }
+
+  /** Goes on from the state in the store, where that is another than this one. */
+  async takeUpStored(): Promise<void> {
+    const stored = await readState(this.#store, this.projection)
+    if (isDeepStrictEqual(stored, this.state)) return
+    this.state = stored
+    this.#cache = this.#newCache()
+    await this.removeOtherGenerations()
+    this.#tell(null)
+  }
+
+  /** Drops what of the journal nobody may ask for any more, once that is as much as is kept. */
+  async pruneJournal(): Promise<void> {
+    const { state } = this
+    if (state.cursor - state.journalFrom < 2 * JOURNAL_POSITIONS_KEPT) return
+    const { name } = this.projection
+    const { from, operations } = await pruneOperations(this.#store, name, state.cursor)
+    const pruned = { ...state, journalFrom: from }
+    await this.#store.write([...operations, writeState(name, pruned)], { sync: false })
+    this.state = pruned
   }
 
   /** Removes what an interrupted refold left behind. */

@@ -29,6 +29,23 @@ export type RebuildProgress = (progress: {
   readonly total: number
 }) => void
 
+/** A fingerprint of a projection before it was folded anew, and the one after. */
+export function rebuiltOf(
+  { projection: { name, version }, state }: ProjectionInstance,
+  before: { readonly hash: string },
+  after: { readonly hash: string; readonly rows: number }
+): RebuiltProjection {
+  return {
+    projection: name,
+    version,
+    logSeq: state.cursor,
+    rows: after.rows,
+    before: before.hash,
+    after: after.hash,
+    identical: before.hash === after.hash
+  }
+}
+
 /** What `status` says of a projection; `trouble`: why folding failed last, if it did. */
 export function statusOf(
   { projection, state, halted }: ProjectionInstance,

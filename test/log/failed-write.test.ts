@@ -223,20 +223,26 @@ describe('a write that reached the disk though its answer was a failure', () => 
 })
 
 describe('a projection that could not be written', () => {
-  test('is folded when there is room again, though no event comes', async () => {
-    const ingest = await open()
-    ingest.disk.full = isProjection
-    const events = await chain(bob, 1)
-    expect(await submit(ingest, ...events)).toEqual(['accepted'])
-    await until('folding failed', () =>
-      ingest.lines.some(({ message }) => message.includes('projections could not be written'))
-    )
-    await ingest.clock.advance(5_000)
-    ingest.disk.full = () => false
-    await ingest.clock.advance(5_000)
-    await until('it is folded', () => ingest.engine.status().every(({ logSeq }) => logSeq === 3))
-    await expectSound(ingest, [...(await chain(ada, 1)), ...events])
-  })
+  test.each(['lost', 'kept'] as const)(
+    'is folded once when there is room again, though no event comes; what was written is %s',
+    async (mode) => {
+      const ingest = await open()
+      ingest.disk.mode = mode
+      ingest.disk.full = isProjection
+      const events = await chain(bob, 1)
+      expect(await submit(ingest, ...events)).toEqual(['accepted'])
+      await until('folding failed', () =>
+        ingest.lines.some(({ message }) => message.includes('projections could not be written'))
+      )
+      const reached = ingest.engine.reached(3, null)
+      await ingest.clock.advance(5_000)
+      ingest.disk.full = () => false
+      await ingest.clock.advance(5_000)
+      await reached
+      await until('it is folded', () => ingest.engine.status().every(({ logSeq }) => logSeq === 3))
+      await expectSound(ingest, [...(await chain(ada, 1)), ...events])
+    }
+  )
 })
 
 describe('the low-disk mark', () => {
