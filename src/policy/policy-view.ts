@@ -1,6 +1,8 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
 import { encodeCanonical } from '../../protocols/canonical-json/v1/codec.ts'
+import { utf8 } from '../../protocols/primitives/bytes.ts'
 import { sha256Hex } from '../../protocols/primitives/sha256.ts'
+import { BoundedMap } from '../platform/bounded-map.ts'
 import { allowedPairs } from './cross-org.ts'
 import type { FinalityRule, Role } from './config-schema.ts'
 import { ROLES } from './config-schema.ts'
@@ -81,8 +83,24 @@ interface NamespaceIndex {
   readonly roles: Readonly<Record<Role, ReadonlySet<string>>>
 }
 
-/** Indexes `policy`. The view never changes; a reload makes a new one. */
+// The configuration's own and those of the log are mostly the same, and a process may run many nodes of one mesh; with
+// a thousand members one is a megabyte.
+const VIEWS_SHARED_MAX = 8
+const views = new BoundedMap<string, PolicyView>(VIEWS_SHARED_MAX)
+
+/**
+ * Indexes `policy`. The view never changes; a reload makes a new one. Policies that differ in nothing but whose they
+ * are share what it is made of.
+ */
 export function viewPolicy(policy: EffectivePolicy): PolicyView {
+  const { self, ...shared } = policy
+  // Not canonical, because folds compare parts of a policy as they are written.
+  const name = sha256Hex(utf8(JSON.stringify(shared)))
+  const view = cached(views, name, () => indexed(policy))
+  return { ...view, self, policy: { ...view.policy, self } }
+}
+
+function indexed(policy: EffectivePolicy): PolicyView {
   const peers = new Map(policy.peers.map((peer) => [peer.did, peer]))
   const peerIds = new Map(
     policy.peers.flatMap(({ peerId, did }) => (peerId === undefined ? [] : [[peerId, did] as const]))
@@ -183,7 +201,11 @@ function digest(value: Parameters<typeof encodeCanonical>[0]): string {
   return sha256Hex(encodeCanonical(value))
 }
 
-function cached(cache: Map<string, string>, key: string, make: () => string): string {
+function cached<Value>(
+  cache: Pick<Map<string, Value>, 'get'> & { set(key: string, value: Value): unknown },
+  key: string,
+  make: () => Value
+): Value {
   const known = cache.get(key)
   if (known !== undefined) return known
   const made = make()
