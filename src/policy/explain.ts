@@ -14,7 +14,7 @@ export function explain(issue: z.core.$ZodIssue, config: PlainValue, schema: z.Z
   const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)))
   switch (issue.code) {
     case 'unrecognized_keys': {
-      const known = Object.keys(outlineAt(schema, path)?.properties ?? {})
+      const known = Object.keys(outlineAt(schema, path, config)?.properties ?? {})
       const message = 'is not a known key'
       return issue.keys.map((key) => ({ path: [...path, key], message, part: 'key', ...suggestion(key, known) }))
     }
@@ -25,6 +25,13 @@ export function explain(issue: z.core.$ZodIssue, config: PlainValue, schema: z.Z
     case 'invalid_value': {
       const given = valueAt(config, path)
       const allowed = issue.values.map(String)
+      const message = given === undefined ? 'is required' : `is ${shown(given)}, but must be ${anyOf(allowed)}`
+      return [{ path, message, ...(typeof given === 'string' ? suggestion(given, allowed) : {}) }]
+    }
+    case 'invalid_union': {
+      const allowed = 'options' in issue ? issue.options?.map(String) : undefined
+      if (allowed === undefined) return [{ path, message: issue.message }]
+      const given = valueAt(config, path)
       const message = given === undefined ? 'is required' : `is ${shown(given)}, but must be ${anyOf(allowed)}`
       return [{ path, message, ...(typeof given === 'string' ? suggestion(given, allowed) : {}) }]
     }
@@ -41,6 +48,10 @@ export interface Outline {
   readonly properties?: Readonly<Record<string, Outline>>
   readonly additionalProperties?: Outline | false
   readonly items?: Outline
+  /** Of a union: each of its forms. */
+  readonly oneOf?: readonly Outline[]
+  readonly const?: unknown
+  readonly enum?: readonly unknown[]
 }
 
 /** What zod itself says of a schema's keys and types. */
@@ -48,14 +59,24 @@ export function outlineOf(schema: z.ZodType): Outline {
   return z.toJSONSchema(schema, { io: 'input' }) as Outline
 }
 
-function outlineAt(schema: z.ZodType, path: ConfigPath): Outline | undefined {
-  return path.reduce<Outline | undefined>((outline, part) => {
-    if (typeof part === 'number') return outline?.items
-    return outline?.properties?.[part] ?? (outline?.additionalProperties || undefined)
+function outlineAt(schema: z.ZodType, path: ConfigPath, config: PlainValue): Outline | undefined {
+  return path.reduce<Outline | undefined>((outline, part, depth) => {
+    const inner =
+      typeof part === 'number'
+        ? outline?.items
+        : (outline?.properties?.[part] ?? (outline?.additionalProperties || undefined))
+    return inner?.oneOf?.find((form) => isFormOf(form, valueAt(config, path.slice(0, depth + 1)))) ?? inner
   }, outlineOf(schema))
 }
 
-function valueAt(config: PlainValue, path: ConfigPath): PlainValue | undefined {
+/** Whether the value is of this form of a union, whose forms are told from each other by their `kind`. */
+function isFormOf({ properties }: Outline, value: PlainValue | undefined): boolean {
+  const { const: word, enum: words = [word] } = properties?.['kind'] ?? {}
+  return words.includes(valueAt(value ?? null, ['kind']))
+}
+
+/** What stands at the path; `undefined`: nothing. */
+export function valueAt(config: PlainValue, path: ConfigPath): PlainValue | undefined {
   return path.reduce<PlainValue | undefined>((value, part) => {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined
     return (value as Record<string | number, PlainValue>)[part]

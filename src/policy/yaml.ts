@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { explain } from './explain.ts'
+import { explain, valueAt } from './explain.ts'
 import type { ProblemCode } from './problems.ts'
 import { readYaml } from './yaml-reader.ts'
 import type { ConfigPath, PlainObject, PlainValue, YamlSource } from './yaml-reader.ts'
@@ -105,17 +105,37 @@ function keyText(path: ConfigPath): string {
 
 function placer(source: YamlSource, fileName: string, overrides: readonly ConfigOverride[]) {
   return (path: ConfigPath, message: string, part?: 'key'): ConfigProblem => {
-    const override = overrides.findLast((candidate) => candidate.path.every((step, index) => step === path[index]))
+    const isInText = valueAt(source.value, path) !== undefined
+    const override = overrides.findLast(
+      (candidate) =>
+        candidate.path.every((step, index) => step === path[index]) || (!isInText && madeBy(candidate.path, path))
+    )
     if (override !== undefined) return { file: override.source, line: null, column: null, key: override.name, message }
     return { file: fileName, ...source.locate(path, part), key: keyText(path), message }
   }
 }
 
-/** A copy of `config` with the override's value at its path; what is no mapping on the way is left to the schema. */
+/** Whether setting a value at `set` makes something at `path`: what is around it, and places of a list before it. */
+function madeBy(set: ConfigPath, path: ConfigPath): boolean {
+  return path.every((step, index) => {
+    const other = set[index]
+    if (index < path.length - 1 || typeof step !== 'number' || typeof other !== 'number') return step === other
+    return step <= other
+  })
+}
+
+/**
+ * A copy of `config` with the override's value at its path; what is no mapping or list on the way, and a place beyond the
+ * end of a list, is left to the schema.
+ */
 function applyOverride(config: PlainValue, override: ConfigOverride): PlainValue {
   const set = (target: PlainValue | undefined, depth: number): PlainValue => {
     const key = override.path[depth]
     if (key === undefined) return override.value
+    if (Array.isArray(target) && typeof key === 'number') {
+      const before = Array.from({ length: key }, (_, index) => target[index] ?? null)
+      return [...before, set(target[key], depth + 1), ...target.slice(key + 1)]
+    }
     if (target !== undefined && !isPlainObject(target)) return target
     const inner = target !== undefined && Object.hasOwn(target, key) ? target[key] : undefined
     return { ...target, [key]: set(inner, depth + 1) }
