@@ -1,4 +1,3 @@
-import type { Libp2p } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { messageOf } from '../../platform/errors.ts'
@@ -8,10 +7,11 @@ import type { GossipRouter, Judge } from './gossip.ts'
 import { topicOf } from '../topic.ts'
 import type { Keeper } from './keeper.ts'
 import type { ProtocolStreams } from './protocol-streams.ts'
+import type { MeshHost } from './libp2p-node.ts'
 
 /** The parts of a running network that know whom it knows and what it carries. */
 export interface MeshParts {
-  readonly libp2p: Pick<Libp2p, 'getPeers' | 'hangUp' | 'peerStore'>
+  readonly libp2p: Pick<MeshHost, 'getPeers' | 'hangUp' | 'peerStore'>
   readonly router: Pick<GossipRouter, 'subscribe' | 'unsubscribe'>
   readonly judge: Judge
   readonly keeper: Keeper

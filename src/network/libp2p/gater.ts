@@ -1,4 +1,4 @@
-import type { ConnectionGater, PeerId } from '@libp2p/interface'
+import type { MultiaddrConnection, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
@@ -30,9 +30,19 @@ export interface GaterDeps {
   connectionsOf(peerId: PeerId): number
 }
 
+/** Those of libp2p's questions that are answered here. */
+export interface MeshGater {
+  denyDialPeer(peerId: PeerId): boolean
+  denyDialMultiaddr(address: Multiaddr): boolean
+  denyOutboundConnection(peerId: PeerId, connection: Pick<MultiaddrConnection, 'remoteAddr'>): boolean
+  denyOutboundEncryptedConnection(peerId: PeerId, connection: Pick<MultiaddrConnection, 'remoteAddr'>): boolean
+  denyInboundEncryptedConnection(peerId: PeerId, connection: Pick<MultiaddrConnection, 'remoteAddr'>): boolean
+  filterMultiaddrForPeer(peerId: PeerId): boolean
+}
+
 /** libp2p's gater and what it refused. */
 export interface Gater {
-  readonly connectionGater: ConnectionGater
+  readonly connectionGater: MeshGater
   /** Connections refused because the PeerId is not admitted, in and out. */
   refusedConnections(): number
 }

@@ -46,6 +46,10 @@ export interface GossipRouter extends GossipSub {
   readonly score: { readonly params: { readonly topics: Record<string, TopicScoreParams> } }
   /** The streams to peers, by PeerId; without one a peer gets nothing, however open its connection is. */
   readonly streamsOutbound: ReadonlyMap<string, unknown>
+  /** The protocols that it speaks, the newest first. */
+  readonly protocols: string[]
+  start(): Promise<void>
+  stop(): Promise<void>
   getMeshPeers(topic: string): string[]
   getScore(peerId: string): number
   reportMessageValidationResult(messageId: string, peerId: string, acceptance: TopicValidatorResult): void

@@ -1,4 +1,4 @@
-import type { Libp2p, PeerId, PeerInfo } from '@libp2p/interface'
+import type { PeerId, PeerInfo } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
 import { EVENT_BYTES_MAX } from '../../../protocols/event/v1/envelope.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -22,6 +22,7 @@ import type { JudgeGate } from './judge-gate.ts'
 import { createKeeper } from './keeper.ts'
 import type { Keeper } from './keeper.ts'
 import { createLibp2pNode } from './libp2p-node.ts'
+import type { Libp2pNode, MeshHost, NodeParts } from './libp2p-node.ts'
 import { privateKeyOfSeed } from './peer-key.ts'
 import { createProtocolStreams } from './protocol-streams.ts'
 import type { ProtocolStreams } from './protocol-streams.ts'
@@ -41,11 +42,13 @@ export interface Libp2pNetworkDeps {
   readonly logger: Logger
   /** Where gossipsub registers its own metrics; without it none are kept. */
   readonly metrics?: GossipRegister
+  /** Makes the host that the network stands on; by default libp2p over TCP and WebSockets. Simulations bring their own. */
+  readonly createHost?: (parts: NodeParts) => Promise<Libp2pNode>
 }
 
 /** Everything that lives between `start` and `stop`. */
 interface Running {
-  readonly libp2p: Libp2p
+  readonly libp2p: MeshHost
   readonly router: GossipRouter
   readonly addresses: Addresses
   readonly gater: Gater
@@ -138,7 +141,7 @@ async function startAll(
   deps: Libp2pNetworkDeps,
   onStreams: (streams: ProtocolStreams) => void
 ): Promise<Running> {
-  const { clock, logger } = deps
+  const { clock, logger, createHost = createLibp2pNode } = deps
   const privateKey = await privateKeyOfSeed(options.peerKeySeed)
   const self = peerIdFromPrivateKey(privateKey).toString()
   const read = readAddresses(options, self, logger)
@@ -169,7 +172,7 @@ async function startAll(
   const onFound = (peer: PeerInfo): void => {
     if (found.add(peer)) keeper.keep(peer.id.toString())
   }
-  const { libp2p, router } = await createLibp2pNode({
+  const { libp2p, router } = await createHost({
     privateKey,
     addresses,
     connectionGater: gater.connectionGater,
@@ -259,7 +262,7 @@ async function startAll(
  * Starts libp2p. That an IPv6 address fails beside IPv4 ones that work is no failure to libp2p, as many machines have
  * no IPv6; the operator is told.
  */
-async function listen(libp2p: Libp2p, addresses: readonly string[], logger: Logger): Promise<void> {
+async function listen(libp2p: MeshHost, addresses: readonly string[], logger: Logger): Promise<void> {
   let listening = 0
   const onListening = (): void => {
     listening += 1
@@ -288,7 +291,7 @@ function hasGossip(router: GossipRouter, topics: readonly string[], peerId: stri
   return topics.some((topic) => router.getSubscribers(topic).some((subscriber) => subscriber.toString() === peerId))
 }
 
-async function hasProtocol(libp2p: Libp2p, peerId: PeerId, protocols: readonly string[]): Promise<boolean> {
+async function hasProtocol(libp2p: MeshHost, peerId: PeerId, protocols: readonly string[]): Promise<boolean> {
   const peer = await libp2p.peerStore.get(peerId)
   return peer.protocols.some((protocol) => protocols.includes(protocol))
 }

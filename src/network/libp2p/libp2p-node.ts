@@ -1,6 +1,6 @@
 import { bootstrap } from '@libp2p/bootstrap'
 import { identify } from '@libp2p/identify'
-import type { ComponentLogger, ConnectionGater, Libp2p, PeerInfo, PrivateKey } from '@libp2p/interface'
+import type { ComponentLogger, Libp2p, PeerInfo, PeerStore, PrivateKey } from '@libp2p/interface'
 import { mdns } from '@libp2p/mdns'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
@@ -10,6 +10,7 @@ import { createLibp2p } from 'libp2p'
 import type { Libp2pOptions } from 'libp2p'
 import type { Addresses } from './addresses.ts'
 import { CONNECTIONS_PER_PEER_MAX } from './gater.ts'
+import type { MeshGater } from './gater.ts'
 import { createRouter } from './gossip.ts'
 import type { GossipOptions, GossipRouter } from './gossip.ts'
 import { PARALLEL_DIALS_MAX } from './keeper.ts'
@@ -59,21 +60,48 @@ const MDNS_SERVICE = '_anchormesh._udp.local'
 export interface NodeParts {
   readonly privateKey: PrivateKey
   readonly addresses: Addresses
-  readonly connectionGater: ConnectionGater
+  readonly connectionGater: MeshGater
   readonly gossip: GossipOptions
   readonly logger: ComponentLogger
   /** Called for each peer that mDNS finds; absent: mDNS is off. */
   readonly onFound?: (peer: PeerInfo) => void
 }
 
-/** A libp2p node that is not started yet, and its gossip router. */
+/** What the network uses of libp2p. */
+export type MeshHost = Pick<
+  Libp2p,
+  | 'peerId'
+  | 'start'
+  | 'stop'
+  | 'dial'
+  | 'hangUp'
+  | 'handle'
+  | 'unhandle'
+  | 'getConnections'
+  | 'getMultiaddrs'
+  | 'getPeers'
+  | 'addEventListener'
+  | 'removeEventListener'
+> & { readonly peerStore: Pick<PeerStore, 'get' | 'delete'> }
+
+/** A host that is not started yet, and its gossip router. */
 export interface Libp2pNode {
-  readonly libp2p: Libp2p
+  readonly libp2p: MeshHost
   readonly router: GossipRouter
 }
 
-/** Puts TCP and WebSockets, Noise, yamux, identify, gossipsub, bootstrap and mDNS together. */
-export async function createLibp2pNode(parts: NodeParts): Promise<Libp2pNode> {
+/** What carries the bytes of a node, who proves whose they are, and who counts them. */
+export interface Wire {
+  readonly transports: NonNullable<Libp2pOptions['transports']>
+  readonly connectionEncrypters: NonNullable<Libp2pOptions['connectionEncrypters']>
+  readonly metrics?: NonNullable<Libp2pOptions['metrics']>
+}
+
+/** TCP and WebSockets, under Noise. */
+const SOCKETS: Wire = { transports: [tcp(), webSockets()], connectionEncrypters: [noise()] }
+
+/** Puts the wire, yamux, identify, gossipsub, bootstrap and mDNS together. */
+export async function createLibp2pNode(parts: NodeParts, wire: Wire = SOCKETS): Promise<Libp2pNode> {
   const { addresses } = parts
   let router: GossipRouter | undefined
   const libp2p = await createLibp2p({
@@ -82,8 +110,8 @@ export async function createLibp2pNode(parts: NodeParts): Promise<Libp2pNode> {
     // Nobody needs to know which versions of libp2p and Node run here.
     nodeInfo: { name: 'anchormesh', userAgent: 'anchormesh' },
     addresses: { listen: [...addresses.listen], announce: [...addresses.announce] },
-    transports: [tcp(), webSockets()],
-    connectionEncrypters: [noise()],
+    transports: [...wire.transports],
+    connectionEncrypters: [...wire.connectionEncrypters],
     streamMuxers: [
       yamux({
         maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
@@ -107,7 +135,8 @@ export async function createLibp2pNode(parts: NodeParts): Promise<Libp2pNode> {
       gossip: (components) => (router = createRouter(parts.gossip)(components)),
       leftovers: leftovers(() => router)
     },
-    logger: parts.logger
+    logger: parts.logger,
+    ...(wire.metrics === undefined ? {} : { metrics: wire.metrics })
   })
   if (router === undefined) throw new TypeError('libp2p made no gossip service')
   return { libp2p, router }

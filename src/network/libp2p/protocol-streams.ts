@@ -1,5 +1,5 @@
 import { UnsupportedProtocolError } from '@libp2p/interface'
-import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+import type { Connection, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import type { Clock } from '../../platform/clock.ts'
 import { messageOf } from '../../platform/errors.ts'
@@ -8,6 +8,7 @@ import type { PeerStreams, PenaltyReason, StreamOpening } from '../../streams/pe
 import type { NetworkHandlers } from '../network.ts'
 import { linkStream } from './link-stream.ts'
 import type { LinkStream } from './link-stream.ts'
+import type { MeshHost } from './libp2p-node.ts'
 
 /**
  * Streams of one protocol over one connection, in each direction: a session per namespace that two nodes both carry, and
@@ -20,7 +21,7 @@ const HANDLERS_END_MS = 2_000
 
 /** What the streams are built from. */
 export interface ProtocolStreamsDeps {
-  readonly libp2p: Libp2p
+  readonly libp2p: MeshHost
   readonly clock: Clock
   readonly logger: Logger
   /** The PeerIds that `peers.yaml` binds. */

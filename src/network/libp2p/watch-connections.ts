@@ -1,10 +1,11 @@
-import type { Libp2p, PeerId } from '@libp2p/interface'
+import type { PeerId } from '@libp2p/interface'
 import { messageOf } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { NetworkHandlers } from '../network.ts'
 import type { Keeper } from './keeper.ts'
 import type { RejectMemory } from './reject-memory.ts'
 import type { ShortConnections } from './short-connections.ts'
+import type { MeshHost } from './libp2p-node.ts'
 
 /** Those who have to know who comes and goes. */
 export interface ConnectionWatchers {
@@ -19,7 +20,7 @@ export interface ConnectionWatchers {
 
 /** Tells the watchers, the node itself last. `seen` holds the peers that were connected once. */
 export function watchConnections(
-  libp2p: Libp2p,
+  libp2p: MeshHost,
   to: ConnectionWatchers
 ): { readonly seen: ReadonlySet<string>; stop(): void } {
   const seen = new Set<string>()
