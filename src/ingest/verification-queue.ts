@@ -41,8 +41,9 @@ export class VerificationQueue {
     const onVerifying = (): void => {
       this.#verified += 1
     }
-    if (this.#verifiers !== null && queue.length >= SHARED_FROM) {
-      void verifySignaturesOfMany(queue, { verifiers: this.#verifiers, least: SHARED_FROM, onVerifying })
+    const least = this.#verifiers?.sharedFrom ?? SHARED_FROM
+    if (this.#verifiers !== null && queue.length >= least) {
+      void verifySignaturesOfMany(queue, { verifiers: this.#verifiers, least, onVerifying })
       return
     }
     for (const { event, find, resolve, reject } of queue) {

@@ -18,6 +18,8 @@ export interface SignatureJob {
  * answers, the rule is `verifyEd25519`.
  */
 export interface SignatureVerifiers {
+  /** From how many signatures on it is worth asking; absent: as many as are worth waking threads for. */
+  readonly sharedFrom?: number
   /** Whether each signature is good, in the order of the jobs. A rejected promise is a defect. */
   verify(jobs: readonly SignatureJob[]): Promise<readonly boolean[]>
   /** Answers what is under way and lets go of its threads. What is asked later is answered all the same. */
