@@ -47,7 +47,9 @@ export class OutcomeBook {
     }
     if (outcome.outcome !== 'pending') this.#auditRefusal(outcome.code, source)
     const lines = this.#lines(`${peer ?? via} ${name}`)
-    if (lines > LINES_PER_MINUTE) return
+    const isOver = lines > LINES_PER_MINUTE
+    // At debug every event has its line. Garbage is none, and a peer can send more of it than disks hold.
+    if (isOver && (outcome.outcome !== 'rejected' || outcome.id === null)) return
     const fields = {
       outcome: name,
       id: outcome.id,
@@ -56,7 +58,8 @@ export class OutcomeBook {
       peer,
       ...(lines === LINES_PER_MINUTE ? { more: 'not logged this minute' } : {})
     }
-    if (outcome.outcome === 'rejected') this.#logger.warn(fields, 'event rejected')
+    if (isOver) this.#logger.debug(fields, 'event rejected')
+    else if (outcome.outcome === 'rejected') this.#logger.warn(fields, 'event rejected')
     else this.#logger.info(fields, `event ${outcome.outcome}`)
   }
 

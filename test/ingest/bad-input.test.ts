@@ -525,6 +525,18 @@ test('a peer that floods with garbage gets twenty lines a minute, and every one 
   expect(ingest.lines).toHaveLength(21)
 })
 
+test('of a flood of events every rejection has its line: beyond twenty a minute at debug', async () => {
+  const ingest = await open()
+  ingest.lines.length = 0
+  for (let index = 0; index < 30; index += 1) {
+    const { wire } = await next(ada, null, { index })
+    await ingest.door.submit(garbageSignature(wire), peer)
+  }
+  const rejected = ingest.lines.filter(({ fields }) => fields['outcome'] === 'rejected(SIGNATURE_INVALID)')
+  expect(new Set(rejected.map(({ fields }) => fields['id'])).size).toBe(30)
+  expect(rejected.map(({ level }) => level)).toEqual(rejected.map((_, at) => (at < 20 ? 'warn' : 'debug')))
+})
+
 async function withMembers(changed: JsonObject): Promise<Uint8Array> {
   const type = typeof changed['type'] === 'string' ? changed['type'] : 'announce'
   return await signedText(ada, eventText(ada, changed), { type })
