@@ -40,8 +40,8 @@ export interface LogVerification {
  * node can go on.
  */
 export async function verifyLog(
-  store: Store,
-  checkpoint: CheckpointKeeper,
+  store: Pick<Store, 'snapshot'>,
+  checkpoint: Pick<CheckpointKeeper, 'read'>,
   onProgress: (done: number, total: number) => void = () => {}
 ): Promise<LogVerification> {
   // Before the snapshot: what a running node writes down afterwards may be of a longer log than that moment's.
