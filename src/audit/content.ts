@@ -16,6 +16,9 @@ import { DETAIL_BYTES_MAX, DETAIL_TEXT_BYTES_MAX } from './limits.ts'
 /** What a record says, before it has its place in the chain. */
 export type AuditContent = Omit<AuditRecord, 'seq' | 'prev' | 'hash'>
 
+/** Of a character of UTF-16. */
+const UTF8_BYTES_MAX = 3
+
 type DetailValue = AuditDetail[string]
 
 /**
@@ -53,7 +56,7 @@ function textOf(text: string, bytesMax: number): string {
 
 /** The longest beginning that has no more bytes and ends with a whole character. */
 function cutTo(text: string, bytesMax: number): string {
-  if (utf8(text).length <= bytesMax) return text
+  if (text.length * UTF8_BYTES_MAX <= bytesMax || utf8(text).length <= bytesMax) return text
   let bytes = 0
   let kept = ''
   for (const character of text) {
@@ -68,15 +71,18 @@ function cutTo(text: string, bytesMax: number): string {
 function detailOf(detail: NonNullable<AuditEntry['detail']>): AuditDetail {
   const kept: Record<string, DetailValue> = {}
   let cut = false
+  let members = 0
+  // The braces; each member comes with a comma, but for the first.
+  let bytes = 1
   for (const [name, value] of Object.entries(detail)) {
     const put = valueOf(value)
-    const within = { ...kept, [name]: put }
-    const fits =
-      DETAIL_NAME_PATTERN.test(name) &&
-      Object.keys(within).length < DETAIL_MEMBERS_MAX &&
-      utf8(encodeCanonical(within)).length <= DETAIL_BYTES_MAX
-    if (fits) kept[name] = put
-    else cut = true
+    const isOne = DETAIL_NAME_PATTERN.test(name) && members + 1 < DETAIL_MEMBERS_MAX
+    const memberBytes = isOne ? utf8(encodeCanonical({ [name]: put })).length - 1 : Infinity
+    if (bytes + memberBytes <= DETAIL_BYTES_MAX) {
+      kept[name] = put
+      members += 1
+      bytes += memberBytes
+    } else cut = true
     if (put !== value) cut = true
   }
   return cut ? { ...kept, cut } : kept
