@@ -81,7 +81,10 @@ export class Client {
     return await this.#json({ path: 'v1/federation/node' }, answers.nodeDocument, options)
   }
 
-  /** One page of a projection. */
+  /**
+   * One page of a projection. With `verify.rows` each row is checked as `verifyRow` does, and where one fails the page
+   * is not shown.
+   */
   async query<Name extends ProjectionName>(
     name: Name,
     filters: RowFilters = {},
@@ -94,7 +97,7 @@ export class Client {
     }
     const answer = await this.#json(request, page(name), options, PAGE_BYTES_MAX)
     requireFit(answer.rows, filters)
-    if (this.#verifier !== null && name === 'receipts')
+    if (this.#verifier?.checksRowsOf(name) === true)
       for (const row of answer.rows) await this.#verifier.row(name, row, this.#queries(options))
     return answer
   }
@@ -187,7 +190,8 @@ export class Client {
   /**
    * The updates of a projection, for as long as they are taken: first all rows, or what changed since the cursor; then
    * `caught-up`; then changes as they come. It connects again by itself. An update counts as handled when the next one is
-   * asked for; only then its cursor is saved. Ends only by an error, the `signal`, or `break`.
+   * asked for; only then its cursor is saved. With `verify.rows` each row is checked as `verifyRow` does before it is
+   * shown, and one that fails ends the subscription. Ends only by an error, the `signal`, or `break`.
    */
   async *subscribe<Name extends ProjectionName>(
     name: Name,
@@ -208,8 +212,9 @@ export class Client {
     // By hand, so that the place of an update is reached only when the next one is asked for here.
     try {
       for (;;) {
-        const { value } = await updates.next()
-        yield typed(value, row, options) as UpdateOf<Name>
+        const update = typed((await updates.next()).value, row, options) as UpdateOf<Name>
+        await this.#checkUpdate(name, update, options)
+        yield update
       }
     } finally {
       await updates.return(undefined as never)
@@ -249,6 +254,16 @@ export class Client {
   /** Checks that the log, as its newest checkpoint has it, holds an event at the place that the node shows. */
   async verifyInLog(event: LoggedEventAnswer, options?: CallOptions): Promise<CheckedLog> {
     return await requireVerifier(this.#verifier).inLog(event, this.#queries(options))
+  }
+
+  async #checkUpdate<Name extends ProjectionName>(
+    name: Name,
+    update: UpdateOf<Name>,
+    { signal }: SubscribeOptions
+  ): Promise<void> {
+    if (this.#verifier?.checksRowsOf(name) !== true) return
+    if ((update.frame !== 'snapshot' && update.frame !== 'change') || update.row === null) return
+    await this.#verifier.row(name, update.row, this.#queries(signal === undefined ? {} : { signal }))
   }
 
   async #eventsPage(filters: EventFilters & { readonly after: number }, options?: CallOptions): Promise<EventsPage> {

@@ -152,6 +152,45 @@ describe('rows', () => {
     expect(await failureOf(missing)).toMatchObject({ reason: 'EVENT_MISSING' })
   })
 
+  test('are all checked before they are shown, where that is asked', async () => {
+    const { node, url } = await servingNode()
+    const zeros = '0'.repeat(64)
+    const lie = changing(/\/v1\/projections\/batches/, (text) =>
+      text.replace(/"batchRoot":"[0-9a-f]{64}"/, `"batchRoot":"${zeros}"`)
+    )
+    const lied = { code: 'VERIFICATION_FAILED', reason: 'ROW_MISMATCH' }
+    expect((await verifying(url, { rows: true }).query('batches')).rows).toHaveLength(1)
+    expect((await verifying(url, {}, lie).query('batches')).rows).toMatchObject([{ batchRoot: zeros }])
+    expect(await failureOf(verifying(url, { rows: true }, lie).query('batches'))).toMatchObject(lied)
+    expect(await failureOf(verifying(url, { rows: true }, lie).rows('batches').next())).toMatchObject(lied)
+
+    const gateway = await startPublicListener({
+      listen: '127.0.0.1:0',
+      operations: node,
+      subscriptions: node.gateway.subscriptions,
+      logger: silentLogger,
+      clock: systemClock
+    })
+    opened.push(gateway)
+    const streamLie: Fetch = async (address, init) => {
+      const response = await fetch(address, init)
+      if (!address.includes('/v1/subscribe') || response.body === null) return response
+      const changed = new TransformStream<string, string>({
+        transform: (text, controller) =>
+          controller.enqueue(text.replace(/"batchRoot":"[0-9a-f]{64}"/, `"batchRoot":"${zeros}"`))
+      })
+      const body = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(changed)
+      return new Response(body.pipeThrough(new TextEncoderStream()), response)
+    }
+    const cursorStore = memoryCursorStore()
+    const honest = verifying(gateway.url, { rows: true }).subscribe('batches')
+    expect((await honest.next()).value).toMatchObject({ frame: 'snapshot', row: { batchId: BATCH } })
+    await honest.return(undefined as never)
+    const updates = verifying(gateway.url, { rows: true }, streamLie).subscribe('batches', { cursorStore })
+    expect(await failureOf(updates.next())).toMatchObject(lied)
+    expect(await cursorStore.load()).toBeNull()
+  })
+
   test('can not be checked by a client that knows nothing', async () => {
     const { url } = await servingNode()
     const client = createClient({ url })

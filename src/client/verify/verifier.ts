@@ -26,6 +26,11 @@ export interface VerifyOptions {
   readonly trust: TrustOptions
   /** Without one the log is held against what it was at the first look of this client. */
   readonly checkpointStore?: CheckpointStore
+  /**
+   * Whether each row of `query`, `rows` and `subscribe` is held against the events that it names before it is shown, as
+   * `verifyRow` does; these are asked for one by one. By default only those of receipts are.
+   */
+  readonly rows?: boolean
 }
 
 /** What checks ask the node for. */
@@ -43,13 +48,20 @@ const ENVELOPES_KEPT_MAX = 1_024
 export class Verifier {
   readonly #trust: Trust
   readonly #store: CheckpointStore | undefined
+  readonly #checksRows: boolean
   readonly #envelopes = new Map<string, Envelope>()
   #note: string | null = null
 
   /** Throws `TRUST_INVALID`. */
-  constructor({ trust, checkpointStore }: VerifyOptions) {
+  constructor({ trust, checkpointStore, rows = false }: VerifyOptions) {
     this.#trust = new Trust(trust)
     this.#store = checkpointStore
+    this.#checksRows = rows
+  }
+
+  /** Whether rows of a projection are checked before they are shown. */
+  checksRowsOf(name: ProjectionName): boolean {
+    return this.#checksRows || name === 'receipts'
   }
 
   /** The DID whose log the app means; undefined where it says nothing. */
