@@ -48,6 +48,7 @@ export class TipView {
   readonly #groups: readonly (readonly Bucket[])[]
   readonly #groupHashes: readonly Uint8Array[]
   readonly chains: number
+  #root: Uint8Array | null = null
 
   constructor(groups: readonly (readonly Bucket[])[], groupHashes: readonly Uint8Array[], chains: number) {
     this.#groups = groups
@@ -57,7 +58,8 @@ export class TipView {
 
   /** The tips root (RS-1), 32 bytes. */
   root(): Uint8Array {
-    return tipsRoot(this.#groupHashes)
+    this.#root ??= tipsRoot(this.#groupHashes)
+    return this.#root
   }
 
   /** All chains, in ascending order of chain id. */
@@ -82,6 +84,7 @@ export class TipTable {
   readonly #groupHashes: Uint8Array[] = this.#groups.map((group) => groupHash(group.map(({ hash }) => hash)))
   readonly #changed = new Map<number, Map<string, Map<string, ChainTip>>>()
   #chains = 0
+  #view: TipView | null = null
 
   /** Takes a tip as the log's index has it. */
   load(chain: string, tip: ChainTip): void {
@@ -97,6 +100,7 @@ export class TipTable {
 
   /** The table as it is now. */
   view(): TipView {
+    if (this.#view !== null && this.#changed.size === 0) return this.#view
     const changedGroups = new Map<number, Bucket[]>()
     for (const [index, changes] of this.#changed) {
       const groupIndex = Math.floor(index / BUCKETS_IN_GROUP)
@@ -112,7 +116,8 @@ export class TipTable {
       this.#groupHashes[groupIndex] = groupHash(group.map(({ hash }) => hash))
     }
     this.#changed.clear()
-    return new TipView([...this.#groups], [...this.#groupHashes], this.#chains)
+    this.#view = new TipView([...this.#groups], [...this.#groupHashes], this.#chains)
+    return this.#view
   }
 
   /**

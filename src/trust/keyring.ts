@@ -2,7 +2,8 @@ import { equalBytes, fromBase64url } from '../../protocols/primitives/bytes.ts'
 import { publicKeyOfDidKey } from '../../protocols/signature/v1/did-key.ts'
 import type { KeyLookup } from '../events/verified.ts'
 import type { CheckedPublicKey } from '../../protocols/signature/v1/ed25519.ts'
-import { checkPublicKey, restorePublicKey } from '../../protocols/signature/v1/ed25519.ts'
+import { checkPublicKey } from '../../protocols/signature/v1/ed25519.ts'
+import { restoreKeyOnce } from './checked-keys.ts'
 
 // did:key signers need no binding, so anybody can name new ones; this many parsed keys are about 4 MiB.
 const DID_KEYS_CACHED_MAX = 4_096
@@ -44,7 +45,7 @@ export class Keyring {
     const place = known.filter((key) => Buffer.compare(key.bytes, bytes) < 0).length
     if (place >= KEYS_OF_KID_MAX) return false
     this.#generation += 1
-    this.#bound.set(name, known.toSpliced(place, 0, restorePublicKey(bytes)).slice(0, KEYS_OF_KID_MAX))
+    this.#bound.set(name, known.toSpliced(place, 0, restoreKeyOnce(publicKey, bytes)).slice(0, KEYS_OF_KID_MAX))
     return true
   }
 
