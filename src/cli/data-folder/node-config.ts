@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { NodeConfig } from '../../node.ts'
 import type { KnownPeer } from '../../network/network.ts'
 import { certificatePins } from '../../policy/certificate-pins.ts'
-import { packageVersion } from '../package-info.ts'
+import { packageVersion } from '../../platform/package-info.ts'
 import type { LoadedConfig } from './load-config.ts'
 
 /** What the node itself goes by of a configuration. */

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AnchormeshError } from '../../platform/errors.ts'
 import { withFile } from '../input.ts'
-import { packageRoot } from '../package-info.ts'
+import { packageRoot } from '../../platform/package-info.ts'
 import { readReceipts } from '../receipt-lines.ts'
 
 /** Receipts for the demo to seal: a JSON Lines file, and in words what it holds. */

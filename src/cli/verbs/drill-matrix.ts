@@ -6,7 +6,7 @@ import { AnchormeshError, EXIT } from '../../platform/errors.ts'
 import type { RegisterVerb } from '../command.ts'
 import { MATRICES_FOLDER, TARGETS_FILE, targetsArgument } from '../drill-arguments.ts'
 import { examples } from '../help.ts'
-import { packageVersion } from '../package-info.ts'
+import { packageVersion } from '../../platform/package-info.ts'
 import { facts, table } from '../table.ts'
 
 interface MatrixCliOptions {

@@ -15,7 +15,7 @@ import {
   timeoutArgument
 } from '../drill-arguments.ts'
 import { examples } from '../help.ts'
-import { packageVersion } from '../package-info.ts'
+import { packageVersion } from '../../platform/package-info.ts'
 import { facts, table } from '../table.ts'
 import { unusablePath } from '../unusable-path.ts'
 
