@@ -26,16 +26,23 @@ export interface SeededRandom extends Random {
  */
 export function seededRandom(seed: string): SeededRandom {
   const prefix = utf8(seed)
+  const hashed = concat(prefix, new Uint8Array(COUNTER_BYTES))
+  const position = new DataView(hashed.buffer, hashed.byteOffset + prefix.length)
   let block: Uint8Array = new Uint8Array(0)
   let counter = 0
   let used = 0
 
   const nextBlock = (): void => {
-    const position = new Uint8Array(COUNTER_BYTES)
-    new DataView(position.buffer).setBigUint64(0, BigInt(counter))
-    block = sha256(concat(prefix, position))
+    position.setBigUint64(0, BigInt(counter))
+    block = sha256(hashed)
     counter += 1
     used = 0
+  }
+
+  const nextByte = (): number => {
+    if (used === block.length) nextBlock()
+    used += 1
+    return block[used - 1] ?? 0
   }
 
   const bytes = (length: number): Uint8Array => {
@@ -50,10 +57,11 @@ export function seededRandom(seed: string): SeededRandom {
     return drawn
   }
 
+  /** 53 bits, the most that a number holds. Links draw one for each frame, so no array is made. */
   const fraction = (): number => {
-    const drawn = bytes(FRACTION_BYTES)
-    const high = drawn.subarray(0, 6).reduce((sum, byte) => sum * 256 + byte, 0)
-    return (high * 32 + ((drawn[6] ?? 0) >> 3)) / 2 ** 53
+    let high = 0
+    for (let byte = 1; byte < FRACTION_BYTES; byte += 1) high = high * 256 + nextByte()
+    return (high * 32 + (nextByte() >> 3)) / 2 ** 53
   }
 
   return {

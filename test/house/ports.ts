@@ -12,8 +12,11 @@ import {
 } from './syntax.ts'
 import type { Finding, SourceFile, SyntaxNode } from './syntax.ts'
 
-/** The one folder that may read clocks, set timers and draw random numbers. */
-const PLATFORM = 'src/platform/'
+/**
+ * The folders that may read clocks, set timers and draw random numbers: the ports' own, and the one that replaces all of
+ * them in a simulation.
+ */
+const PLATFORMS = ['src/platform/', 'simulations/world/']
 
 /** Globals of which no use at all is left to the rest of the house. */
 const CLOCK_GLOBALS = new Set(['setTimeout', 'setInterval', 'setImmediate', 'performance', 'Temporal'])
@@ -84,7 +87,7 @@ export const EXCEPTIONS: readonly {
  * local variable that is called `performance` is found too and wants another name.
  */
 export function findClocksAndRandom(file: SourceFile): Finding[] {
-  if (file.path.startsWith(PLATFORM)) return []
+  if (PLATFORMS.some((folder) => file.path.startsWith(folder))) return []
   const allowed = new Set(EXCEPTIONS.filter((entry) => entry.path.test(file.path)).flatMap((entry) => entry.names))
   const findings: Finding[] = []
   const report = (node: SyntaxNode, name: string, message: string): void => {
