@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import type { VerbRunner } from './command.ts'
-import { packageVersion } from './package-info.ts'
+import { packageVersion } from '../platform/package-info.ts'
 import { AnchormeshError } from '../platform/errors.ts'
 import { examples } from './help.ts'
 import type { TextStream } from './output.ts'
@@ -26,6 +26,7 @@ import { registerQuery } from './verbs/query.ts'
 import { registerRestore } from './verbs/restore.ts'
 import { registerSeal } from './verbs/seal.ts'
 import { registerSigner } from './verbs/signer.ts'
+import { registerSimulate } from './verbs/simulate.ts'
 import { registerStart } from './verbs/start.ts'
 import { registerStatus } from './verbs/status.ts'
 import { registerStore } from './verbs/store.ts'
@@ -66,7 +67,8 @@ const VERBS = [
   registerKeysSeal,
   registerStore,
   registerSigner,
-  registerDrill
+  registerDrill,
+  registerSimulate
 ]
 
 export interface ProgramOptions {

@@ -71,6 +71,14 @@ describe('the package installed from its tarball', () => {
         'dist/src/client/index.js',
         'dist/src/client/index.d.ts',
         'dist/src/cli/main.js',
+        'dist/simulations/index.js',
+        'dist/simulations/index.d.ts',
+        'dist/simulations/world/install.js',
+        'simulations/README.md',
+        'simulations/results/README.md',
+        'simulations/scenarios/split-brain.yaml',
+        'simulations/experiments/lossy-links.yaml',
+        'simulations/experiments/steady.yaml',
         'dist/protocols/event/v1/codec.js',
         'protocols/event/v1/SPEC.md',
         'config/federation.yaml',
@@ -80,13 +88,30 @@ describe('the package installed from its tarball', () => {
         'src/preinstall.cjs'
       ])
     )
-    expect(paths.filter((path) => /(?<!\.d)\.ts$|(^|\/)(test|simulations|node_modules)\//.test(path))).toEqual([])
+    expect(paths.filter((path) => /(?<!\.d)\.ts$|(^|\/)(test|planted-bugs|node_modules)\//.test(path))).toEqual([])
   })
 
   test('is imported as a library', async () => {
     const script = "import { createNode } from 'anchormesh'; console.log(typeof createNode)"
     const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: project, env })
     expect(stdout).toBe('function\n')
+  })
+
+  test('simulates, with checks of its user', async () => {
+    const failing = "simulation.fail({ check: 'mine', detail: simulation.scenario.name })"
+    await writeFile(
+      join(project, 'mine.mjs'),
+      `export const simulation = { checks: [{ name: 'mine', onEnd: (simulation) => ${failing} }] }\n`
+    )
+    const script = [
+      "import { simulate } from 'anchormesh/simulations'",
+      "const scenario = { v: 1, name: 'tiny', asks: 'Does it run?', nodes: 2, faultsEnd: '1s', convergeWithin: '90s' }",
+      "const [{ end }] = await simulate(scenario, { extensions: ['mine.mjs'], out: 'results' })",
+      'console.log(JSON.stringify(end.failures?.map(({ check, detail }) => [check, detail]) ?? end))'
+    ].join('\n')
+    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: project, env })
+    expect(stdout).toBe('[["mine","tiny"]]\n')
+    expect(await readFile(join(project, 'results', 'report.html'), 'utf8')).toContain('tiny')
   })
 
   test('is imported as a client, which a browser can do too', async () => {
