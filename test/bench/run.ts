@@ -16,6 +16,7 @@ const BENCHES: readonly string[] = [
   'startup',
   'http',
   'subscribers',
+  'sim',
   'rfc3161'
 ]
 
