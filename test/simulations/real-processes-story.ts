@@ -46,7 +46,12 @@ export interface Outcome {
   /** Of all sessions until everybody had all events. */
   readonly roundsPerSession: number
   /** Of the node that was away, until it had all. */
-  readonly catchUp: { readonly sessions: number; readonly rounds: number; readonly received: number }
+  readonly catchUp: {
+    readonly sessions: number
+    readonly rounds: number
+    readonly received: number
+    readonly duplicate: number
+  }
 }
 
 /** One event after the other, each at another node and once everybody has the one before. */
@@ -94,7 +99,6 @@ async function handIn(
 
 async function syncTotal(node: StoryNode): Promise<Outcome['catchUp']> {
   const { sync } = await node.status()
-  const sum = (of: 'sessions' | 'rounds' | 'received'): number =>
-    sync.reduce((total, peer) => total + peer.total[of], 0)
-  return { sessions: sum('sessions'), rounds: sum('rounds'), received: sum('received') }
+  const sum = (of: keyof Outcome['catchUp']): number => sync.reduce((total, peer) => total + peer.total[of], 0)
+  return { sessions: sum('sessions'), rounds: sum('rounds'), received: sum('received'), duplicate: sum('duplicate') }
 }
