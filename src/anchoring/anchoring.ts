@@ -278,6 +278,13 @@ export class Anchoring {
     // What is left to wait for are jobs that their anchorers have yet to finish…
     for (const job of jobs) if (!isUnfinished(job)) this.#notes.delete(noteKey(job))
     if (!jobs.every(({ state }) => state === 'complete')) return true
+    // A crash, or an answer that got lost, may have left the announce in the log already. Then it is made, whatever
+    // would be found of its evidence now.
+    const eventId = await this.#announcedIn(jobs)
+    if (eventId !== null) {
+      await this.#finish(jobs, eventId)
+      return true
+    }
     // …or evidence that has yet to be found final.
     const verified = await Promise.all(jobs.map((job) => verifyEvidence(job, this.#ports, signal)))
     for (const stepped of verified) this.#note(stepped)
@@ -285,26 +292,29 @@ export class Anchoring {
     return true
   }
 
-  /** A crash, or an answer that got lost, may have left the announce in the log already. */
   async #announce({ namespace, batchId }: Group, jobs: readonly AnchoringRecord[]): Promise<void> {
-    const { jobs: book, announce } = this.#ports
-    const before = await Promise.all(jobs.map((job) => this.#announcedIn(job)))
     const timestampAnchors = jobs.flatMap(({ timestampAnchor }) =>
       timestampAnchor === null ? [] : [timestampAnchor as unknown as JsonObject]
     )
-    const [first] = before
-    const isDone = first !== undefined && before.every((eventId) => eventId !== undefined)
-    const eventId = isDone ? first : (await announce({ namespace, batchId, timestampAnchors })).id
-    await book.write(jobs.map((job) => ({ ...job, state: 'announced', eventId, code: null, detail: null })))
+    const { id } = await this.#ports.announce({ namespace, batchId, timestampAnchors })
+    await this.#finish(jobs, id)
+  }
+
+  async #finish(jobs: readonly AnchoringRecord[], eventId: string): Promise<void> {
+    await this.#ports.jobs.write(jobs.map((job) => ({ ...job, state: 'announced', eventId, code: null, detail: null })))
     for (const job of jobs) {
       this.#notes.delete(noteKey(job))
       this.#outcomes.add(job.chainId, 'announced')
     }
   }
 
-  async #announcedIn(job: AnchoringRecord): Promise<string | undefined> {
-    const row = await this.#ports.jobs.evidenceRow(job)
-    return row?.announcements.find(({ signer }) => signer === this.#ports.self)?.eventId
+  /** The announce of this node that holds the evidence of all jobs, or `null`. */
+  async #announcedIn(jobs: readonly AnchoringRecord[]): Promise<string | null> {
+    const rows = await Promise.all(jobs.map((job) => this.#ports.jobs.evidenceRow(job)))
+    const [first = null, ...others] = rows.map(
+      (row) => row?.announcements.find(({ signer }) => signer === this.#ports.self)?.eventId ?? null
+    )
+    return first !== null && !others.includes(null) ? first : null
   }
 
   async #noted(step: Promise<Stepped>): Promise<AnchoringRecord> {

@@ -5,6 +5,7 @@ import type { AnchormeshError } from '../../src/platform/errors.ts'
 import { NAMESPACE, policyOf } from '../support/identities.ts'
 import type { LogLine } from '../support/recording-logger.ts'
 import { recordingLogger } from '../support/recording-logger.ts'
+import { FullOnceStore } from '../support/stores.ts'
 import type { AnchoringNode, AnchoringOptions } from './support.ts'
 import {
   BATCH,
@@ -17,6 +18,7 @@ import {
   chainsIn,
   evidence,
   failed,
+  newPlace,
   newWorld,
   openAnchoring,
   payments,
@@ -299,6 +301,23 @@ it('goes on after a restart with what the log holds, at every point', async () =
   expect(found.map(chainsIn)).toEqual([[BTC]])
   const [row] = await rows(place.node)
   expect(row).toMatchObject({ status: 'announced', attempts: 1 })
+})
+
+it('announces a batch once, though its job could not be marked and the evidence does not hold any more', async () => {
+  const world = newWorld()
+  const place = await newPlace()
+  const store = new FullOnceStore(place.store, '"state":"announced"')
+  const { node, pass } = await withBatch({ world, place: { ...place, store } })
+  await node.start()
+  expect(await errorOf(node.anchor(tsa))).toMatchObject({ code: 'STORE_FULL' })
+  expect(store.refused).toBe(1)
+  const gone = { outcome: 'invalid', code: 'TSA_EXPIRED', detail: 'by now' } as const
+  world.verdicts.set(TSA, [gone, gone])
+  await pass(600_000)
+  expect(await announces(node)).toHaveLength(1)
+  const [row] = await rows(node)
+  expect(row).toMatchObject({ status: 'announced' })
+  expect(world.prepared).toEqual([TSA])
 })
 
 it('takes over a pending proof that somebody had made, once', async () => {

@@ -82,7 +82,7 @@ type Run = typeof run extends fc.Arbitrary<infer Drawn> ? Drawn : never
  * paid for twice, and each batch is announced exactly once, with evidence of every rail.
  */
 export async function checkCrashes(numRuns: number): Promise<void> {
-  await fc.assert(fc.asyncProperty(run, checkRun), { numRuns, examples: [[FORGOTTEN_BETWEEN]] })
+  await fc.assert(fc.asyncProperty(run, checkRun), { numRuns, examples: [[FORGOTTEN_BETWEEN], [INVALID_AFTERWARDS]] })
 }
 
 /** The process ends when a batch is sealed and nothing else of it is, and the next one forgets its only receipt. */
@@ -110,6 +110,36 @@ const FORGOTTEN_BETWEEN: Run = {
         { do: 'hand-in', receipts: 1 }
       ]
     }
+  ]
+}
+
+/** The process ends when a batch is announced and its job not marked; the next one finds its evidence invalid. */
+const INVALID_AFTERWARDS: Run = {
+  rails: ['tsa'],
+  lives: [
+    {
+      writes: 29,
+      keepsLast: true,
+      left: 0,
+      steps: [
+        { do: 'hand-in', receipts: 5 },
+        { do: 'hand-in', receipts: 1 },
+        { do: 'hand-in', receipts: 2 },
+        { do: 'wait', ms: 1_000 }
+      ]
+    },
+    {
+      writes: 11,
+      keepsLast: true,
+      left: 0,
+      steps: [
+        { do: 'hand-in', receipts: 1 },
+        { do: 'trouble', with: 'tsa-verifier', kind: 2 },
+        { do: 'hand-in', receipts: 1 },
+        { do: 'hand-in', receipts: 1 }
+      ]
+    },
+    { writes: 3, keepsLast: true, left: 0, steps: [{ do: 'forget', pick: 0 }] }
   ]
 }
 

@@ -120,6 +120,27 @@ export class SlowReadStore extends WrappedStore {
   }
 }
 
+/** Refuses, as a full disk does, the first write of a value that holds `text`, and nothing else. */
+export class FullOnceStore extends WrappedStore {
+  refused = 0
+  readonly #text: string
+
+  constructor(inner: Store, text: string) {
+    super(inner)
+    this.#text = text
+  }
+
+  override async write(operations: readonly WriteOperation[], options: { readonly sync: boolean }): Promise<void> {
+    const holds = (one: WriteOperation): boolean =>
+      one.type === 'put' && Buffer.from(one.value).toString().includes(this.#text)
+    if (this.refused === 0 && operations.some(holds)) {
+      this.refused += 1
+      throw new AnchormeshError('STORE_FULL', 'no room for this one')
+    }
+    await super.write(operations, options)
+  }
+}
+
 /**
  * Fails as LevelDB does when the disk is full: after one write that failed, every write fails until it is opened anew;
  * when that fails as well, nothing can be read either.
