@@ -15,6 +15,8 @@ type Properties = Runtime.GetPropertiesReturnType & {
   readonly privateProperties?: readonly Runtime.PropertyDescriptor[]
 }
 
+type Property = Pick<Runtime.PropertyDescriptor, 'name' | 'value'>
+
 const CROSSING = 'anchormeshInside'
 
 /**
@@ -30,64 +32,81 @@ export class Inside {
     Object.defineProperty(process, CROSSING, { value: this.#crossing, configurable: true })
   }
 
-  privateFields(object: object): readonly Inner[] {
-    const { privateProperties = [] } = this.#properties(this.#idOf(object))
-    return this.#done(this.#values(privateProperties))
-  }
-
-  closedOver(code: () => unknown): readonly Inner[] {
-    const { internalProperties = [] } = this.#properties(this.#idOf(code))
-    const scopes = internalProperties.find(({ name }) => name === '[[Scopes]]')?.value?.objectId
-    if (scopes === undefined) return this.#done([])
-    const found: Inner[] = []
-    for (const { value } of this.#properties(scopes).result) {
-      // Those of modules and of the whole program belong to no node.
-      if (value?.objectId === undefined || !/^(?:Closure|Block)/.test(value.description ?? '')) continue
-      found.push(...this.#values(this.#properties(value.objectId).result))
+  /** What stands in the private fields of each object, and in what each function has closed over. */
+  of(values: readonly object[]): readonly (readonly Inner[])[] {
+    if (values.length === 0) return []
+    const found: Inner[][] = []
+    const objects: { readonly in: Inner[]; readonly name: string; readonly objectId: string }[] = []
+    try {
+      for (const [index, objectId] of this.#idsOf(values).entries()) {
+        const inner: Inner[] = []
+        found.push(inner)
+        const properties = typeof values[index] === 'function' ? this.#closedOver(objectId) : this.#private(objectId)
+        for (const { name, value } of properties) {
+          if (value?.objectId !== undefined) objects.push({ in: inner, name, objectId: value.objectId })
+          else if (value !== undefined) inner.push([name, value.value])
+        }
+      }
+      const handed = this.#handedOver(objects.map(({ objectId }) => objectId))
+      for (const [index, { in: inner, name }] of objects.entries()) inner.push([name, handed[index]])
+      return found
+    } finally {
+      this.#post('Runtime.releaseObjectGroup', { objectGroup: CROSSING })
+      this.#crossing.given = undefined
+      this.#crossing.found = []
     }
-    return this.#done(found)
   }
 
   close(): void {
     this.#session.disconnect()
   }
 
-  #idOf(value: unknown): string {
-    this.#crossing.given = value
+  #private(objectId: string): readonly Property[] {
+    return this.#properties(objectId).privateProperties ?? []
+  }
+
+  #closedOver(objectId: string): readonly Property[] {
+    const { internalProperties = [] } = this.#properties(objectId)
+    const scopes = internalProperties.find(({ name }) => name === '[[Scopes]]')?.value?.objectId
+    if (scopes === undefined) return []
+    return this.#properties(scopes).result.flatMap(({ value }) =>
+      // Those of modules and of the whole program belong to no node.
+      value?.objectId !== undefined && /^(?:Closure|Block)/.test(value.description ?? '')
+        ? this.#properties(value.objectId).result
+        : []
+    )
+  }
+
+  /** All at once: each crossing has V8 compile a line. */
+  #idsOf(values: readonly object[]): readonly string[] {
+    this.#crossing.given = values
     const { result } = this.#post('Runtime.evaluate', {
       expression: `process.${CROSSING}.given`,
       objectGroup: CROSSING
     }) as Runtime.EvaluateReturnType
-    if (result.objectId === undefined) throw new TypeError('only objects have an inside')
-    return result.objectId
+    const { result: elements } = this.#properties(result.objectId ?? '')
+    const ids = new Map(elements.map(({ name, value }) => [name, value?.objectId]))
+    return values.map((_, index) => {
+      const objectId = ids.get(String(index))
+      if (objectId === undefined) throw new TypeError('only objects have an inside')
+      return objectId
+    })
   }
 
   #properties(objectId: string): Properties {
     return this.#post('Runtime.getProperties', { objectId, ownProperties: true }) as Properties
   }
 
-  /** The values themselves: the inspector has them hand themselves over. */
-  #values(properties: readonly Pick<Runtime.PropertyDescriptor, 'name' | 'value'>[]): readonly Inner[] {
-    const objects = properties.filter(({ value }) => value?.objectId !== undefined)
-    const [first] = objects
-    const primitives = properties
-      .filter(({ value }) => value !== undefined && value.objectId === undefined)
-      .map(({ name, value }): Inner => [name, value?.value])
-    if (first?.value?.objectId === undefined) return primitives
+  /** The objects themselves: the inspector has them hand themselves over. */
+  #handedOver(objectIds: readonly string[]): readonly unknown[] {
+    const [first] = objectIds
+    if (first === undefined) return []
     this.#post('Runtime.callFunctionOn', {
-      objectId: first.value.objectId,
+      objectId: first,
       functionDeclaration: `function (...all) { process.${CROSSING}.found = all }`,
-      arguments: objects.map(({ value }) => ({ objectId: value?.objectId }))
+      arguments: objectIds.map((objectId) => ({ objectId }))
     })
-    const { found = [] } = this.#crossing
-    return [...primitives, ...objects.map(({ name }, at): Inner => [name, found[at]])]
-  }
-
-  #done(found: readonly Inner[]): readonly Inner[] {
-    this.#post('Runtime.releaseObjectGroup', { objectGroup: CROSSING })
-    this.#crossing.given = undefined
-    this.#crossing.found = []
-    return found
+    return this.#crossing.found ?? []
   }
 
   /** A session with the own thread answers before `post` returns. */

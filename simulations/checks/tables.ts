@@ -16,9 +16,12 @@ const ENTRIES_LOOKED_INTO = 16
 /** Looked at of one node; one has some thousand parts. */
 export const PARTS_MAX = 10_000
 
+// Looked into together: what is hidden is asked for once.
+const PARTS_AT_ONCE = 64
+
 /** Parts of the simulation, which all nodes share, and values that hold no tables. */
 const NOT_OF_THE_NODE =
-  /^(?:Simulated|DiskStore$|OrderedMap$|MapReader$|TextPool$|VirtualTime|Link$|Pipe$|SocketEnd|Zod|\$Zod|Promise|Date|RegExp|Weak|ArrayBuffer|AbortSignal|Uint8Array|Buffer|PublicKey|PrivateKey|KeyObject|Error)/
+  /^(?:Simulated|DiskStore$|OrderedMap$|MapReader$|TextPool$|VirtualTime|Link$|Pipe$|SocketEnd|Zod|\$Zod|Promise|Date|RegExp|Weak|ArrayBuffer|AbortSignal|PublicKey|PrivateKey|KeyObject|Error)/
 
 interface Part {
   readonly owner: string
@@ -45,12 +48,15 @@ export function tablesOf(root: object): FoundTables {
     waiting.push({ owner, name, value })
   }
   try {
-    for (let at = 0; at < waiting.length && at < PARTS_MAX; at += 1) {
-      const { owner, name, value } = waiting[at] as Part
-      if (NOT_OF_THE_NODE.test(classOf(value))) continue
-      const table = tableOf(`${owner}.${name}`, value, inside)
-      if (table !== null) tables.push(table)
-      for (const [part, inner] of partsOf(value, inside)) add(ownerOf(value, owner, name), part, inner)
+    for (let at = 0; at < waiting.length && at < PARTS_MAX;) {
+      const next = waiting.slice(at, Math.min(at + PARTS_AT_ONCE, PARTS_MAX))
+      at += next.length
+      const parts = next.filter(({ value }) => !ArrayBuffer.isView(value) && !NOT_OF_THE_NODE.test(classOf(value)))
+      for (const [{ owner, name, value }, hidden] of withHidden(parts, inside)) {
+        const table = tableOf(`${owner}.${name}`, value, hidden)
+        if (table !== null) tables.push(table)
+        for (const [part, inner] of partsOf(value, hidden)) add(ownerOf(value, owner, name), part, inner)
+      }
     }
   } finally {
     inside.close()
@@ -80,21 +86,30 @@ function sizeOf(value: Collection): number {
   return Array.isArray(value) ? value.length : value.size
 }
 
-function tableOf(name: string, value: object, inside: Inside): Table | null {
+/** The parts, with what the language hides of each. */
+function withHidden(parts: readonly Part[], inside: Inside): readonly (readonly [Part, readonly Inner[]])[] {
+  const values = parts.map(({ value }) => value).filter(hides)
+  const hidden = new Map(inside.of(values).map((inner, index) => [values[index], inner]))
+  return parts.map((part) => [part, hidden.get(part.value) ?? []])
+}
+
+function hides(value: object): boolean {
+  return !isCollection(value) && Object.getPrototypeOf(value) !== Object.prototype
+}
+
+function tableOf(name: string, value: object, hidden: readonly Inner[]): Table | null {
   if (value instanceof BoundedMap) {
-    const max = inside.privateFields(value).find(([field]) => field === '#max')?.[1]
+    const max = hidden.find(([field]) => field === '#max')?.[1]
     return { name, size: () => value.size, max: typeof max === 'number' ? max : null }
   }
   return isCollection(value) ? { name, size: () => sizeOf(value), max: null } : null
 }
 
-function partsOf(value: object, inside: Inside): readonly Inner[] {
+function partsOf(value: object, hidden: readonly Inner[]): readonly Inner[] {
   if (value instanceof BoundedMap) return first(value.values())
   if (value instanceof Map) return [...first(value.keys()), ...first(value.values())]
   if (isCollection(value)) return first(value.values())
-  if (typeof value === 'function') return inside.closedOver(value as () => unknown)
-  const isPlain = Object.getPrototypeOf(value) === Object.prototype
-  return [...ownParts(value), ...(isPlain ? [] : inside.privateFields(value))]
+  return typeof value === 'function' ? hidden : [...ownParts(value), ...hidden]
 }
 
 function first(values: Iterator<unknown>): readonly Inner[] {
