@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/platform/clock.ts'
+import { sleepOn } from './sleep.ts'
 
 // Caches that store "expires at" beside 0 for "never" misread times near 0, so a run begins at a plausible date.
 const START_MS_DEFAULT = 1_750_000_000_000
@@ -46,28 +47,11 @@ export function createVirtualClock({ startMs = START_MS_DEFAULT, settle }: Virtu
     }
   }
 
-  const sleep = (delayMs: number, signal?: AbortSignal): Promise<void> =>
-    new Promise((resolve, reject) => {
-      if (signal?.aborted === true) {
-        reject(signal.reason as Error)
-        return
-      }
-      const onAbort = (): void => {
-        cancel()
-        reject(signal?.reason as Error)
-      }
-      const cancel = after(delayMs, () => {
-        signal?.removeEventListener('abort', onAbort)
-        resolve()
-      })
-      signal?.addEventListener('abort', onAbort, { once: true })
-    })
-
   return {
     now: () => Math.floor(nowMs),
     monotonicMs: () => nowMs,
     after,
-    sleep,
+    sleep: sleepOn(after),
     async advance(byMs) {
       const untilMs = nowMs + byMs
       await settle()
