@@ -70,7 +70,12 @@ export function parseConfig<T>(
     }))
     return { ok: false, problems: problems.slice(0, PROBLEMS_MAX) }
   }
-  const merged = overrides.reduce(applyOverride, source.value)
+  let merged = source.value
+  for (const override of overrides) {
+    const problem = beyondEnd(merged, override)
+    if (problem !== null) return { ok: false, problems: [problem] }
+    merged = applyOverride(merged, override)
+  }
   const result = schema.safeParse(merged)
   if (result.success) {
     return { ok: true, value: result.data, problemAt, written: (pattern) => placesOf(merged, pattern) }
@@ -105,36 +110,46 @@ function keyText(path: ConfigPath): string {
 
 function placer(source: YamlSource, fileName: string, overrides: readonly ConfigOverride[]) {
   return (path: ConfigPath, message: string, part?: 'key'): ConfigProblem => {
-    const isInText = valueAt(source.value, path) !== undefined
-    const override = overrides.findLast(
-      (candidate) =>
-        candidate.path.every((step, index) => step === path[index]) || (!isInText && madeBy(candidate.path, path))
-    )
-    if (override !== undefined) return { file: override.source, line: null, column: null, key: override.name, message }
+    const set = overrides.findLast((candidate) => beginsWith(path, candidate.path))
+    if (set !== undefined) return placeOf(set, message)
+    // What is not in the text was made by setting something in it.
+    const missing = path.findIndex((_, index) => valueAt(source.value, path.slice(0, index + 1)) === undefined)
+    const made = path.slice(0, missing + 1)
+    const maker = missing < 0 ? undefined : overrides.findLast((candidate) => beginsWith(candidate.path, made))
+    if (maker !== undefined) return placeOf(maker, `${keyText(path)} ${message}`)
     return { file: fileName, ...source.locate(path, part), key: keyText(path), message }
   }
 }
 
-/** Whether setting a value at `set` makes something at `path`: what is around it, and places of a list before it. */
-function madeBy(set: ConfigPath, path: ConfigPath): boolean {
-  return path.every((step, index) => {
-    const other = set[index]
-    if (index < path.length - 1 || typeof step !== 'number' || typeof other !== 'number') return step === other
-    return step <= other
-  })
+function placeOf({ source, name }: ConfigOverride, message: string): ConfigProblem {
+  return { file: source, line: null, column: null, key: name, message }
 }
 
-/**
- * A copy of `config` with the override's value at its path; what is no mapping or list on the way, and a place beyond the
- * end of a list, is left to the schema.
- */
+function beginsWith(path: ConfigPath, beginning: ConfigPath): boolean {
+  return beginning.every((step, index) => step === path[index])
+}
+
+/** A list grows by the place behind its last, and no other: the ones between would be nothing. */
+function beyondEnd(config: PlainValue, override: ConfigOverride): ConfigProblem | null {
+  const { path } = override
+  const at = path.findIndex((step, index) => {
+    const list = valueAt(config, path.slice(0, index))
+    return typeof step === 'number' && Array.isArray(list) && step > list.length
+  })
+  if (at < 0) return null
+  const { length } = valueAt(config, path.slice(0, at)) as readonly PlainValue[]
+  const places = length === 0 ? 'it has none yet' : `it has ${length}, counted from 0`
+  const list = keyText(path.slice(0, at))
+  return placeOf(override, `there is no place ${path[at]} in ${list}: ${places}, and ${length} adds one`)
+}
+
+/** A copy of `config` with the override's value at its path; what is no mapping or list on the way is left to the schema. */
 function applyOverride(config: PlainValue, override: ConfigOverride): PlainValue {
   const set = (target: PlainValue | undefined, depth: number): PlainValue => {
     const key = override.path[depth]
     if (key === undefined) return override.value
     if (Array.isArray(target) && typeof key === 'number') {
-      const before = Array.from({ length: key }, (_, index) => target[index] ?? null)
-      return [...before, set(target[key], depth + 1), ...target.slice(key + 1)]
+      return [...target.slice(0, key), set(target[key], depth + 1), ...target.slice(key + 1)]
     }
     if (target !== undefined && !isPlainObject(target)) return target
     const inner = target !== undefined && Object.hasOwn(target, key) ? target[key] : undefined

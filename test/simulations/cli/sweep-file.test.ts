@@ -16,7 +16,7 @@ describe('what is wrong with a sweep is named with its place', () => {
     [
       'one whose first part it does not have',
       'grid: { lnk.loss: [0] }',
-      '5:20 grid.lnk.loss[0]: is not a known key (did'
+      '5:20 grid.lnk.loss[0]: lnk is not a known key (did'
     ],
     [
       'one in what is set at all points',

@@ -172,7 +172,13 @@ describe('what is wrong with a scenario is named with its place', () => {
       'command line --set link.los: is not a known key (did you mean loss?)'
     ])
     expect(problemsOf('', 'lnk.loss=1')).toEqual([
-      'command line --set lnk.loss: is not a known key (did you mean link?)'
+      'command line --set lnk.loss: lnk is not a known key (did you mean link?)'
+    ])
+    expect(problemsOf(partition, 'faults.1.at=5s')).toEqual([
+      'command line --set faults.1.at: faults[1].kind is required'
+    ])
+    expect(problemsOf(partition, 'faults.9.at=5s')).toEqual([
+      'command line --set faults.9.at: there is no place 9 in faults: it has 1, counted from 0, and 1 adds one'
     ])
   })
 })
