@@ -8,6 +8,7 @@ import { equivocate } from './equivocate.ts'
 import { keepBack } from './keep-back.ts'
 import { lieInSync } from './lie-in-sync.ts'
 import { falsePacks } from './false-packs.ts'
+import { flood } from './flood.ts'
 import type { Misbehaviour } from '../model/misbehaviour.ts'
 import { muteSybils } from './mute-sybils.ts'
 import { replay } from './replay.ts'
@@ -21,6 +22,7 @@ const DRIVERS: Readonly<Record<Byzantine['kind'], Driver>> = {
   withhold,
   replay,
   spam,
+  flood,
   'mute-sybils': muteSybils,
   backdate,
   'keep-back': keepBack

@@ -153,6 +153,7 @@ export const byzantineSchema = z.strictObject({
     'withhold',
     'replay',
     'spam',
+    'flood',
     'mute-sybils',
     'backdate',
     'keep-back',

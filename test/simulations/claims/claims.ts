@@ -95,6 +95,12 @@ async function deliveryOf(simulation: Simulation): Promise<number> {
 const rejections = (simulation: Simulation): number =>
   honestNodes(simulation).reduce((sum, { rejected }) => sum + rejected.length, 0)
 
+/** How many events a node has put off since its start because their signer or their sender was too fast. */
+async function putOffOn(node: SimulatedNode | undefined): Promise<number> {
+  const status = await node?.ask((running) => running.status())
+  return status?.ingest.outcomes['ignored(RATE_LIMITED)'] ?? 0
+}
+
 /** How sessions of range-sync have ended on a node since its start, whoever opened them. */
 async function sessionsOf(node: SimulatedNode): Promise<{ lied: number; badFrame: number; well: number }> {
   const { syncEnds } = await node.ask((running) => running.counts())
@@ -189,10 +195,13 @@ export const CLAIMS: Readonly<Record<string, Claim>> = {
     }
   },
   'spam-and-replay': {
-    ...ALWAYS,
-    during: never,
-    end: async (_, simulation) =>
-      unless(forbiddenIds(simulation, 'to-hold').length > 500, 'there was no flood') ??
+    from: 30,
+    until: 80,
+    during: async (simulation) => (await putOffOn(honestNodes(simulation)[0])) > 100,
+    end: async (wasSo, simulation) =>
+      unless(wasSo, 'no flood of valid events was faster than policy lets it') ??
+      unless(forbiddenIds(simulation, 'to-hold').length > 500, 'there was no flood of garbage') ??
+      unless(rejections(simulation) > 0, 'nobody has judged any of it') ??
       unless((await deliveryOf(simulation)) === 1, 'the flood kept events from somebody')
   },
   'sybil-flood': {
