@@ -1,5 +1,5 @@
 /** Megabytes for each of the three spaces of young objects. */
-const YOUNG_MB = 64
+const YOUNG_MB = 128
 /** A large mesh needs its memory for itself. */
 const LARGE_NODES = 500
 const YOUNG_MB_OF_LARGE = 16
@@ -13,6 +13,7 @@ const GROWTH_OF_LARGE = 20
  * told to look for it sooner: a third more time, and less than 2 GiB.
  */
 export function v8Flags(nodes: number): readonly string[] {
-  if (nodes < LARGE_NODES) return [`--max-semi-space-size=${YOUNG_MB}`]
+  // From the start on: until they have grown, what lives for a moment would be copied as if it stayed.
+  if (nodes < LARGE_NODES) return [`--min-semi-space-size=${YOUNG_MB}`, `--max-semi-space-size=${YOUNG_MB}`]
   return [`--max-semi-space-size=${YOUNG_MB_OF_LARGE}`, `--heap-growing-percent=${GROWTH_OF_LARGE}`]
 }
