@@ -78,7 +78,8 @@ export class NodeLife {
       anchoring: this.anchoring,
       attester: this.#attester,
       transparency: this.transparency,
-      gateway: this.gateway
+      gateway: this.gateway,
+      isClosing: () => this.#closing !== null
     })
     this.trust = new NodeTrust({
       ...ports,

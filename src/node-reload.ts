@@ -24,6 +24,7 @@ export interface OwnParts {
   readonly attester: Pick<Attester, 'policyChanged'>
   readonly transparency: Pick<NodeTransparency, 'settingsChanged'>
   readonly gateway: Pick<NodeGateway, 'settingsChanged'>
+  readonly isClosing: () => boolean
 }
 
 /** Changes what a running node goes by: all of it, or nothing where any part of it can't be used. */
@@ -39,8 +40,8 @@ export class NodeReloading {
   }
 
   /**
-   * Throws `CONFIG_INVALID` for another identity and for addresses that can't be used, and `STORE_FULL` where the policy
-   * can't be logged; then everything is as before.
+   * Throws `CONFIG_INVALID` for another identity and for addresses that can't be used, `STORE_FULL` where the policy
+   * can't be logged, and `NODE_NOT_RUNNING` for a node that is stopping; then everything is as before.
    */
   async reload(next: NodeReload): Promise<NodeReloaded> {
     return await this.#line.run(() => this.#reload(next))
@@ -83,6 +84,7 @@ export class NodeReloading {
   }
 
   async #reload({ config, rails, network }: NodeReload): Promise<NodeReloaded> {
+    if (this.#own.isClosing()) throw new AnchormeshError('NODE_NOT_RUNNING', 'the node is stopping')
     const { live, log, engine, keyring, door, ports } = this.#parts
     const before = live.policy()
     const { self } = config.policy

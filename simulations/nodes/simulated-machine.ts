@@ -73,8 +73,8 @@ interface Running {
   readonly process: SimulatedProcess
   /** Rejects with `ProcessEnded` once nothing more will come of it. */
   readonly ended: Set<(reason: ProcessEnded) => void>
-  /** What its policy was made of. */
-  roster: Roster
+  /** What its policy was made of; `null` where it is to be made anew. */
+  roster: Roster | null
   network: Network | null
   node: AnchormeshNode | null
   hasStarted: boolean
@@ -289,24 +289,28 @@ export class SimulatedMachine implements SimulatedNode {
     }
   }
 
-  /** From now on its policy names these too; where it runs, it goes by that at once. */
+  /** From now on its policy names these too; where it runs and can, it goes by that at once. */
   async admit(members: readonly CastMember[]): Promise<void> {
     this.#roster = members.reduce((roster, member) => roster.with(member), this.#roster)
-    try {
-      await this.#goByRoster()
-    } catch (error) {
-      // It does at its next start.
-      if (!(error instanceof ProcessEnded)) throw error
-    }
+    await this.#goByRoster()
   }
 
-  /** One that is starting does so once it runs. */
+  /** One that is starting does so once it runs, and one that can not just now tries again. */
   async #goByRoster(): Promise<void> {
     const running = this.#running
     if (running === null || !running.hasStarted || running.roster === this.#roster) return
     running.roster = this.#roster
     const config = await this.#config()
-    await this.ask(async (node) => await node.reload({ config, network: { knownPeers: this.#knownPeers() } }))
+    try {
+      await this.ask(async (node) => await node.reload({ config, network: { knownPeers: this.#knownPeers() } }))
+    } catch (error) {
+      // It does at its next start.
+      if (error instanceof ProcessEnded) return
+      if (!(error instanceof AnchormeshError)) throw error
+      running.roster = null
+      const again = (): void => void this.#goByRoster().catch((defect) => this.#world.onDefect(this.name, defect))
+      this.#world.time.afterUs(INSIST_EVERY_US, null, again)
+    }
   }
 
   /** Runs `work` in the process, once that does not stand still; rejects with `ProcessEnded` where it ends before. */

@@ -117,10 +117,11 @@ export class EventLog extends LogReader {
   /**
    * Appends the entries at consecutive positions, in one synced batch with whatever else waits. Resolves when they are
    * durable. Throws `STORE_FULL` when the disk has no room or the write failed; then none of them counts as logged,
-   * unless `recover` finds it.
+   * unless `recover` finds it. Throws `NODE_NOT_RUNNING` once the log is closed.
    */
   append(entries: readonly AppendEntry[]): Promise<readonly LoggedRecord[]> {
-    if (this.#closed) return Promise.reject(new AnchormeshError('INTERNAL', 'the log is closed'))
+    if (this.#closed)
+      return Promise.reject(new AnchormeshError('NODE_NOT_RUNNING', 'the node is stopping: its log is closed'))
     const payloads = entries.map((entry) =>
       entry.scope === 'shared' ? entry.event.wire : utf8(encodeLocalEvent(entry.event))
     )

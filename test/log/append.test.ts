@@ -186,6 +186,6 @@ test('a log that is closed takes what was queued, then nothing, and has written 
   const queued = appendAll(log, unsignedChain(10))
   await log.close()
   expect(await queued).toHaveLength(10)
-  await expect(log.append([local({})])).rejects.toMatchObject({ code: 'INTERNAL' })
+  await expect(log.append([local({})])).rejects.toMatchObject({ code: 'NODE_NOT_RUNNING' })
   expect(await checkpoint.read()).toMatchObject({ head: { logSeq: 10, hash: toHex(log.head.hash) } })
 })

@@ -296,3 +296,11 @@ test('a log that takes no policy leaves all as before, and the same reload comes
   expect((await anna.node.status()).kid).toBe('next')
   expect(await policiesOf(anna)).toBe(2)
 })
+
+test('a node that is stopping goes by no other configuration', async () => {
+  const anna = await alone(policyOf(ANNA, [ANNA]))
+  const closing = anna.node.close()
+  expect(await codeOf(anna.node.reload(configOf(anna, policyOf(ANNA, [ANNA, BEN]))))).toBe('NODE_NOT_RUNNING')
+  await closing
+  expect(await codeOf(anna.node.reload(configOf(anna, policyOf(ANNA, [ANNA, BEN]))))).toBe('NODE_NOT_RUNNING')
+})

@@ -11,7 +11,14 @@ await tell(
     await until(() => third.boot())
     await pass(70)
     const whileStrange = await holdings(ids)
-    await until(() => governance.admit([third]))
+    // Of those who are told, one has no room to write it down and one is about to stop.
+    first.disk.setFull(true)
+    await until(async () => {
+      await Promise.all([second.stop(), governance.admit([third])])
+    })
+    await pass(10)
+    first.disk.setFull(false)
+    await until(() => second.boot())
     await pass(70)
     ids.push(await announce(2, 'a-member-now'))
     await pass(5)
