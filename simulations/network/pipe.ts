@@ -157,12 +157,20 @@ export class Pipe<Item> {
     this.#wait()
   }
 
-  /** All that was under way goes once more. */
+  /** All that was under way goes once more, and takes its time on the link once more; what was sent since follows it. */
   #resend(delayUs: number): void {
-    this.#unwait = null
-    const againUs = this.#time.nowUs + delayUs
-    this.#lastUs = Math.max(this.#lastUs, againUs)
-    for (const waiting of this.#queue) waiting.arrivesUs = Math.max(waiting.arrivesUs, againUs)
-    this.#wait()
+    const healedUs = this.#time.nowUs
+    this.#unwait = this.#time.afterUs(delayUs, null, () => {
+      this.#unwait = null
+      let passage: Passage | null = null
+      let lastUs = 0
+      for (const waiting of this.#queue) {
+        if (waiting.sentUs <= healedUs) passage = this.#link.carry(waiting.bytes, passage)
+        lastUs = Math.max(lastUs, waiting.arrivesUs, passage?.arrivesUs ?? 0)
+        waiting.arrivesUs = lastUs
+      }
+      this.#lastUs = Math.max(this.#lastUs, lastUs)
+      this.#wait()
+    })
   }
 }

@@ -94,6 +94,23 @@ describe('sockets', () => {
     expect(Number(far.said[0]?.split(' ')[0])).toBeGreaterThanOrEqual(1_030)
   })
 
+  it('send what waited for the heal no faster than the link is', async () => {
+    const hosts = new TwoHosts({ bandwidthMbps: 1 })
+    const { near, far } = await hosts.connect(100)
+    const heal = hosts.net.cut(() => true)
+    for (let sent = 0; sent < 4; sent += 1) {
+      near.socket.send(`${sent}`, 62_500)
+      await hosts.run(100)
+    }
+    await hosts.run(9_500)
+    heal()
+    await hosts.run(20_000)
+    const times = far.said.map((line) => Number(line.split(' ')[0]))
+    expect(far.said.map((line) => line.split(' ')[1])).toEqual(['0', '1', '2', '3'])
+    // A frame takes half a second of the link, and its headers a little more.
+    expect(times.map((at) => Math.round((at - (times[0] ?? 0)) / 10) * 10)).toEqual([0, 500, 1_000, 1_500])
+  })
+
   it('have the sender wait when 256 KiB are under way, and hold no more over a cut link', async () => {
     const hosts = new TwoHosts()
     const { near } = await hosts.connect()
