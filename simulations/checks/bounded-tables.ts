@@ -28,14 +28,26 @@ export const BOUNDS: Readonly<Record<string, number>> = {
  */
 const OTHERS_MAX = 65_536
 
-/** Nodes that are looked into: a look takes some 100 ms, and their tables are alike. */
-const NODES_MAX = 2
+/** Nodes that are looked into at a fold, in turn: a look takes some 100 ms, and their tables are alike. */
+const NODES_PER_FOLD = 1
 
 /** No table of a node holds more than it may, however much is sent to the node. */
 export function tablesWithinBounds(): Check {
-  // Found anew at each fold, and measured at each sample: to find them takes a hundred times as long as to measure them.
+  // Found at a fold, and measured at each sample from then on: to find them takes a hundred times as long.
   const known = new WeakMap<AnchormeshNode, readonly Table[]>()
   const reported = new Set<string>()
+  // Who is first differs from seed to seed.
+  let turn: number | null = null
+
+  const nextOf = (simulation: Simulation): readonly SimulatedNode[] => {
+    const nodes = honestNodes(simulation).filter(({ node }) => node !== null)
+    turn ??= simulation.random.fork(NAME).below(Math.max(1, nodes.length))
+    const first = turn
+    turn += NODES_PER_FOLD
+    return Array.from({ length: Math.min(NODES_PER_FOLD, nodes.length) }, (_, place) =>
+      nodes.at((first + place) % nodes.length)
+    ).filter((node) => node !== undefined)
+  }
 
   const measure = (simulation: Simulation, { name: node }: SimulatedNode, tables: readonly Table[]): void => {
     for (const { name, size, max } of tables) {
@@ -50,13 +62,13 @@ export function tablesWithinBounds(): Check {
   return {
     name: NAME,
     onSample(simulation) {
-      for (const simulated of chosen(simulation)) {
+      for (const simulated of honestNodes(simulation)) {
         const tables = simulated.node === null ? undefined : known.get(simulated.node)
         if (tables !== undefined) measure(simulation, simulated, tables)
       }
     },
     onFold(simulation) {
-      for (const simulated of chosen(simulation)) {
+      for (const simulated of nextOf(simulation)) {
         if (simulated.node === null) continue
         const { tables, areAll } = tablesOf(simulated.node)
         known.set(simulated.node, tables)
@@ -69,11 +81,4 @@ export function tablesWithinBounds(): Check {
       }
     }
   }
-}
-
-/** Evenly among all. */
-function chosen(simulation: Simulation): readonly SimulatedNode[] {
-  const nodes = honestNodes(simulation)
-  const step = Math.max(1, Math.ceil(nodes.length / NODES_MAX))
-  return nodes.filter((_, index) => index % step === 0)
 }

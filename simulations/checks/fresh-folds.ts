@@ -16,7 +16,10 @@ import { honestNodes, runningNodes, storeOn } from './held.ts'
 
 const NAME = 'projections-equal-fresh-fold'
 
-/** Folded at one time, some 10 s of a core: of more, as many nodes as have no more together, at least one. */
+/**
+ * Folded at one fold point, some 10 s of a core: of more, as many nodes as have no more together, at least one. In the
+ * end all are.
+ */
 const RECORDS_MAX = 200_000
 
 /** Copied at a time. */
@@ -26,25 +29,31 @@ const CHUNK_ENTRIES = 1_000
  * Whoever folds a node's log from the beginning gets, byte by byte, what stands on the node's disk. Where folding is
  * behind the log nothing is compared, but in the end it must not be.
  */
-export function projectionsEqualFreshFold(): Check {
+export function projectionsEqualFreshFold(recordsMax: number = RECORDS_MAX): Check {
   // So that all have their turn where not all can.
   let turn = 0
-  const look = async (simulation: Simulation): Promise<void> => {
-    const nodes = honestNodes(simulation)
-    let records = 0
-    for (let tried = 0; tried < nodes.length && records < RECORDS_MAX; tried += 1) {
-      const node = nodes[turn % nodes.length] as SimulatedNode
-      turn += 1
-      if ((await storeOn(node)) === null) continue
-      const { head, problem } = await compareWithFreshFold(node.disk.stored)
-      records += head
-      if (problem !== null) simulation.fail({ check: NAME, node: node.name, detail: problem })
-    }
+  let compared = new Set<SimulatedNode>()
+  const compare = async (simulation: Simulation, node: SimulatedNode): Promise<number> => {
+    compared.add(node)
+    if ((await storeOn(node)) === null) return 0
+    const { head, problem } = await compareWithFreshFold(node.disk.stored)
+    if (problem !== null) simulation.fail({ check: NAME, node: node.name, detail: problem })
+    return head
   }
   return {
     name: NAME,
-    onFold: look,
+    async onFold(simulation) {
+      const nodes = honestNodes(simulation)
+      compared = new Set()
+      let records = 0
+      for (let tried = 0; tried < nodes.length && records < recordsMax; tried += 1) {
+        records += await compare(simulation, nodes[turn % nodes.length] as SimulatedNode)
+        turn += 1
+      }
+    },
     async onEnd(simulation) {
+      // The fold at the end has just had its share of them.
+      for (const node of honestNodes(simulation)) if (!compared.has(node)) await compare(simulation, node)
       for (const node of runningNodes(simulation)) {
         const { head, behind } = await cursorsOf(node.disk.stored)
         const detail = `${behind.join(', ')} did not reach position ${head}`

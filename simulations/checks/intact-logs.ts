@@ -1,20 +1,83 @@
+import { equalBytes } from '../../protocols/primitives/bytes.ts'
+import { RECORD_PREFIX, parseSortableNumber, recordKey } from '../../src/log/keys.ts'
+import { GENESIS_HASH, decodeRecord, sealRecord } from '../../src/log/record.ts'
+import { prefixRange } from '../../src/log/store.ts'
 import { verifyLog } from '../../src/log/verify-log.ts'
-import type { Check, Simulation } from '../model/simulation.ts'
+import type { Check, SimulatedNode, Simulation } from '../model/simulation.ts'
 import { honestNodes, storeOn } from './held.ts'
 
 const NAME = 'logs-intact'
 
-/** The node's own `log verify` finds nothing on any disk, also on those of nodes that are off. */
+/** Up to where the log of a node was walked, and which process wrote there: another, or none, may find less of it. */
+interface Walked {
+  readonly process: SimulatedNode['node']
+  readonly logSeq: number
+  readonly hash: Uint8Array
+}
+
+/**
+ * At each sample what was added since the last one follows, hash by hash, from what stood there. At each fold the node's
+ * own `log verify` finds nothing on any disk, also on those of nodes that are off.
+ */
 export function logsIntact(): Check {
-  const look = async (simulation: Simulation): Promise<void> => {
-    for (const node of honestNodes(simulation)) {
-      if ((await storeOn(node)) === null) continue
-      const { ok, problems, problemCount } = await verifyLog(node.disk.stored, node.disk.checkpoint)
-      if (ok) continue
-      const { logSeq = null, problem = '' } = problems[0] ?? {}
-      const place = logSeq === null ? '' : `record ${logSeq}: `
-      simulation.fail({ check: NAME, node: node.name, detail: `${problemCount} problems; ${place}${problem}` })
-    }
+  const walked = new Map<SimulatedNode, Walked>()
+  const broken = new Set<SimulatedNode>()
+  return {
+    name: NAME,
+    async onSample(simulation) {
+      for (const node of honestNodes(simulation)) {
+        if (broken.has(node)) continue
+        const before = walked.get(node)
+        const from = before?.process === node.node ? before : { process: node.node, logSeq: 0, hash: GENESIS_HASH }
+        const { problem, ...to } = await walk(node, from)
+        walked.set(node, { process: node.node, ...to })
+        if (problem === null) continue
+        broken.add(node)
+        simulation.fail({ check: NAME, node: node.name, detail: problem })
+      }
+    },
+    onFold: async (simulation) => await verifyAll(simulation)
   }
-  return { name: NAME, onFold: look }
+}
+
+async function verifyAll(simulation: Simulation): Promise<void> {
+  for (const node of honestNodes(simulation)) {
+    if ((await storeOn(node)) === null) continue
+    const { ok, problems, problemCount } = await verifyLog(node.disk.stored, node.disk.checkpoint)
+    if (ok) continue
+    const { logSeq = null, problem = '' } = problems[0] ?? {}
+    const place = logSeq === null ? '' : `record ${logSeq}: `
+    simulation.fail({ check: NAME, node: node.name, detail: `${problemCount} problems; ${place}${problem}` })
+  }
+}
+
+/** From a record that was right, which must be there still, to the end of the log. */
+async function walk(
+  { disk: { stored } }: SimulatedNode,
+  from: Walked
+): Promise<{ readonly logSeq: number; readonly hash: Uint8Array; readonly problem: string | null }> {
+  let { logSeq, hash } = from
+  const wrong = (at: number, what: string): Awaited<ReturnType<typeof walk>> => ({
+    logSeq,
+    hash,
+    problem: `record ${at}: ${what}`
+  })
+  const { lt } = prefixRange(RECORD_PREFIX)
+  let isFirst = from.logSeq > 0
+  for await (const [key, bytes] of stored.range({ gte: recordKey(Math.max(1, from.logSeq)), lt })) {
+    const at = parseSortableNumber(key.slice(RECORD_PREFIX.length))
+    const record = decodeRecord(at, bytes)
+    if (record === null) return wrong(at, 'it is damaged')
+    if (isFirst) {
+      if (at !== logSeq || !equalBytes(record.hash, hash)) return wrong(logSeq, 'it is not the one that stood there')
+      isFirst = false
+      continue
+    }
+    if (at !== logSeq + 1) return wrong(at, `it follows record ${logSeq}`)
+    if (!equalBytes(sealRecord(hash, record).record.hash, record.hash))
+      return wrong(at, 'its hash does not follow from the record before it and its content')
+    logSeq = at
+    ;({ hash } = record)
+  }
+  return isFirst ? wrong(logSeq, 'it is gone') : { logSeq, hash, problem: null }
 }

@@ -34,6 +34,12 @@ export function nothingForbidden(): Check {
 
   return {
     name: NAME,
+    onAccept(simulation, node, id) {
+      const forbidden = simulation.ledger.forbiddenEvents.get(id)
+      if (!node.isHonest || forbidden?.what !== 'to-hold' || reported.has(`${node.name} ${id}`)) return
+      reported.add(`${node.name} ${id}`)
+      simulation.fail({ check: NAME, node: node.name, detail: `event ${id} ${HOW['to-hold']}: ${forbidden.rule}` })
+    },
     async onSample(simulation) {
       await look(simulation, seen)
       seen = simulation.ledger.forbiddenEvents.size

@@ -15,11 +15,21 @@ const OF_ONE_COPY: ReadonlySet<string> = new Set(['SIGNATURE_INVALID', 'KEY_WEAK
  */
 export function oneVerdictPerEvent(): Check {
   const seen = new Map<string, number>()
+  const noted = new Map<SimulatedNode, number>()
+  /** Who has rejected an event, for what all copies of it have in common. */
+  const rejectedBy = new Map<string, { readonly node: SimulatedNode; readonly code: string }>()
   const reported = new Set<string>()
   const report = (simulation: Simulation, node: SimulatedNode, id: string, detail: string): void => {
     if (reported.has(id)) return
     reported.add(id)
     simulation.fail({ check: NAME, node: node.name, detail: `event ${id} ${detail}` })
+  }
+
+  const note = (node: SimulatedNode): void => {
+    const from = noted.get(node) ?? 0
+    if (node.rejected.length === from) return
+    noted.set(node, node.rejected.length)
+    for (const { id, code } of node.rejected.slice(from)) if (!OF_ONE_COPY.has(code)) rejectedBy.set(id, { node, code })
   }
 
   const look = async (simulation: Simulation, node: SimulatedNode, from: number): Promise<void> => {
@@ -40,6 +50,12 @@ export function oneVerdictPerEvent(): Check {
 
   return {
     name: NAME,
+    onAccept(simulation, node, id) {
+      for (const other of honestNodes(simulation)) note(other)
+      const rejected = rejectedBy.get(id)
+      if (rejected === undefined || !node.isHonest) return
+      report(simulation, rejected.node, id, `was rejected (${rejected.code}), and ${node.name} holds it`)
+    },
     async onSample(simulation) {
       for (const node of honestNodes(simulation)) {
         await look(simulation, node, seen.get(node.name) ?? 0)

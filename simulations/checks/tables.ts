@@ -21,7 +21,7 @@ const PARTS_AT_ONCE = 64
 
 /** Parts of the simulation, which all nodes share, and values that hold no tables. */
 const NOT_OF_THE_NODE =
-  /^(?:Simulated|DiskStore$|OrderedMap$|MapReader$|TextPool$|VirtualTime|Link$|Pipe$|SocketEnd|Zod|\$Zod|Promise|Date|RegExp|Weak|ArrayBuffer|AbortSignal|PublicKey|PrivateKey|KeyObject|Error)/
+  /^(?:Simulated|RunCollector$|ScenarioRun$|CheckRounds$|DiskStore$|OrderedMap$|MapReader$|TextPool$|VirtualTime|Link$|Pipe$|SocketEnd|Zod|\$Zod|Promise|Date|RegExp|Weak|ArrayBuffer|AbortSignal|PublicKey|PrivateKey|KeyObject|Error)/
 
 interface Part {
   readonly owner: string

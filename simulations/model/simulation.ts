@@ -157,9 +157,11 @@ export type TraceKind =
 /** Looks whether something that must always hold does. */
 export interface Check {
   readonly name: string
+  /** At the moment at which an event is safe in a node's log, whoever's: cheap. Asks no node anything. */
+  onAccept?(simulation: Simulation, node: SimulatedNode, eventId: string): void
   /** At each sample: cheap. */
   onSample?(simulation: Simulation): void | Promise<void>
-  /** At each fold point, and after the heal. */
+  /** At each fold point, and once more before `onEnd`. */
   onFold?(simulation: Simulation): void | Promise<void>
   /** When everything has healed and the time to converge is over. */
   onEnd?(simulation: Simulation): void | Promise<void>

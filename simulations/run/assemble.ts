@@ -22,6 +22,7 @@ import type { RunAbout } from '../results/run-record.ts'
 import type { Scenario } from '../scenario/schema.ts'
 import { startWorkloads } from '../workload/workloads.ts'
 import { world } from '../world/world.ts'
+import { CheckRounds } from './check-rounds.ts'
 import type { RunParts } from './run.ts'
 import { ScenarioRun } from './scenario-run.ts'
 import { selectionsOf } from './selections.ts'
@@ -56,15 +57,21 @@ export async function assembleRun(options: AssembleOptions): Promise<RunParts> {
     ...(about.traceFrames ? { onSent: (from, to, bytes) => collector.record('frame', null, { from, to, bytes }) } : {})
   })
   const chains = createScriptedChains(scenario.chains, { time, random: random.fork('chains') })
-  // Nodes tell of defects only once they run, and by then there is a run to tell.
-  const told: { run?: ScenarioRun } = {}
+  // Nodes tell of anything only once they run, and by then there is a run to tell.
+  const told: { run?: ScenarioRun; rounds?: CheckRounds } = {}
   const nodes = createSimulatedNodes(cast, {
     scenario,
     time,
     random: random.fork('nodes'),
     net,
     chains,
-    trace: collector,
+    trace: {
+      record(kind, name, fields) {
+        collector.record(kind, name, fields)
+        const node = kind === 'accept' ? nodes.find((one) => one.name === name) : undefined
+        if (node !== undefined) told.rounds?.accepted(node, fields?.['id'] as string)
+      }
+    },
     createHost: hostMakerOf(scenario),
     dials,
     quorumOf: scenario.quorum === undefined ? [] : select(scenario.quorum.of, 'quorum'),
@@ -74,7 +81,10 @@ export async function assembleRun(options: AssembleOptions): Promise<RunParts> {
     onDefect: (node, error) => told.run?.fail({ check: 'defect', node, detail: detailOf(error) })
   })
   const made = new ScenarioRun({ scenario, seed: about.seed, time, random, net, nodes, chains, trace: collector })
+  // For one run, because checks remember what they have seen.
+  const rounds = new CheckRounds(made, [...standardChecks(), ...extensions.flatMap(({ checks = [] }) => checks)])
   told.run = made
+  told.rounds = rounds
   watchDefects((error) => made.fail({ check: 'defect', detail: detailOf(error) }))
   const early = nodes.filter(({ index }) => !late.some((member) => member.index === index))
   return {
@@ -83,7 +93,7 @@ export async function assembleRun(options: AssembleOptions): Promise<RunParts> {
     governance: governanceOf(nodes, cast),
     early,
     wanted: early.map(({ index }) => neighboursAmong(dials, index, early).size),
-    checks: [...standardChecks(), ...extensions.flatMap(({ checks = [] }) => checks)],
+    rounds,
     begin() {
       startWorkloads(made, extensions)
       startByzantine(made)

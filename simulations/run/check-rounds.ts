@@ -1,4 +1,4 @@
-import type { Check, Simulation } from '../model/simulation.ts'
+import type { Check, SimulatedNode, Simulation } from '../model/simulation.ts'
 import { detailOf } from '../model/defect-detail.ts'
 
 /** Has all checks look, one after the other; a check that throws has found a defect, of the run or its own. */
@@ -12,6 +12,17 @@ export class CheckRounds {
   constructor(simulation: Simulation, checks: readonly Check[]) {
     this.#simulation = simulation
     this.#checks = checks
+  }
+
+  /** An event is safe in the log of the node. */
+  accepted(node: SimulatedNode, eventId: string): void {
+    for (const check of this.#checks) {
+      try {
+        check.onAccept?.(this.#simulation, node, eventId)
+      } catch (error) {
+        this.#failed(check, error)
+      }
+    }
   }
 
   /** Left out where the one before it still looks: it waits for a node that answers slowly. */
@@ -47,7 +58,11 @@ export class CheckRounds {
     try {
       await look(check)
     } catch (error) {
-      this.#simulation.fail({ check: check.name, detail: detailOf(error) })
+      this.#failed(check, error)
     }
+  }
+
+  #failed(check: Check, error: unknown): void {
+    this.#simulation.fail({ check: check.name, detail: detailOf(error) })
   }
 }

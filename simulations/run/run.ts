@@ -4,10 +4,10 @@ import type { RunCollector } from '../results/collector.ts'
 import type { RunRecord } from '../results/run-record.ts'
 import { loadHistories } from '../workload/history.ts'
 import { forbidRealTime } from '../world/forbid.ts'
-import { CheckRounds } from './check-rounds.ts'
+import type { CheckRounds } from './check-rounds.ts'
 import { runTask } from './clockwork.ts'
 import type { ScenarioRun } from './scenario-run.ts'
-import type { Check, SimulatedNode } from '../model/simulation.ts'
+import type { SimulatedNode } from '../model/simulation.ts'
 
 // A node that has not started by then never will; a thousand that start at once are slow, not stuck.
 const START_WITHIN_US = 600_000_000
@@ -27,8 +27,7 @@ export interface RunParts {
   readonly early: readonly SimulatedNode[]
   /** How many connections each of them has when the mesh stands, by their order. */
   readonly wanted: readonly number[]
-  /** For one run, because they remember what they have seen. */
-  readonly checks: readonly Check[]
+  readonly rounds: CheckRounds
   /** Workloads and Byzantine peers begin. */
   readonly begin: () => void
   /** Virtual milliseconds since the start, and how long it takes at the most. */
@@ -40,7 +39,7 @@ export interface RunParts {
  * heals, and has to become one within the scenario's time. Ends as soon as it is.
  */
 export async function runScenario(parts: RunParts): Promise<RunRecord> {
-  const { run, collector, early, governance } = parts
+  const { run, collector, early, governance, rounds } = parts
   const { time, scenario } = run
   forbidRealTime()
   collector.begin(run)
@@ -51,11 +50,10 @@ export async function runScenario(parts: RunParts): Promise<RunRecord> {
   await untilMeshStands(parts)
   run.begin()
   run.trace.record('started', null)
-  const rounds = new CheckRounds(run, parts.checks)
   startFaults(run, governance)
   parts.begin()
   const endUs = scenario.faultsEnd + scenario.convergeWithin
-  sampleEvery(parts, rounds, endUs)
+  sampleEvery(parts, endUs)
   foldEvery(run, rounds, endUs)
   await time.runUntil(run.startedUs + endUs, () => run.hasConverged)
   await runTask(time, 'checking at the end', CHECKS_WITHIN_US, async () => await rounds.end())
@@ -82,7 +80,7 @@ async function untilMeshStands({ run, early, wanted }: RunParts): Promise<void> 
   run.fail({ check: 'mesh-stands', detail: `after ${withinS} s of finding each other ${left.join(', ')}` })
 }
 
-function sampleEvery({ run, collector, onProgress }: RunParts, rounds: CheckRounds, endUs: number): void {
+function sampleEvery({ run, collector, rounds, onProgress }: RunParts, endUs: number): void {
   every(run, { fromUs: 0, stepUs: run.scenario.sampleEvery, endUs }, async () => {
     collector.sample()
     onProgress(Math.floor(run.scenarioUs / 1_000), Math.floor(endUs / 1_000))

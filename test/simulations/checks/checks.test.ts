@@ -7,12 +7,13 @@ import { noHonestEquivocation } from '../../../simulations/checks/honest-chains.
 import { logsIntact } from '../../../simulations/checks/intact-logs.ts'
 import { nothingForbidden } from '../../../simulations/checks/nothing-forbidden.ts'
 import { oneVerdictPerEvent } from '../../../simulations/checks/one-verdict.ts'
+import { LogReader } from '../../../src/log/log-reader.ts'
 import { idKey, recordKey, STORE_META_KEY } from '../../../src/log/keys.ts'
 import { prefixRange } from '../../../src/log/store.ts'
 import { announceBody, next } from '../../support/events.ts'
 import { NAMESPACE } from '../../support/identities.ts'
 import { quiet } from '../../node/nodes.ts'
-import type { SimulatedNode } from '../../../simulations/model/simulation.ts'
+import type { Check, SimulatedNode } from '../../../simulations/model/simulation.ts'
 import type { ScenarioFile, Selection } from '../../../simulations/scenario/schema.ts'
 import type { FakeNode, FakeSimulation } from './fakes.ts'
 import { fakeSimulation, MEMBERS } from './fakes.ts'
@@ -93,6 +94,76 @@ test('a record that is missing is found in the log', async () => {
   expect(found).toMatch(/^n1: \d+ problems; record 2/)
 })
 
+describe('the end of the log, from sample to sample', () => {
+  async function another({ opened }: FakeNode): Promise<void> {
+    const first = await next(ANNA, null, announceBody('first'))
+    await opened.node.submit((await next(ANNA, first, announceBody('second'))).wire)
+    await quiet(opened)
+  }
+
+  test('follows what stood there', async () => {
+    const { fake, nodes } = await withEvent(1)
+    const check = logsIntact()
+    expect(await fake.look(check, 'onSample')).toEqual([])
+    await another(at(nodes, 0))
+    expect(await fake.look(check, 'onSample')).toEqual([])
+  })
+
+  test('is found where it follows something else, and told of once', async () => {
+    const { fake, nodes } = await withEvent(1)
+    const check = logsIntact()
+    await fake.look(check, 'onSample')
+    const before = await headOf(at(nodes, 0))
+    await another(at(nodes, 0))
+    await damage(at(nodes, 0), before + 1)
+    const detail = `n0: record ${before + 1}: its hash does not follow from the record before it and its content`
+    expect(await fake.look(check, 'onSample')).toEqual([detail])
+    expect(await fake.look(check, 'onSample')).toEqual([])
+  })
+
+  test('must still be there, and be the same, as long as the process is', async () => {
+    const { fake, nodes } = await withEvent(3)
+    const check = logsIntact()
+    await fake.look(check, 'onSample')
+    const [gone, other, restarted] = [at(nodes, 0), at(nodes, 1), at(nodes, 2)]
+    const head = await headOf(gone)
+    await forget(gone, recordKey(head))
+    await damage(other, head)
+    await forget(restarted, recordKey(head))
+    restarted.seen.node = null
+    expect(await fake.look(check, 'onSample')).toEqual([
+      `n0: record ${head}: it is gone`,
+      `n1: record ${head}: it is not the one that stood there`
+    ])
+  })
+
+  async function headOf({ store }: FakeNode): Promise<number> {
+    return (await new LogReader(store).readHead()).logSeq
+  }
+
+  async function damage({ store }: FakeNode, logSeq: number): Promise<void> {
+    const bytes = await store.get(recordKey(logSeq))
+    if (bytes === undefined) throw new Error(`there is no record ${logSeq}`)
+    const value = Uint8Array.from(bytes, (byte, place) => (place === 0 ? byte ^ 1 : byte))
+    await store.write([{ type: 'put', key: recordKey(logSeq), value }], { sync: true })
+  }
+})
+
+test('of long logs a fold compares some, and the end the others', async () => {
+  const { fake, nodes } = await withEvent(3)
+  for (const node of nodes)
+    for await (const [key] of node.store.range(prefixRange('v!batches!g'))) {
+      await forget(node, key)
+      break
+    }
+  const found = async (check: Check, when: 'onFold' | 'onEnd'): Promise<readonly string[]> =>
+    (await fake.look(check, when)).map((line) => line.slice(0, 2))
+  const check = projectionsEqualFreshFold(1)
+  expect(await found(check, 'onFold')).toEqual(['n0'])
+  expect(await found(check, 'onFold')).toEqual(['n1'])
+  expect(await found(check, 'onEnd')).toEqual(['n0', 'n2'])
+})
+
 test('a row that is missing, or another, is found by folding afresh', async () => {
   const { fake, nodes } = await withEvent(3)
   expect(await fake.look(projectionsEqualFreshFold(), 'onFold')).toEqual([])
@@ -115,6 +186,24 @@ describe('one verdict per event', () => {
     expect(await fake.look(oneVerdictPerEvent(), 'onEnd')).toEqual(found)
   })
 
+  test('an event that was rejected is found at the moment at which another takes it', async () => {
+    const { fake, id, nodes } = await withEvent(1)
+    const check = oneVerdictPerEvent()
+    const [taker, rejecter, third] = [at(nodes, 0), at(nodes, 1), at(nodes, 2)]
+    third.seen.isHonest = false
+    check.onAccept?.(fake.simulation, taker.seen, id)
+    rejecter.seen.rejected = [
+      { id: 'another', code: 'CHAIN_BROKEN' },
+      { id, code: 'CHAIN_BROKEN' }
+    ]
+    check.onAccept?.(fake.simulation, third.seen, id)
+    expect(fake.failures).toEqual([])
+    check.onAccept?.(fake.simulation, taker.seen, id)
+    check.onAccept?.(fake.simulation, taker.seen, id)
+    const detail = `event ${id} was rejected (CHAIN_BROKEN), and n0 holds it`
+    expect(fake.failures).toEqual([{ check: check.name, node: 'n1', detail }])
+  })
+
   test('a copy under a bad signature says nothing of the event, where somebody is not honest', async () => {
     const { fake, id, nodes } = await withEvent(1)
     at(nodes, 1).seen.rejected = [{ id, code: 'SIGNATURE_INVALID' }]
@@ -131,6 +220,20 @@ describe('nothing that is forbidden', () => {
     expect(await fake.look(nothingForbidden(), 'onSample')).toEqual([`n0: event ${id} is held: it is forged`])
     at(nodes, 0).seen.isHonest = false
     expect(await fake.look(nothingForbidden(), 'onEnd')).toEqual([])
+  })
+
+  test('is found at the moment at which it is taken', async () => {
+    const { fake, nodes } = await withEvent(0)
+    const check = nothingForbidden()
+    fake.simulation.ledger.forbidden('forged', 'it is forged')
+    fake.simulation.ledger.forbidden('stolen', 'its key was stolen', 'effect')
+    at(nodes, 2).seen.isHonest = false
+    for (const { seen } of nodes) for (const id of ['forged', 'stolen']) check.onAccept?.(fake.simulation, seen, id)
+    check.onAccept?.(fake.simulation, at(nodes, 0).seen, 'forged')
+    expect(fake.failures.map(({ node, detail }) => [node, detail])).toEqual([
+      ['n0', 'event forged is held: it is forged'],
+      ['n1', 'event forged is held: it is forged']
+    ])
   })
 
   test('has effect in the end', async () => {

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest'
+import { tablesWithinBounds } from '../../../simulations/checks/bounded-tables.ts'
 import { PARTS_MAX, tablesOf } from '../../../simulations/checks/tables.ts'
+import type { AnchormeshNode } from '../../../src/anchormesh-node.ts'
 import { BoundedMap } from '../../../src/platform/bounded-map.ts'
+import { fakeSimulation } from './fakes.ts'
 
 class Keeper {
   readonly #kept = new BoundedMap<string, { readonly names: Set<string> }>(2)
@@ -39,4 +42,23 @@ test('that there was more than was looked at is told', () => {
   const many = Array.from({ length: PARTS_MAX }, (_, at) => [`part${at}`, {}] as const)
   expect(tablesOf(Object.fromEntries(many.slice(1))).areAll).toBe(true)
   expect(tablesOf(Object.fromEntries(many)).areAll).toBe(false)
+})
+
+test('each fold looks into the next node, and samples measure what was found there', async () => {
+  const fake = await fakeSimulation()
+  const tables = fake.nodes.map(({ seen }) => {
+    const open = new Set<number>()
+    seen.node = { open } as unknown as AnchormeshNode
+    return open
+  })
+  const check = tablesWithinBounds()
+  expect(await fake.look(check, 'onFold')).toEqual([])
+  expect(await fake.look(check, 'onFold')).toEqual([])
+  for (const table of tables) for (let entry = 0; entry < 70_000; entry += 1) table.add(entry)
+  const known = await fake.look(check, 'onSample')
+  expect(known).toHaveLength(2)
+  const last = await fake.look(check, 'onFold')
+  expect(last).toHaveLength(1)
+  expect([...known, ...last].map((line) => line.slice(0, 2)).sort()).toEqual(['n0', 'n1', 'n2'])
+  expect(last[0]).toMatch(/open holds 70000, and may hold 65536$/)
 })

@@ -1,6 +1,7 @@
 import { appendFileSync } from 'node:fs'
 import { TraceWriter } from '../../../simulations/results/trace-writer.ts'
 import { assembleRun } from '../../../simulations/run/assemble.ts'
+import { CheckRounds } from '../../../simulations/run/check-rounds.ts'
 import { runScenario } from '../../../simulations/run/run.ts'
 import { scenarioSchema } from '../../../simulations/scenario/schema.ts'
 import type { ScenarioFile } from '../../../simulations/scenario/schema.ts'
@@ -38,6 +39,6 @@ const look = (): void => {
   time.afterUs(EVERY_US, null, look)
 }
 look()
-await runScenario(how.includes('unchecked') ? { ...parts, checks: [] } : parts)
+await runScenario(how.includes('unchecked') ? { ...parts, rounds: new CheckRounds(parts.run, []) } : parts)
 process.stdout.write(JSON.stringify({ hash: trace.finish().hash, failures: parts.run.failures }))
 process.exit(0)
