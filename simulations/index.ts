@@ -31,7 +31,7 @@ export type { ScenarioFile } from './scenario/schema.ts'
 export { runTwice } from './run/compare.ts'
 
 export interface SimulateOptions {
-  /** Of the first run; default `1`. */
+  /** Of the first run, default `1`: letters, digits, `.`, `_` and `-`, at most 64. */
   readonly seed?: string
   /** Default 1; each has another seed. */
   readonly runs?: number
@@ -55,24 +55,27 @@ export interface SimulatedRun {
 
 /**
  * Runs a scenario: as an object, as a file by its path, or by the name of one that comes with Anchormesh. Throws
- * `CONFIG_INVALID` with every problem of it, `USAGE` for a file or folder that can't be, and the reason of the signal.
+ * `CONFIG_INVALID` with every problem of it, `USAGE` for an option, file or folder that can't be, and the reason of the
+ * signal.
  */
 export async function simulate(
   scenario: ScenarioFile | string,
   options: SimulateOptions = {}
 ): Promise<readonly SimulatedRun[]> {
   const { seed = '1', runs = 1, jobs: parallel, out, traceFrames = false, signal, onProgress = () => {} } = options
+  const seeds = seedsOf(seed, runs)
   const extensions = (options.extensions ?? []).map(urlOf)
   const loaded = await load(scenario)
   const folder = out === undefined ? null : resolve(out)
-  if (folder !== null) await prepareResultFolder(folder, { kind: 'experiment', scenario: loaded.scenario })
-  const jobs = seedsOf(seed, runs).map((own) =>
+  const jobs = seeds.map((own) =>
     jobOf(loaded, own, { extensions, traceFrames, outDir: folder === null ? null : runFolder(folder, own) })
   )
-  const ended: EndedRun[] = []
   const report = (job: { readonly seed: string }, progress: RunProgress): void => onProgress(job.seed, progress)
+  const ending = spawnRuns(jobs, { parallel, signal, onProgress: report })
+  if (folder !== null) await prepareResultFolder(folder, { kind: 'experiment', ...loaded, extensions })
+  const ended: EndedRun[] = []
   try {
-    for await (const each of spawnRuns(jobs, { parallel, signal, onProgress: report })) ended.push(each)
+    for await (const each of ending) ended.push(each)
   } finally {
     // What is finished stays, also where the rest was interrupted.
     if (folder !== null) writeReport(folder, inOrder(jobs, ended))

@@ -308,8 +308,12 @@ export class SimulatedMachine implements SimulatedNode {
       if (error instanceof ProcessEnded) return
       if (!(error instanceof AnchormeshError)) throw error
       running.roster = null
-      const again = (): void => void this.#goByRoster().catch((defect) => this.#world.onDefect(this.name, defect))
-      this.#world.time.afterUs(INSIST_EVERY_US, null, again)
+      const { time, onDefect } = this.#world
+      const again = (): void =>
+        void this.#goByRoster().catch((defect: unknown) => {
+          onDefect(this.name, defect)
+        })
+      time.afterUs(INSIST_EVERY_US, null, again)
     }
   }
 

@@ -7,7 +7,7 @@ export const FIGURES = {
     label: 'Convergence after the heal',
     unit: 's',
     meaning:
-      'from the end of the faults until the checks found all honest nodes running, but those that are kept off for good, with equal events, membership, policy, verdicts, state and winners (where blocks that were final are taken back, verdicts may differ, and winners with them), which they look for once no workload publishes any more; none: never'
+      'from the end of the faults until the checks found all honest nodes running, but those that are kept off for good, with equal events, membership, policy, verdicts, state and winners (where blocks that were final are taken back, verdicts may differ, and winners with them), which they look for once no workload publishes any more, at samples alone, so that it is no finer than `sampleEvery` (a multiple of that, where `faultsEnd` is one); none: never'
   },
   events_convergence_s: {
     label: 'Events converged after the heal',

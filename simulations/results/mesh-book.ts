@@ -5,10 +5,13 @@ import { countOf, textOf } from './fields.ts'
 import { Holdings } from './holdings.ts'
 import { NODE_STATES, emptyNodeSamples } from './node-samples.ts'
 import type { NodeSamples } from './node-samples.ts'
-import { unreachableFrom } from './reach.ts'
+import { SharedSets, unreachableFrom } from './reach.ts'
 import type { MeshSample, RecordedEvent, RunAbout, RunRecord } from './run-record.ts'
 import { meshTraffic, sumOf } from './traffic.ts'
 import { WinnerBook } from './winner-book.ts'
+
+// What faults take away changes with them, not with each event. Of a thousand nodes so many sets are at most 7 MB.
+const APART_SETS_MAX = 256
 
 type Mutable<Shape> = { -readonly [Name in keyof Shape]: Shape[Name] }
 
@@ -23,6 +26,7 @@ export class MeshBook {
   readonly #peers: readonly Set<number>[]
   readonly #isOnline: boolean[]
   readonly #events: Mutable<RecordedEvent>[] = []
+  readonly #apart = new SharedSets(APART_SETS_MAX)
   readonly #samples: MeshSample[] = []
   readonly #nodeSamples: NodeSamples
   readonly #syncs: { sessions: number; rounds: number }[]
@@ -53,6 +57,7 @@ export class MeshBook {
   }
 
   note(atUs: number, kind: TraceKind, name: string | null, fields: JsonObject): void {
+    this.#noteWhole(atUs, this.#healedUs())
     if (name === null) this.#noteMesh(atUs, kind, fields)
     else this.#noteNode(atUs, kind, this.#numberOf(name), fields)
     if (kind === 'fail') {
@@ -60,15 +65,15 @@ export class MeshBook {
       const failure = { check: textOf(check), detail: textOf(detail), atUs }
       this.#failures.push(name === null ? failure : { ...failure, node: name })
     }
-    const healedUs = this.#healedUs()
-    if (this.#eventsConvergedUs === null && healedUs !== null && atUs >= healedUs && this.#holdings.isWhole)
-      this.#eventsConvergedUs = atUs
+    this.#noteWhole(atUs, atUs)
   }
 
   /** `null`: this moment has been looked at. */
   sample(atUs: number): MeshSample | null {
     if (this.#samples.at(-1)?.atUs === atUs) return null
+    this.#noteWhole(atUs, this.#healedUs())
     for (const number of this.#simulation.nodes.keys()) this.#count(number)
+    this.#noteWhole(atUs, atUs)
     const traffic = meshTraffic(this.#simulation.nodes)
     const { decided, agreed, disputed } = this.#winners.count()
     const sample = {
@@ -184,11 +189,22 @@ export class MeshBook {
   #eventOf(field: JsonValue | undefined, origin: number, atUs: number): number {
     const id = textOf(field)
     const { event, isNew } = this.#holdings.numberOf(id)
-    if (isNew) {
-      const apart = unreachableFrom(origin, this.#simulation, this.#peers, this.#faults.nodesNow('disk-full'))
-      this.#events.push({ id, publishedUs: null, firstUs: atUs, origin, apart })
-    }
+    if (isNew) this.#events.push({ id, publishedUs: null, firstUs: atUs, origin, apart: this.#apartFrom(origin) })
     return event
+  }
+
+  /** `null` before the start: a history may have a hundred thousand events, and does not spread. */
+  #apartFrom(origin: number): ReadonlySet<number> | null {
+    if (this.#startedUs === null) return null
+    const full = this.#faults.nodesNow('disk-full')
+    return this.#apart.share(unreachableFrom(origin, this.#simulation, this.#peers, full))
+  }
+
+  /** Asked before and after all that changes it: what is whole before the first such thing after the heal was so by then. */
+  #noteWhole(atUs: number, sinceUs: number | null): void {
+    const healedUs = this.#healedUs()
+    if (this.#eventsConvergedUs !== null || healedUs === null || atUs < healedUs || !this.#holdings.isWhole) return
+    this.#eventsConvergedUs = sinceUs
   }
 
   #connected(): (readonly [number, number])[] {

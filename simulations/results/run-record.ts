@@ -92,8 +92,11 @@ export interface RecordedEvent {
   readonly firstUs: number
   /** The node that held it first. */
   readonly origin: number
-  /** The nodes that nothing from there could reach then: they were off, or every way was cut. */
-  readonly apart: ReadonlySet<number>
+  /**
+   * The nodes that nothing from there could reach then: they were off, or every way was cut; `null` for what was there
+   * before the start.
+   */
+  readonly apart: ReadonlySet<number> | null
 }
 
 /** Each time at which an event became safe on a node that did not hold it, in order. */

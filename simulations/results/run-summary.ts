@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../protocols/canonical-json/v1/json.ts'
+import { sha256Hex } from '../../protocols/primitives/sha256.ts'
 import type { Figures } from './figures.ts'
-import type { MeshSample, RunRecord } from './run-record.ts'
+import type { MeshSample, ModuleMark, RunRecord } from './run-record.ts'
 import { spreadOf } from './spread.ts'
 import type { Spread } from './spread.ts'
 import { quantile, quantiles } from './statistics.ts'
@@ -24,6 +25,10 @@ export type RunSummary = {
   readonly versions: { readonly anchormesh: string; readonly commit: string | null; readonly node: string }
   /** As it was run. */
   readonly configuration: JsonObject
+  /** SHA-256, in hex, of the files that the scenario names, by the names that it has for them. */
+  readonly files: Readonly<Record<string, string>>
+  /** Modules of one's own that took part. */
+  readonly extensions: readonly ModuleMark[]
   readonly trace: TraceEnd & JsonObject
   /** From the start of all nodes until the faults were over, and until the run was. */
   readonly heal_s: number
@@ -98,6 +103,8 @@ export function summarise(record: RunRecord, trace: TraceEnd): RunSummary {
     seed: about.seed,
     versions: { anchormesh: about.version, commit: about.commit, node: about.nodeVersion },
     configuration: about.scenario as JsonObject,
+    files: hashesOf(about.files),
+    extensions: about.extensions,
     trace: { ...trace },
     heal_s: sinceStart(record.healedUs),
     end_s: sinceStart(record.endedUs),
@@ -133,6 +140,11 @@ export function summarise(record: RunRecord, trace: TraceEnd): RunSummary {
       time_s: sinceStart(atUs)
     }))
   }
+}
+
+/** What of texts stands in a summary, by their names. */
+export function hashesOf(files: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(files).map(([name, text]) => [name, sha256Hex(text)]))
 }
 
 function figuresOf(record: RunRecord, spread: Spread): Figures {

@@ -20,10 +20,10 @@ export interface Spread {
  * counts for healing alone. Accepts after the loss of a disk count for healing too.
  */
 export function spreadOf(record: RunRecord): Spread {
-  const { nodes, events, accepts, startedUs, healedUs } = record
+  const { nodes, events, accepts, healedUs } = record
   const isAsked = nodes.map(({ isHonest, isOnAtEnd }) => isHonest && isOnAtEnd)
   const asked = isAsked.filter((is) => is).length
-  const spreads = events.map(({ firstUs, origin }) => firstUs >= startedUs && nodes[origin]?.isHonest === true)
+  const spreads = events.map(({ apart, origin }) => apart !== null && nodes[origin]?.isHonest === true)
   const heals = healsOf(record, isAsked)
   const seen = new PairSet(nodes.length, events.length)
   const propagationUs: number[] = []
@@ -43,7 +43,7 @@ export function spreadOf(record: RunRecord): Spread {
     if (!seen.add(node, event)) continue
     if (heals[event] === true) held[node] = (held[node] ?? 0) + 1
     if (spreads[event] !== true || node === about.origin) continue
-    const isApart = about.apart.has(node)
+    const isApart = about.apart?.has(node) === true
     ;(isApart ? catchUpUs : propagationUs).push(atUs - about.firstUs)
     if (isAsked[node] !== true) continue
     delivered += 1

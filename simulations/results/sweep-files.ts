@@ -3,6 +3,7 @@ import { csvLine } from './csv.ts'
 import { writePlots } from './experiment-files.ts'
 import { FIGURE_NAMES } from './figures.ts'
 import { readableJson, writeTexts } from './files.ts'
+import { parameterScale } from './parameter-scale.ts'
 import { sweepFigures, sweepReportHtml } from './report/sweep-report.ts'
 import { readRunSummary } from './run-files.ts'
 import type { Parameters, SweepPoint, SweepSummary } from './sweep.ts'
@@ -29,9 +30,11 @@ export function writeSweepFiles(
 
 /** The lines of `sweep.csv`, the header first: a row for each run, its parameters, then its figures. */
 function* sweepLines(parameters: readonly string[], points: readonly SweepPoint[]): Generator<string> {
-  yield csvLine([...parameters, 'seed', 'trace_sha256', ...FIGURE_NAMES])
+  const scales = parameters.map((name) => ({ name, ...parameterScale(points.map((point) => point.parameters[name])) }))
+  const names = scales.map(({ name, unit }) => (unit === null ? name : `${name}_${unit}`))
+  yield csvLine([...names, 'seed', 'trace_sha256', ...FIGURE_NAMES])
   for (const point of points) {
-    const values = parameters.map((name) => point.parameters[name] ?? null)
+    const values = scales.map(({ name, place }) => place(point.parameters[name]))
     for (const { seed, trace, figures } of point.runs)
       yield csvLine([...values, seed, trace.hash, ...FIGURE_NAMES.map((name) => figures[name])])
   }

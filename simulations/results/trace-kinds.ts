@@ -109,6 +109,6 @@ export const TRACE_MEANINGS: Readonly<Record<TraceKind, string>> = {
   heal: 'It is undone.',
   sample: 'The mesh as it is now.',
   frame: 'A host sends bytes. Only where a run was asked to trace frames.',
-  converged: 'The checks found that all honest nodes hold the same.',
+  converged: 'The checks found, at a sample or at the end, that all honest nodes hold the same.',
   fail: 'A check found that something is wrong.'
 }

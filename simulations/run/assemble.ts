@@ -27,7 +27,7 @@ import type { RunParts } from './run.ts'
 import { ScenarioRun } from './scenario-run.ts'
 import { selectionsOf } from './selections.ts'
 import { detailOf } from '../model/defect-detail.ts'
-import type { SimulationExtension, Trace } from '../model/simulation.ts'
+import type { SimulatedNode, SimulationExtension, Trace } from '../model/simulation.ts'
 
 export interface AssembleOptions {
   readonly scenario: Scenario
@@ -59,6 +59,7 @@ export async function assembleRun(options: AssembleOptions): Promise<RunParts> {
   const chains = createScriptedChains(scenario.chains, { time, random: random.fork('chains') })
   // Nodes tell of anything only once they run, and by then there is a run to tell.
   const told: { run?: ScenarioRun; rounds?: CheckRounds } = {}
+  const named = new Map<string, SimulatedNode>()
   const nodes = createSimulatedNodes(cast, {
     scenario,
     time,
@@ -68,7 +69,7 @@ export async function assembleRun(options: AssembleOptions): Promise<RunParts> {
     trace: {
       record(kind, name, fields) {
         collector.record(kind, name, fields)
-        const node = kind === 'accept' ? nodes.find((one) => one.name === name) : undefined
+        const node = kind === 'accept' && name !== null ? named.get(name) : undefined
         if (node !== undefined) told.rounds?.accepted(node, fields?.['id'] as string)
       }
     },
@@ -80,6 +81,7 @@ export async function assembleRun(options: AssembleOptions): Promise<RunParts> {
     logger: (node) => sessionLogger((session) => collector.record('sync', node, session)),
     onDefect: (node, error) => told.run?.fail({ check: 'defect', node, detail: detailOf(error) })
   })
+  for (const node of nodes) named.set(node.name, node)
   const made = new ScenarioRun({ scenario, seed: about.seed, time, random, net, nodes, chains, trace: collector })
   // For one run, because checks remember what they have seen.
   const rounds = new CheckRounds(made, [...standardChecks(), ...extensions.flatMap(({ checks = [] }) => checks)])

@@ -1,24 +1,28 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { packageRoot, packageVersion } from '../../src/platform/package-info.ts'
+import { builtFrom } from './built-from.ts'
 
 /** Which program makes a run. */
 export interface ProgramVersion {
   /** Of the package. */
   readonly version: string
-  /** Of the source, where it is a git checkout, with `-dirty` where it was changed since; `null` elsewhere. */
+  /** Of the source, with `-dirty` where it had been changed since; `null` where nobody knows it. */
   readonly commit: string | null
 }
 
 /** What of a checkout a run is made by: neither pages nor results that lie there change it. */
 const SOURCES = ['package.json', 'package-lock.json', 'protocols/*.ts', 'simulations/*.ts', 'src/*.ts']
 
-export async function programVersion(root: string = packageRoot): Promise<ProgramVersion> {
-  return { version: packageVersion, commit: await commitIn(root) }
+const IS_BUILT = import.meta.filename.endsWith('.js')
+
+export async function programVersion(): Promise<ProgramVersion> {
+  // What is checked out now is not what a build was made from some time ago.
+  return { version: packageVersion, commit: IS_BUILT ? builtFrom : await commitIn(packageRoot) }
 }
 
-/** Without git, or outside of a checkout, nobody knows it. */
-async function commitIn(folder: string): Promise<string | null> {
+/** The commit that is checked out in the folder; `null` without git, or outside of a checkout. */
+export async function commitIn(folder: string): Promise<string | null> {
   try {
     // An installed package may lie in a checkout of somebody's own, whose commit says nothing of it.
     const [prefix, commit = null] = (await git(folder, 'rev-parse', '--show-prefix', 'HEAD')).split('\n')

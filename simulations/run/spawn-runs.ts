@@ -1,9 +1,12 @@
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
+import { inspect } from 'node:util'
+import { AnchormeshError } from '../../src/platform/errors.ts'
 import { Signal } from '../../src/platform/signal.ts'
 import type { LoadedScenario } from './load.ts'
 import { writtenScenario } from '../scenario/written.ts'
 import type { RunJob } from './jobs.ts'
+import { assertSeed } from './seed.ts'
 import { spawnRun } from './spawn.ts'
 import type { RunEnd, RunProgress } from './spawn.ts'
 
@@ -20,6 +23,9 @@ export interface EndedRun {
   readonly end: RunEnd
 }
 
+/** Ends the name of the folder of a run that goes on, or was broken off. */
+export const UNFINISHED = '.unfinished'
+
 /** The job of a scenario with a seed. */
 export function jobOf(
   { scenario, files }: LoadedScenario,
@@ -33,8 +39,10 @@ export function jobOf(
   return { scenario: writtenScenario(scenario), files, seed, outDir, traceFrames, extensions }
 }
 
-/** The seeds of several runs: the first, and those after it. */
+/** The seeds of several runs: the first, and those after it. Throws `USAGE` unless it is a seed, and they 1 or more. */
 export function seedsOf(first: string, runs: number): readonly string[] {
+  assertSeed(first)
+  assertCount('runs', runs)
   const number = /^(?:0|[1-9]\d{0,14})$/.test(first) ? Number(first) : null
   return Array.from({ length: runs }, (_, index) => {
     if (number !== null) return String(number + index)
@@ -44,10 +52,20 @@ export function seedsOf(first: string, runs: number): readonly string[] {
 
 /**
  * Makes runs side by side, and yields each as it ends, whatever the order in which they were given. A run's folder is
- * there when it has ended, and whole. Throws the signal's reason, after the runs that have ended by then.
+ * there when it has ended, and whole. Throws `USAGE` at once unless `parallel` is 1 or more; later the signal's
+ * reason, after the runs that have ended by then.
  */
-export async function* spawnRuns(jobs: readonly RunJob[], options: RunsOptions = {}): AsyncGenerator<EndedRun> {
-  const { parallel = availableParallelism(), signal, onProgress = () => {} } = options
+export function spawnRuns(jobs: readonly RunJob[], options: RunsOptions = {}): AsyncGenerator<EndedRun> {
+  const { parallel = availableParallelism() } = options
+  assertCount('jobs', parallel)
+  return endingRuns(jobs, parallel, options)
+}
+
+async function* endingRuns(
+  jobs: readonly RunJob[],
+  parallel: number,
+  { signal, onProgress = () => {} }: RunsOptions
+): AsyncGenerator<EndedRun> {
   const stopping = new AbortController()
   const stopped = signal === undefined ? stopping.signal : AbortSignal.any([signal, stopping.signal])
   const waiting = jobs.values()
@@ -107,11 +125,18 @@ export function inOrder(jobs: readonly RunJob[], ended: readonly EndedRun[]): re
   return jobs.flatMap((job) => byJob.get(job) ?? [])
 }
 
+function assertCount(option: 'runs' | 'jobs', count: unknown): void {
+  if (Number.isInteger(count) && Number(count) >= 1) return
+  throw new AnchormeshError('USAGE', `${option} is ${inspect(count)}, but must be a whole number from 1`, {
+    hint: 'Give 1 or more, or leave it out.'
+  })
+}
+
 /** Has the run write beside its folder, and puts what it wrote there when it is whole. */
 async function inFolder(job: RunJob, run: (placed: RunJob) => Promise<RunEnd>): Promise<RunEnd> {
   const { outDir } = job
   if (outDir === null) return await run(job)
-  const unfinished = `${outDir}.unfinished`
+  const unfinished = `${outDir}${UNFINISHED}`
   await rm(unfinished, { recursive: true, force: true })
   await mkdir(unfinished, { recursive: true })
   try {

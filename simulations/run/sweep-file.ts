@@ -106,6 +106,9 @@ interface MadeBy {
   readonly extensions: readonly ModuleMark[]
 }
 
+/** How all names that `folderOf` gives look. */
+export const POINT_FOLDER_PATTERN = /^[\w.=,-]{1,100}-[\da-f]{12}$/
+
 /** Runs that are made by something else do not belong to the same sweep. */
 function folderOf(parameters: Parameters, { scenario, files }: LoadedScenario, by: MadeBy): string {
   const shown = Object.entries(parameters).map(([key, to]) => `${key}=${String(to)}`)

@@ -1,3 +1,4 @@
+import type { Reported } from '../../simulations/run/result-folder.ts'
 import type { EndedRun } from '../../simulations/run/spawn-runs.ts'
 import type { RunEnd, RunProgress } from '../../simulations/run/spawn.ts'
 import type { ProgressListener } from '../operations.ts'
@@ -55,6 +56,10 @@ function figureOf(end: RunEnd, name: keyof Extract<RunEnd, { kind: 'done' }>['su
 /** What is said where a signal has ended the runs. */
 export const interruptedText = (finished: number, of: number): string =>
   `Interrupted: ${finished} of ${of} runs are finished.`
+
+/** What a report is of, where that is more than the runs that were just made. */
+export const reportedText = ({ runs, before }: Reported): string =>
+  before === 0 ? '' : `: of ${runs} runs, ${before} of which ${before === 1 ? 'was' : 'were'} there before`
 
 /** Adds up how far several runs are, in virtual seconds. */
 export function progressOf(runs: number, report: ProgressListener): (name: string, progress: RunProgress) => void {

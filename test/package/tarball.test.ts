@@ -30,20 +30,31 @@ interface PackResult {
 }
 
 let folder = ''
+let checkout = ''
 let project = ''
+/** Of which the package is. */
+let commit = ''
 let packed: PackResult = { filename: '', files: [] }
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'anchormesh-tarball-'))
   // A copy, because packing builds, and other tests may read the checkout's own `dist` meanwhile.
-  const checkout = join(folder, 'checkout')
+  checkout = join(folder, 'checkout')
   await mkdir(checkout)
   for (const name of PACKED) await cp(join(ROOT, name), join(checkout, name), { recursive: true })
+  // A repository of its own, so that it has a commit, and then another one.
+  const git = async (...command: readonly string[]): Promise<string> =>
+    (await run('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.c', ...command], { cwd: checkout })).stdout.trim()
+  await git('init', '--quiet')
+  await git('add', '.')
+  await git('commit', '--quiet', '--message', 'One')
+  commit = await git('rev-parse', 'HEAD')
   await symlink(join(ROOT, 'node_modules'), join(checkout, 'node_modules'))
   const { stdout } = await run('npm', ['pack', '--json', '--silent', '--pack-destination', folder], {
     cwd: checkout,
     env
   })
+  await git('commit', '--quiet', '--allow-empty', '--message', 'Two')
   const [result] = JSON.parse(stdout.slice(stdout.indexOf('['))) as PackResult[]
   if (result !== undefined) packed = result
 
@@ -107,11 +118,25 @@ describe('the package installed from its tarball', () => {
       "import { simulate } from 'anchormesh/simulations'",
       "const scenario = { v: 1, name: 'tiny', asks: 'Does it run?', nodes: 2, faultsEnd: '1s', convergeWithin: '90s' }",
       "const [{ end }] = await simulate(scenario, { extensions: ['mine.mjs'], out: 'results' })",
-      'console.log(JSON.stringify(end.failures?.map(({ check, detail }) => [check, detail]) ?? end))'
+      'console.log(JSON.stringify(end))'
     ].join('\n')
     const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: project, env })
-    expect(stdout).toBe('[["mine","tiny"]]\n')
+    expect(JSON.parse(stdout)).toMatchObject({
+      failures: [{ check: 'mine', detail: 'tiny' }],
+      summary: { versions: { commit } }
+    })
     expect(await readFile(join(project, 'results', 'report.html'), 'utf8')).toContain('tiny')
+  })
+
+  test('is of the commit that it was built from, as is the build itself when another one is checked out', async () => {
+    const script = [
+      "import { programVersion } from './dist/simulations/run/program-version.js'",
+      'console.log((await programVersion()).commit)'
+    ].join('\n')
+    for (const cwd of [checkout, join(project, 'node_modules', 'anchormesh')]) {
+      const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd, env })
+      expect(stdout.trim()).toBe(commit)
+    }
   })
 
   test('is imported as a client, which a browser can do too', async () => {
@@ -187,6 +212,31 @@ describe('the package installed from its tarball', () => {
       JSON.stringify({ compilerOptions: { ...options, typeRoots }, files: ['use.ts'] })
     )
     await expect(run('tsc', ['-p', project], { cwd: project, env })).resolves.toEqual({ stdout: '', stderr: '' })
+  })
+
+  test('brings the types of its simulations, for which its README has examples', async () => {
+    const readme = await readFile(join(project, 'node_modules', 'anchormesh', 'simulations', 'README.md'), 'utf8')
+    const example = (language: string): string =>
+      new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\`$`, 'm').exec(readme)?.[1] ?? ''
+    expect(example('ts')).toContain('SimulationExtension')
+    expect(example('js')).toContain('await simulate(')
+    const wrong = [
+      "import type { SimulatedNode } from 'anchormesh/simulations'",
+      '// @ts-expect-error a state is a word and no number',
+      'export const wrong = ({ state }: SimulatedNode): number => state',
+      ''
+    ]
+    const files = { 'extension.ts': example('ts'), 'program.ts': example('js'), 'wrong.ts': wrong.join('\n') }
+    for (const [name, text] of Object.entries(files)) await writeFile(join(project, name), text)
+    // What the README asks for, and the types of libraries are checked, too.
+    const options = { module: 'nodenext', target: 'es2024', strict: true, noEmit: true, types: ['node'] }
+    const typeRoots = [join(ROOT, 'node_modules', '@types')]
+    await writeFile(
+      join(project, 'tsconfig.simulations.json'),
+      JSON.stringify({ compilerOptions: { ...options, typeRoots }, files: Object.keys(files) })
+    )
+    const compiling = run('tsc', ['-p', 'tsconfig.simulations.json'], { cwd: project, env })
+    await expect(compiling).resolves.toEqual({ stdout: '', stderr: '' })
   })
 
   test('brings its command', async () => {

@@ -1,9 +1,9 @@
 import { dot, lineY, ruleX, ruleY } from '@observablehq/plot'
-import { parseDurationUs } from '../../scenario/duration.ts'
 import { labelOf } from '../experiment.ts'
 import type { FigureName } from '../figures.ts'
 import { FIGURES } from '../figures.ts'
-import type { Parameters, ParameterValue, SweepSummary } from '../sweep.ts'
+import { parameterScale } from '../parameter-scale.ts'
+import type { Parameters, SweepSummary } from '../sweep.ts'
 import type { ReportFigure } from './html.ts'
 import { escapeHtml, estimateText, tableHtml } from './html.ts'
 import { figureSection, pageHtml } from './page.ts'
@@ -57,16 +57,13 @@ ${tableHtml({ head: ['parameters', 'seeds'], rows })}</section>`
 
 function sweepFigure(sweep: SweepSummary, series: readonly Series[], figure: FigureName): ReportFigure {
   const [along = ''] = sweep.parameters
-  const axis = axisOf(
-    along,
-    sweep.points.map(({ parameters }) => parameters[along])
-  )
+  const scale = parameterScale(sweep.points.map(({ parameters }) => parameters[along]))
   const marks = series.flatMap(({ points, colour }) => {
     const drawn = points.flatMap(({ parameters, figures }) => {
       const estimate = figures[figure]
       if (estimate === null) return []
       const { mean, low, high } = estimate
-      return [{ at: axis.place(parameters[along]), mean, low: low ?? mean, high: high ?? mean }]
+      return [{ at: scale.place(parameters[along]), mean, low: low ?? mean, high: high ?? mean }]
     })
     return [
       ruleX(drawn, { x: 'at', y1: 'low', y2: 'high', stroke: colour, strokeWidth: 2, strokeOpacity: 0.5 }),
@@ -80,7 +77,10 @@ function sweepFigure(sweep: SweepSummary, series: readonly Series[], figure: Fig
     caption: `Measured: ${FIGURES[figure].meaning}. Points: means over the seeds; bars: their intervals.`,
     svg: plotSvg(`${labelOf(figure)} over ${along}`, {
       ...(series.length > 1 ? { marginRight: KEY_MARGIN } : {}),
-      x: { label: axis.label, type: axis.isNumeric ? 'linear' : 'point' },
+      x: {
+        label: scale.unit === null ? along : `${along} (${scale.unit})`,
+        type: scale.isNumeric ? 'linear' : 'point'
+      },
       y: { label: labelOf(figure), grid: true, zero: true },
       marks: [...marks, ...(series.length > 1 ? keyMarks(series) : []), ruleY([0])]
     }),
@@ -107,26 +107,6 @@ function seriesOf({ parameters: [, ...others], points }: SweepSummary): Series[]
     colour: COLOURS[place % COLOURS.length] ?? COLOURS[0],
     points: group
   }))
-}
-
-interface Axis {
-  readonly label: string
-  readonly isNumeric: boolean
-  readonly place: (value: ParameterValue | undefined) => number | string
-}
-
-/** Numbers stand where they are, durations at their seconds; other values side by side. */
-function axisOf(name: string, values: readonly (ParameterValue | undefined)[]): Axis {
-  if (values.every((value) => typeof value === 'number'))
-    return { label: name, isNumeric: true, place: (value) => Number(value) }
-  if (values.every((value) => secondsOf(value) !== null))
-    return { label: `${name} (s)`, isNumeric: true, place: (value) => secondsOf(value) ?? Number.NaN }
-  return { label: name, isNumeric: false, place: String }
-}
-
-function secondsOf(value: ParameterValue | undefined): number | null {
-  const us = typeof value === 'string' ? parseDurationUs(value) : null
-  return us === null ? null : us / 1_000_000
 }
 
 const namesOf = (values: Parameters, names: readonly string[]): string =>

@@ -1,14 +1,16 @@
 import { join, resolve } from 'node:path'
 import { Option } from 'commander'
 import type { Command } from 'commander'
+import type { RunJob } from '../../../simulations/run/jobs.ts'
 import type { EndedRun } from '../../../simulations/run/spawn-runs.ts'
+import type { RunProgress } from '../../../simulations/run/spawn.ts'
 import { EXIT } from '../../platform/errors.ts'
 import { countArgument } from '../arguments.ts'
 import type { CommandContext, RegisterVerb } from '../command.ts'
 import { examples } from '../help.ts'
 import { addScenarioOptions, againText, extensionsOf, loadWith, seedArgument } from '../simulate-arguments.ts'
 import type { ScenarioOptions } from '../simulate-arguments.ts'
-import { interruptedText, isGood, progressOf, runRow, runsText } from '../simulate-text.ts'
+import { interruptedText, isGood, progressOf, reportedText, runRow, runsText } from '../simulate-text.ts'
 import { registerSimulateMinimise } from './simulate-minimise.ts'
 import { registerSimulateReplay } from './simulate-replay.ts'
 import { registerSimulateSweep } from './simulate-sweep.ts'
@@ -83,7 +85,7 @@ async function run(context: CommandContext, scenario: string, options: SimulateO
   const loaded = await loadWith(scenario, options)
   const folder = out === undefined ? null : resolve(out)
   const extensions = await extensionsOf(options, [loaded.scenario])
-  if (folder !== null) await prepareResultFolder(folder, { kind: 'experiment', scenario: loaded.scenario })
+  if (folder !== null) await prepareResultFolder(folder, { kind: 'experiment', ...loaded, extensions })
   const jobs = seedsOf(seed, count).map((own) =>
     jobOf(loaded, own, { extensions, traceFrames, outDir: folder === null ? null : runFolder(folder, own) })
   )
@@ -92,8 +94,7 @@ async function run(context: CommandContext, scenario: string, options: SimulateO
   const ended: EndedRun[] = []
   const { signal } = context
   try {
-    const onProgress = (job: { readonly seed: string }, how: Parameters<typeof report>[1]): void =>
-      report(job.seed, how)
+    const onProgress = (job: RunJob, how: RunProgress): void => report(job.seed, how)
     for await (const each of spawnRuns(jobs, { parallel, signal, onProgress })) {
       ended.push(each)
       if (context.json) await context.output.json(runRow(each))
@@ -116,27 +117,32 @@ async function tell(
   if (ended.length === 0) return
   if (!context.json) await context.output.line(runsText(ended, again))
   const { writeReport } = await import('../../../simulations/run/result-folder.ts')
-  if (folder === null || !writeReport(folder, ended)) return
-  context.output.note(`\nThe report is ${join(folder, 'report.html')}.`)
+  const reported = folder === null ? null : writeReport(folder, ended)
+  if (folder === null || reported === null) return
+  context.output.note(`\nThe report is ${join(folder, 'report.html')}${reportedText(reported)}.`)
 }
 
 async function check(context: CommandContext, scenario: string, options: SimulateOptions): Promise<number> {
   const { jobOf, seedsOf } = await import('../../../simulations/run/spawn-runs.ts')
-  const { runTwice } = await import('../../../simulations/run/compare.ts')
+  const { runAllTwice } = await import('../../../simulations/run/compare.ts')
   const { tellComparison } = await import('../simulate-comparison.ts')
   const { seed, runs, jobs: parallel, traceFrames = false } = options
   const loaded = await loadWith(scenario, options)
   const extensions = await extensionsOf(options, [loaded.scenario])
+  const jobs = seedsOf(seed, runs).map((own) => jobOf(loaded, own, { extensions, traceFrames }))
+  const progress = context.progress(`simulating ${loaded.scenario.name} twice`)
+  const report = progressOf(2 * runs, progress.report)
+  const { signal } = context
   let isWell = true
-  for (const own of seedsOf(seed, runs)) {
-    const progress = context.progress(`simulating ${loaded.scenario.name} twice`)
-    const job = jobOf(loaded, own, { extensions, traceFrames })
-    const report = progressOf(2, progress.report)
-    const { signal } = context
-    const comparing = runTwice(job, { parallel, signal, onProgress: ({ outDir }, how) => report(outDir ?? '', how) })
-    const comparison = await comparing.finally(progress.end)
-    isWell &&= comparison.kind === 'same' && isGood(comparison.end)
-    await tellComparison(context, own, comparison, ['first', 'second'])
+  try {
+    const onProgress = ({ outDir }: RunJob, how: RunProgress): void => report(outDir ?? '', how)
+    for await (const { job, comparison } of runAllTwice(jobs, { parallel, signal, onProgress })) {
+      isWell &&= comparison.kind === 'same' && isGood(comparison.end)
+      progress.end()
+      await tellComparison(context, job.seed, comparison, ['first', 'second'])
+    }
+  } finally {
+    progress.end()
   }
   return isWell ? EXIT.done : EXIT.failed
 }

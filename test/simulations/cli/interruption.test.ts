@@ -2,11 +2,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { simulate } from '../../../simulations/index.ts'
-import { launch, newFolder } from '../../support/cli.ts'
+import { launch, newFolder, run } from '../../support/cli.ts'
 import { until } from '../../support/until.ts'
 import { FIRST_STANDS_STILL, TINY, written } from './tiny.ts'
 
 describe('a simulation that is interrupted', () => {
+  const seedsIn = (out: string): readonly string[] =>
+    (JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8')) as { seeds: readonly string[] }).seeds
+
   test.each([
     ['SIGINT', 130],
     ['SIGTERM', 143]
@@ -24,16 +27,28 @@ describe('a simulation that is interrupted', () => {
     expect(stdout).toMatch(/^1 +passed/m)
     expect(stdout).not.toContain('BROKEN')
     expect(stderr).toMatch(/^Interrupted: \d+ of 1000 runs are finished\.$/m)
-    const { seeds } = JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8')) as { seeds: readonly string[] }
-    expect(finished.toSorted()).toEqual(seeds.map((seed) => `seed-${seed}`).toSorted())
+    expect(finished.toSorted()).toEqual(
+      seedsIn(out)
+        .map((seed) => `seed-${seed}`)
+        .toSorted()
+    )
+  })
+
+  test('comes to its end when it is started again', async () => {
+    const folder = newFolder()
+    const out = join(folder, 'out')
+    const args = ['simulate', written(folder, 'tiny.yaml', TINY), '--runs', '3', '--jobs', '1', '--out', out]
+    const command = launch(args)
+    await until('a run is finished', () => existsSync(join(out, 'runs', 'seed-1', 'summary.json')))
+    command.process.kill('SIGINT')
+    expect(await command.ended).toMatchObject({ code: 130 })
+    expect(await run(args)).toMatchObject({ code: 0 })
+    expect(seedsIn(out)).toEqual(['1', '2', '3'])
   })
 
   // Runs 2 and 3 are over while the first goes on.
   const overtaken = (out: string) =>
     until('the third run is finished', () => existsSync(join(out, 'runs', 'seed-3', 'summary.json')))
-  const seedsIn = (out: string): readonly string[] =>
-    (JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8')) as { seeds: readonly string[] }).seeds
-
   test('reports the runs that are finished while one before them is not', async () => {
     const folder = newFolder()
     const out = join(folder, 'out')

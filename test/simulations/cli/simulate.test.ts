@@ -11,6 +11,7 @@ import {
   among,
   containing,
   filesBelow,
+  firstWaitsForOthers,
   having,
   matching,
   written
@@ -61,6 +62,31 @@ describe('anchormesh simulate', () => {
     expect(filesBelow(one)).toEqual(files)
   })
 
+  test('adds runs to those that are in the folder, and refuses where those were made otherwise', async () => {
+    const folder = newFolder()
+    const scenario = written(folder, 'tiny.yaml', TINY)
+    const out = join(folder, 'out')
+    const args = ['simulate', scenario, '--out', out]
+    await run([...args, '--runs', '2'])
+    const files = filesBelow(out)
+    const second = await run([...args, '--seed', '2'])
+    expect(second).toMatchObject({
+      code: 0,
+      stderr: containing('report.html: of 2 runs, 1 of which was there before.')
+    })
+    expect(filesBelow(out)).toEqual(files)
+
+    const extension = written(folder, 'no-pauses.mjs', NO_PAUSES)
+    const { error, exitCode } = await runFailing([...args, '--seed', '3', '--extension', extension])
+    expect(exitCode).toBe(2)
+    expect(error).toMatchObject({
+      code: 'USAGE',
+      message: `${out} holds runs with other extensions: seeds 1, 2`,
+      hint: 'Choose another folder for these results.'
+    })
+    expect(filesBelow(out)).toEqual(files)
+  })
+
   test('writes nothing where something else lies', async () => {
     const folder = newFolder()
     const scenario = written(folder, 'tiny.yaml', TINY)
@@ -71,6 +97,9 @@ describe('anchormesh simulate', () => {
     const below = await runFailing(['simulate', scenario, '--out', join(scenario, 'out')])
     expect(below.error).toMatchObject({ code: 'USAGE', message: containing('is no folder') })
     expect(Object.keys(filesBelow(folder))).toEqual(['tiny.yaml'])
+    mkdirSync(join(folder, 'mine', 'runs', 'of-the-morning'), { recursive: true })
+    const own = await runFailing(['simulate', scenario, '--out', join(folder, 'mine')])
+    expect(own.error).toMatchObject({ code: 'USAGE', message: containing('holds something else than runs') })
     // An empty folder, and one in which a run was interrupted, are as good as none.
     const out = join(folder, 'out')
     mkdirSync(join(out, 'runs', 'seed-1.unfinished'), { recursive: true })
@@ -137,6 +166,13 @@ describe('anchormesh simulate', () => {
     expect(records.some(({ kind }) => kind === 'frame')).toBe(true)
   })
 
+  test('converges at a sample', async () => {
+    const scenario = written(newFolder(), 'tiny.yaml', TINY)
+    // Faults end at 4 s, between the samples at 3 s and 6 s.
+    const [row] = await runJsonLines<Row>(['simulate', scenario, '--set', 'sampleEvery=3s'])
+    expect(((row?.figures['convergence_s'] ?? 0) + 4) % 3).toBe(0)
+  })
+
   test('--check runs everything twice, compares, and shows what failed both times', async () => {
     const folder = newFolder()
     const scenario = written(folder, 'tiny.yaml', TINY)
@@ -157,5 +193,15 @@ describe('anchormesh simulate', () => {
     expect(different.code).toBe(1)
     expect(different.stdout).toMatch(/^seed 1: the traces differ first in line \d+:$/m)
     expect(different.stdout).toMatch(/^ first {2}\{.*"check":"pid".*\n *second {2}\{.*"check":"pid"/m)
+  })
+
+  test('--check has as many runs side by side as it is told to, and tells of them in order', async () => {
+    const folder = newFolder()
+    const scenario = written(folder, 'tiny.yaml', TINY)
+    const extension = written(folder, 'first-waits.mjs', firstWaitsForOthers(folder, 2))
+    const args = ['simulate', scenario, '--check', '--runs', '2', '--jobs', '4', '--extension', extension]
+    const { code, stdout } = await run(args)
+    expect(stdout).toMatch(/^seed 1: the same trace, .*\nseed 2: the same trace, .*\n$/)
+    expect(code).toBe(0)
   })
 })

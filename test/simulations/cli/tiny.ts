@@ -53,6 +53,28 @@ export const FIRST_STANDS_STILL = `export const simulation = {
 }
 `
 
+/** A check in which runs with seed 1 wait until so many others are at their ends, and fail where they never are. */
+export const firstWaitsForOthers = (folder: string, others: number): string => `
+import { readdirSync, writeFileSync } from 'node:fs'
+const wait = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
+export const simulation = {
+  checks: [
+    {
+      name: 'waits',
+      onEnd(simulation) {
+        const folder = ${JSON.stringify(folder)}
+        if (simulation.seed !== '1') return writeFileSync(folder + '/ended-' + process.pid, '')
+        for (let looks = 0; looks < 600; looks += 1) {
+          if (readdirSync(folder).filter((name) => name.startsWith('ended-')).length >= ${others}) return
+          wait()
+        }
+        simulation.fail({ check: 'waits', detail: 'for ever' })
+      }
+    }
+  ]
+}
+`
+
 /** A check that ends the process of its run. */
 export const GONE_AT_ONCE = `export const simulation = {
   checks: [{ name: 'gone', onEnd: () => process.exit(7) }]

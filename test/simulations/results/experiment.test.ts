@@ -187,14 +187,36 @@ describe('a sweep', () => {
   test('has a row for each run with its parameters, and means at each point', () => {
     const files = write('sweep')
     const [header = '', ...rows] = (files['/sweep.csv'] ?? '').trimEnd().split('\n')
-    expect(header).toBe(['node.syncInterval,nodes,seed,trace_sha256', ...FIGURE_NAMES].join(','))
+    expect(header).toBe(['node.syncInterval_s,nodes,seed,trace_sha256', ...FIGURE_NAMES].join(','))
     expect(rows).toHaveLength(12)
-    expect(rows.at(-1)).toMatch(/^2 min,8,2,[0-9a-f]{64},2\.5,/)
+    expect(rows[0]).toMatch(/^10,4,1,/)
+    expect(rows.at(-1)).toMatch(/^120,8,2,[0-9a-f]{64},2\.5,/)
     expect(JSON.parse(files['/summary.json'] ?? '')).toMatchObject({
       kind: 'sweep',
       parameters: ['node.syncInterval', 'nodes'],
       points: Array.from({ length: 6 }, () => ({ seeds: ['1', '2'], figures: { convergence_s: { runs: 2 } } }))
     })
+  })
+
+  test('has no column with two units: seconds are in its name, or beside each of those that other values stand with', () => {
+    const grid = [
+      { 'faults.0.for': '250ms', 'link.loss': 0, 'workload.0.options.pause': '1min', encryption: 'noise' },
+      { 'faults.0.for': '1h', 'link.loss': 0.05, 'workload.0.options.pause': false, encryption: 'plaintext' },
+      { 'faults.0.for': '1.5 s', 'link.loss': 0.05, 'workload.0.options.pause': '20s', encryption: 'noise' }
+    ]
+    const runFolders = runsIn('run', ['1'], 2)
+    writeSweepFiles(
+      folder,
+      'units',
+      grid.map((parameters) => ({ parameters, runFolders }))
+    )
+    const rows = readFileSync(join(folder, 'sweep.csv'), 'utf8').trimEnd().split('\n')
+    expect(rows.map((row) => row.split(',', 4).join(','))).toEqual([
+      'faults.0.for_s,link.loss,workload.0.options.pause,encryption',
+      '0.25,0,60s,noise',
+      '3600,0.05,false,plaintext',
+      '1.5,0.05,20s,noise'
+    ])
   })
 
   test('draws figures over the first parameter, durations in seconds, a line for each of the others', () => {

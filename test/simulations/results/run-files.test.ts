@@ -113,6 +113,15 @@ describe('figures of a run', () => {
     })
   })
 
+  test('events that all held at the heal had converged by then, whenever something happens next', () => {
+    const run = new FakeRun('1', 2)
+    run.record('boot', 0).record('boot', 1).connectAll().at(1).record('started', null)
+    run.at(5).record('accept', 0, { id: 'a' })
+    run.at(6).record('accept', 1, { id: 'a' })
+    run.at(27).record('disconnect', 0, { peer: 'n1' })
+    expect(summaryOf(run.at(30)).figures.events_convergence_s).toBe(0)
+  })
+
   test('what was there before the start is no propagation, but has to heal', () => {
     const run = new FakeRun('1', 2)
     run.record('boot', 0).record('boot', 1).record('accept', 0, { id: 'old' })

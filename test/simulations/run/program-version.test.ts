@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { programVersion } from '../../../simulations/run/program-version.ts'
+import { commitIn } from '../../../simulations/run/program-version.ts'
 import { newFolder } from '../../support/cli.ts'
 
 const git = (folder: string, ...command: readonly string[]): string =>
@@ -10,7 +10,7 @@ const git = (folder: string, ...command: readonly string[]): string =>
 
 test('the commit says where the source was changed since', async () => {
   const folder = newFolder()
-  expect(await programVersion(folder)).toMatchObject({ commit: null })
+  expect(await commitIn(folder)).toBe(null)
   mkdirSync(join(folder, 'src', 'deep'), { recursive: true })
   for (const name of ['src/deep/a.ts', 'src/notes.md', 'package.json']) writeFileSync(join(folder, name), 'one')
   for (const command of [
@@ -20,13 +20,13 @@ test('the commit says where the source was changed since', async () => {
   ])
     git(folder, ...command)
   const commit = git(folder, 'rev-parse', 'HEAD').trim()
-  expect(await programVersion(folder)).toMatchObject({ commit })
+  expect(await commitIn(folder)).toBe(commit)
   // What runs write changes no run.
   mkdirSync(join(folder, 'simulations', 'results'), { recursive: true })
   for (const name of ['simulations/results/summary.json', 'src/notes.md']) writeFileSync(join(folder, name), 'two')
-  expect(await programVersion(folder)).toMatchObject({ commit })
+  expect(await commitIn(folder)).toBe(commit)
   writeFileSync(join(folder, 'src/deep/a.ts'), 'two')
-  expect(await programVersion(folder)).toMatchObject({ commit: `${commit}-dirty` })
+  expect(await commitIn(folder)).toBe(`${commit}-dirty`)
   // A package that is installed in a checkout is none of its source.
-  expect(await programVersion(join(folder, 'src'))).toMatchObject({ commit: null })
+  expect(await commitIn(join(folder, 'src'))).toBe(null)
 })
