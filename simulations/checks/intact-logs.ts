@@ -8,9 +8,13 @@ import { honestNodes, storeOn } from './held.ts'
 
 const NAME = 'logs-intact'
 
-/** Up to where the log of a node was walked, and which process wrote there: another, or none, may find less of it. */
+/**
+ * Up to where the log of a node was walked, in which store, and which process wrote there. Another process, or none, may
+ * find less of it after a crash, and a store that came after a lost disk is another log.
+ */
 interface Walked {
   readonly process: SimulatedNode['node']
+  readonly store: string | null
   readonly logSeq: number
   readonly hash: Uint8Array
 }
@@ -28,9 +32,10 @@ export function logsIntact(): Check {
       for (const node of honestNodes(simulation)) {
         if (broken.has(node)) continue
         const before = walked.get(node)
-        const from = before?.process === node.node ? before : { process: node.node, logSeq: 0, hash: GENESIS_HASH }
-        const { problem, ...to } = await walk(node, from)
-        walked.set(node, { process: node.node, ...to })
+        const place = { process: node.node, store: await storeOn(node) }
+        const isSame = before?.process === place.process && before.store === place.store
+        const { problem, ...to } = await walk(node, isSame ? before : { logSeq: 0, hash: GENESIS_HASH })
+        walked.set(node, { ...place, ...to })
         if (problem === null) continue
         broken.add(node)
         simulation.fail({ check: NAME, node: node.name, detail: problem })
@@ -54,7 +59,7 @@ async function verifyAll(simulation: Simulation): Promise<void> {
 /** From a record that was right, which must be there still, to the end of the log. */
 async function walk(
   { disk: { stored } }: SimulatedNode,
-  from: Walked
+  from: Pick<Walked, 'logSeq' | 'hash'>
 ): Promise<{ readonly logSeq: number; readonly hash: Uint8Array; readonly problem: string | null }> {
   let { logSeq, hash } = from
   const wrong = (at: number, what: string): Awaited<ReturnType<typeof walk>> => ({

@@ -137,6 +137,18 @@ describe('the end of the log, from sample to sample', () => {
     ])
   })
 
+  test('is none of a disk that was lost while the node was off already', async () => {
+    const { fake, nodes } = await withEvent(1)
+    const check = logsIntact()
+    const off = at(nodes, 0)
+    off.seen.node = null
+    expect(await fake.look(check, 'onSample')).toEqual([])
+    const keys: string[] = []
+    for await (const [key] of off.store.range({})) keys.push(key)
+    await forget(off, ...keys)
+    expect(await fake.look(check, 'onSample')).toEqual([])
+  })
+
   async function headOf({ store }: FakeNode): Promise<number> {
     return (await new LogReader(store).readHead()).logSeq
   }
