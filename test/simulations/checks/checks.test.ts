@@ -94,6 +94,19 @@ test('a record that is missing is found in the log', async () => {
   expect(found).toMatch(/^n1: \d+ problems; record 2/)
 })
 
+test('a log needs its store.json as soon as it has a record', async () => {
+  const { fake, nodes } = await withEvent(1)
+  const check = logsIntact()
+  const missing = { read: () => Promise.resolve(null) }
+  for (const { seen } of nodes) seen.disk = { ...seen.disk, checkpoint: missing }
+  const problem = '1 problems; store.json is missing: the length of the log can not be checked from outside'
+  expect(await fake.look(check, 'onFold')).toEqual(['n0', 'n1', 'n2'].map((name) => `${name}: ${problem}`))
+  const { store, seen } = at(nodes, 0)
+  seen.node = null
+  for await (const [key] of store.range({})) if (key !== STORE_META_KEY) await forget(at(nodes, 0), key)
+  expect(await fake.look(check, 'onFold')).toEqual(['n1', 'n2'].map((name) => `${name}: ${problem}`))
+})
+
 describe('the end of the log, from sample to sample', () => {
   async function another({ opened }: FakeNode): Promise<void> {
     const first = await next(ANNA, null, announceBody('first'))
