@@ -42,6 +42,9 @@ interface Bucket {
 
 const GROUPS = BUCKETS / BUCKETS_IN_GROUP
 const NO_CHAINS: Bucket = { chains: [], hash: bucketHash([]) }
+// Nothing changes a group: what changes takes its place. So all that are empty are one.
+const EMPTY_GROUP: readonly Bucket[] = Array.from({ length: BUCKETS_IN_GROUP }, () => NO_CHAINS)
+const EMPTY_GROUP_HASH = groupHash(EMPTY_GROUP.map(({ hash }) => hash))
 
 /** The chains of a namespace at one moment. Nothing changes it. */
 export class TipView {
@@ -80,8 +83,8 @@ export class TipView {
  * the hashes of the groups that changed since the last one, whatever the number of events and chains.
  */
 export class TipTable {
-  readonly #groups: (readonly Bucket[])[] = Array.from({ length: GROUPS }, () => emptyGroup())
-  readonly #groupHashes: Uint8Array[] = this.#groups.map((group) => groupHash(group.map(({ hash }) => hash)))
+  readonly #groups: (readonly Bucket[])[] = Array.from({ length: GROUPS }, () => EMPTY_GROUP)
+  readonly #groupHashes: Uint8Array[] = Array.from({ length: GROUPS }, () => EMPTY_GROUP_HASH)
   readonly #changed = new Map<number, Map<string, Map<string, ChainTip>>>()
   #chains = 0
   #view: TipView | null = null
@@ -104,7 +107,7 @@ export class TipTable {
     const changedGroups = new Map<number, Bucket[]>()
     for (const [index, changes] of this.#changed) {
       const groupIndex = Math.floor(index / BUCKETS_IN_GROUP)
-      const group = changedGroups.get(groupIndex) ?? [...(this.#groups[groupIndex] ?? emptyGroup())]
+      const group = changedGroups.get(groupIndex) ?? [...(this.#groups[groupIndex] ?? EMPTY_GROUP)]
       changedGroups.set(groupIndex, group)
       const before = group[index % BUCKETS_IN_GROUP] ?? NO_CHAINS
       const after = changedBucket(before, changes)
@@ -155,8 +158,4 @@ function chainTips(chain: string, tips: readonly ChainTip[]): ChainTips {
       sorted.map(({ id }) => bytesOfHex(id))
     )
   }
-}
-
-function emptyGroup(): readonly Bucket[] {
-  return Array.from({ length: BUCKETS_IN_GROUP }, () => NO_CHAINS)
 }
