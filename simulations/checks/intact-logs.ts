@@ -83,7 +83,8 @@ async function walk(
     if (!equalBytes(sealRecord(hash, record).record.hash, record.hash))
       return wrong(at, 'its hash does not follow from the record before it and its content')
     logSeq = at
-    ;({ hash } = record)
+    // The record itself, half a megabyte where it is of a thousand members, is not to be held for it.
+    hash = Uint8Array.from(record.hash)
   }
   return isFirst ? wrong(logSeq, 'it is gone') : { logSeq, hash, problem: null }
 }

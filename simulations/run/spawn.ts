@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { RunJob } from './jobs.ts'
 import type { RunMessage } from './messages.ts'
-import { v8Flags } from './v8-flags.ts'
+import { allocatorSettings, v8Flags } from './process-memory.ts'
 
 /** How a run ended. */
 export type RunEnd = Exclude<RunMessage, { readonly kind: 'progress' }>
@@ -29,11 +29,12 @@ const STDERR_CHARS_MAX = 4_000
 export async function spawnRun(job: RunJob, options: SpawnOptions = {}): Promise<RunEnd> {
   const { signal, onProgress = () => {}, root = ROOT } = options
   signal?.throwIfAborted()
+  const { nodes } = job.scenario
   const install = pathToFileURL(join(root, 'simulations', 'world', `install${EXTENSION}`)).href
   const child = fork(join(root, 'simulations', 'run', `main${EXTENSION}`), [], {
-    execArgv: [...v8Flags(job.scenario.nodes), '--import', install],
+    execArgv: [...v8Flags(nodes), '--import', install],
     stdio: ['ignore', 2, 'pipe', 'ipc'],
-    env: { ...process.env, NODE_COMPILE_CACHE: compiledFolder() }
+    env: { ...process.env, ...allocatorSettings(nodes), NODE_COMPILE_CACHE: compiledFolder() }
   })
   const stop = (): void => void child.kill('SIGKILL')
   signal?.addEventListener('abort', stop, { once: true })
