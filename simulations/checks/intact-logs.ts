@@ -1,6 +1,6 @@
 import { equalBytes } from '../../protocols/primitives/bytes.ts'
 import { RECORD_PREFIX, parseSortableNumber, recordKey } from '../../src/log/keys.ts'
-import { GENESIS_HASH, decodeRecord, sealRecord } from '../../src/log/record.ts'
+import { GENESIS_HASH, decodeRecord, recordHash } from '../../src/log/record.ts'
 import { prefixRange } from '../../src/log/store.ts'
 import { verifyLog } from '../../src/log/verify-log.ts'
 import type { Check, SimulatedNode, Simulation } from '../model/simulation.ts'
@@ -80,7 +80,7 @@ async function walk(
       continue
     }
     if (at !== logSeq + 1) return wrong(at, `it follows record ${logSeq}`)
-    if (!equalBytes(sealRecord(hash, record).record.hash, record.hash))
+    if (!equalBytes(recordHash(hash, record), record.hash))
       return wrong(at, 'its hash does not follow from the record before it and its content')
     logSeq = at
     // The record itself, half a megabyte where it is of a thousand members, is not to be held for it.

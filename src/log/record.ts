@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { sha256 } from '../../protocols/primitives/sha256.ts'
 
 /** `shared` records are events that travel; `local` ones are what this node learned or was told, and never leave it. */
@@ -36,17 +37,34 @@ export function sealRecord(
   previousHash: Uint8Array,
   content: Omit<LogRecord, 'hash'>
 ): { readonly record: LogRecord; readonly stored: Uint8Array } {
-  const { logSeq, scope, recordedAt, payload } = content
+  const { payload } = content
   const bytes = Buffer.allocUnsafe(POSITION_BYTES + HEADER_BYTES + payload.length)
-  bytes.set(previousHash, 0)
-  writeNumber(bytes, logSeq, HASH_BYTES)
-  bytes[HASH_BYTES + POSITION_BYTES] = SCOPE_BYTE[scope]
-  writeNumber(bytes, recordedAt, HASH_BYTES + POSITION_BYTES + 1)
+  writeHead(bytes, previousHash, content)
   bytes.set(payload, POSITION_BYTES + HEADER_BYTES)
   const hash = sha256(bytes)
   // What is stored begins where the position began; the hash takes the place of what only went into it.
   bytes.set(hash, POSITION_BYTES)
   return { record: { ...content, hash }, stored: bytes.subarray(POSITION_BYTES) }
+}
+
+/**
+ * The hash (32 bytes) of a record that follows `previousHash`, as `sealRecord` makes it, of one that stands there already:
+ * without a copy of its payload, which may be of half a megabyte.
+ */
+export function recordHash(previousHash: Uint8Array, content: Omit<LogRecord, 'hash'>): Uint8Array {
+  const head = Buffer.alloc(POSITION_BYTES + HEADER_BYTES)
+  writeHead(head, previousHash, content)
+  return createHash('sha256').update(head).update(content.payload).digest()
+}
+
+type RecordHead = Omit<LogRecord, 'hash' | 'payload'>
+
+/** All that is hashed before the payload. */
+function writeHead(bytes: Buffer, previousHash: Uint8Array, { logSeq, scope, recordedAt }: RecordHead): void {
+  bytes.set(previousHash, 0)
+  writeNumber(bytes, logSeq, HASH_BYTES)
+  bytes[HASH_BYTES + POSITION_BYTES] = SCOPE_BYTE[scope]
+  writeNumber(bytes, recordedAt, HASH_BYTES + POSITION_BYTES + 1)
 }
 
 /** Writes a number up to 2^53 as 8 bytes, big-endian. */

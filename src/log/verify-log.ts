@@ -11,7 +11,7 @@ import { RECORD_PREFIX, idKey, parseSortableNumber } from './keys.ts'
 import type { LoggedRecord, SharedRecord } from './log-reader.ts'
 import { parseRecord } from './log-reader.ts'
 import type { LogRecord } from './record.ts'
-import { GENESIS_HASH, decodeRecord, sealRecord } from './record.ts'
+import { GENESIS_HASH, decodeRecord, recordHash } from './record.ts'
 import type { Store, StoreReader } from './store.ts'
 import { prefixRange } from './store.ts'
 
@@ -117,8 +117,7 @@ class LogWalk {
     }
     for (let before = record.logSeq - 1; before > this.#logSeq && this.#lost.size < LOST_NOTED_MAX; before -= 1)
       this.#lost.add(before)
-    const sealed = sealRecord(this.#hash, record)
-    if (!equalBytes(sealed.record.hash, record.hash))
+    if (!equalBytes(recordHash(this.#hash, record), record.hash))
       this.#found(record.logSeq, 'its hash does not follow from the record before it and its content')
     const head = this.#checkpoint?.head
     if (record.logSeq === head?.logSeq && toHex(record.hash) !== head.hash)

@@ -5,7 +5,7 @@ import { GROUP_BYTES_MAX, GROUP_RECORDS_MAX, QUEUED_BYTES_MAX, QUEUED_RECORDS_MA
 import { openMemoryStore } from '../../src/log/level-store.ts'
 import type { LoggedRecord } from '../../src/log/log-reader.ts'
 import { parseRecord } from '../../src/log/log-reader.ts'
-import { GENESIS_HASH, sealRecord } from '../../src/log/record.ts'
+import { GENESIS_HASH, recordHash, sealRecord } from '../../src/log/record.ts'
 import { verifyLog } from '../../src/log/verify-log.ts'
 import { collect } from '../support/collect.ts'
 import { NAMESPACE } from '../support/identities.ts'
@@ -118,6 +118,7 @@ describe('the order', () => {
     for (const record of stored) {
       const { hash, ...content } = record
       expect(toHex(hash)).toBe(toHex(sealRecord(previous, content).record.hash))
+      expect(toHex(hash)).toBe(toHex(recordHash(previous, content)))
       for (const changed of [
         { logSeq: record.logSeq + 1 },
         { recordedAt: record.recordedAt + 1 },
