@@ -8,8 +8,8 @@ import { claimedJobs, whatIsWrong } from './claims/claimed-runs.ts'
  * seeds are run twice.
  */
 const LEVELS = [
-  { level: 'full', twice: seedsOf('1', 10), once: tensFrom(11, 50) },
-  { level: 'gossip', twice: seedsOf('61', 10), once: tensFrom(71, 130) }
+  { level: 'full', twice: seedsOf('1', 10), once: tensFrom(11, 20) },
+  { level: 'gossip', twice: seedsOf('31', 10), once: tensFrom(41, 160) }
 ] as const
 
 for (const { level, twice, once } of LEVELS) {
