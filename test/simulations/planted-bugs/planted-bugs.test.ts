@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -8,7 +9,21 @@ import { assertApplies, patchOf } from '../../../simulations/planted-bugs/plant.
 import { loadScenario } from '../../../simulations/run/load.ts'
 import { newFolder } from '../../support/cli.ts'
 
+const SCRIPT = join(dirname(patchOf('')), 'run.ts')
+
 describe('planted bugs', () => {
+  test.each([
+    [['--help'], 0, /^$/],
+    [['--seeds', '0'], 2, /^--seeds takes a number from 1 to 9999, not 0\n/],
+    [['--jobs', 'many'], 2, /^--jobs takes a number from 1 to 9999, not many\n/],
+    [['no-such-bug'], 2, /^there is no planted bug no-such-bug\n/]
+  ])('the script called with %j ends with %i', (args, status, said) => {
+    const end = spawnSync(process.execPath, [SCRIPT, ...args], { encoding: 'utf8' })
+    expect(end.stderr).toMatch(said)
+    expect(end.stdout + end.stderr).toContain('--seeds N')
+    expect(end.status).toBe(status)
+  })
+
   test.for(PLANTED_BUGS)('$name fits the source, in a scenario and for a check that there are', async (bug) => {
     await assertApplies(bug.name)
     const folder = join(dirname(patchOf(bug.name)), 'scenarios')
