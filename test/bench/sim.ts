@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { scenarioOf } from '../../simulations/run/load.ts'
 import { jobOf } from '../../simulations/run/spawn-runs.ts'
 import { spawnRun } from '../../simulations/run/spawn.ts'
-import { v8Flags } from '../../simulations/run/process-memory.ts'
+import { allocatorSettings, v8Flags } from '../../simulations/run/process-memory.ts'
 import type { Figure } from './report.ts'
 import { median, report } from './report.ts'
 import type { Measure, Measured } from './sim-stack.ts'
@@ -108,7 +108,9 @@ async function largeRun(): Promise<Figure> {
   return { name: '1000 nodes gossip, simulate: most memory resident', value, unit: 'MiB', bound: 2_048 }
 }
 
-const heapOf = ({ heapBytesPerNode }: Measured): number => heapBytesPerNode / MEBIBYTE
+function heapOf({ heapBytesPerNode }: Measured): number {
+  return heapBytesPerNode / MEBIBYTE
+}
 
 function newFile(name: string): string {
   const file = join(folder, name)
@@ -120,6 +122,7 @@ function take(measure: Measure): Measured {
   const world = join(import.meta.dirname, '../../simulations/world/install.ts')
   const script = join(import.meta.dirname, 'sim-measure.ts')
   const args = [...v8Flags(measure.nodes), '--expose-gc', '--import', world, script, JSON.stringify(measure)]
-  const text = execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+  const env = { ...process.env, ...allocatorSettings(measure.nodes) }
+  const text = execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], env })
   return JSON.parse(text) as Measured
 }
