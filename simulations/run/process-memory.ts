@@ -12,7 +12,7 @@ const OWN_PAGES_OF_LARGE = 65_536
  * How V8 is started for a run of so many nodes. What a node makes while it takes in an event lives for some virtual
  * milliseconds, in which all other nodes run, too: in the 16 MB that are usual most of it is copied, and old, before it
  * can be dropped, which took a fifth of a run's time. Of a thousand nodes as much is garbage as is in use, unless V8 is
- * told to look for it sooner: a third more time, and less than 2 GiB.
+ * told to look for it sooner: that takes time, and keeps a run within 2 GiB.
  */
 export function v8Flags(nodes: number): readonly string[] {
   // From the start on: until they have grown, what lives for a moment would be copied as if it stayed.

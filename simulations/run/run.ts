@@ -11,7 +11,7 @@ import type { SimulatedNode } from '../model/simulation.ts'
 
 // A node that has not started by then never will; a thousand that start at once are slow, not stuck.
 const START_WITHIN_US = 600_000_000
-// A node that starts writes the whole membership: of a thousand nodes at once that is a gigabyte under way.
+// A node that starts writes the whole membership: of a thousand nodes at once that is 700 MiB under way.
 const STARTED_AT_ONCE_MAX = 200
 // A hundred thousand events, each judged by several nodes, at what their disks take.
 const HISTORIES_WITHIN_US = 24 * 3_600_000_000
